@@ -1,0 +1,57 @@
+"""Every visible unit joined to every hidden one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.couplings.coupling import Coupling
+from harmonium.units import Given
+
+
+class Dense(Coupling):
+    """A matrix of weights, (visible, hidden): interaction s_v' W s_h.
+
+    `visible`, `hidden`: sizes or shapes of the statistics, flattened by the matrix. Weights are drawn from N(0, `scale`²), 0.01 by
+    Hinton's guide (2010, section 8), with a generator of its own seeded by `seed`.
+    """
+
+    def __init__(self, visible: int | Sequence[int], hidden: int | Sequence[int], *, scale: float = 0.01, seed: int = 0) -> None:
+        super().__init__()
+        self.visible = (visible,) if isinstance(visible, int) else tuple(visible)
+        self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        weight = torch.empty(math.prod(self.visible), math.prod(self.hidden))
+        self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
+
+    @property
+    def visible_dims(self) -> int:
+        return len(self.visible)
+
+    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+        input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.weight
+        return input if len(self.hidden) == 1 else input.reshape(*input.shape[:-1], *self.hidden)
+
+    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+        input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.weight.T
+        return input if len(self.visible) == 1 else input.reshape(*input.shape[:-1], *self.visible)
+
+    @torch.no_grad()
+    def accumulate_gradient(
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+    ) -> None:
+        rows_v = s_v.reshape(-1, self.weight.shape[0])
+        rows_h = s_h.reshape(-1, self.weight.shape[1])
+        if weights is not None:
+            rows_h = rows_h * weights.reshape(-1, 1)
+        if self.weight.grad is None:
+            self.weight.grad, fresh = torch.empty_like(self.weight), True
+        self.weight.grad.addmm_(rows_v.T, rows_h, beta=0.0 if fresh else 1.0, alpha=-scale)
+
+    def arguments(self) -> dict[str, object]:
+        return {"visible": self.visible, "hidden": self.hidden}
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]} x {self.weight.shape[1]}"

@@ -1,0 +1,85 @@
+"""Where the files of a data set are found: the user's folder, the cache, or the mirrors of the original."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+
+import pooch
+
+
+def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir: str | Path | None = None) -> dict[str, Path]:
+    """A path on this machine for each file of a data set, downloaded if need be.
+
+    Each file is looked for in `<folder>/<dataset>/` and `<folder>/`, where the folder is `data_dir` or else the
+    environment variable HARMONIUM_DATA; a file whose name ends in `.gz` may lie there unpacked, under the name without
+    it. Next comes `<cache>/<dataset>/`, where the cache is the environment variable HARMONIUM_CACHE or else a folder
+    among the user's caches; and last each mirror in turn, downloaded into the cache. Cached and downloaded files must
+    have the sha256 given. A user's own files need not, since another gzip packs the same content into other bytes:
+    whoever reads them checks what is in them.
+
+    Args:
+        dataset: the name of the data set, and of its folder.
+        files: the sha256 (hexadecimal) of each file of the original distribution, by name.
+        urls: the addresses of the folders that hold them, best first.
+        data_dir: the user's own folder.
+
+    Returns:
+        A path for each name in `files`.
+
+    Raises:
+        FileNotFoundError: `data_dir` is not a folder, or files are neither here nor to be downloaded.
+    """
+    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+        raise FileNotFoundError(f"the data folder {data_dir} does not exist or is not a folder: give the one that holds {dataset}")
+    chosen = data_dir if data_dir is not None else os.environ.get("HARMONIUM_DATA")
+    folders = [Path(chosen).expanduser() / dataset, Path(chosen).expanduser()] if chosen else []
+    cache = Path(os.environ.get("HARMONIUM_CACHE") or pooch.os_cache("harmonium")).expanduser() / dataset
+
+    found = {name: _own(name, folders) or _cached(name, sha256, cache) for name, sha256 in files.items()}
+    for name, path in found.items():
+        if path is None:
+            try:
+                found[name] = _download(name, files[name], urls, cache)
+            except OSError as fault:
+                missing = [name for name, path in found.items() if path is None]
+                looked = f" (not found in {chosen} either)" if chosen else ""
+                raise FileNotFoundError(
+                    f"{dataset} could not be downloaded{looked}: put {', '.join(missing)} into a folder and name it by "
+                    f"--data-dir, data_dir= or HARMONIUM_DATA, or put them into {cache} ({fault})"
+                ) from fault
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _own(name: str, folders: Sequence[Path]) -> Path | None:
+    candidates = (folder / each for folder in folders for each in (name, name.removesuffix(".gz")))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _cached(name: str, sha256: str, cache: Path) -> Path | None:
+    path = cache / name
+    return path if path.is_file() and pooch.file_hash(str(path), alg="sha256") == sha256 else None
+
+
+def _download(name: str, sha256: str, urls: Sequence[str], cache: Path) -> Path:
+    faults = []
+    for url in urls:
+        address = f"{url.rstrip('/')}/{name}"
+        try:
+            with _quiet(pooch.get_logger()):
+                return Path(pooch.retrieve(address, known_hash=f"sha256:{sha256}", fname=name, path=cache))
+        except (OSError, ValueError) as fault:  # requests' errors are OSErrors; pooch's for a wrong sum is a ValueError
+            faults.append(f"{address}: {shorten(str(fault), 100)}")
+    raise OSError("tried " + "; ".join(faults))
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

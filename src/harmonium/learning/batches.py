@@ -1,0 +1,137 @@
+"""Data as mini-batches: shuffled rows of arrays, or a user's own stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BLOCK = 8192  # rows looked at together
+
+
+def derive(seed: int, *path: int) -> int:
+    """A seed for one purpose: independent of those of other paths, and of the seed itself."""
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> 1)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Rows by number, as the units take them. A source may draw each visit anew, with the trainer's generator."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """(len(indices), *shape), from indices on the CPU."""
+
+
+class ArrayRows:
+    """Rows of a tensor, array or memory map, kept in the type they have and converted a batch at a time.
+
+    `like`: a tensor of the type and device to convert to, or None to keep them. `divisor`: what each value is divided by.
+    """
+
+    def __init__(self, data: Tensor | np.ndarray[Any, Any], like: Tensor | None = None, *, divisor: float = 1.0) -> None:
+        self.data, self.like, self.divisor = data, like, divisor
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        if isinstance(self.data, Tensor):
+            rows = self.data.index_select(0, indices.to(self.data.device))
+        else:
+            rows = torch.from_numpy(np.ascontiguousarray(self.data[indices.numpy()]))
+        if self.like is None:
+            return rows
+        rows = rows.to(device=self.like.device, dtype=self.like.dtype)
+        return rows.div_(self.divisor) if self.divisor != 1 else rows
+
+
+class MappedRows:
+    """A source's rows through a function, computed at each visit: features of data too large, or too changeable, to keep."""
+
+    def __init__(self, source: Source, function: Callable[[Tensor], Tensor]) -> None:
+        self.source, self.function = source, function
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return self.function(self.source.rows(indices, generator))
+
+
+class Batches:
+    """Mini-batches of several sources side by side (data and weights; inputs and labels), shuffled anew each epoch.
+
+    The order depends on the seed and the epoch alone, so that training resumes in the middle of an epoch. The last batch of an epoch
+    may be short.
+    """
+
+    resumes_inside = True
+
+    def __init__(self, sources: Sequence[Source], *, batch_size: int, seed: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"a batch needs at least one case, found batch_size={batch_size}")
+        lengths = {len(source) for source in sources}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(f"expected as many rows of each kind, and at least one, found {[len(source) for source in sources]}")
+        self.sources, self.batch_size, self.seed, self.cases = sources, batch_size, seed, lengths.pop()
+
+    def __len__(self) -> int:
+        return -(-self.cases // self.batch_size)
+
+    def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """The batches of an epoch from number `start` on."""
+        order = torch.randperm(self.cases, generator=torch.Generator().manual_seed(derive(self.seed, epoch)))
+        for batch in torch.split(order, self.batch_size)[start:]:
+            yield tuple(source.rows(batch, generator) for source in self.sources)
+
+    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Up to `count` rows of each source, spread evenly over it: (rows, *shape)."""
+        indices = torch.linspace(0, self.cases - 1, min(count, self.cases), dtype=torch.float64).round().long()
+        return tuple(source.rows(indices, generator) for source in self.sources)
+
+
+class Stream:
+    """A user's own iterable of batches, for data that fit in no array: each item a tensor or array (cases, *shape), or a tuple of
+    them (data, weights). Batch sizes and order are the iterable's; one with `state_dict` and `load_state_dict` resumes inside an
+    epoch, any other at the epoch's start. ValueError for an iterator that can be walked only once, when a second epoch asks for it.
+    """
+
+    def __init__(self, iterable: Iterable[Any], convert: Callable[[Any], Tensor]) -> None:
+        self.iterable, self.convert = iterable, convert
+        self.resumes_inside = hasattr(iterable, "state_dict") and hasattr(iterable, "load_state_dict")
+
+    def __len__(self) -> int:
+        try:
+            return len(self.iterable)  # type: ignore[arg-type]
+        except TypeError:
+            return 0
+
+    def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """The batches of an epoch; after a resume the iterable itself stands where it stopped."""
+        if iter(self.iterable) is self.iterable and epoch > 0:
+            raise ValueError("the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch")
+        empty = True
+        for item in self.iterable:
+            empty = False
+            pieces = item if isinstance(item, tuple | list) else (item,)
+            yield (self.convert(pieces[0]), *(torch.as_tensor(piece) for piece in pieces[1:]))
+        if empty and start == 0:
+            raise ValueError("the data is an iterable that gave no batch")
+
+    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Nothing: a stream is not read ahead of training."""
+        return ()
+
+    def state_dict(self) -> Any:
+        """Where the iterable stands."""
+        return self.iterable.state_dict() if self.resumes_inside else None  # type: ignore[attr-defined]
+
+    def load_state_dict(self, state: Any) -> None:
+        """Puts the iterable where it stood."""
+        if self.resumes_inside and state is not None:
+            self.iterable.load_state_dict(state)  # type: ignore[attr-defined]

@@ -1,0 +1,63 @@
+"""Contrastive divergence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from harmonium.models import RBM, Phase
+from harmonium.units import Given
+
+
+class Negative(Protocol):
+    """How the model's particles, whose average the learning signal subtracts, are made."""
+
+    paired: ClassVar[bool]
+    """Whether particle n belongs to data case n, and bears its weight."""
+
+    def start(self, model: RBM, generator: torch.Generator) -> Tensor | None:
+        """Chains to keep from one step to the next: (chains, *visible.shape), or None."""
+
+    def particles(
+        self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
+    ) -> Tensor:
+        """Visible states of the particles: (particles, *visible.shape). May move `chains` in place."""
+
+
+@dataclass(frozen=True)
+class ContrastiveDivergence:
+    """CD-k: the particles are the data after `steps` sweeps of block Gibbs sampling (Hinton 2002).
+
+    Binary hidden states drive every reconstruction. `reconstruction`: "sample" draws the visible states, as likelihood needs;
+    "mean" uses their means (Hinton's probabilities, less noise: his choice for pre-training). The particles' hidden units are
+    averaged out, as the data's are.
+    """
+
+    steps: int = 1
+    reconstruction: Literal["mean", "sample"] = "sample"
+
+    paired: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"contrastive divergence takes at least one step, found {self.steps}")
+        if self.reconstruction not in ("mean", "sample"):
+            raise ValueError(f'reconstruction must be "mean" or "sample", found {self.reconstruction!r}')
+
+    def start(self, model: RBM, generator: torch.Generator) -> None:
+        return None
+
+    def particles(
+        self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
+    ) -> Tensor:
+        v, input = data.v, data.input
+        for step in range(self.steps):
+            if step:
+                input = model.hidden_input(v, given)
+            h = model.hidden.sample(input, generator=generator)
+            mean = self.reconstruction == "mean"
+            v = model.visible_mean(h, given) if mean else model.sample_visible(h, generator=generator, given=given)
+        return v

@@ -1,0 +1,74 @@
+"""A progress bar that shows the figures that matter and the time left."""
+
+from __future__ import annotations
+
+import sys
+
+import rich.progress as bars
+from rich.console import Console
+
+from harmonium.learning.state import TrainingState
+from harmonium.learning.trainer import Callback
+
+SHOWN = {
+    "reconstruction_error": "error {:.2f}",
+    "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",
+    "free_energy_gap": "gap {:+.2f}",
+    "update_ratio": "update/weight {:.0e}",
+    "dead": "dead {:.0%}",
+    "saturated": "saturated {:.0%}",
+    "train_loss": "loss {:.4f}",
+    "train_error_percent": "training error {:.2f}%",
+    "validation_error_percent": "validation error {:.2f}%",
+}
+
+
+def sentence(row: dict[str, float]) -> str:
+    """One row of figures in words."""
+    return "  ".join(form.format(row[name]) for name, form in SHOWN.items() if name in row)
+
+
+class Progress(Callback):
+    """Shows the share of all steps done, the time left and the last epoch's figures; a line an epoch where there is no terminal."""
+
+    def __init__(self, name: str = "learning") -> None:
+        self.name = name
+        self.bar: bars.Progress | None = None
+
+    @staticmethod
+    def wanted() -> bool:
+        """Whether anybody is watching."""
+        return sys.stderr.isatty()
+
+    def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
+        self.epochs = epochs
+        if not self.wanted():
+            return
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(bar_width=20),
+            bars.TextColumn("epoch {task.fields[epoch]}"),
+            bars.TimeRemainingColumn(elapsed_when_finished=True),
+            bars.TextColumn("{task.fields[figures]}"),
+        )
+        self.bar = bars.Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+        self.task = self.bar.add_task(
+            self.name, total=epochs * batches or None, completed=state.step, epoch=f"{state.epoch}/{epochs}", figures=""
+        )
+        self.bar.start()
+
+    def on_step(self, state: TrainingState) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=state.step)
+
+    def on_epoch(self, state: TrainingState) -> None:
+        figures = sentence(state.history[-1])
+        if self.bar is not None:
+            self.bar.update(self.task, epoch=f"{state.epoch}/{self.epochs}", figures=figures)
+        else:
+            print(f"{self.name}: epoch {state.epoch}/{self.epochs}  {figures}  {state.seconds:.0f} s", file=sys.stderr, flush=True)
+
+    def on_end(self, state: TrainingState) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

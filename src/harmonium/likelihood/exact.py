@@ -1,0 +1,116 @@
+"""The partition function of a machine small enough to see whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from harmonium.models import RBM
+from harmonium.models.normalisable import gaussian_places
+from harmonium.units import Gaussian, Given, Groups, Unit
+
+MOST_STATES = 2**25
+BLOCK = 2**14
+
+
+def _log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
+    """log Σ exp over the states numbered 0 to count, a block at a time, in float64."""
+    numbers = (torch.arange(start, min(start + BLOCK, count), device=device) for start in range(0, count, BLOCK))
+    return torch.stack([torch.logsumexp(log_terms(block).double(), dim=0) for block in numbers]).logsumexp(dim=0).item()
+
+
+@torch.no_grad()
+def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
+    """log Z, in nats, by listing the states of the side that has fewer and summing out the other in closed form.
+
+    Takes machines with at most 25 binary units (2^25 states) on one side. Where both sides have Gaussian units the discrete units
+    of both are listed and the Gaussian ones integrated in closed form. `given`: one case (no leading axes). ValueError if the
+    machine is too large or has no partition function.
+    """
+    model.check_normalisable()
+    visible, hidden = model.visible, model.hidden
+    device = visible.blank().device
+    if min(visible.count, hidden.count) == math.inf:
+        return _both_gaussian(model, given)
+    smaller = min(visible.count, hidden.count)
+    if smaller > MOST_STATES:
+        raise ValueError(
+            f"exact log Z lists the states of the smaller side, at most 2^25 of them, and this machine has 2^{math.log2(smaller):.0f}; "
+            "estimate it with hm.likelihood.ais"
+        )
+    if hidden.count <= visible.count:
+        return _log_sum(int(smaller), lambda numbers: -model.hidden_free_energy(hidden.states(numbers), given), device)
+    return _log_sum(int(smaller), lambda numbers: -model.free_energy(visible.states(numbers), given), device)
+
+
+def _leaves(unit: Unit) -> list[Unit]:
+    """The layers that a layer is made of, side by side."""
+    return [leaf for part in unit.layers() for leaf in _leaves(part)] if isinstance(unit, Groups) else [unit]
+
+
+def _discrete_count(unit: Unit) -> int:
+    """How many joint states a layer's discrete units have."""
+    return math.prod(1 if isinstance(leaf, Gaussian) else int(leaf.count) for leaf in _leaves(unit))
+
+
+def _discrete_states(unit: Unit, numbers: Tensor) -> Tensor:
+    """Joint states of a layer's discrete units, its Gaussian units at zero: (cases, *shape)."""
+    columns = []
+    for leaf in _leaves(unit):
+        if isinstance(leaf, Gaussian):
+            columns.append(leaf.blank(len(numbers)))
+        else:
+            columns.append(leaf.states(numbers % int(leaf.count)))
+            numbers = numbers // int(leaf.count)
+    return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
+
+
+def _both_gaussian(model: RBM, given: Given | None) -> float:
+    """Lists the discrete units of both sides; the Gaussian units x of both together then have energy E(0) - g·x + x'Λx/2.
+
+    E(0) and g come from the model's own energy and its gradient at x = 0; log ∫ exp = -E(0) + g'Λ⁻¹g/2 - ½ log|Λ/2π|.
+    """
+    if given is not None:
+        raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
+    visible, hidden = model.visible, model.hidden
+    count_v, count_h = _discrete_count(visible), _discrete_count(hidden)
+    if count_v * count_h > MOST_STATES:
+        raise ValueError(
+            f"with Gaussian units on both sides exact log Z lists the discrete units of both, at most 2^25 joint states, and this "
+            f"machine has 2^{math.log2(count_v * count_h):.0f}"
+        )
+    (rows, row_variance), (columns, column_variance) = gaussian_places(visible), gaussian_places(hidden)
+    device = visible.blank().device
+    weight = model.coupling.get_parameter("weight").detach().double().to(device)[rows][:, columns]
+    weight = weight / row_variance.to(device)[:, None] / column_variance.to(device)
+    precision = torch.diag(1 / torch.cat([row_variance, column_variance]).to(device))
+    precision[: len(rows), len(rows) :] = -weight
+    precision[len(rows) :, : len(rows)] = -weight.T
+    log_volume = 0.5 * (len(precision) * math.log(2 * math.pi) - torch.logdet(precision))
+
+    def log_terms(numbers: Tensor) -> Tensor:
+        v, h = _discrete_states(visible, numbers % count_v), _discrete_states(hidden, numbers // count_v)
+        with torch.enable_grad():
+            v, h = v.detach().requires_grad_(), h.detach().requires_grad_()
+            energy = model.energy(v, h)
+            down_v, down_h = torch.autograd.grad(energy.sum(), (v, h))
+        slope = -torch.cat([down_v.flatten(1)[:, rows], down_h.flatten(1)[:, columns]], dim=1).double()
+        terms: Tensor = -energy.detach().double() + 0.5 * (slope * torch.linalg.solve(precision, slope.T).T).sum(1) + log_volume
+        return terms
+
+    return _log_sum(count_v * count_h, log_terms, device)
+
+
+@torch.no_grad()
+def log_likelihood(model: RBM, data: Tensor, *, log_z: float, given: Given | None = None) -> Tensor:
+    """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64. ValueError for data outside the visible units' support."""
+    rows = torch.as_tensor(data)
+    model.visible.check(rows)
+    like = model.visible.blank()
+    rows = rows.to(device=like.device)
+    scale = 255.0 if rows.dtype == torch.uint8 and getattr(model.visible, "values", "") == "probabilities" else 1.0
+    blocks = [-model.free_energy(block.to(like.dtype) / scale, given).double() for block in torch.split(rows, 4096)]
+    return torch.cat(blocks) - log_z

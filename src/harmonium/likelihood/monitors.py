@@ -1,0 +1,35 @@
+"""Cheap figures of how good a machine is that need no partition function."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harmonium.models import RBM
+from harmonium.units import Bernoulli, Given
+
+
+@torch.no_grad()
+def free_energy_gap(model: RBM, training: Tensor, validation: Tensor) -> float:
+    """Mean F(validation) - mean F(training), in nats a case: Z cancels, so a growing gap is overfitting (Hinton 2010, section 6).
+
+    `training`, `validation`: (cases, *visible.shape), of about the same number.
+    """
+    return (model.free_energy(validation).double().mean() - model.free_energy(training).double().mean()).item()
+
+
+@torch.no_grad()
+def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    """A one-unit-a-case estimate of Σ_i log p(v_i | the other visible units), in nats: (cases,) (Besag 1975).
+
+    For binary visible units: one pixel i of each case is flipped, and log σ(F(flipped) - F(v)) counts for all of them. TypeError for
+    other kinds.
+    """
+    if not isinstance(model.visible, Bernoulli):
+        raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")
+    flat = data.flatten(1)
+    pixel = torch.randint(flat.shape[1], (len(flat), 1), generator=generator, device=flat.device)
+    flipped = flat.scatter(1, pixel, 1 - flat.gather(1, pixel)).reshape(data.shape)
+    rise = model.free_energy(flipped, given).double() - model.free_energy(data, given).double()
+    return flat.shape[1] * F.logsigmoid(rise)

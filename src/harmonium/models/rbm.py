@@ -1,0 +1,132 @@
+"""The restricted Boltzmann machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.couplings import Coupling, Dense
+from harmonium.models.normalisable import check_normalisable
+from harmonium.units import Given, Unit
+
+
+class Phase(NamedTuple):
+    """Visible states with what one bottom-up pass says of the hidden layer: all that a gradient or a Gibbs step needs."""
+
+    v: Tensor  # (*leading, *visible.shape)
+    s_v: Tensor  # their statistic
+    input: Tensor  # to the hidden layer
+    hidden_mean: Tensor  # E[h | v]
+
+
+class RBM(nn.Module):
+    """Two layers of exponential-family units joined by a coupling, none joined within a layer (Smolensky 1986).
+
+        E(v, h) = visible.energy(v) + hidden.energy(h) - <s(v), coupling, s(h)>        p(v, h) = exp(-E(v, h)) / Z
+
+    Given one layer the units of the other are independent, each an exponential family whose natural parameter is shifted by its
+    input; summing a layer out is therefore its `log_partition`. Nothing here depends on the kinds of unit or on the wiring.
+    `coupling`: dense by default, its weights drawn with `seed`. Every method that draws takes a `generator`.
+    """
+
+    def __init__(self, visible: Unit, hidden: Unit, coupling: Coupling | None = None, *, seed: int = 0) -> None:
+        super().__init__()
+        self.visible, self.hidden = visible, hidden
+        self.coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed) if coupling is None else coupling
+
+    # Energies, in nats ----------------------------------------------------------------------------------------------------------
+
+    def energy(self, v: Tensor, h: Tensor, given: Given | None = None) -> Tensor:
+        """E(v, h): (*leading)."""
+        s_v, s_h = self.visible.statistic(v, given), self.hidden.statistic(h)
+        return self.visible.energy(v, given) + self.hidden.energy(h) - self.coupling.interaction(s_v, s_h, given)
+
+    def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading)."""
+        return self.visible.energy(v, given) - self.hidden.log_partition(self.hidden_input(v, given))
+
+    def hidden_free_energy(self, h: Tensor, given: Given | None = None) -> Tensor:
+        """F(h) = -log Σ_v exp(-E(v, h)): (*leading)."""
+        return self.hidden.energy(h) - self.visible.log_partition(self.visible_input(h, given), given)
+
+    def check_normalisable(self) -> None:
+        """Raises a ValueError where no partition function exists for the present weights."""
+        check_normalisable(self)
+
+    # One layer given the other --------------------------------------------------------------------------------------------------
+
+    def hidden_input(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """The hidden layer's total input from v, without its own biases."""
+        return self.coupling.to_hidden(self.visible.statistic(v, given), given)
+
+    def visible_input(self, h: Tensor, given: Given | None = None) -> Tensor:
+        """The visible layer's total input from h, without its own biases."""
+        return self.coupling.to_visible(self.hidden.statistic(h), given)
+
+    def hidden_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """E[h | v]: (*leading, *hidden.shape)."""
+        return self.hidden.mean(self.hidden_input(v, given))
+
+    def visible_mean(self, h: Tensor, given: Given | None = None) -> Tensor:
+        """E[v | h]: (*leading, *visible.shape)."""
+        return self.visible.mean(self.visible_input(h, given), given)
+
+    @torch.no_grad()
+    def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """h ~ p(h | v)."""
+        return self.hidden.sample(self.hidden_input(v, given), generator=generator)
+
+    @torch.no_grad()
+    def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """v ~ p(v | h)."""
+        return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
+
+    def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """v after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones."""
+        for _ in range(steps):
+            v = self.sample_visible(self.sample_hidden(v, generator=generator, given=given), generator=generator, given=given)
+        return v
+
+    # Learning -------------------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def infer(self, v: Tensor, given: Given | None = None) -> Phase:
+        """One bottom-up pass."""
+        s_v = self.visible.statistic(v, given)
+        input = self.coupling.to_hidden(s_v, given)
+        return Phase(v, s_v, input, self.hidden.mean(input))
+
+    @torch.no_grad()
+    def accumulate_gradient(
+        self,
+        phase: Phase,
+        *,
+        weights: Tensor | None = None,
+        scale: float = 1.0,
+        fresh: bool = False,
+        given: Given | None = None,
+    ) -> None:
+        """Adds scale · Σ_n weights_n · E[∂E(v_n, h)/∂θ | v_n] to every parameter's `.grad` (replaces it if `fresh`).
+
+        The hidden states are averaged out exactly (Hinton's probabilities in place of samples). The gradient of the mean of -log p
+        is two calls: the data with scale 1 / total weight, then the model's particles with minus that of theirs.
+        """
+        s_h = self.hidden.statistic(phase.hidden_mean)
+        self.coupling.accumulate_gradient(phase.s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
+        visible_input = self.coupling.to_visible(s_h, given) if self.visible.statistic_is_learnt else None
+        for unit, gradient in (
+            (self.visible, self.visible.parameter_gradient(phase.v, visible_input, weights, given)),
+            (self.hidden, self.hidden.mean_parameter_gradient(phase.input, weights)),
+        ):
+            for name, value in gradient.items():
+                parameter = unit.get_parameter(name)
+                if fresh or parameter.grad is None:
+                    parameter.grad = value.mul_(scale)
+                else:
+                    parameter.grad.add_(value, alpha=scale)
+
+    def arguments(self) -> dict[str, object]:
+        """The constructor's arguments that make an untrained copy."""
+        return {"visible": self.visible, "hidden": self.hidden, "coupling": self.coupling}

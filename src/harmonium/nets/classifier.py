@@ -1,0 +1,56 @@
+"""A feed-forward classifier unrolled from a deep belief net."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.couplings import Dense
+from harmonium.models import DBN
+from harmonium.nets.dropout import Dropout
+from harmonium.units import Bernoulli, Gaussian, Unit
+
+
+def activation(unit: Unit) -> nn.Module:
+    """The function from a layer's total input to its mean."""
+    if isinstance(unit, Bernoulli):
+        return nn.Sigmoid()
+    if isinstance(unit, Gaussian):
+        return nn.Identity()
+    raise TypeError(f"there is no feed-forward layer for {type(unit).__name__} hidden units")
+
+
+def uninitialised(inputs: int, outputs: int, like: Tensor) -> nn.Linear:
+    """A linear module whose weights are still to be set: `torch.nn.Linear` itself would draw from the global seed."""
+    module = nn.Linear(inputs, outputs, device="meta", dtype=like.dtype)
+    return module.to_empty(device=like.device)
+
+
+@torch.no_grad()
+def classifier(
+    dbn: DBN, classes: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
+) -> nn.Sequential:
+    """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
+
+    The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. The new weights are drawn from
+    N(0, `scale`²) with `seed`. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. The
+    bottom layer must be dense with a statistic equal to its states (binary or softmax units, or Gaussian ones of unit variance).
+    """
+    if classes < 2:
+        raise ValueError(f"a classifier needs at least two classes, found {classes}")
+    modules: list[nn.Module] = [Dropout(input_dropout)] if input_dropout else []
+    width = 0
+    for rbm in dbn.rbms:
+        if not isinstance(rbm.coupling, Dense):
+            raise TypeError(f"a feed-forward layer needs a dense coupling, found {type(rbm.coupling).__name__}")
+        weight = rbm.coupling.weight
+        linear = uninitialised(weight.shape[0], weight.shape[1], weight)
+        ones = torch.ones(rbm.visible.shape, dtype=weight.dtype, device=weight.device)
+        linear.weight.copy_((weight * rbm.visible.statistic(ones)[:, None]).T)
+        linear.bias.copy_(rbm.hidden.mean(rbm.hidden.blank()) if isinstance(rbm.hidden, Gaussian) else rbm.hidden.get_parameter("bias"))
+        modules += [linear, activation(rbm.hidden), *([Dropout(dropout)] if dropout else [])]
+        width = weight.shape[1]
+    head = uninitialised(width, classes, weight)
+    head.weight.copy_(torch.empty(classes, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
+    head.bias.zero_()
+    return nn.Sequential(*modules, head)

@@ -1,0 +1,27 @@
+"""Figures of what a model has learnt, and the self-contained HTML report of a run."""
+
+from .figures import (
+    before_after,
+    confusion,
+    fantasies,
+    filters,
+    image_grid,
+    learning_curves,
+    mistakes,
+    reconstructions,
+)
+from .html import Headline, Section, write_report
+
+__all__ = [
+    "Headline",
+    "Section",
+    "before_after",
+    "confusion",
+    "fantasies",
+    "filters",
+    "image_grid",
+    "learning_curves",
+    "mistakes",
+    "reconstructions",
+    "write_report",
+]

@@ -1,0 +1,61 @@
+"""The one look of every figure: palette, type sizes and page width."""
+
+import textwrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+DPI = 110
+WIDTH = 9.0
+"""Widest figure in inches: 990 dots, so that a report 1000 dots wide shows it unscaled."""
+MARGIN = 0.1
+
+PAPER, INK, MUTED, HAIR = "#ffffff", "#1f2933", "#66717c", "#dfe3e7"
+TITLE, LABEL, SMALL = 11.0, 9.0, 8.0
+
+# Okabe and Ito's palette, told apart by every common kind of colour vision, less its yellow, too pale on paper.
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+_GLYPH = 0.6
+"""Mean glyph width over type size, a little more than the default sans needs: estimates err on the roomy side."""
+
+
+def text_width(text: str, size: float) -> float:
+    """Width in inches that `text` needs at `size` points (an estimate: measuring would need a renderer)."""
+    return _GLYPH * size / 72 * max((len(line) for line in text.splitlines()), default=0)
+
+
+def page(width: float, height: float, title: str | None) -> tuple[Figure, float]:
+    """A blank figure `width` inches wide with `height` inches left free under its title; also the title's height."""
+    lines = textwrap.wrap(title or "", max(12, int((width - 2 * MARGIN) / text_width("m", TITLE))))
+    head = len(lines) * TITLE * 1.3 / 72 + (0.12 if lines else 0.0)
+    figure = Figure(figsize=(width, height + head), dpi=DPI, facecolor=PAPER)
+    if lines:
+        figure.text(
+            MARGIN / width,
+            1 - 0.12 / (height + head),
+            "\n".join(lines),
+            fontsize=TITLE,
+            fontweight="bold",
+            color=INK,
+            ha="left",
+            va="top",
+            parse_math=False,
+        )
+    return figure, head
+
+
+def message(text: str, title: str | None) -> Figure:
+    """A small figure that says in words why there is nothing to draw."""
+    figure, _ = page(max(4.0, text_width(text, LABEL) + 4 * MARGIN), 0.6, title)
+    figure.text(MARGIN / figure.get_figwidth(), 0.3 / figure.get_figheight(), text, fontsize=LABEL, color=MUTED)
+    return figure
+
+
+def quiet(axes: Axes) -> None:
+    """Take away what carries no number: two spines, tick marks; leave a hairline grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(HAIR)
+    axes.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED)
+    axes.grid(True, color=HAIR, linewidth=0.6)
+    axes.set_axisbelow(True)

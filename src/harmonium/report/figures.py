@@ -1,0 +1,248 @@
+"""Pictures of what a model has learnt: arrays in, a `matplotlib.figure.Figure` out.
+
+Every function is pure: it draws through the object interface, so no global figure, backend or style is touched, and
+the figure is freed with its last reference. Arrays may be anything `numpy.asarray` takes. Images are grey, (height,
+width), the largest value white; signed images are red above zero and blue below.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from ._charts import confusion, learning_curves
+from ._style import MARGIN, SMALL, WIDTH, message, text_width
+from ._tiles import Array, colour_limits, draw, in_rows, stack
+
+__all__ = [
+    "before_after",
+    "confusion",
+    "fantasies",
+    "filters",
+    "image_grid",
+    "learning_curves",
+    "mistakes",
+    "reconstructions",
+]
+
+
+def image_grid(
+    images: npt.ArrayLike,
+    *,
+    columns: int,
+    title: str | None = None,
+    limits: tuple[float, float] | None = None,
+    captions: Sequence[str] | None = None,
+    diverging: bool = False,
+) -> Figure:
+    """Small images in a tight grid, row by row.
+
+    Args:
+        images: (N, H, W), in any unit; NaN pixels are left blank.
+        columns: tiles in a row; fewer images than that make one shorter row.
+        limits: the values drawn black and white (or full blue and full red); by default the smallest and largest finite
+            value over all images (or plus and minus the largest magnitude).
+        captions: N short texts, drawn under the tiles.
+        diverging: images are signed: red above zero, blue below.
+
+    Raises:
+        ValueError: the images are not (N, H, W) or there are none, or the captions are not N.
+    """
+    pictures = stack(images, "images")
+    tiles = in_rows(pictures, columns)
+    lines = None
+    if captions is not None:
+        if len(captions) != len(pictures):
+            raise ValueError(f"captions must be one for each of the {len(pictures)} images; got {len(captions)}")
+        lines = [captions[start : start + columns] for start in range(0, len(pictures), columns)]
+    return draw(tiles, title=title, limits=limits, captions=lines, diverging=diverging)
+
+
+def filters(weights: npt.ArrayLike, image_shape: tuple[int, int], *, count: int = 100, title: str | None = None) -> Figure:
+    """The receptive fields of the `count` units with the largest weight norm, the largest first.
+
+    Each tile is scaled by its own largest |w|, with zero white: shapes can be compared between tiles, strengths cannot.
+
+    Args:
+        weights: (D, K), a column a hidden unit.
+        image_shape: (H, W) of the visible layer, H·W = D.
+
+    Raises:
+        ValueError: the weights are not (H·W, K).
+    """
+    fields = _fields(weights, image_shape, "weights")
+    strongest = np.argsort(-_norms(fields), kind="stable")[:count]
+    chosen = fields[strongest]
+    columns = int(np.ceil(np.sqrt(1.6 * len(chosen))))  # a landscape sheet: it fits a screen, as a square one does not
+    columns = next((c for c in range(columns, columns + 5) if len(chosen) % c == 0), columns)
+    return draw(in_rows(chosen / _peaks(chosen), columns), title=title, limits=(-1.0, 1.0), diverging=True)
+
+
+def before_after(
+    before: npt.ArrayLike,
+    after: npt.ArrayLike,
+    image_shape: tuple[int, int],
+    *,
+    count: int = 24,
+    title: str | None = None,
+) -> Figure:
+    """The `count` receptive fields that fine-tuning changed most: before, after, and after minus before.
+
+    A column is one unit and has one colour scale, its largest |w| in any of the three rows, with zero white: a pale
+    difference is a small one. Under it stands the change's norm over the norm before.
+
+    Args:
+        before: (D, K), a column a hidden unit.
+        after: (D, K), the same units in the same order.
+        image_shape: (H, W) of the visible layer, H·W = D.
+
+    Raises:
+        ValueError: the weights are not both (H·W, K).
+    """
+    first, second = _fields(before, image_shape, "before"), _fields(after, image_shape, "after")
+    if first.shape != second.shape:
+        raise ValueError(f"before and after must have the same units; got {len(first)} and {len(second)}")
+    change, size = _norms(second - first), _norms(first)
+    most = np.argsort(-change, kind="stable")[:count]
+    triples = np.stack([first[most], second[most], second[most] - first[most]])
+    triples /= np.max([_peaks(row) for row in triples], axis=0)
+
+    bands = -(-len(most) // 12)
+    columns = -(-len(most) // bands)
+    tiles = np.stack([in_rows(row, columns) for row in triples], axis=1)  # (bands, 3, columns, H, W)
+    shares = [f"{change[k] / size[k]:.0%}" if size[k] > 0 else "new" for k in most]
+    captions: list[list[str]] = []
+    for band in range(bands):
+        captions += [[], [], shares[band * columns : (band + 1) * columns]]
+    return draw(
+        tiles.reshape(-1, *tiles.shape[2:]),
+        title=title,
+        limits=(-1.0, 1.0),
+        diverging=True,
+        captions=captions,
+        caption_label="change",
+        row_labels=["before", "after", "difference"] * bands,
+        group=3,
+    )
+
+
+def reconstructions(
+    data: npt.ArrayLike,
+    reconstructed: npt.ArrayLike,
+    *,
+    columns: int = 12,
+    title: str | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Data above their reconstructions, in pairs of rows, on one grey scale.
+
+    Args:
+        data: (N, H, W).
+        reconstructed: (N, H, W), in the same order and unit.
+        columns: cases in a row.
+        limits: the values drawn black and white; by default the smallest and largest over both arrays.
+
+    Raises:
+        ValueError: the two arrays are not of one shape (N, H, W).
+    """
+    above, below = stack(data, "data"), stack(reconstructed, "reconstructed")
+    if above.shape != below.shape:
+        raise ValueError(f"data and reconstructed must have one shape; got {above.shape} and {below.shape}")
+    tiles = np.stack([in_rows(above, columns), in_rows(below, columns)], axis=1)
+    return draw(
+        tiles.reshape(-1, *tiles.shape[2:]),
+        title=title,
+        limits=limits or colour_limits(tiles, diverging=False),
+        row_labels=["data", "reconstruction"] * len(tiles),
+        group=2,
+    )
+
+
+def mistakes(
+    images: npt.ArrayLike,
+    true: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    *,
+    count: int = 40,
+    title: str | None = None,
+) -> Figure:
+    """The `count` surest mistakes, the surest first, each as "true → predicted  probability".
+
+    Args:
+        images: (N, H, W), the whole test set or its mistakes: cases that are right are left out.
+        true: N classes (numbers or names).
+        predicted: N classes.
+        confidence: (N,), the probability the model gave to the class it predicted.
+
+    Raises:
+        ValueError: the four do not have one length.
+    """
+    pictures, sure = stack(images, "images"), np.asarray(confidence, dtype=np.float64)
+    truth, guess = np.asarray(true), np.asarray(predicted)
+    lengths = (len(pictures), len(truth), len(guess), len(sure))
+    if len(set(lengths)) != 1:
+        raise ValueError(f"images, true, predicted and confidence must have one length; got {lengths}")
+    wrong = np.flatnonzero(truth != guess)
+    if wrong.size == 0:
+        return message(f"No mistakes among {len(pictures)} cases.", title)
+    surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+    captions = [f"{truth[case]} → {guess[case]}  {sure[case]:.2f}" for case in surest]
+    room = max(0.8, *(text_width(caption, SMALL) + 0.05 for caption in captions))
+    columns = max(1, min(10, int((WIDTH - 2 * MARGIN) / room)))
+    return image_grid(pictures[surest], columns=columns, captions=captions, title=title)
+
+
+def fantasies(
+    samples: npt.ArrayLike,
+    title: str | None = None,
+    *,
+    steps: Sequence[int] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """What the model dreams: a row a chain, its successive frames from left to right.
+
+    Args:
+        samples: (chains, frames, H, W), or (N, H, W) for independent fantasies, which make a plain grid.
+        steps: Gibbs steps taken before each frame, written under the columns.
+        limits: the values drawn black and white; by default the smallest and largest over all frames.
+
+    Raises:
+        ValueError: the samples have another number of axes, or the steps are not one a frame.
+    """
+    array = np.asarray(samples, dtype=np.float64)
+    if array.ndim == 3:
+        if steps is not None:
+            raise ValueError("steps belong to frames: give samples as (chains, frames, height, width)")
+        columns = min(20, int(np.ceil(np.sqrt(1.6 * max(1, len(array))))))
+        return image_grid(array, columns=columns, title=title, limits=limits)
+    frames = stack(array, "samples", ndim=4)
+    captions: list[list[str]] | None = None
+    if steps is not None:
+        if len(steps) != frames.shape[1]:
+            raise ValueError(f"steps must be one for each of the {frames.shape[1]} frames; got {len(steps)}")
+        captions = [[] for _ in range(len(frames) - 1)] + [[str(step) for step in steps]]
+    labels = [f"chain {chain}" for chain in range(1, len(frames) + 1)]
+    return draw(frames, title=title, limits=limits, captions=captions, caption_label="steps", row_labels=labels)
+
+
+def _fields(weights: npt.ArrayLike, image_shape: tuple[int, int], name: str) -> Array:
+    """(D, K) -> (K, H, W)."""
+    matrix = np.asarray(weights, dtype=np.float64)
+    height, width = image_shape
+    if matrix.ndim != 2 or matrix.shape[0] != height * width or matrix.shape[1] == 0:
+        wanted = f"({height * width}, units) for images of {height} by {width}"
+        raise ValueError(f"{name} must have shape {wanted}; got {matrix.shape}")
+    return matrix.T.reshape(-1, height, width)
+
+
+def _norms(fields: Array) -> Array:
+    # A broken weight must not hide the sound ones: it counts as nothing here and is drawn as a blank pixel.
+    return np.asarray(np.linalg.norm(np.nan_to_num(fields).reshape(len(fields), -1), axis=1))
+
+
+def _peaks(fields: Array) -> Array:
+    """The largest |w| of every field, (K, 1, 1), and 1 for a field of zeros."""
+    peaks = np.abs(np.nan_to_num(fields, posinf=0.0, neginf=0.0)).max(axis=(1, 2), keepdims=True)
+    return np.where(peaks > 0, peaks, 1.0)

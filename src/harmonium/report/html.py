@@ -1,0 +1,126 @@
+"""One run as one HTML file that needs nothing else: no network, no script, no neighbouring file."""
+
+import base64
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from ._style import DPI
+
+Value = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A published value beside ours.
+
+    Numbers are rounded to four figures, or one decimal from a thousand on; a string ("1.18 ± 0.03") is shown as it is.
+    """
+
+    metric: str
+    published: Value
+    ours: Value
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report, in the order text, table, figures.
+
+    Attributes:
+        title: the heading.
+        text: plain text, escaped; a blank line starts a new paragraph.
+        figures: (figure, caption) pairs; the caption is also the picture's alternative text.
+        table: rows of column -> value; columns come in order of first appearance, and a row may lack some.
+    """
+
+    title: str
+    text: str = ""
+    figures: Sequence[tuple[Figure, str]] = ()
+    table: Sequence[Mapping[str, object]] = ()
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    summary: str,
+    sections: Sequence[Section],
+    facts: Mapping[str, object],
+    headline: Sequence[Headline] = (),
+    settings: Mapping[str, object] | None = None,
+) -> Path:
+    """Render a self-contained report and put it at `path` in one step.
+
+    The file is complete or is not there: it is rendered first, written under a temporary name in the same folder,
+    flushed to disk and renamed, so that a failure leaves an older report as it was. Missing folders are made.
+
+    Args:
+        title: the heading of the page.
+        summary: plain text under it; a blank line starts a new paragraph.
+        sections: the body.
+        facts: what it takes to reproduce the run: seed, seconds, machine, versions, command.
+        headline: published values beside ours.
+        settings: the run's arguments.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("harmonium.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shown=_shown, paragraphs=_paragraphs, png=_png, columns=_columns)
+    page = environment.get_template("report.html").render(
+        title=title, summary=summary, headline=headline, sections=sections, settings=settings or {}, facts=facts
+    )
+    return _replace(Path(path), page)
+
+
+def _replace(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
+    return str(value)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(column for row in rows for column in row))
+
+
+def _png(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    # Without the drawing program's name the same figure gives the same bytes after an upgrade that draws alike.
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

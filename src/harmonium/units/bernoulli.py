@@ -1,0 +1,103 @@
+"""Binary units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harmonium.units.given import Given, keep_present
+from harmonium.units.unit import Unit, Values, check_finite, check_shape, weighted_sum
+
+
+class Bernoulli(Unit):
+    """Stochastic binary units with states 0 and 1: energy -b·v, p(v = 1 | x) = σ(b + x) (Smolensky 1986; Hinton 2002).
+
+    `shape`: the number of units, or their shape. `bias_shape`: a shape that broadcasts to it, where biases are shared.
+    `values`: "binary", or "probabilities" where the data are the probabilities that a unit is on, used as they are (Hinton's
+    mean-field logistic units); uint8 grey levels then count as level / 255.
+    """
+
+    def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Values = "binary") -> None:
+        super().__init__(shape)
+        if values not in ("binary", "probabilities"):
+            raise ValueError(f'values must be "binary" or "probabilities", found {values!r}')
+        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
+        self.values: Values = values
+        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return -states * self.bias
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self.total(keep_present(F.softplus(input + self.bias, threshold=30.0), given))
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present(torch.sigmoid(input + self.bias), given)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        total = input + self.bias
+        return keep_present(torch.sigmoid(total) * torch.sigmoid(-total), given)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present((input + self.bias > 0).to(input.dtype), given)
+
+    @torch.no_grad()
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        uniform = torch.rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+        return keep_present(torch.lt(uniform, torch.sigmoid(input + self.bias), out=uniform), given)
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
+
+    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
+
+    def check(self, states: Tensor) -> None:
+        check_shape("Bernoulli", states, self.shape)
+        check_finite("Bernoulli", states)
+        if states.dtype == torch.bool or (self.values == "probabilities" and states.dtype == torch.uint8):
+            return
+        low, high = states.min().item(), states.max().item()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"Bernoulli units expect {'0 or 1' if self.values == 'binary' else 'probabilities between 0 and 1'}, found values "
+                f"from {low:g} to {high:g}; grey levels must be declared: hm.data.binarise(images, ...) draws binary pixels, "
+                'Bernoulli(..., values="probabilities") takes uint8 levels or levels / 255 as probabilities, and '
+                "Gaussian units model real numbers"
+            )
+        if self.values == "binary" and states.is_floating_point() and bool(((states != 0) & (states != 1)).any()):
+            between = states[(states != 0) & (states != 1)].flatten()[0].item()
+            raise ValueError(
+                f"Bernoulli units expect 0 or 1, found {between:g}; declare what grey levels mean: hm.data.binarise(images, ...) "
+                'draws binary pixels, Bernoulli(..., values="probabilities") takes them as probabilities'
+            )
+
+    @torch.no_grad()
+    def init_from(self, data: Tensor) -> None:
+        """b = log(p / (1 - p)) with p the share of ones (Hinton 2010, section 8.1), by Laplace's rule, so that it is finite."""
+        rows = data.to(self.bias.dtype)
+        ones, cases = weighted_sum(rows, None, self.bias), rows.numel() / self.bias.numel()
+        self.bias.copy_(torch.logit((ones + 1) / (cases + 2)))
+
+    def base_input(self, mean: Tensor) -> Tensor:
+        return torch.logit(mean, eps=1e-3) - self.bias.detach()
+
+    @property
+    def count(self) -> float:
+        return float(2.0 ** torch.Size(self.shape).numel())
+
+    def states(self, numbers: Tensor) -> Tensor:
+        places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
+        return ((numbers[:, None] >> places) & 1).to(self.bias.dtype).reshape(-1, *self.shape)
+
+    def taking_means(self) -> Self:
+        return type(self)(self.shape, bias_shape=self.bias_shape, values="probabilities")
+
+    def arguments(self) -> dict[str, object]:
+        return {"shape": self.shape, "bias_shape": self.bias_shape, "values": self.values}

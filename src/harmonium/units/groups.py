@@ -1,0 +1,135 @@
+"""Several kinds of unit side by side in one layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.units.given import Given
+from harmonium.units.unit import Unit, check_shape
+
+
+class Groups(Unit):
+    """One layer of several kinds of unit, as pixels beside a label: the states of the parts, joined along the last axis.
+
+    `parts`: layers of one-dimensional shape. Energies and log-partitions add; means, samples and gradients stand side by side.
+    """
+
+    def __init__(self, *parts: Unit) -> None:
+        if not parts or any(len(part.shape) != 1 or len(part.statistic_shape) != 1 for part in parts):
+            raise ValueError(f"Groups takes one or more layers of one-dimensional shape, found {[part.shape for part in parts]}")
+        super().__init__(sum(part.shape[0] for part in parts))
+        self.parts = nn.ModuleList(parts)
+
+    @property
+    def statistic_is_learnt(self) -> bool:  # type: ignore[override]
+        return any(part.statistic_is_learnt for part in self.layers())
+
+    @property
+    def statistic_shape(self) -> tuple[int, ...]:
+        return (sum(part.statistic_shape[0] for part in self.layers()),)
+
+    def layers(self) -> Iterator[Unit]:
+        """The parts, typed."""
+        for part in self.parts:
+            assert isinstance(part, Unit)
+            yield part
+
+    def split(self, states: Tensor) -> tuple[Tensor, ...]:
+        """Each part's states (or means, samples): views of (*leading, part.shape[0])."""
+        return torch.split(states, [part.shape[0] for part in self.layers()], dim=-1)
+
+    def split_input(self, input: Tensor) -> tuple[Tensor, ...]:
+        """Each part's input, whose sizes are those of the statistics."""
+        return torch.split(input, [part.statistic_shape[0] for part in self.layers()], dim=-1)
+
+    def split_given(self, given: Given | None) -> list[Given | None]:
+        """Each part's share of the mask."""
+        masks: list[Given | None] = []
+        start = 0
+        for part in self.layers():
+            masks.append(None if given is None else given.part(start, start + part.shape[0]))
+            start += part.shape[0]
+        return masks
+
+    def _join(self, function: Callable[[Unit, Tensor, Given | None], Tensor], pieces: tuple[Tensor, ...], given: Given | None) -> Tensor:
+        return torch.cat([function(*each) for each in zip(self.layers(), pieces, self.split_given(given), strict=True)], dim=-1)
+
+    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+        return self._join(lambda part, x, mask: part.statistic(x, mask), self.split(states), given)
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return self._join(lambda part, x, _: part.energy_terms(x), self.split(states), None)
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        parts = zip(self.layers(), self.split_input(input), self.split_given(given), strict=True)
+        return torch.stack([part.log_partition(x, mask) for part, x, mask in parts]).sum(0)
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self._join(lambda part, x, mask: part.mean(x, mask), self.split_input(input), given)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self._join(lambda part, x, mask: part.variance(x, mask), self.split_input(input), given)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self._join(lambda part, x, mask: part.mode(x, mask), self.split_input(input), given)
+
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        return self._join(lambda part, x, mask: part.sample(x, generator=generator, given=mask), self.split_input(input), given)
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        inputs = [None] * len(self.parts) if input is None else self.split_input(input)
+        pieces = zip(self.layers(), self.split(states), inputs, self.split_given(given), strict=True)
+        return {
+            f"parts.{index}.{name}": gradient
+            for index, (part, x, part_input, mask) in enumerate(pieces)
+            for name, gradient in part.parameter_gradient(x, part_input, weights, mask).items()
+        }
+
+    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+        pieces = zip(self.layers(), self.split_input(input), self.split_given(given), strict=True)
+        return {
+            f"parts.{index}.{name}": gradient
+            for index, (part, x, mask) in enumerate(pieces)
+            for name, gradient in part.mean_parameter_gradient(x, weights, mask).items()
+        }
+
+    def check(self, states: Tensor) -> None:
+        check_shape("Groups", states, self.shape)
+        for part, x in zip(self.layers(), self.split(states), strict=True):
+            part.check(x)
+
+    def init_from(self, data: Tensor) -> None:
+        for part, x in zip(self.layers(), self.split(data), strict=True):
+            part.init_from(x)
+
+    def base_input(self, mean: Tensor) -> Tensor:
+        return self._join(lambda part, x, _: part.base_input(x), self.split(mean), None)
+
+    @property
+    def count(self) -> float:
+        return math.prod(part.count for part in self.layers())
+
+    def states(self, numbers: Tensor) -> Tensor:
+        columns = []
+        for part in self.layers():
+            if not math.isfinite(part.count):
+                return part.states(numbers)
+            columns.append(part.states(numbers % int(part.count)))
+            numbers = numbers // int(part.count)
+        return torch.cat(columns, dim=-1)
+
+    def taking_means(self) -> Self:
+        return type(self)(*(part.taking_means() for part in self.layers()))
+
+    def arguments(self) -> dict[str, object]:
+        return {"parts": list(self.layers())}
+
+    def extra_repr(self) -> str:
+        return ""

@@ -1,0 +1,110 @@
+"""One-of-k units."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harmonium.units.given import Given, keep_present
+from harmonium.units.unit import Unit, Values, check_finite, check_shape, weighted_sum
+
+
+class Softmax(Unit):
+    """Groups of one-of-k units (Potts): in each group exactly one category is on, with probability softmax(b + x).
+
+    States are one-hot and flat: (*leading, groups · categories). `values="probabilities"` takes distributions over each group's
+    categories as data. In a mask of present units the categories of a group stand or fall together. The biases of a group are
+    free up to a common constant.
+    """
+
+    def __init__(self, groups: int, *, categories: int, values: Values = "binary") -> None:
+        if categories < 2:
+            raise ValueError(f"a softmax group needs at least two categories, found {categories}")
+        if values not in ("binary", "probabilities"):
+            raise ValueError(f'values must be "binary" or "probabilities", found {values!r}')
+        super().__init__(groups * categories)
+        self.groups, self.categories = groups, categories
+        self.values: Values = values
+        self.bias = nn.Parameter(torch.zeros(groups * categories))
+
+    def grouped(self, flat: Tensor) -> Tensor:
+        """(*leading, groups · categories) seen as (*leading, groups, categories)."""
+        return flat.reshape(*flat.shape[:-1], self.groups, self.categories)
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return -states * self.bias
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        terms = torch.logsumexp(self.grouped(input + self.bias), dim=-1)
+        if given is not None and given.present is not None:
+            terms = keep_present(terms, Given(self.grouped(given.present)[..., 0]))
+        return terms.sum(-1)
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present(torch.softmax(self.grouped(input + self.bias), dim=-1).flatten(-2), given)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        mean = self.mean(input, given)
+        return mean * (1 - mean)
+
+    def _one_hot(self, categories: Tensor, like: Tensor, given: Given | None) -> Tensor:
+        return keep_present(F.one_hot(categories, self.categories).flatten(-2).to(like.dtype), given)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self._one_hot(self.grouped(input + self.bias).argmax(dim=-1), input, given)
+
+    @torch.no_grad()
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """Inverts each group's cumulative distribution at one uniform number."""
+        cumulative = torch.softmax(self.grouped(input + self.bias), dim=-1).cumsum(dim=-1)[..., :-1]
+        uniform = torch.rand(*input.shape[:-1], self.groups, 1, generator=generator, dtype=input.dtype, device=input.device)
+        return self._one_hot((uniform >= cumulative).sum(dim=-1), input, given)
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
+
+    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
+
+    def check(self, states: Tensor) -> None:
+        check_shape("Softmax", states, self.shape)
+        check_finite("Softmax", states)
+        low, sums = states.min().item(), self.grouped(states).sum(dim=-1, dtype=torch.float64)
+        wrong = (sums - 1).abs() > 1e-4
+        if low < 0 or bool(wrong.any()):
+            found = f"a value of {low:g}" if low < 0 else f"a group that adds up to {sums[wrong][0].item():g}"
+            raise ValueError(f"Softmax units expect each group of {self.categories} to be one-hot and to add up to 1, found {found}")
+        if self.values == "binary" and bool(((states != 0) & (states != 1)).any()):
+            raise ValueError(
+                "Softmax units expect one-hot groups of 0 and 1, found values between them; "
+                'Softmax(..., values="probabilities") takes distributions'
+            )
+
+    @torch.no_grad()
+    def init_from(self, data: Tensor) -> None:
+        """b = log of each category's share, by Laplace's rule."""
+        rows = data.to(self.bias.dtype)
+        counts = weighted_sum(rows, None, self.bias)
+        self.bias.copy_(torch.log((counts + 1) / (rows.numel() / self.bias.numel() + self.categories)))
+
+    def base_input(self, mean: Tensor) -> Tensor:
+        return mean.clamp_min(1e-3).log() - self.bias.detach()
+
+    @property
+    def count(self) -> float:
+        return float(self.categories) ** self.groups
+
+    def states(self, numbers: Tensor) -> Tensor:
+        powers = self.categories ** torch.arange(self.groups, device=numbers.device)
+        return self._one_hot(numbers[:, None] // powers % self.categories, self.bias, None)
+
+    def taking_means(self) -> Self:
+        return type(self)(self.groups, categories=self.categories, values="probabilities")
+
+    def arguments(self) -> dict[str, object]:
+        return {"groups": self.groups, "categories": self.categories, "values": self.values}

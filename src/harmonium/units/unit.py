@@ -1,0 +1,164 @@
+"""The one abstract level below every kind of unit."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.units.given import Given, keep_present
+
+Values = Literal["binary", "probabilities"]
+
+
+class Unit(nn.Module, ABC):
+    """A layer of exponential-family units that are independent of each other given the other layer.
+
+    A layer's part of the joint energy is `energy(x)`; the other layer reaches it only through the linear term <s(x), input>, where
+    s is the sufficient statistic and `input` the total input from the other layer, without the unit's own bias. So
+
+        p(x | input) = exp(-energy(x) + <s(x), input> - log_partition(input))
+
+    and the free energy, the conditionals and the gradient of *every* pair of kinds follow from the few functions below (Welling,
+    Rosen-Zvi & Hinton 2005). States are (*leading, *shape): the leading axes may be a batch, or replicas and a batch. Energies and
+    log-partitions, in nats, sum over the shape's axes alone and are (*leading). A saved file rebuilds the unit
+    from its `arguments()`.
+    """
+
+    statistic_is_learnt = False
+    """Whether the statistic has parameters of its own, so that `parameter_gradient` needs the input."""
+
+    def __init__(self, shape: int | Sequence[int]) -> None:
+        super().__init__()
+        self.shape: tuple[int, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"a layer needs at least one unit along each axis of its shape, found {self.shape}")
+
+    # What a kind of unit must say about itself ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def energy_terms(self, states: Tensor) -> Tensor:
+        """The energy of each unit, log base measure included: (*leading, *shape)."""
+
+    @abstractmethod
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """log Σ_x exp(-energy(x) + <s(x), input>), an integral where x is real: (*leading), nats."""
+
+    @abstractmethod
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """E[x | input]: (*leading, *shape)."""
+
+    @abstractmethod
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """The variance of each unit given its input: (*leading, *shape)."""
+
+    @abstractmethod
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """The most probable states: (*leading, *shape)."""
+
+    @abstractmethod
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """One draw from p(x | input) per leading index: (*leading, *shape)."""
+
+    @abstractmethod
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        """Σ weights · ∂/∂θ [energy(x) - <s(x), input>] over the leading axes, by parameter name.
+
+        With weights (*leading) that sum to one it is an average; None weighs every case one. `input` may be None where
+        `statistic_is_learnt` is false.
+        """
+
+    @abstractmethod
+    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+        """The same averaged over p(x | input): -Σ weights · ∂ log_partition(input)/∂θ, by parameter name."""
+
+    @abstractmethod
+    def check(self, states: Tensor) -> None:
+        """Raises a ValueError that says what was expected and what was found, if any state lies outside the support."""
+
+    @abstractmethod
+    def init_from(self, data: Tensor) -> None:
+        """Sets the unit's own parameters so that, with no input, its mean is that of `data` (cases, *shape)."""
+
+    @abstractmethod
+    def base_input(self, mean: Tensor) -> Tensor:
+        """The constant input, (*shape), under which the mean is `mean`, kept a thousandth away from what only infinite inputs give.
+
+        It turns the layer into the base-rate model of annealed importance sampling.
+        """
+
+    # What follows for all of them ---------------------------------------------------------------------------------------------
+
+    @property
+    def statistic_shape(self) -> tuple[int, ...]:
+        """The shape of one case's statistic, which the coupling connects."""
+        return self.shape
+
+    @property
+    def count(self) -> float:
+        """How many joint states the layer has: infinite unless every unit is discrete and bounded."""
+        return math.inf
+
+    def states(self, numbers: Tensor) -> Tensor:
+        """The joint states of these numbers, (cases,) integers below `count`: (cases, *shape). TypeError where they have none."""
+        raise TypeError(f"{type(self).__name__} units have no finite list of states")
+
+    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+        """s(x), linear in the states, so that the mean of the statistic is the statistic of the mean."""
+        return keep_present(states, given)
+
+    def energy(self, states: Tensor, given: Given | None = None) -> Tensor:
+        """The layer's part of the joint energy, in nats: (*leading)."""
+        return self.total(keep_present(self.energy_terms(states), given))
+
+    def total(self, terms: Tensor) -> Tensor:
+        """Sums (*leading, *shape) over the shape's axes."""
+        return terms.sum(dim=tuple(range(-len(self.shape), 0)))
+
+    def blank(self, *leading: int) -> Tensor:
+        """A zero input from the other layer: (*leading, *statistic_shape), with this layer's type and device."""
+        like = next(self.parameters())
+        return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
+
+    def taking_means(self) -> Self:
+        """A fresh copy of this layer, to be the visible layer of the next machine, that takes conditional means as its data."""
+        arguments: dict[str, Any] = self.arguments()
+        return type(self)(**arguments)
+
+    def arguments(self) -> dict[str, object]:
+        """The constructor's arguments that make an untrained copy."""
+        return {"shape": self.shape}
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.arguments().items())
+
+
+def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
+    """Sums (*leading, *shape) over the leading axes with `weights` (*leading), then down to the shape of `like`, which broadcasts."""
+    if weights is not None:
+        values = values * weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
+    return values.sum_to_size(like.shape)
+
+
+def check_finite(name: str, states: Tensor) -> None:
+    """Raises a ValueError that counts the NaN or infinite values."""
+    if states.is_floating_point() and not bool(torch.isfinite(states).all()):
+        bad = int((~torch.isfinite(states)).sum())
+        raise ValueError(
+            f"{name} units expect finite numbers, found {bad} NaN or infinite value{'s' * (bad > 1)}; "
+            "fill or drop those cases, or mark the places as absent with given=Given(present=...)"
+        )
+
+
+def check_shape(name: str, states: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises a ValueError unless the states are (*leading, *shape) with at least one case."""
+    if tuple(states.shape[states.dim() - len(shape) :]) != shape or states.dim() < len(shape):
+        raise ValueError(f"{name} units expect states of shape (..., {', '.join(map(str, shape))}), found {tuple(states.shape)}")
+    if states.numel() == 0:
+        raise ValueError(f"{name} units expect at least one case, found an empty array of shape {tuple(states.shape)}")
