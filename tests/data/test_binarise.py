@@ -15,8 +15,8 @@ def test_fixed_is_one_call_of_numpys_generator_byte_for_byte(shape, seed):
     pixels = np.resize(np.arange(256, dtype=np.uint8), shape)
     expected = np.random.default_rng(seed).random(shape, dtype=np.float32) < pixels / 255
     found = binarise(torch.from_numpy(pixels), "fixed", seed=seed)
-    assert (found.dtype, tuple(found.shape)) == (torch.uint8, shape)
-    assert found.numpy().tobytes() == expected.astype(np.uint8).tobytes()
+    assert (found.dtype, tuple(found.shape)) == (torch.bool, shape)
+    assert found.numpy().tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -34,7 +34,7 @@ def test_threshold_is_strict_and_between_grey_levels():
     assert binarise(levels, "threshold", threshold=51 / 255).tolist() == [[0] * 52 + [1] * 204]
     halves = torch.tensor([[0.0, 0.25, 0.5, 0.75, 1.0]])
     assert binarise(halves, "threshold").tolist() == [[0, 0, 0, 1, 1]]
-    assert binarise(halves, "threshold").dtype == torch.uint8
+    assert binarise(halves, "threshold").dtype == torch.bool
 
 
 @pytest.mark.parametrize("images", [torch.from_numpy(GREY), torch.from_numpy(PROBABILITIES).bfloat16()])

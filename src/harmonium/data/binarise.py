@@ -68,7 +68,7 @@ def binarise(
         threshold: of "threshold", at least 0 and below 1.
 
     Returns:
-        A uint8 tensor of 0 and 1, shaped as the images and on their device; for "resampled" a `Resampled`.
+        A bool tensor (so that it is never taken for grey levels), shaped as the images and on their device; for "resampled" a `Resampled`.
 
     Raises:
         TypeError: the images are neither a tensor nor an array.
@@ -86,7 +86,7 @@ def binarise(
     if how == "resampled":
         return Resampled(held)
     generator = np.random.default_rng(seed)
-    result = torch.empty(held.shape, dtype=torch.uint8, device=held.device)
+    result = torch.empty(held.shape, dtype=torch.bool, device=held.device)
     step = max(1, _BLOCK // held[0].numel())
     for start in range(0, len(held), step):
         rows = held[start : start + step]

@@ -22,6 +22,7 @@ from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback, fresh_generator, train
 from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_parts
+from harmonium.units import Bernoulli
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
 MONITORED = 2000  # cases that the figures of an epoch are computed on
@@ -138,11 +139,12 @@ def as_rows(model: RBM, data: Tensor | np.ndarray[Any, Any] | Source, like: Tens
     """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole."""
     if not isinstance(data, Tensor | np.ndarray):
         return data
-    if len(data) == 0 or data.ndim == 0:
-        raise ValueError(f"expected at least one case, found data of shape {tuple(data.shape)}")
+    shape = model.visible.shape
+    if data.ndim != len(shape) + 1 or len(data) == 0:
+        raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")
     for start in range(0, len(data), BLOCK):
         model.visible.check(torch.as_tensor(np.asarray(data[start : start + BLOCK])))
-    grey = data.dtype in (torch.uint8, np.uint8) and getattr(model.visible, "values", None) == "probabilities"
+    grey = data.dtype in (torch.uint8, np.uint8) and isinstance(model.visible, Bernoulli) and model.visible.values == "probabilities"
     return ArrayRows(data, like, divisor=255.0 if grey else 1.0)
 
 

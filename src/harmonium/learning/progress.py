@@ -29,7 +29,7 @@ def sentence(row: dict[str, float]) -> str:
 
 
 class Progress(Callback):
-    """Shows the share of all steps done, the time left and the last epoch's figures; a line an epoch where there is no terminal."""
+    """Shows the share of all steps done, the time left and the last epoch's figures; where there is no terminal, ten lines in all."""
 
     def __init__(self, name: str = "learning") -> None:
         self.name = name
@@ -65,8 +65,11 @@ class Progress(Callback):
         figures = sentence(state.history[-1])
         if self.bar is not None:
             self.bar.update(self.task, epoch=f"{state.epoch}/{self.epochs}", figures=figures)
-        else:
-            print(f"{self.name}: epoch {state.epoch}/{self.epochs}  {figures}  {state.seconds:.0f} s", file=sys.stderr, flush=True)
+        elif state.epoch % max(self.epochs // 10, 1) == 0 or state.epoch == self.epochs:
+            seconds = state.history[-1]["seconds"]
+            left = seconds / state.epoch * (self.epochs - state.epoch)
+            line = f"{self.name}: epoch {state.epoch}/{self.epochs}  {figures}  {seconds:.0f} s, {left:.0f} s left"
+            print(line, file=sys.stderr, flush=True)
 
     def on_end(self, state: TrainingState) -> None:
         if self.bar is not None:

@@ -18,6 +18,7 @@ from harmonium.learning.batches import Batches, Stream
 from harmonium.learning.state import TrainingState
 
 CHECK_EVERY = 100  # steps between looks for non-finite parameters
+CHECKPOINT_SECONDS = 30.0  # between checkpoints inside an epoch
 
 
 class Callback:
@@ -66,13 +67,12 @@ def train(
     epochs: int,
     callbacks: Iterable[Callback] = (),
     checkpoint: Path | None = None,
-    checkpoint_seconds: float = 30.0,
     keep_best: str | None = None,
     patience: int | None = None,
 ) -> TrainingState:
     """Trains until `epochs` are done: `gradient(*batch)` writes every `.grad`, the optimiser steps, `figures()` closes an epoch.
 
-    A checkpoint is written after each epoch and, where the data can resume inside one, every `checkpoint_seconds`. Ctrl-C ends the
+    A checkpoint is written after each epoch and, where the data can resume inside one, every half minute. Ctrl-C ends the
     step in hand, saves, and raises KeyboardInterrupt. With `keep_best` the weights of the epoch at which that figure was lowest
     stand in the model at the end; `patience` epochs without a lower one end training. FloatingPointError if a parameter diverges.
     """
@@ -107,7 +107,7 @@ def train(
                         state.check_finite()
                     for callback in step_callbacks:
                         callback.on_step(state)
-                    if interrupted() or (time.monotonic() - saved > checkpoint_seconds and batches.resumes_inside):
+                    if interrupted() or (time.monotonic() - saved > CHECKPOINT_SECONDS and batches.resumes_inside):
                         if batches.resumes_inside:
                             save()
                         if interrupted():
@@ -118,6 +118,7 @@ def train(
                     state.schedule.step()
                 row = {"epoch": float(state.epoch), "step": float(state.step), **figures()}
                 row["update_ratio"] = float(state.totals.pop("update_ratio"))
+                row["seconds"] = round(time.monotonic() - began, 3)
                 state.history.append(row)
                 state.totals.clear()
                 _keep_best(state, keep_best, patience)

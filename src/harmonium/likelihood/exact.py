@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_places
-from harmonium.units import Gaussian, Given, Groups, Unit
+from harmonium.units import Bernoulli, Gaussian, Given, Groups, Unit
 
 MOST_STATES = 2**25
 BLOCK = 2**14
+ROWS = 4096  # cases looked at together
 
 
 def _log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
@@ -43,7 +45,16 @@ def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
         )
     if hidden.count <= visible.count:
         return _log_sum(int(smaller), lambda numbers: -model.hidden_free_energy(hidden.states(numbers), given), device)
-    return _log_sum(int(smaller), lambda numbers: -model.free_energy(visible.states(numbers), given), device)
+
+    def log_terms(numbers: Tensor) -> Tensor:
+        v = visible.states(numbers)
+        if given is None or given.present is None:
+            return -model.free_energy(v)
+        # An absent unit has no states to list: only those of one value at its place count.
+        counted = (given.present.to(device).bool() | (v == visible.states(numbers.new_zeros(1)))).flatten(1).all(1)
+        return torch.where(counted, -model.free_energy(v, given), -math.inf)
+
+    return _log_sum(int(smaller), log_terms, device)
 
 
 def _leaves(unit: Unit) -> list[Unit]:
@@ -108,9 +119,16 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
 def log_likelihood(model: RBM, data: Tensor, *, log_z: float, given: Given | None = None) -> Tensor:
     """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64. ValueError for data outside the visible units' support."""
     rows = torch.as_tensor(data)
-    model.visible.check(rows)
     like = model.visible.blank()
-    rows = rows.to(device=like.device)
-    scale = 255.0 if rows.dtype == torch.uint8 and getattr(model.visible, "values", "") == "probabilities" else 1.0
-    blocks = [-model.free_energy(block.to(like.dtype) / scale, given).double() for block in torch.split(rows, 4096)]
-    return torch.cat(blocks) - log_z
+    scale = 255.0 if rows.dtype == torch.uint8 and isinstance(model.visible, Bernoulli) and model.visible.values == "probabilities" else 1.0
+    present = None if given is None or given.present is None else given.present.to(rows.device).bool().expand(rows.shape)
+    if present is not None:
+        # What stands at absent places is never read, so that it may be anything: a state of the unit is put there to be checked.
+        rows = torch.where(present, rows, model.visible.mode(like).to(rows))
+    model.visible.check(rows)
+    found = []
+    for start in range(0, len(rows), ROWS):
+        here = slice(start, start + ROWS)
+        mask = given if given is None or present is None else replace(given, present=present[here].to(like.device))
+        found.append(-model.free_energy(rows[here].to(like) / scale, mask).double())
+    return torch.cat(found) - log_z

@@ -79,7 +79,7 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name in the same folder, flushes to the disk and renames, so that no reader ever sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed writer leaves at most one
     try:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -110,6 +110,8 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["harmonium"])  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} has a header that cannot be read: {error}") from error
 
 
 def save(model: RBM | DBN, path: str | os.PathLike[str]) -> None:
@@ -124,6 +126,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     tensors, header = read_tensors(path)
     if "model" not in header:
         raise ValueError(f"{path} holds no model; is it a training checkpoint?")
-    model = build(header["model"]).to(getattr(torch, header["dtype"]))
-    restore(model, tensors)
+    try:
+        model = build(header["model"]).to(getattr(torch, header["dtype"]))
+        restore(model, tensors)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
     return model

@@ -90,7 +90,7 @@ class Bernoulli(Unit):
 
     @property
     def count(self) -> float:
-        return float(2.0 ** torch.Size(self.shape).numel())
+        return 2 ** torch.Size(self.shape).numel()  # an exact integer: a float overflows at 1024 units
 
     def states(self, numbers: Tensor) -> Tensor:
         places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)

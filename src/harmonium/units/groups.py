@@ -102,7 +102,8 @@ class Groups(Unit):
 
     def check(self, states: Tensor) -> None:
         check_shape("Groups", states, self.shape)
-        for part, x in zip(self.layers(), self.split(states), strict=True):
+        # As floats, since the parts share one type: uint8 cannot mean grey levels to one part and counts or categories to another.
+        for part, x in zip(self.layers(), self.split(states.float() if states.dtype == torch.uint8 else states), strict=True):
             part.check(x)
 
     def init_from(self, data: Tensor) -> None:
@@ -114,7 +115,8 @@ class Groups(Unit):
 
     @property
     def count(self) -> float:
-        return math.prod(part.count for part in self.layers())
+        counts = [part.count for part in self.layers()]
+        return math.inf if math.inf in counts else math.prod(counts)
 
     def states(self, numbers: Tensor) -> Tensor:
         columns = []

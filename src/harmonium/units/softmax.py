@@ -97,7 +97,7 @@ class Softmax(Unit):
 
     @property
     def count(self) -> float:
-        return float(self.categories) ** self.groups
+        return self.categories**self.groups  # an exact integer: a float would overflow
 
     def states(self, numbers: Tensor) -> Tensor:
         powers = self.categories ** torch.arange(self.groups, device=numbers.device)

@@ -1,0 +1,162 @@
+"""The command line: harmonium run | resume | evaluate | sample | report | list."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_type_hints
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from harmonium.recipes import RECIPES
+from harmonium.recipes import record as records
+from harmonium.recipes.deep_belief_net import DeepBeliefNet
+from harmonium.recipes.run import CONFIGURATION, REPORT, Run
+
+console = Console()
+if TYPE_CHECKING:
+    Recipe = DeepBeliefNet
+else:  # a subcommand for each recipe
+    Recipe = Union[tuple(Annotated[recipe, tyro.conf.subcommand(recipe.name)] for recipe in RECIPES)]  # noqa: UP007
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
+def run(recipe: Annotated[Recipe, tyro.conf.arg(name="")]) -> None:
+    """Reproduce a published result, into a folder of its own."""
+    carry_out(recipe, Run.begin(recipe.name, recipe))
+
+
+def resume(folder: Folder) -> None:
+    """Go on with a run from its last checkpoint, to the same bits."""
+    found = Run.open(folder)
+    carry_out(options_of(found), found)
+
+
+def carry_out(options: DeepBeliefNet, found: Run) -> None:
+    """Runs a recipe's steps in a folder, each from where it stopped."""
+    torch.set_num_threads(options.threads)
+    try:
+        results = options.run(found)
+    except KeyboardInterrupt:
+        raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+    show(results)
+    console.print(f"Pictures: {found.folder / REPORT}")
+    if options.record:
+        console.print(f"Recorded in {records.append(results)}")
+
+
+def options_of(found: Run) -> DeepBeliefNet:
+    """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
+    for recipe in RECIPES:
+        if recipe.name == found.recipe:
+            try:
+                options: DeepBeliefNet = rebuild(recipe, found.settings)
+                return options
+            except (TypeError, KeyError) as error:
+                raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
+    raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
+
+
+def rebuild(kind: Any, settings: dict[str, Any]) -> Any:
+    """A dataclass, and those inside it, from JSON."""
+    hints, values = get_type_hints(kind), {}
+    for name, value in settings.items():
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            value = rebuild(hint, value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif hint == Path | None and value is not None:
+            value = Path(value)
+        values[name] = value
+    return kind(**values)
+
+
+def evaluate(folder: Folder, betas: int = 10000, chains: int = 100) -> None:
+    """How good a finished run is: its errors, and the likelihood of its bottom RBM by annealed importance sampling.
+
+    Args:
+        folder: The run's folder.
+        betas: Inverse temperatures of annealed importance sampling.
+        chains: Its chains.
+    """
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    show(found.results())
+    console.print(options.likelihood(found, betas=betas, chains=chains))
+
+
+def sample(folder: Folder, steps: int = 1000, chains: int = 10, seed: int = 0) -> None:
+    """Draw fantasies of a run's deep belief net into samples.png, from whatever it has learnt.
+
+    Args:
+        folder: The run's folder.
+        steps: Sweeps of Gibbs sampling in the top RBM between two pictures of a chain.
+        chains: Independent chains, a row each.
+        seed: Of the draws.
+    """
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    console.print(f"Fantasies: {options.sample(found, steps=steps, chains=chains, seed=seed)}")
+
+
+def report(folder: Folder) -> None:
+    """Draw a run's report again, from whatever it has learnt."""
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    options.report(found)
+    console.print(f"Pictures: {found.folder / REPORT}")
+
+
+def list_() -> None:
+    """The recipes: published values, ours, and the time they take."""
+    table = Table("recipe", "what", "published")
+    for recipe in RECIPES:
+        published = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in recipe.published.items())
+        table.add_row(recipe.name, (recipe.__doc__ or "").strip().splitlines()[0], published or "–")
+    console.print(table)
+    rows = records.table()
+    if rows:
+        recorded = Table(*rows[0], title="recorded in results/")
+        for row in rows:
+            recorded.add_row(*row.values())
+        console.print(recorded)
+
+
+def show(results: dict[str, Any]) -> None:
+    """A run's figures, published values beside them."""
+    table = Table("metric", "published", "ours", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
+    for name, metric in results["metrics"].items():
+        table.add_row(name.replace("_", " "), str(metric["published"] or "–"), f"{metric['value']:.2f} {metric['unit']}")
+    console.print(table)
+    console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
+
+
+def main() -> None:
+    """The entry point: every error a user can mend is one sentence, and exit code 1."""
+    commands: dict[str, Callable[..., Any]] = {
+        "run": run,
+        "resume": resume,
+        "evaluate": evaluate,
+        "sample": sample,
+        "report": report,
+        "list": list_,
+    }
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands, prog="harmonium", description=__doc__)
+    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        sys.exit(f"harmonium: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The steps that every recipe for a fine-tuned deep belief net shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from harmonium.data import Dataset
+from harmonium.models import DBN
+from harmonium.models.saving import read_tensors, restore
+from harmonium.recipes import outcome
+from harmonium.recipes.pictures import bottom_likelihood, films
+from harmonium.recipes.run import Options, Run
+from harmonium.recipes.stack import Layers, Split, Tuning, learn, rbms, split, tune
+from harmonium.report import fantasies
+
+
+@dataclasses.dataclass(frozen=True)
+class DeepBeliefNet(Options, ABC):
+    """Features learnt greedily from unlabelled images, then fine-tuned by backpropagation, judged and drawn."""
+
+    held_out: int = 0
+    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    published: ClassVar[dict[str, str]]
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """The data set."""
+
+    @abstractmethod
+    def plan(self) -> tuple[str, Layers, dict[str, Tuning]]:
+        """The setting's name, how the layers are learnt, and each phase of fine-tuning, all from the same stack."""
+
+    def cases(self, data: Dataset) -> Split:
+        """What to learn from and to be judged on; a few cases only in a smoke run."""
+        cases = split(data, self.held_out)
+        if not self.smoke:
+            return cases
+        return Split(cases.images[:500], cases.labels[:500], cases.test_images[:500], cases.test_labels[:500], cases.name)
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """The steps: learn the stack, fine-tune it, judge it, draw it."""
+        setting, layers, tunings = self.plan()
+        data = self.load()
+        cases = self.cases(data)
+        dbn = learn(run, cases, layers, self.seed)
+        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in tunings.items()}
+        results = outcome.judge(run, cases, dbn, nets, setting=setting, paper=self.paper, published=self.published)
+        outcome.report(run, data, cases, dbn, nets, results)
+        return results
+
+    def learnt(self, run: Run, cases: Split) -> DBN:
+        """The layers that a run has begun to learn, finished or not. ValueError if there is none."""
+        layers = []
+        for index, rbm in enumerate(rbms(cases.images.shape[1], self.plan()[1], self.seed)):
+            path = run.checkpoint(f"layer {index + 1}")
+            if not path.exists():
+                break
+            restore(rbm, read_tensors(path)[0], "model.")
+            layers.append(rbm)
+        if not layers:
+            raise ValueError(f"{run.folder} has learnt nothing yet: its first checkpoint comes after the first epoch")
+        return DBN(layers)
+
+    def likelihood(self, run: Run, *, betas: int, chains: int) -> str:
+        """One sentence on how good the bottom RBM is, in nats."""
+        cases = self.cases(self.load())
+        rbm = self.learnt(run, cases).rbms[0]
+        estimate, nats, trust = bottom_likelihood(rbm, cases.test_images, chains=chains, betas=betas)
+        return (
+            f"The bottom RBM has log Z = {estimate.log_z:.2f} ± {estimate.standard_error:.2f} nats ({trust}), and {nats:.2f} nats a "
+            f"{cases.name} image whose pixels are drawn once from its grey levels."
+        )
+
+    def sample(self, run: Run, *, steps: int, chains: int, seed: int) -> Path:
+        """Draws fantasies into samples.png and says where it is."""
+        data = self.load()
+        film = films(self.learnt(run, self.cases(data)), chains=chains, frames=10, steps=steps, seed=seed)
+        path = run.folder / "samples.png"
+        frames = [steps * (frame + 1) for frame in range(10)]
+        fantasies(film.reshape(chains, 10, *data.image_shape), steps=frames).savefig(path)
+        return path
+
+    def report(self, run: Run) -> None:
+        """Draws the report of a finished or unfinished run."""
+        _, layers, tunings = self.plan()
+        data = self.load()
+        cases = self.cases(data)
+        results = run.results() if run.finished else None
+        dbn = learn(run, cases, layers, self.seed) if run.finished else self.learnt(run, cases)
+        nets: dict[str, nn.Sequential] = {}
+        if run.finished:
+            nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in tunings.items()}
+        with torch.no_grad():
+            outcome.report(run, data, cases, dbn, nets, results)

@@ -1,0 +1,112 @@
+"""The pictures and tables of a stack's report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.data import Dataset, binarise
+from harmonium.learning import predict
+from harmonium.likelihood import Estimate, ais, log_likelihood
+from harmonium.models import DBN, RBM
+from harmonium.recipes.run import Run
+from harmonium.recipes.stack import Split, layer_filters
+from harmonium.report import (
+    Section,
+    before_after,
+    confusion,
+    fantasies,
+    filters,
+    learning_curves,
+    mistakes,
+    reconstructions,
+)
+
+
+@torch.no_grad()
+def films(dbn: DBN, *, chains: int, frames: int, steps: int, seed: int, start: Tensor | None = None) -> Tensor:
+    """Fantasies of independent chains, a frame every `steps` Gibbs sweeps: (chains, frames, pixels), as probabilities.
+
+    The chains begin at random states of the top RBM, or at an up-pass of the images `start` (chains, pixels).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    visible = dbn.top.visible
+    v = visible.sample(visible.blank(chains), generator=generator) if start is None else dbn.up(start, generator=generator)
+    pictures = []
+    for _ in range(frames):
+        v = dbn.top.gibbs(v, steps=steps, generator=generator)
+        pictures.append(dbn.down(v, generator=generator))
+    return torch.stack(pictures, dim=1)
+
+
+def bottom_likelihood(rbm: RBM, test_images: Tensor, *, chains: int = 100, betas: int = 1000) -> tuple[Estimate, float, str]:
+    """How good the bottom RBM alone is: its log Z, and the mean log-probability (nats) of the test images as fixed stochastic pixels.
+
+    The third value says in words how far to trust it.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimate = ais(rbm, chains=chains, betas=betas, seed=0)
+    nats = log_likelihood(rbm, binarise(test_images, "fixed", seed=30), log_z=estimate.log_z).mean().item()
+    words = f"effective sample size {estimate.ess:.0f} of {chains} chains, {betas} inverse temperatures"
+    return estimate, nats, words + ("; too few, so the likelihood is likely overestimated" if caught else "")
+
+
+@torch.no_grad()
+def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential], nats: str) -> list[Section]:
+    """The report's parts, pictures first."""
+    shape = data.image_shape
+    seen = layer_filters(dbn)
+    some = cases.test_images[:24].float() / 255
+    with torch.no_grad():
+        reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
+    film = films(dbn, chains=10, frames=10, steps=100, seed=run.settings["seed"])
+    curves = {phase: [{k: v for k, v in row.items() if k not in ("step", "seconds")} for row in h] for phase, h in run.histories().items()}
+    parts = [
+        Section(
+            "Fantasies",
+            "What the net believes in: alternating Gibbs sampling in the top RBM from random states, a row a chain, then one top-down "
+            "pass. Pixels are shown as probabilities.",
+            [(fantasies(film.reshape(10, 10, *shape), steps=range(100, 1001, 100)), "ten chains, 100 sweeps between frames")],
+        ),
+        Section(
+            "Features",
+            "First the receptive fields of the bottom layer; then those of the layers above it, projected to the pixels through the "
+            "weights between.",
+            [
+                (
+                    filters(weights, shape, count=91),
+                    f"layer {index + 1}: the {min(91, weights.shape[1])} of {weights.shape[1]} units with the largest weights",
+                )
+                for index, weights in enumerate(seen)
+            ],
+        ),
+        Section(
+            "Reconstructions",
+            f"{cases.name.capitalize()} images above, below each what comes back from the top layer by means alone.",
+            [(reconstructions(some.reshape(-1, *shape), reconstructed.reshape(-1, *shape)), "data and reconstruction")],
+        ),
+        Section("Learning", nats, [(learning_curves(curves), "the figures of each phase against its epochs")]),
+    ]
+    for phase, net in nets.items():
+        probabilities = predict(net, cases.test_images).softmax(1)
+        confidence, predicted = probabilities.max(1)
+        counts = torch.zeros(data.classes, data.classes, dtype=torch.long)
+        counts.index_put_((cases.test_labels, predicted), torch.ones(1, dtype=torch.long), accumulate=True)
+        images = cases.test_images.reshape(-1, *shape)
+        first = next(module for module in net if isinstance(module, nn.Linear))
+        parts.append(
+            Section(
+                phase.capitalize(),
+                "",
+                [
+                    (confusion(counts, range(data.classes)), f"{cases.name} cases: the true class by row, the predicted one by column"),
+                    (mistakes(images, cases.test_labels, predicted, confidence), "the mistakes it was surest of"),
+                    (before_after(seen[0], first.weight.detach().T, shape), "the bottom units that backpropagation changed most"),
+                ],
+            )
+        )
+    return parts

@@ -1,0 +1,200 @@
+"""The folder of one run: its configuration, its figures and its checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import torch
+import tyro
+
+from harmonium.learning import Callback, Progress, TrainingState
+from harmonium.models.saving import write_atomically
+
+CONFIGURATION, FIGURES, RESULTS, REPORT, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "report.html", "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What every recipe can be told."""
+
+    seed: int = 0
+    """Of every draw; the same seed, machine and thread count give the same bits."""
+    threads: int = 2
+    """Of the processor."""
+    smoke: bool = False
+    """A few seconds' pass over every step, to see that it runs; its figures mean nothing."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """The run's folder; runs/<recipe> by default."""
+    fresh: bool = False
+    """Begin anew, deleting the run that the folder holds."""
+    record: bool = False
+    """Append the outcome to results/<recipe>.json in the present folder."""
+
+
+NOT_SETTINGS = ("out", "fresh", "record")  # they do not change what is computed
+
+
+class Run:
+    """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
+
+    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any]) -> None:
+        self.folder, self.recipe, self.settings = folder, recipe, settings
+
+    @classmethod
+    def begin(cls, recipe: str, options: Options) -> Self:
+        """A new folder, or one that holds a run of the same settings, to go on with. ValueError if it holds anything else."""
+        folder = options.out or Path("runs") / recipe
+        settings = {
+            name: json.loads(json.dumps(value, default=str))
+            for name, value in dataclasses.asdict(options).items()
+            if name not in NOT_SETTINGS
+        }
+        run = cls(folder, recipe, settings)
+        if (folder / CONFIGURATION).exists():
+            if options.fresh:
+                run.clear()
+            else:
+                other = cls.open(folder)
+                if (other.recipe, other.settings) != (recipe, settings):
+                    changed = [n for n in {**settings, **other.settings} if settings.get(n) != other.settings.get(n)]
+                    raise ValueError(
+                        f"{folder} holds a run of {other.recipe} with other settings ({', '.join(changed) or 'another recipe'}): "
+                        "choose another folder with --out, or begin anew there with --fresh"
+                    )
+        elif folder.is_dir() and any(folder.iterdir()):
+            raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
+        configuration = {"recipe": recipe, "settings": settings, "version": importlib.metadata.version("harmonium")}
+        run.write(CONFIGURATION, {**configuration, "command": command()})
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
+        """The run that a folder holds. FileNotFoundError or ValueError says what is wrong with it."""
+        path = Path(folder) / CONFIGURATION
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} holds no run (there is no {path}); `harmonium run RECIPE` makes one")
+        try:
+            configuration = json.loads(path.read_text())
+            return cls(Path(folder), configuration["recipe"], configuration["settings"])
+        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no run's configuration ({error})") from error
+
+    def clear(self) -> None:
+        """Deletes what a run writes, and nothing else."""
+        for name in (RESULTS, REPORT, FIGURES, CONFIGURATION):
+            (self.folder / name).unlink(missing_ok=True)
+        for path in (self.folder / CHECKPOINTS).glob("*.safetensors"):
+            path.unlink()
+
+    def checkpoint(self, phase: str) -> Path:
+        """Where a phase of the run keeps its training state."""
+        return self.folder / CHECKPOINTS / f"{phase.replace(' ', '-')}.safetensors"
+
+    def callbacks(self, phase: str) -> list[Callback]:
+        """What each phase of training shows and writes down."""
+        return [_Figures(self.folder / FIGURES, phase), Progress(phase)]
+
+    def histories(self) -> dict[str, list[dict[str, float]]]:
+        """The figures of each phase, a row an epoch."""
+        histories: dict[str, list[dict[str, float]]] = {}
+        for row in _rows(self.folder / FIGURES):
+            histories.setdefault(row.pop("phase"), []).append(row)
+        return histories
+
+    @property
+    def training_seconds(self) -> float:
+        """The time that all phases of training took, interruptions not counted."""
+        return sum(rows[-1]["seconds"] for rows in self.histories().values())
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        """Writes a JSON file into the folder, whole or not at all."""
+        write_atomically(self.folder / name, (json.dumps(content, indent=2, default=str) + "\n").encode())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its results."""
+        return (self.folder / RESULTS).exists()
+
+    def results(self) -> dict[str, Any]:
+        """What a finished run found. ValueError if it has not finished."""
+        path = self.folder / RESULTS
+        if not self.finished:
+            raise ValueError(f"{self.folder} holds a run that has not finished: `harmonium resume {self.folder}` goes on with it")
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+
+
+class _Figures(Callback):
+    """Appends each epoch's figures to metrics.jsonl; rows from beyond the checkpoint that training goes on from are dropped."""
+
+    def __init__(self, path: Path, phase: str) -> None:
+        self.path, self.phase = path, phase
+
+    def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
+        rows = _rows(self.path)
+        kept = [row for row in rows if row["phase"] != self.phase or row["epoch"] <= state.epoch]
+        if kept != rows:
+            write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+
+    def on_epoch(self, state: TrainingState) -> None:
+        with open(self.path, "a") as file:
+            file.write(json.dumps({"phase": self.phase, **state.history[-1]}) + "\n")
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that may end in half a line, where a run was killed."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def command() -> str:
+    """The command that is running, as one would type it."""
+    return shlex.join(["harmonium", *sys.argv[1:]])
+
+
+def machine() -> str:
+    """The machine, in words."""
+    model = platform.processor() or platform.machine()
+    for line in _lines("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return f"{os.cpu_count()} cores, {model}, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def _lines(path: str) -> Sequence[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return ()
+
+
+def commit() -> str:
+    """The commit of the code that is running, marked if files that it tracks differ from it; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        found = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
+        return found.stdout.strip()
+
+    try:
+        revision = git("rev-parse", "HEAD")
+        return revision + ("-changed" if git("status", "--porcelain", "--untracked-files=no", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,162 @@
+"""Training that is killed at any moment and gone on with ends in the same bits as training that is not."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+import harmonium as hm
+from harmonium.learning import trainer
+from harmonium.learning.state import TrainingState
+from harmonium.models.saving import read_tensors
+
+EPOCHS = 8
+
+
+def data() -> torch.Tensor:
+    return (torch.rand(200, 12, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+
+
+def learn(checkpoint: str | None, kill: str | None = None, at: int = 0) -> hm.RBM:
+    """Persistent chains, momentum, a schedule and a sparsity target: all that a state must carry."""
+    torch.set_num_threads(1)
+    trainer.CHECKPOINT_SECONDS = 0.002
+    if kill is not None:
+        real, calls = getattr(os, kill), 0
+
+        def fatal(*arguments: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments)
+
+        setattr(os, kill, fatal)
+    rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2)
+    hm.fit(
+        rbm,
+        data(),
+        negative=hm.PersistentCD(chains=15, steps=2),
+        epochs=EPOCHS,
+        batch_size=9,
+        optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.5),
+        schedule=partial(hm.Schedule, lr=lambda epoch: 0.9**epoch, momentum=lambda epoch: 0.5 if epoch < 3 else 0.9),
+        weight_cost=1e-3,
+        sparsity=hm.Sparsity(target=0.1),
+        seed=5,
+        checkpoint=checkpoint,
+        progress=False,
+    )
+    return rbm
+
+
+def tune(checkpoint: str | None) -> torch.nn.Module:
+    """Dropout, a validation set and the best weights so far."""
+    torch.set_num_threads(1)
+    trainer.CHECKPOINT_SECONDS = 0.002
+    x, y = data(), (data()[:, 0] + 2 * data()[:, 1]).long()
+    net = hm.nets.classifier(hm.DBN([hm.RBM(hm.Bernoulli(12), hm.Bernoulli(9), seed=3)]), 4, dropout=0.3, input_dropout=0.1)
+    hm.fine_tune(
+        net, x[:150], y[:150], validation=(x[150:], y[150:]), epochs=EPOCHS, head_epochs=2, batch_size=7, checkpoint=checkpoint, progress=False
+    )
+    return net
+
+
+def killed_after(seconds: float, target: object, *arguments: object) -> bool:
+    """Runs the target in a process of its own and kills it; says whether it was still at work."""
+    process = CONTEXT.Process(target=target, args=arguments)
+    process.start()
+    process.join(seconds)
+    running = process.is_alive()
+    process.kill()
+    process.join()
+    return running
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["harmonium"])
+
+
+@pytest.mark.parametrize(("work", "moments"), [(learn, 14), (tune, 6)])
+def test_killed_at_random_moments(work: object, moments: int, tmp_path: Path) -> None:
+    """One after another, so that each life begins where the last was killed; short lives die inside writes."""
+    expected = work(None).state_dict()  # type: ignore[operator]
+    checkpoint = tmp_path / "state.safetensors"
+    lives = random.Random(0)
+    begun = time.monotonic()
+    assert not killed_after(120, work, str(tmp_path / "whole.safetensors"))
+    whole = time.monotonic() - begun
+    killed = sum(killed_after(lives.uniform(0.3, 0.9) * whole / 3 + 0.05, work, str(checkpoint)) for _ in range(moments))
+    assert killed >= moments // 3, "the lives were too long to test anything"
+    found = work(str(checkpoint)).state_dict()  # type: ignore[operator]
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("at", [1, 2, 11])
+def test_killed_inside_a_checkpoint_write(call: str, at: int, tmp_path: Path) -> None:
+    """Before the bytes are safe on the disk, and before the new file takes the old one's name."""
+    checkpoint = tmp_path / "state.safetensors"
+    process = CONTEXT.Process(target=learn, args=(str(checkpoint), call, at))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert checkpoint.exists() == (at > 1)
+    expected, found = learn(None).state_dict(), learn(str(checkpoint)).state_dict()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+class Interrupt(hm.Callback):
+    """Presses Ctrl-C at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, state: TrainingState) -> None:
+        if state.step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_interrupt_saves_the_step_in_hand(tmp_path: Path) -> None:
+    settings = {"epochs": 3, "batch_size": 10, "seed": 4, "progress": False}
+    one = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7))
+    hm.fit(one, data(), **settings)
+    other = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7))
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        hm.fit(other, data(), **settings, checkpoint=path, callbacks=[Interrupt(33)])
+    assert read_tensors(path)[1]["step"] == 33
+    again = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7))
+    state = hm.fit(again, data(), **settings, checkpoint=path)
+    assert (state.step, [row["epoch"] for row in state.history]) == (60, [1, 2, 3])
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def test_a_state_trains_on(tmp_path: Path) -> None:
+    one, two = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7))
+    hm.fit(one, data(), epochs=5, negative=hm.PersistentCD(chains=20))
+    state = hm.fit(two, data(), epochs=2, negative=hm.PersistentCD(chains=20))
+    hm.fit(two, data(), epochs=5, negative=hm.PersistentCD(chains=20), state=state)
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(two.state_dict()[name], tensor), name
+
+
+def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), data(), epochs=1, checkpoint=path)
+    with pytest.raises(ValueError, match="batch_size=100, and this run has batch_size=50"):
+        hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), data(), epochs=1, batch_size=50, checkpoint=path)
+    with pytest.raises(ValueError, match=r"expected model.visible.bias|expected model.coupling.weight|does not fit"):
+        hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(8)), data(), epochs=1, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match="no whole safetensors file"):
+        hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), data(), epochs=1, checkpoint=path)
