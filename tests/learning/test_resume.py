@@ -63,7 +63,15 @@ def tune(checkpoint: str | None) -> torch.nn.Module:
     x, y = data(), (data()[:, 0] + 2 * data()[:, 1]).long()
     net = hm.nets.classifier(hm.DBN([hm.RBM(hm.Bernoulli(12), hm.Bernoulli(9), seed=3)]), 4, dropout=0.3, input_dropout=0.1)
     hm.fine_tune(
-        net, x[:150], y[:150], validation=(x[150:], y[150:]), epochs=EPOCHS, head_epochs=2, batch_size=7, checkpoint=checkpoint, progress=False
+        net,
+        x[:150],
+        y[:150],
+        validation=(x[150:], y[150:]),
+        epochs=EPOCHS,
+        head_epochs=2,
+        batch_size=7,
+        checkpoint=checkpoint,
+        progress=False,
     )
     return net
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 8192  # rows looked at together
+ONCE = "the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch"
 
 
 def derive(seed: int, *path: int) -> int:
@@ -30,11 +31,11 @@ class Source(Protocol):
 class ArrayRows:
     """Rows of a tensor, array or memory map, kept in the type they have and converted a batch at a time.
 
-    `like`: a tensor of the type and device to convert to, or None to keep them. `divisor`: what each value is divided by.
+    `convert`: what is done to each batch of rows; by default nothing.
     """
 
-    def __init__(self, data: Tensor | np.ndarray[Any, Any], like: Tensor | None = None, *, divisor: float = 1.0) -> None:
-        self.data, self.like, self.divisor = data, like, divisor
+    def __init__(self, data: Tensor | np.ndarray[Any, Any], convert: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.data, self.convert = data, convert
 
     def __len__(self) -> int:
         return len(self.data)
@@ -44,10 +45,7 @@ class ArrayRows:
             rows = self.data.index_select(0, indices.to(self.data.device))
         else:
             rows = torch.from_numpy(np.ascontiguousarray(self.data[indices.numpy()]))
-        if self.like is None:
-            return rows
-        rows = rows.to(device=self.like.device, dtype=self.like.dtype)
-        return rows.div_(self.divisor) if self.divisor != 1 else rows
+        return rows if self.convert is None else self.convert(rows)
 
 
 class MappedRows:
@@ -101,8 +99,9 @@ class Stream:
     epoch, any other at the epoch's start. ValueError for an iterator that can be walked only once, when a second epoch asks for it.
     """
 
-    def __init__(self, iterable: Iterable[Any], convert: Callable[[Any], Tensor]) -> None:
-        self.iterable, self.convert = iterable, convert
+    def __init__(self, iterable: Iterable[Any], convert: Callable[[Any], Tensor], convert_weights: Callable[[Any, int], Tensor]) -> None:
+        self.iterable, self.convert, self.convert_weights = iterable, convert, convert_weights
+        self.once = iter(iterable) is iterable
         self.resumes_inside = hasattr(iterable, "state_dict") and hasattr(iterable, "load_state_dict")
 
     def __len__(self) -> int:
@@ -113,13 +112,14 @@ class Stream:
 
     def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         """The batches of an epoch; after a resume the iterable itself stands where it stopped."""
-        if iter(self.iterable) is self.iterable and epoch > 0:
-            raise ValueError("the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch")
+        if self.once and epoch > 0:
+            raise ValueError(ONCE)
         empty = True
         for item in self.iterable:
             empty = False
             pieces = item if isinstance(item, tuple | list) else (item,)
-            yield (self.convert(pieces[0]), *(torch.as_tensor(piece) for piece in pieces[1:]))
+            rows = self.convert(pieces[0])
+            yield (rows, *(self.convert_weights(piece, len(rows)) for piece in pieces[1:2]))
         if empty and start == 0:
             raise ValueError("the data is an iterable that gave no batch")
 

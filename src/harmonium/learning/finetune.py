@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.learning.batches import BLOCK, ArrayRows, Batches, derive
-from harmonium.learning.fit import DRAWS, ORDER, MakeOptimizer, make_optimizer
+from harmonium.learning.fit import DRAWS, ORDER, MakeOptimizer
 from harmonium.learning.progress import Progress
 from harmonium.learning.schedules import Scheduler
 from harmonium.learning.state import TrainingState
@@ -51,7 +51,12 @@ def fine_tune(
         check_cases(net, *validation)
     head = net[-1]
     batches = Batches([grey_rows(inputs, like), ArrayRows(labels)], batch_size=batch_size, seed=derive(seed, ORDER))
-    made = make_optimizer(optimizer or partial(torch.optim.SGD, lr=0.1), net, weight_cost)
+    groups = [
+        {"params": [p for p in module.parameters() if (p.dim() > 1) == cost], "weight_decay": weight_cost if cost else 0.0}
+        for module in (net[:-1], head)  # apart, because fused optimisers want every parameter of a group to begin at the same step
+        for cost in (True, False)
+    ]
+    made = (optimizer or partial(torch.optim.SGD, lr=0.1))(groups)
     settings = {"seed": seed, "batch_size": batch_size, "cases": len(inputs), "head_epochs": head_epochs}
     state = TrainingState(net, made, fresh_generator(like, derive(seed, DRAWS)), settings)
     state.schedule = schedule(made) if schedule is not None else None
@@ -62,12 +67,13 @@ def fine_tune(
             module.generator = state.generator
 
     def gradient(x: Tensor, y: Tensor) -> None:
+        y = y.to(x.device).long()
         net.train()
         made.zero_grad(set_to_none=True)
         with torch.set_grad_enabled(state.epoch >= head_epochs):
             features = net[:-1](x)
         logits = head(features)
-        loss = F.cross_entropy(logits, y.to(logits.device))
+        loss = F.cross_entropy(logits, y)
         loss.backward()  # type: ignore[no-untyped-call]
         state.add("loss", loss * len(x))
         state.add("errors", (logits.detach().argmax(1) != y).sum())
@@ -81,7 +87,7 @@ def fine_tune(
         }
         if validation is not None:
             logits = predict(net, validation[0])
-            row["validation_loss"] = F.cross_entropy(logits, validation[1]).item()
+            row["validation_loss"] = F.cross_entropy(logits, validation[1].long()).item()
             row["validation_error_percent"] = 100 * (logits.argmax(1) != validation[1]).double().mean().item()
         return row
 
@@ -103,7 +109,8 @@ def fine_tune(
 
 def grey_rows(inputs: Tensor, like: Tensor) -> ArrayRows:
     """Inputs as a source; uint8 grey levels become probabilities."""
-    return ArrayRows(inputs, like, divisor=255.0 if inputs.dtype == torch.uint8 else 1.0)
+    divisor = 255.0 if inputs.dtype == torch.uint8 else 1.0
+    return ArrayRows(inputs, lambda rows: rows.to(like) / divisor if divisor != 1 else rows.to(like))
 
 
 @torch.no_grad()

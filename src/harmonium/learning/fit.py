@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harmonium.learning.batches import BLOCK, ArrayRows, Batches, Source, Stream, derive
+from harmonium.learning.batches import BLOCK, ONCE, ArrayRows, Batches, MappedRows, Source, Stream, derive
 from harmonium.learning.contrastive import ContrastiveDivergence, Negative
 from harmonium.learning.monitors import rbm_figures
 from harmonium.learning.progress import Progress
@@ -22,7 +22,6 @@ from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback, fresh_generator, train
 from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_parts
-from harmonium.units import Bernoulli
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
 MONITORED = 2000  # cases that the figures of an epoch are computed on
@@ -70,11 +69,21 @@ def fit(
     batches = as_batches(model, data, sample_weight, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     generator = fresh_generator(like, derive(seed, DRAWS))
     (training,) = batches.some(MONITORED, fresh_generator(like, derive(seed, MONITOR)))[:1] or (None,)
+    if training is not None:
+        model.visible.check(training)  # what a source gives is seen here first; arrays were checked whole
+    if isinstance(batches, Stream) and batches.once and epochs > 1:
+        raise ValueError(ONCE)
+    if sparsity is not None and any(True for _ in gaussian_parts(model.hidden)):
+        raise ValueError("a sparsity target is the share of the time that a hidden unit is on: Gaussian hidden units have none")
     held_out = None if validation is None else _some(model, validation, like, seed)
     if state is None:
         if training is not None and not any(bool(p.any()) for p in model.visible.parameters()):
             model.visible.init_from(batches.some(BLOCK, generator)[0])
-        made = make_optimizer(optimizer or default_optimizer(model), model, weight_cost)
+        groups = [
+            {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
+            {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},
+        ]
+        made = (optimizer or default_optimizer(model))(groups)
         cases = batches.cases if isinstance(batches, Batches) else None
         state = TrainingState(model, made, generator, {"seed": seed, "batch_size": batch_size, "cases": cases, "negative": repr(negative)})
         state.schedule = schedule(made) if schedule is not None else None
@@ -82,6 +91,8 @@ def fit(
         state.activity = None if sparsity is None else torch.full(model.hidden.shape, sparsity.target).to(like)
         if checkpoint is not None and Path(checkpoint).exists():
             state.restore(checkpoint)
+    elif state.model is not model:
+        raise ValueError("the state given is that of another model: a state holds the model it trains, fit(state.model, ...)")
     running = state
 
     def gradient(v: Tensor, weights: Tensor | None = None) -> None:
@@ -106,15 +117,16 @@ def contrastive_gradient(
     `v`: (cases, *visible.shape); `weights`: (cases,) or None.
     """
     data = model.infer(v)
-    total = float(len(v)) if weights is None else float(weights.sum())
-    if total == 0:
-        for parameter in model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        return
+    scale, total = 1 / len(v), None if weights is None else weights.sum()
+    if weights is not None and total is not None:  # as shares, which stay on the device; a batch of no weight teaches nothing
+        weights, scale = weights / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0
     particles = negative.particles(model, data, state.chains, generator=state.generator)
-    borne = weights if negative.paired else None
-    model.accumulate_gradient(data, weights=weights, scale=1 / total, fresh=True)
-    model.accumulate_gradient(model.infer(particles), weights=borne, scale=-1 / (total if negative.paired else len(particles)))
+    model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True)
+    if negative.paired:
+        model.accumulate_gradient(model.infer(particles), weights=weights, scale=-scale)
+    else:
+        borne = None if total is None else (total > 0).to(particles).expand(len(particles))
+        model.accumulate_gradient(model.infer(particles), weights=borne, scale=-1 / len(particles))
     if sparsity is not None:
         assert state.activity is not None
         sparsity.accumulate_gradient(model, data, weights, state.activity)
@@ -126,26 +138,31 @@ def default_optimizer(model: RBM) -> MakeOptimizer:
     return partial(torch.optim.SGD, lr=1e-4 if gaussian else 1e-2, momentum=0.9, fused=True)
 
 
-def make_optimizer(optimizer: MakeOptimizer, model: nn.Module, weight_cost: float) -> torch.optim.Optimizer:
-    """The optimiser over two groups: matrices, which bear the weight cost, and biases and variances, which do not."""
-    coupling = model.coupling if isinstance(model, RBM) else None
-    weights = list(coupling.parameters()) if coupling is not None else [p for p in model.parameters() if p.dim() > 1]
-    borne = {id(parameter) for parameter in weights}
-    biases = [parameter for parameter in model.parameters() if id(parameter) not in borne]
-    return optimizer([{"params": weights, "weight_decay": weight_cost}, {"params": biases, "weight_decay": 0.0}])
-
-
 def as_rows(model: RBM, data: Tensor | np.ndarray[Any, Any] | Source, like: Tensor) -> Source:
     """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole."""
     if not isinstance(data, Tensor | np.ndarray):
-        return data
+        return MappedRows(data, lambda rows: rows.to(device=like.device, dtype=like.dtype))
     shape = model.visible.shape
     if data.ndim != len(shape) + 1 or len(data) == 0:
         raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")
     for start in range(0, len(data), BLOCK):
-        model.visible.check(torch.as_tensor(np.asarray(data[start : start + BLOCK])))
-    grey = data.dtype in (torch.uint8, np.uint8) and isinstance(model.visible, Bernoulli) and model.visible.values == "probabilities"
-    return ArrayRows(data, like, divisor=255.0 if grey else 1.0)
+        model.visible.check(_block(data, start))
+    return ArrayRows(data, lambda rows: model.visible.from_data(rows, like))
+
+
+def _block(data: Tensor | np.ndarray[Any, Any], start: int) -> Tensor:
+    """Some rows as a tensor: of an array a copy, since PyTorch warns of memory that it must not write to (a read-only map)."""
+    rows = data[start : start + BLOCK]
+    return rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
+
+
+def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
+    """One weight a case, (cases,). ValueError says what is wrong with them."""
+    found = torch.as_tensor(weights).to(like)
+    if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
+        spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
+        raise ValueError(f"sample_weight must be {cases} finite non-negative numbers, one a case, found shape {tuple(found.shape)}{spread}")
+    return found
 
 
 def as_batches(model: RBM, data: Data, sample_weight: Any, *, batch_size: int, seed: int, like: Tensor) -> Batches | Stream:
@@ -159,16 +176,10 @@ def as_batches(model: RBM, data: Data, sample_weight: Any, *, batch_size: int, s
         def convert(batch: Any) -> Tensor:
             return as_rows(model, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
 
-        return Stream(data, convert)
+        return Stream(data, convert, lambda weights, cases: as_weights(weights, cases, like))
     sources: list[Source] = [as_rows(model, data, like)]
     if sample_weight is not None:
-        weights = torch.as_tensor(sample_weight).to(like)
-        if weights.shape != (len(sources[0]),) or not bool((torch.isfinite(weights) & (weights >= 0)).all()):
-            raise ValueError(
-                f"sample_weight must be {len(sources[0])} finite non-negative numbers, one a case, found shape {tuple(weights.shape)} "
-                f"and values from {weights.min().item():g} to {weights.max().item():g}"
-            )
-        sources.append(ArrayRows(weights, like))
+        sources.append(ArrayRows(as_weights(sample_weight, len(sources[0]), like)))
     return Batches(sources, batch_size=batch_size, seed=seed)
 
 

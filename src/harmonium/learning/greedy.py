@@ -39,6 +39,8 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
+    if not isinstance(data, Tensor | np.ndarray | Source):
+        raise ValueError(f"a stack walks its data once a layer: expected a tensor, array or Source, found {type(data).__name__}")
     rbms: list[RBM] = []
     source: Any = data
     for index, hidden in enumerate(layers[1:]):
@@ -52,6 +54,8 @@ def greedy(
         rbms.append(rbm)
         if index < len(layers) - 2:
             source = features(rbm, source)
+            if settings.get("validation") is not None:
+                settings["validation"] = features(rbm, settings["validation"])
     return DBN(rbms)
 
 

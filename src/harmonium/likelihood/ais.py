@@ -72,9 +72,10 @@ def ais(
     chains. ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function.
     """
     model.check_normalisable()
-    path = standard_schedule(betas) if isinstance(betas, int) else torch.tensor(betas, dtype=torch.float64)
-    if len(path) < 2 or path[0] != 0 or path[-1] != 1 or bool((path.diff() <= 0).any()):
-        raise ValueError(f"betas must increase from 0 to 1, found {len(path)} of them from {path[0]:g} to {path[-1]:g}")
+    path = standard_schedule(max(betas, 0)) if isinstance(betas, int) else torch.tensor(betas, dtype=torch.float64)
+    if len(path) < 2 or path[0] != 0 or path[-1] != 1 or not bool((path.diff() > 0).all()):
+        ends = f" from {path[0]:g} to {path[-1]:g}" if len(path) else ""
+        raise ValueError(f"betas must increase from 0 to 1, found {len(path)} of them{ends}")
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
     blank = visible.blank(chains)
     generator = torch.Generator(blank.device).manual_seed(seed)
@@ -99,6 +100,6 @@ def ais(
         warnings.warn(
             f"annealed importance sampling: the effective sample size is {result.ess:.1f} of {chains} chains, so that log Z is likely "
             f"underestimated (and the likelihood overestimated); use more than the present {len(path)} betas",
-            stacklevel=2,
+            stacklevel=3,  # past the decorator, to the caller
         )
     return result

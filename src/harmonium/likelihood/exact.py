@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_places
-from harmonium.units import Bernoulli, Gaussian, Given, Groups, Unit
+from harmonium.units import Gaussian, Given, Groups, Unit
 
 MOST_STATES = 2**25
 BLOCK = 2**14
@@ -117,18 +117,21 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
 
 @torch.no_grad()
 def log_likelihood(model: RBM, data: Tensor, *, log_z: float, given: Given | None = None) -> Tensor:
-    """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64. ValueError for data outside the visible units' support."""
+    """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64.
+
+    ValueError for data outside the visible units' support, and for grey levels too: a binary unit that learns from probabilities still
+    has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
+    """
     rows = torch.as_tensor(data)
     like = model.visible.blank()
-    scale = 255.0 if rows.dtype == torch.uint8 and isinstance(model.visible, Bernoulli) and model.visible.values == "probabilities" else 1.0
     present = None if given is None or given.present is None else given.present.to(rows.device).bool().expand(rows.shape)
     if present is not None:
         # What stands at absent places is never read, so that it may be anything: a state of the unit is put there to be checked.
         rows = torch.where(present, rows, model.visible.mode(like).to(rows))
-    model.visible.check(rows)
+    model.visible.check_states(rows)
     found = []
     for start in range(0, len(rows), ROWS):
         here = slice(start, start + ROWS)
         mask = given if given is None or present is None else replace(given, present=present[here].to(like.device))
-        found.append(-model.free_energy(rows[here].to(like) / scale, mask).double())
+        found.append(-model.free_energy(rows[here].to(like), mask).double())
     return torch.cat(found) - log_z

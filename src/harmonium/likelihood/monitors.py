@@ -29,7 +29,13 @@ def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, g
     if not isinstance(model.visible, Bernoulli):
         raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")
     flat = data.flatten(1)
-    pixel = torch.randint(flat.shape[1], (len(flat), 1), generator=generator, device=flat.device)
+    if given is None or given.present is None:
+        pixel = torch.randint(flat.shape[1], (len(flat), 1), generator=generator, device=flat.device)
+        pixels: int | Tensor = flat.shape[1]
+    else:
+        present = given.present.bool().expand(data.shape).flatten(1)
+        pixel = (torch.rand(flat.shape, generator=generator, device=flat.device) * present).argmax(dim=1, keepdim=True)
+        pixels = present.sum(dim=1)
     flipped = flat.scatter(1, pixel, 1 - flat.gather(1, pixel)).reshape(data.shape)
     rise = model.free_energy(flipped, given).double() - model.free_energy(data, given).double()
-    return flat.shape[1] * F.logsigmoid(rise)
+    return pixels * F.logsigmoid(rise)

@@ -43,12 +43,12 @@ def classifier(
     for rbm in dbn.rbms:
         if not isinstance(rbm.coupling, Dense):
             raise TypeError(f"a feed-forward layer needs a dense coupling, found {type(rbm.coupling).__name__}")
-        weight = rbm.coupling.weight
+        weight, module = rbm.coupling.weight, activation(rbm.hidden)
         linear = uninitialised(weight.shape[0], weight.shape[1], weight)
         ones = torch.ones(rbm.visible.shape, dtype=weight.dtype, device=weight.device)
-        linear.weight.copy_((weight * rbm.visible.statistic(ones)[:, None]).T)
-        linear.bias.copy_(rbm.hidden.mean(rbm.hidden.blank()) if isinstance(rbm.hidden, Gaussian) else rbm.hidden.get_parameter("bias"))
-        modules += [linear, activation(rbm.hidden), *([Dropout(dropout)] if dropout else [])]
+        linear.weight.copy_((weight * rbm.visible.statistic(ones).flatten()[:, None]).T)
+        linear.bias.copy_(rbm.hidden.get_parameter("bias").expand(rbm.hidden.shape).flatten())
+        modules += [linear, module, *([Dropout(dropout)] if dropout else [])]
         width = weight.shape[1]
     head = uninitialised(width, classes, weight)
     head.weight.copy_(torch.empty(classes, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))

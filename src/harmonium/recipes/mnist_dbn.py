@@ -25,9 +25,9 @@ class MnistDbn(DeepBeliefNet):
     """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
     """A few minutes: fewer epochs, no dropout."""
-    layers: Layers = Layers(units=(500, 500, 2000), epochs=50)
-    tuning: Tuning = Tuning(epochs=30)
-    dropout: Tuning = Tuning(epochs=60, dropout=0.5, input_dropout=0.2)
+    layers: Layers = Layers(units=(500, 500, 2000), epochs=30)
+    tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
+    dropout: Tuning = Tuning(epochs=45, learning_rate=0.1, momentum=0.9, decay=0.94, dropout=0.2, input_dropout=0.2)
 
     name: ClassVar[str] = "mnist-dbn"
     paper: ClassVar[str] = "Hinton & Salakhutdinov 2006; with dropout Hinton et al. 2012"
@@ -41,7 +41,7 @@ class MnistDbn(DeepBeliefNet):
         tunings = {"backpropagation": self.tuning, "backpropagation with dropout": self.dropout}
         if self.quick:
             setting, layers = "quick", dataclasses.replace(layers, epochs=8)
-            tunings = {"backpropagation": dataclasses.replace(self.tuning, epochs=10)}
+            tunings = {"backpropagation": dataclasses.replace(self.tuning, epochs=12, decay=0.85)}
         if self.smoke:
             setting, layers = "smoke", dataclasses.replace(layers, epochs=1)
             tunings = {phase: dataclasses.replace(tuning, epochs=3) for phase, tuning in tunings.items()}

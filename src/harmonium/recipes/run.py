@@ -187,7 +187,7 @@ def _lines(path: str) -> Sequence[str]:
 
 def commit() -> str:
     """The commit of the code that is running, marked if files that it tracks differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
         found = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)

@@ -58,20 +58,30 @@ class Bernoulli(Unit):
     def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
         return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
 
+    def from_data(self, data: Tensor, like: Tensor) -> Tensor:
+        states = super().from_data(data, like)
+        return states.div_(255.0) if data.dtype == torch.uint8 and self.values == "probabilities" else states
+
     def check(self, states: Tensor) -> None:
+        self._check(states, self.values)
+
+    def check_states(self, states: Tensor) -> None:
+        self._check(states, "binary")
+
+    def _check(self, states: Tensor, values: Values) -> None:
         check_shape("Bernoulli", states, self.shape)
         check_finite("Bernoulli", states)
-        if states.dtype == torch.bool or (self.values == "probabilities" and states.dtype == torch.uint8):
+        if states.dtype == torch.bool or (values == "probabilities" and states.dtype == torch.uint8):
             return
         low, high = states.min().item(), states.max().item()
         if low < 0 or high > 1:
             raise ValueError(
-                f"Bernoulli units expect {'0 or 1' if self.values == 'binary' else 'probabilities between 0 and 1'}, found values "
+                f"Bernoulli units expect {'0 or 1' if values == 'binary' else 'probabilities between 0 and 1'}, found values "
                 f"from {low:g} to {high:g}; grey levels must be declared: hm.data.binarise(images, ...) draws binary pixels, "
                 'Bernoulli(..., values="probabilities") takes uint8 levels or levels / 255 as probabilities, and '
                 "Gaussian units model real numbers"
             )
-        if self.values == "binary" and states.is_floating_point() and bool(((states != 0) & (states != 1)).any()):
+        if values == "binary" and states.is_floating_point() and bool(((states != 0) & (states != 1)).any()):
             between = states[(states != 0) & (states != 1)].flatten()[0].item()
             raise ValueError(
                 f"Bernoulli units expect 0 or 1, found {between:g}; declare what grey levels mean: hm.data.binarise(images, ...) "
@@ -90,7 +100,8 @@ class Bernoulli(Unit):
 
     @property
     def count(self) -> float:
-        return 2 ** torch.Size(self.shape).numel()  # an exact integer: a float overflows at 1024 units
+        count: int = 2 ** torch.Size(self.shape).numel()  # an exact integer: a float overflows at 1024 units
+        return count
 
     def states(self, numbers: Tensor) -> Tensor:
         places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)

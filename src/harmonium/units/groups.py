@@ -102,9 +102,16 @@ class Groups(Unit):
 
     def check(self, states: Tensor) -> None:
         check_shape("Groups", states, self.shape)
-        # As floats, since the parts share one type: uint8 cannot mean grey levels to one part and counts or categories to another.
-        for part, x in zip(self.layers(), self.split(states.float() if states.dtype == torch.uint8 else states), strict=True):
+        for part, x in zip(self.layers(), self.split(states), strict=True):
             part.check(x)
+
+    def check_states(self, states: Tensor) -> None:
+        check_shape("Groups", states, self.shape)
+        for part, x in zip(self.layers(), self.split(states), strict=True):
+            part.check_states(x)
+
+    def from_data(self, data: Tensor, like: Tensor) -> Tensor:
+        return self._join(lambda part, x, _: part.from_data(x, like), self.split(data), None)
 
     def init_from(self, data: Tensor) -> None:
         for part, x in zip(self.layers(), self.split(data), strict=True):

@@ -72,6 +72,12 @@ class Softmax(Unit):
         return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
+        self._check(states, self.values)
+
+    def check_states(self, states: Tensor) -> None:
+        self._check(states, "binary")
+
+    def _check(self, states: Tensor, values: Values) -> None:
         check_shape("Softmax", states, self.shape)
         check_finite("Softmax", states)
         low, sums = states.min().item(), self.grouped(states).sum(dim=-1, dtype=torch.float64)
@@ -79,7 +85,7 @@ class Softmax(Unit):
         if low < 0 or bool(wrong.any()):
             found = f"a value of {low:g}" if low < 0 else f"a group that adds up to {sums[wrong][0].item():g}"
             raise ValueError(f"Softmax units expect each group of {self.categories} to be one-hot and to add up to 1, found {found}")
-        if self.values == "binary" and bool(((states != 0) & (states != 1)).any()):
+        if values == "binary" and bool(((states != 0) & (states != 1)).any()):
             raise ValueError(
                 "Softmax units expect one-hot groups of 0 and 1, found values between them; "
                 'Softmax(..., values="probabilities") takes distributions'
@@ -97,7 +103,8 @@ class Softmax(Unit):
 
     @property
     def count(self) -> float:
-        return self.categories**self.groups  # an exact integer: a float would overflow
+        count: int = self.categories**self.groups  # an exact integer: a float would overflow
+        return count
 
     def states(self, numbers: Tensor) -> Tensor:
         powers = self.categories ** torch.arange(self.groups, device=numbers.device)

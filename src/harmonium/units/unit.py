@@ -82,6 +82,14 @@ class Unit(nn.Module, ABC):
     def check(self, states: Tensor) -> None:
         """Raises a ValueError that says what was expected and what was found, if any state lies outside the support."""
 
+    def check_states(self, states: Tensor) -> None:
+        """As `check`, but refuses means that the layer would learn from: only states have an energy and a probability."""
+        self.check(states)
+
+    def from_data(self, data: Tensor, like: Tensor) -> Tensor:
+        """Data that `check` passed, (*leading, *shape) of any type, as the layer's states, of the type and device of `like`."""
+        return data.to(device=like.device, dtype=like.dtype)
+
     @abstractmethod
     def init_from(self, data: Tensor) -> None:
         """Sets the unit's own parameters so that, with no input, its mean is that of `data` (cases, *shape)."""

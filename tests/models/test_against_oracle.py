@@ -1,0 +1,114 @@
+"""Every pair of kinds against brute-force enumeration and quadrature."""
+
+import numpy as np
+import pytest
+import torch
+
+import harmonium as hm
+from tests import oracle
+
+from .machines import PAIRS, close, machine, named, plain, samples
+
+pairs = pytest.mark.parametrize(("visible", "hidden"), PAIRS)
+CASES = 4
+
+
+def both(visible, hidden):
+    rbm = machine(visible, hidden)
+    return rbm, plain(rbm), samples(rbm.visible, CASES, 1), samples(rbm.hidden, CASES, 2)
+
+
+@pairs
+def test_energies(visible, hidden):
+    rbm, exact, v, h = both(visible, hidden)
+    table = oracle.energies(exact, v, h)
+    close(rbm.energy(torch.tensor(v), torch.tensor(h)), np.diag(table))
+    every = rbm.energy(torch.tensor(v)[:, None].expand(-1, CASES, -1), torch.tensor(h).expand(CASES, -1, -1))
+    close(every, table)
+    close(rbm.free_energy(torch.tensor(v)), oracle.free_energy(exact, v))
+    close(rbm.hidden_free_energy(torch.tensor(h)), oracle.free_energy(exact.flipped(), h))
+
+
+@pairs
+def test_conditionals(visible, hidden):
+    rbm, exact, v, h = both(visible, hidden)
+    mean, variance = oracle.hidden_moments(exact, v)
+    close(rbm.hidden_mean(torch.tensor(v)), mean)
+    close(rbm.hidden.variance(rbm.hidden_input(torch.tensor(v))), variance)
+    mean, variance = oracle.hidden_moments(exact.flipped(), h)
+    close(rbm.visible_mean(torch.tensor(h)), mean)
+    close(rbm.visible.variance(rbm.visible_input(torch.tensor(h))), variance)
+
+
+@pairs
+def test_the_mode_has_the_lowest_energy(visible, hidden):
+    rbm, exact, v, _ = both(visible, hidden)
+    mode = rbm.hidden.mode(rbm.hidden_input(torch.tensor(v))).detach().numpy()
+    states, _ = oracle.table(exact.hidden)
+    for case in range(CASES):
+        found = oracle.energies(exact, v[case : case + 1], mode[case : case + 1])[0, 0]
+        best = oracle.energies(exact, v[case : case + 1], states).min()
+        assert found <= best + 1e-9
+        if "gaussian" not in hidden:
+            assert found == pytest.approx(best, abs=1e-9)
+
+
+@pairs
+def test_log_z_and_log_likelihood(visible, hidden):
+    rbm, exact, v, _ = both(visible, hidden)
+    log_z = hm.likelihood.exact_log_z(rbm)
+    close(log_z, oracle.log_z(exact))
+    close(hm.likelihood.log_likelihood(rbm, torch.tensor(v), log_z=log_z), oracle.log_likelihood(exact, v))
+
+
+@pairs
+def test_the_gradient_of_the_log_likelihood(visible, hidden):
+    """The closed form, data minus model, against finite differences of the oracle's own log-likelihood."""
+    rbm, exact, v, _ = both(visible, hidden)
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    expected = oracle.log_likelihood_gradient(exact, v, weights)
+    # The model's particles are all states of the table, each with its exact probability as its weight.
+    states, measure = oracle.table(exact.visible)
+    log_p = measure - oracle.free_energy(exact, states)
+    p = np.exp(log_p - oracle.logsumexp(log_p))
+    rbm.accumulate_gradient(rbm.infer(torch.tensor(v)), weights=torch.tensor(weights), fresh=True)
+    rbm.accumulate_gradient(rbm.infer(torch.tensor(states)), weights=torch.tensor(p), scale=-1.0)
+    compared = 0
+    for key, slope in expected.items():
+        parameter = named(rbm, key)
+        if parameter is not None:
+            close(-parameter.grad, slope)
+            compared += 1
+    assert compared == len(list(rbm.parameters()))
+
+
+@pairs
+def test_bayes(visible, hidden):
+    """log p(h|v) - F(v) = log p(v|h) - F(h) = -E(v, h)."""
+    rbm, _, v, h = both(visible, hidden)
+    v, h = torch.tensor(v), torch.tensor(h)
+    up, down = rbm.hidden_input(v), rbm.visible_input(h)
+    log_h = -rbm.hidden.energy(h) + (rbm.hidden.statistic(h) * up).sum(-1) - rbm.hidden.log_partition(up)
+    log_v = -rbm.visible.energy(v) + (rbm.visible.statistic(v) * down).sum(-1) - rbm.visible.log_partition(down)
+    close(log_h - rbm.free_energy(v), -rbm.energy(v, h), 1e-10)
+    close(log_v - rbm.hidden_free_energy(h), -rbm.energy(v, h), 1e-10)
+
+
+@pytest.mark.parametrize(
+    ("visible", "hidden"), [("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("softmax", "learnt_gaussian"), ("gaussian", "gaussian")]
+)
+def test_float32(visible, hidden):
+    rbm, exact, v, h = both(visible, hidden)
+    rbm = rbm.float()
+    v32, h32 = torch.tensor(v, dtype=torch.float32), torch.tensor(h, dtype=torch.float32)
+    close(rbm.free_energy(v32), oracle.free_energy(exact, v), 1e-4)
+    close(rbm.hidden_free_energy(h32), oracle.free_energy(exact.flipped(), h), 1e-4)
+    close(rbm.hidden_mean(v32), oracle.hidden_moments(exact, v)[0], 1e-4)
+    close(hm.likelihood.exact_log_z(rbm), oracle.log_z(exact), 1e-4)
+    assert rbm.free_energy(v32).dtype == torch.float32
+
+
+def test_the_oracles_grid_agrees_with_gaussian_algebra():
+    """Two independent routes to log Z of a real-valued pair, so that the grid itself is tested."""
+    exact = plain(machine("gaussian", "learnt_gaussian", seed=5))
+    assert oracle.log_z(exact) == pytest.approx(oracle.gaussian_log_z(exact), abs=1e-9)

@@ -1,0 +1,140 @@
+"""The commands, as a user types them, on a smoke run of the digits."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from harmonium import cli
+
+
+def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
+    """Runs a command here; gives what it exits with, None for success."""
+    monkeypatch.setattr(sys, "argv", ["harmonium", *words])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code or None
+    return None
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke run's folder."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    with pytest.MonkeyPatch.context() as patch:
+        assert harmonium(patch, "run", "digits", "--smoke", "--threads", "1", "--out", str(folder)) is None
+    return folder
+
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, in a present folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(finished, tmp_path / "runs" / "digits")
+
+
+def test_a_run_leaves_what_it_promises(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {"checkpoints", "config.json", "metrics.jsonl", "results.json", "report.html"}
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    phases = [(row["phase"], row["epoch"]) for row in rows]
+    assert phases == [("layer 1", 1), ("layer 2", 1), ("layer 3", 1), *(("backpropagation", epoch) for epoch in (1, 2, 3))]
+    results = json.loads((folder / "results.json").read_text())
+    assert set(results["metrics"]) == {"test_error_percent", "bottom_rbm_test_nats_fixed_stochastic"}
+    assert 0 <= results["metrics"]["test_error_percent"]["value"] <= 100
+    assert results["seconds"] == pytest.approx(sum(row["seconds"] for row in (*rows[:3], rows[-1])), abs=0.1)
+    report = (folder / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 9
+    assert not re.search(r"""(?:src|href)=["']?https?:""", report)
+
+
+def test_the_same_seed_gives_the_same_bits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--out", "again") is None
+    one, two = (json.loads((where / "results.json").read_text())["metrics"] for where in (folder, Path("again")))
+    assert one == two
+
+
+def test_running_again_goes_on_and_other_settings_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (folder / "results.json").read_text()
+    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1") is None
+    assert json.loads((folder / "results.json").read_text())["metrics"] == json.loads(before)["metrics"]
+    answer = harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--seed", "5")
+    assert "other settings (seed)" in str(answer)
+    assert "--fresh" in str(answer)
+    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--seed", "5", "--fresh") is None
+    assert json.loads((folder / "results.json").read_text())["seed"] == 5
+
+
+def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (folder / "results.json", folder / "report.html", folder / "checkpoints" / "backpropagation.safetensors"):
+        path.unlink()
+    assert "has not finished" in str(harmonium(monkeypatch, "evaluate", str(folder)))
+    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "2", "--chains", "3") is None
+    assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert harmonium(monkeypatch, "report", str(folder)) is None
+    assert "has not finished" in (folder / "report.html").read_text()
+    assert harmonium(monkeypatch, "resume", str(folder)) is None
+    assert harmonium(monkeypatch, "evaluate", str(folder), "--betas", "50", "--chains", "20") is None
+    assert harmonium(monkeypatch, "list") is None
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"The bottom RBM has log Z = -?\d+\.\d\d ± \d+\.\d\d nats", said)
+    assert "mnist-dbn" in said
+
+
+def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in ("0", "1"):
+        words = ("run", "digits", "--smoke", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
+        assert harmonium(monkeypatch, *words) is None
+    (record,) = json.loads(Path("results/digits.json").read_text())["records"]
+    values = record["metrics"]["test_error_percent"]["values"]
+    assert (record["seeds"], len(values)) == ([0, 1], 2)
+    assert record["metrics"]["test_error_percent"]["mean"] == pytest.approx(sum(values) / 2)
+    assert record["metrics"]["test_error_percent"]["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert "already has seed 1" in str(harmonium(monkeypatch, *words))
+
+
+def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--held-out", "200", "--out", "held") is None
+    metrics = json.loads(Path("held/results.json").read_text())["metrics"]
+    assert set(metrics) == {"validation_error_percent", "bottom_rbm_validation_nats_fixed_stochastic"}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("resume", "nowhere"), "nowhere holds no run"),
+        (("sample", "spoilt"), "is no run's configuration"),
+        (("resume", "foreign"), "which is no recipe of this version"),
+        (("run", "digits", "--out", "full"), "is not empty and holds no run"),
+        (("run", "mnist-dbn", "--data-dir", "nowhere"), "nowhere"),
+        (("run", "digits", "--held-out", "100000", "--threads", "1"), "100000|100,000"),
+    ],
+)
+def test_a_hurried_user_gets_one_sentence(words: tuple[str, ...], answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("spoilt", "{"), ("foreign", '{"recipe": "x", "settings": {}}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("all I have")
+    said = harmonium(monkeypatch, *words)
+    assert isinstance(said, str)
+    assert re.search(answer, said)
+    assert said.startswith("harmonium: ")
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "all I have"
+
+
+def test_the_installed_command_answers() -> None:
+    command = Path(sys.executable).with_name("harmonium")
+    said = subprocess.run([command, "run", "digits", "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--layers.learning-rate" in said
+
+
+def test_threads_are_the_users_choice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "1", "--chains", "1") is None
+    assert torch.get_num_threads() == 1
