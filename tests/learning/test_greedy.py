@@ -69,7 +69,7 @@ def test_features_of_more_cases_than_one_block():
     [
         (DATA, 1, {}, "at least one hidden layer"),
         (DATA, 2, {"train": lambda *_: None, "epochs": 3}, "epochs"),
-        ([DATA], 3, {}, "Source"),
+        (iter([DATA]), 3, {}, "walked once"),
         (DATA[:, :4], 3, {}, "4"),
     ],
 )

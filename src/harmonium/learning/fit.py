@@ -77,8 +77,8 @@ def fit(
         raise ValueError("a sparsity target is the share of the time that a hidden unit is on: Gaussian hidden units have none")
     held_out = None if validation is None else _some(model, validation, like, seed)
     if state is None:
-        if training is not None and not any(bool(p.any()) for p in model.visible.parameters()):
-            model.visible.init_from(batches.some(BLOCK, generator)[0])
+        if training is not None and not any(bool(p.any()) for name, p in model.visible.named_parameters() if name.endswith("bias")):
+            model.visible.init_from(*batches.some(BLOCK, generator))
         groups = [
             {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
             {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},
@@ -176,7 +176,15 @@ def as_batches(model: RBM, data: Data, sample_weight: Any, *, batch_size: int, s
         def convert(batch: Any) -> Tensor:
             return as_rows(model, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
 
-        return Stream(data, convert, lambda weights, cases: as_weights(weights, cases, like))
+        def convert_weights(weights: Any, cases: int) -> Tensor:
+            if not torch.as_tensor(weights).is_floating_point():
+                raise ValueError(
+                    "the iterable gives (data, integers) pairs: the second of a pair is each case's weight, a floating-point number; "
+                    "leave labels out"
+                )
+            return as_weights(weights, cases, like)
+
+        return Stream(data, convert, convert_weights)
     sources: list[Source] = [as_rows(model, data, like)]
     if sample_weight is not None:
         sources.append(ArrayRows(as_weights(sample_weight, len(sources[0]), like)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.learning.batches import BLOCK, ArrayRows, MappedRows, Source, derive
-from harmonium.learning.fit import as_rows, fit
+from harmonium.learning.fit import Data, as_rows, fit
 from harmonium.learning.state import TrainingState
 from harmonium.models import DBN, RBM
 from harmonium.units import Unit
@@ -21,7 +21,7 @@ Train = Callable[[RBM, Any, int], TrainingState]
 
 
 def greedy(
-    data: Tensor | np.ndarray[Any, Any] | Source,
+    data: Data,
     layers: Sequence[Unit],
     *,
     seed: int = 0,
@@ -39,8 +39,8 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
-    if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError(f"a stack walks its data once a layer: expected a tensor, array or Source, found {type(data).__name__}")
+    if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
+        raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
     rbms: list[RBM] = []
     source: Any = data
     for index, hidden in enumerate(layers[1:]):
@@ -59,13 +59,29 @@ def greedy(
     return DBN(rbms)
 
 
+class _StreamOfFeatures:
+    """Each batch's hidden means, computed as the batches pass; weights go along."""
+
+    def __init__(self, rbm: RBM, batches: Iterable[Any]) -> None:
+        self.rbm, self.batches = rbm, batches
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self.batches:
+            rows, *weights = item if isinstance(item, tuple | list) else (item,)
+            means = features(self.rbm, torch.as_tensor(rows))
+            yield (means, *weights) if weights else means
+
+
 @torch.no_grad()
-def features(rbm: RBM, data: Tensor | np.ndarray[Any, Any] | Source) -> Tensor | Source:
+def features(rbm: RBM, data: Data) -> Tensor | Source | Iterable[Any]:
     """The means of the hidden units, the next machine's data.
 
-    Of an array, a tensor (cases, *hidden.shape) computed a block at a time; of a source that may draw each visit anew, a source.
+    Of an array, a tensor (cases, *hidden.shape) computed a block at a time; of a source that may draw each visit anew, a source; of an
+    iterable of batches, an iterable of batches.
     """
     like = next(rbm.parameters()).detach()
+    if not isinstance(data, Tensor | np.ndarray | Source):
+        return _StreamOfFeatures(rbm, data)
     rows = as_rows(rbm, data, like)
     if not isinstance(rows, ArrayRows):
         return MappedRows(rows, rbm.hidden_mean)

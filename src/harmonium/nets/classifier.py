@@ -33,8 +33,8 @@ def classifier(
     """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
 
     The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. The new weights are drawn from
-    N(0, `scale`²) with `seed`. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. The
-    bottom layer must be dense with a statistic equal to its states (binary or softmax units, or Gaussian ones of unit variance).
+    N(0, `scale`²) with `seed`. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. TypeError
+    for couplings that are not dense, and for hidden units without a feed-forward mean.
     """
     if classes < 2:
         raise ValueError(f"a classifier needs at least two classes, found {classes}")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, Values, check_finite, check_shape, weighted_sum
+from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
 
 
 class Bernoulli(Unit):
@@ -89,10 +89,9 @@ class Bernoulli(Unit):
             )
 
     @torch.no_grad()
-    def init_from(self, data: Tensor) -> None:
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
         """b = log(p / (1 - p)) with p the share of ones (Hinton 2010, section 8.1), by Laplace's rule, so that it is finite."""
-        rows = data.to(self.bias.dtype)
-        ones, cases = weighted_sum(rows, None, self.bias), rows.numel() / self.bias.numel()
+        ones, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(torch.logit((ones + 1) / (cases + 2)))
 
     def base_input(self, mean: Tensor) -> Tensor:

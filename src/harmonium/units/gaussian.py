@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, check_finite, check_shape, weighted_sum
+from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
 
 
 class Gaussian(Unit):
@@ -98,15 +98,16 @@ class Gaussian(Unit):
         check_finite("Gaussian", states)
 
     @torch.no_grad()
-    def init_from(self, data: Tensor) -> None:
-        """b = the mean of the data; a learnt variance starts at the data's own."""
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
+        """b = the mean of the data; a learnt variance starts at the data's own, but no unit's below a ten-thousandth of the average,
+        since a unit that never changes has none."""
         rows = data.to(self.bias.dtype)
-        cases = rows.numel() / self.bias.numel()
-        self.bias.copy_(weighted_sum(rows, None, self.bias) / cases)
+        total, cases = tally(rows, weights, self.bias)
+        self.bias.copy_(total / cases)
         if self.learn_variance:
-            squares = weighted_sum((rows - self.bias).square(), None, self.log_variance)
-            share = squares * self.log_variance.numel() / rows.numel()
-            self.log_variance.copy_(share.clamp_min(torch.finfo(share.dtype).tiny).log())
+            total, cases = tally((rows - self.bias).square(), weights, self.log_variance)
+            variance = total / cases
+            self.log_variance.copy_(variance.clamp_min(max(1e-4 * variance.mean().item(), torch.finfo(variance.dtype).tiny)).log())
 
     def base_input(self, mean: Tensor) -> Tensor:
         return mean - self.bias.detach()

@@ -113,9 +113,9 @@ class Groups(Unit):
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         return self._join(lambda part, x, _: part.from_data(x, like), self.split(data), None)
 
-    def init_from(self, data: Tensor) -> None:
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
         for part, x in zip(self.layers(), self.split(data), strict=True):
-            part.init_from(x)
+            part.init_from(x, weights)
 
     def base_input(self, mean: Tensor) -> Tensor:
         return self._join(lambda part, x, _: part.base_input(x), self.split(mean), None)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, Values, check_finite, check_shape, weighted_sum
+from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
 
 
 class Softmax(Unit):
@@ -92,11 +92,10 @@ class Softmax(Unit):
             )
 
     @torch.no_grad()
-    def init_from(self, data: Tensor) -> None:
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
         """b = log of each category's share, by Laplace's rule."""
-        rows = data.to(self.bias.dtype)
-        counts = weighted_sum(rows, None, self.bias)
-        self.bias.copy_(torch.log((counts + 1) / (rows.numel() / self.bias.numel() + self.categories)))
+        counts, cases = tally(data.to(self.bias.dtype), weights, self.bias)
+        self.bias.copy_(torch.log((counts + 1) / (cases + self.categories)))
 
     def base_input(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(1e-3).log() - self.bias.detach()

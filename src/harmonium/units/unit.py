@@ -91,8 +91,8 @@ class Unit(nn.Module, ABC):
         return data.to(device=like.device, dtype=like.dtype)
 
     @abstractmethod
-    def init_from(self, data: Tensor) -> None:
-        """Sets the unit's own parameters so that, with no input, its mean is that of `data` (cases, *shape)."""
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
+        """Sets the unit's own parameters so that, with no input, its mean is that of `data`, (cases, *shape), with `weights` (cases,)."""
 
     @abstractmethod
     def base_input(self, mean: Tensor) -> Tensor:
@@ -152,6 +152,12 @@ def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor
     if weights is not None:
         values = values * weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
     return values.sum_to_size(like.shape)
+
+
+def tally(rows: Tensor, weights: Tensor | None, like: Tensor) -> tuple[Tensor, float]:
+    """The weighted sum of (cases, *shape) down to the shape of `like`, and how many values of weight one each entry is made of."""
+    cases = float(len(rows)) if weights is None else weights.sum().item()
+    return weighted_sum(rows, weights, like), cases * (rows[0].numel() / like.numel())
 
 
 def check_finite(name: str, states: Tensor) -> None:
