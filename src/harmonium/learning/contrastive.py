@@ -53,11 +53,10 @@ class ContrastiveDivergence:
     def particles(
         self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
     ) -> Tensor:
-        v, input = data.v, data.input
+        v, h = data.v, model.hidden.sample(data.input, generator=generator, mean=data.hidden_mean)
         for step in range(self.steps):
             if step:
-                input = model.hidden_input(v, given)
-            h = model.hidden.sample(input, generator=generator)
+                h = model.sample_hidden(v, generator=generator, given=given)
             mean = self.reconstruction == "mean"
             v = model.visible_mean(h, given) if mean else model.sample_visible(h, generator=generator, given=given)
         return v

@@ -118,7 +118,7 @@ class RBM(nn.Module):
         visible_input = self.coupling.to_visible(s_h, given) if self.visible.statistic_is_learnt else None
         for unit, gradient in (
             (self.visible, self.visible.parameter_gradient(phase.v, visible_input, weights, given)),
-            (self.hidden, self.hidden.mean_parameter_gradient(phase.input, weights)),
+            (self.hidden, self.hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean)),
         ):
             for name, value in gradient.items():
                 parameter = unit.get_parameter(name)

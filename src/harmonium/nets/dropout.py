@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from harmonium.units.uniform import uniform
+
 
 class Dropout(nn.Module):
     """Zeroes each input with probability `p` while training, and scales the others by 1 / (1 - p) (Srivastava et al. 2014).
@@ -22,7 +24,7 @@ class Dropout(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return input
-        kept = torch.rand(input.shape, generator=self.generator, dtype=input.dtype, device=input.device) >= self.p
+        kept = uniform(input.shape, input, self.generator) >= self.p
         return input * kept / (1 - self.p)
 
     def extra_repr(self) -> str:

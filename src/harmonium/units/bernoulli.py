@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.units.given import Given, keep_present
+from harmonium.units.uniform import uniform
 from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
 
 
@@ -46,21 +47,25 @@ class Bernoulli(Unit):
         return keep_present((input + self.bias > 0).to(input.dtype), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        uniform = torch.rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
-        return keep_present(torch.lt(uniform, torch.sigmoid(input + self.bias), out=uniform), given)
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        p = self.mean(input) if mean is None else mean
+        u = uniform(input.shape, input, generator)
+        return keep_present(torch.lt(u, p, out=u), given)
 
     def parameter_gradient(
         self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
     ) -> dict[str, Tensor]:
         return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
 
-    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
-        states = super().from_data(data, like)
-        return states.div_(255.0) if data.dtype == torch.uint8 and self.values == "probabilities" else states
+        if data.dtype == torch.uint8 and self.values == "probabilities":
+            return torch.div(data.to(like.device), 255.0).to(like.dtype)
+        return super().from_data(data, like)
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)

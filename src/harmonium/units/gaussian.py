@@ -69,7 +69,7 @@ class Gaussian(Unit):
         return self.mean(input, given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
         noise = torch.randn(input.shape, generator=generator, dtype=input.dtype, device=input.device)
         return keep_present(noise.mul_(torch.exp(0.5 * self.log_variance)).add_(input).add_(self.bias), given)
 
@@ -85,7 +85,9 @@ class Gaussian(Unit):
             gradient["log_variance"] = weighted_sum(keep_present(terms, given), weights, self.log_variance)
         return gradient
 
-    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
         precision = torch.exp(-self.log_variance)
         gradient = {"bias": -weighted_sum(keep_present(input * precision, given), weights, self.bias)}
         if self.learn_variance:

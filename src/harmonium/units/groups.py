@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import torch
@@ -56,6 +56,10 @@ class Groups(Unit):
             start += part.shape[0]
         return masks
 
+    def split_mean(self, mean: Tensor | None) -> Sequence[Tensor | None]:
+        """Each part's share of a mean that may not be known."""
+        return [None] * len(self.parts) if mean is None else self.split(mean)
+
     def _join(self, function: Callable[[Unit, Tensor, Given | None], Tensor], pieces: tuple[Tensor, ...], given: Given | None) -> Tensor:
         return torch.cat([function(*each) for each in zip(self.layers(), pieces, self.split_given(given), strict=True)], dim=-1)
 
@@ -78,8 +82,9 @@ class Groups(Unit):
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
         return self._join(lambda part, x, mask: part.mode(x, mask), self.split_input(input), given)
 
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        return self._join(lambda part, x, mask: part.sample(x, generator=generator, given=mask), self.split_input(input), given)
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        pieces = zip(self.layers(), self.split_input(input), self.split_given(given), self.split_mean(mean), strict=True)
+        return torch.cat([part.sample(x, generator=generator, given=mask, mean=m) for part, x, mask, m in pieces], dim=-1)
 
     def parameter_gradient(
         self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
@@ -92,12 +97,14 @@ class Groups(Unit):
             for name, gradient in part.parameter_gradient(x, part_input, weights, mask).items()
         }
 
-    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
-        pieces = zip(self.layers(), self.split_input(input), self.split_given(given), strict=True)
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        pieces = zip(self.layers(), self.split_input(input), self.split_given(given), self.split_mean(mean), strict=True)
         return {
             f"parts.{index}.{name}": gradient
-            for index, (part, x, mask) in enumerate(pieces)
-            for name, gradient in part.mean_parameter_gradient(x, weights, mask).items()
+            for index, (part, x, mask, m) in enumerate(pieces)
+            for name, gradient in part.mean_parameter_gradient(x, weights, mask, m).items()
         }
 
     def check(self, states: Tensor) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.units.given import Given, keep_present
+from harmonium.units.uniform import uniform
 from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
 
 
@@ -57,19 +58,21 @@ class Softmax(Unit):
         return self._one_hot(self.grouped(input + self.bias).argmax(dim=-1), input, given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
         """Inverts each group's cumulative distribution at one uniform number."""
-        cumulative = torch.softmax(self.grouped(input + self.bias), dim=-1).cumsum(dim=-1)[..., :-1]
-        uniform = torch.rand(*input.shape[:-1], self.groups, 1, generator=generator, dtype=input.dtype, device=input.device)
-        return self._one_hot((uniform >= cumulative).sum(dim=-1), input, given)
+        cumulative = self.grouped(self.mean(input) if mean is None else mean).cumsum(dim=-1)[..., :-1]
+        u = uniform((*input.shape[:-1], self.groups, 1), input, generator)
+        return self._one_hot((u >= cumulative).sum(dim=-1), input, given)
 
     def parameter_gradient(
         self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
     ) -> dict[str, Tensor]:
         return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
 
-    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given), weights, self.bias)}
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)

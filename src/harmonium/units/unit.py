@@ -61,8 +61,8 @@ class Unit(nn.Module, ABC):
         """The most probable states: (*leading, *shape)."""
 
     @abstractmethod
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """One draw from p(x | input) per leading index: (*leading, *shape)."""
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        """One draw from p(x | input) per leading index: (*leading, *shape). `mean`: E[x | input], where it is known already."""
 
     @abstractmethod
     def parameter_gradient(
@@ -75,8 +75,13 @@ class Unit(nn.Module, ABC):
         """
 
     @abstractmethod
-    def mean_parameter_gradient(self, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
-        """The same averaged over p(x | input): -Σ weights · ∂ log_partition(input)/∂θ, by parameter name."""
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The same averaged over p(x | input): -Σ weights · ∂ log_partition(input)/∂θ, by parameter name.
+
+        `mean`: E[x | input], where it is known already.
+        """
 
     @abstractmethod
     def check(self, states: Tensor) -> None:
