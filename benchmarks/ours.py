@@ -16,7 +16,7 @@ from harmonium.learning import contrastive_gradient
 
 HIDDEN = 500
 
-optimizer = partial(torch.optim.SGD, lr=0.05, momentum=0.9, fused=True)
+optimizer = partial(hm.MomentumSGD, lr=0.05, momentum=0.9)
 
 
 @dataclass(frozen=True)

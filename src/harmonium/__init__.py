@@ -5,6 +5,7 @@ from harmonium.couplings import Coupling, Dense
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
+    MomentumSGD,
     PersistentCD,
     Progress,
     Schedule,
@@ -31,6 +32,7 @@ __all__ = [
     "Gaussian",
     "Given",
     "Groups",
+    "MomentumSGD",
     "PersistentCD",
     "Progress",
     "Schedule",

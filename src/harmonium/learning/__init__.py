@@ -5,6 +5,7 @@ from harmonium.learning.contrastive import ContrastiveDivergence, Negative
 from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import contrastive_gradient, fit
 from harmonium.learning.greedy import features, greedy
+from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.persistent import PersistentCD
 from harmonium.learning.progress import Progress
 from harmonium.learning.schedules import Schedule
@@ -15,6 +16,7 @@ from harmonium.learning.trainer import Callback
 __all__ = [
     "Callback",
     "ContrastiveDivergence",
+    "MomentumSGD",
     "Negative",
     "PersistentCD",
     "Progress",

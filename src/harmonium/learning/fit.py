@@ -14,6 +14,7 @@ from torch import Tensor
 
 from harmonium.learning.batches import BLOCK, ONCE, ArrayRows, Batches, MappedRows, Source, Stream, derive
 from harmonium.learning.contrastive import ContrastiveDivergence, Negative
+from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.monitors import rbm_figures
 from harmonium.learning.progress import Progress
 from harmonium.learning.schedules import Scheduler
@@ -24,7 +25,7 @@ from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_parts
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
-MONITORED = 2000  # cases that the figures of an epoch are computed on
+MONITORED = 1000  # cases that the figures of an epoch are computed on
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 Data = Tensor | np.ndarray[Any, Any] | Source | Iterable[Any]
@@ -135,7 +136,7 @@ def contrastive_gradient(
 def default_optimizer(model: RBM) -> MakeOptimizer:
     """Fused SGD with momentum, slower where a layer is real-valued."""
     gaussian = any(True for unit in (model.visible, model.hidden) for _ in gaussian_parts(unit))
-    return partial(torch.optim.SGD, lr=1e-4 if gaussian else 1e-2, momentum=0.9, fused=True)
+    return partial(MomentumSGD, lr=1e-4 if gaussian else 1e-2, momentum=0.9)
 
 
 def as_rows(model: RBM, data: Tensor | np.ndarray[Any, Any] | Source, like: Tensor) -> Source:

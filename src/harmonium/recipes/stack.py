@@ -11,13 +11,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Dense
 from harmonium.data import Dataset
 from harmonium.learning import (
     ContrastiveDivergence,
+    MomentumSGD,
     Schedule,
     features,
     fine_tune,
@@ -114,7 +114,7 @@ def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
             negative=ContrastiveDivergence(steps=layers.gibbs_steps, reconstruction="mean"),
             epochs=layers.epochs,
             batch_size=layers.batch_size,
-            optimizer=partial(torch.optim.SGD, lr=layers.learning_rate, momentum=layers.early_momentum, fused=True),
+            optimizer=partial(MomentumSGD, lr=layers.learning_rate, momentum=layers.early_momentum),
             schedule=partial(Schedule, momentum=lambda epoch: layers.early_momentum if epoch < 5 else layers.late_momentum),
             weight_cost=layers.weight_cost,
             validation=cases.test_images if index == 0 and cases.name == "validation" else None,
@@ -142,7 +142,7 @@ def tune(run: Run, phase: str, dbn: DBN, cases: Split, classes: int, tuning: Tun
         epochs=tuning.epochs,
         head_epochs=tuning.head_epochs,
         batch_size=tuning.batch_size,
-        optimizer=partial(torch.optim.SGD, lr=tuning.learning_rate, momentum=tuning.momentum, fused=True),
+        optimizer=partial(MomentumSGD, lr=tuning.learning_rate, momentum=tuning.momentum),
         schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch),
         weight_cost=tuning.weight_cost,
         seed=derive(seed, 11),

@@ -37,7 +37,7 @@ class Bernoulli(Unit):
         return self.total(keep_present(F.softplus(input + self.bias, threshold=30.0), given))
 
     def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
-        return keep_present(torch.sigmoid(input + self.bias), given)
+        return keep_present((input + self.bias).sigmoid_(), given)
 
     def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
         total = input + self.bias
