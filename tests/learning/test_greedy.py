@@ -47,7 +47,7 @@ def test_features_of_a_resampled_source_are_drawn_anew():
     grey = np.full((30, 6), 128, dtype=np.uint8)
     rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5), seed=1)
     rbm.coupling.weight.data.mul_(100)
-    source = features(rbm, hm.data.binarise(grey, "resampled"))
+    source = features(hm.data.binarise(grey, "resampled"), rbm)
     generator, rows = torch.Generator().manual_seed(0), torch.arange(30)
     first, second = source.rows(rows, generator), source.rows(rows, generator)
     assert first.shape == (30, 5)
@@ -59,7 +59,7 @@ def test_features_of_a_resampled_source_are_drawn_anew():
 def test_features_of_more_cases_than_one_block():
     rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5), seed=1)
     rows = np.tile(DATA, (300, 1)).astype(np.uint8)
-    found = features(rbm, rows)
+    found = features(rows, rbm)
     assert found.shape == (18000, 5)
     torch.testing.assert_close(found, rbm.hidden_mean(torch.tensor(rows, dtype=torch.float32)).detach())
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BLOCK = 8192  # rows looked at together
+BLOCK = 2048  # rows looked at together, for the memory's sake
 ONCE = "the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch"
 
 

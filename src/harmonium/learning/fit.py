@@ -25,6 +25,7 @@ from harmonium.models import RBM
 from harmonium.models.normalisable import gaussian_parts
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
+STARTING = 10_000  # cases that the visible biases start from, at most
 MONITORED = 1000  # cases that the figures of an epoch are computed on
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
@@ -79,7 +80,7 @@ def fit(
     held_out = None if validation is None else _some(model, validation, like, seed)
     if state is None:
         if training is not None and not any(bool(p.any()) for name, p in model.visible.named_parameters() if name.endswith("bias")):
-            model.visible.init_from(*batches.some(BLOCK, generator))
+            model.visible.init_from(*batches.some(STARTING, generator))
         groups = [
             {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
             {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},

@@ -41,51 +41,57 @@ def greedy(
         raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
+    validation = settings.pop("validation", None)
     rbms: list[RBM] = []
-    source: Any = data
     for index, hidden in enumerate(layers[1:]):
         visible = layers[0] if index == 0 else layers[index].taking_means()
-        rbm = RBM(visible, hidden, seed=derive(seed, index))
+        rbm, below = RBM(visible, hidden, seed=derive(seed, index)), features(data, *rbms)
         if train is not None:
-            train(rbm, source, index)
+            train(rbm, below, index)
         else:
             path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
-            fit(rbm, source, seed=derive(seed, index), checkpoint=path, **settings)
+            held_out = None if validation is None else features(validation, *rbms)
+            fit(rbm, below, seed=derive(seed, index), checkpoint=path, validation=held_out, **settings)
+        del below  # before the next layer's data take as much again
         rbms.append(rbm)
-        if index < len(layers) - 2:
-            source = features(rbm, source)
-            if settings.get("validation") is not None:
-                settings["validation"] = features(rbm, settings["validation"])
     return DBN(rbms)
 
 
 class _StreamOfFeatures:
     """Each batch's hidden means, computed as the batches pass; weights go along."""
 
-    def __init__(self, rbm: RBM, batches: Iterable[Any]) -> None:
-        self.rbm, self.batches = rbm, batches
+    def __init__(self, rbms: Sequence[RBM], batches: Iterable[Any]) -> None:
+        self.rbms, self.batches = rbms, batches
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.batches:
             rows, *weights = item if isinstance(item, tuple | list) else (item,)
-            means = features(self.rbm, torch.as_tensor(rows))
+            means = features(torch.as_tensor(rows), *self.rbms)
             yield (means, *weights) if weights else means
 
 
 @torch.no_grad()
-def features(rbm: RBM, data: Data) -> Tensor | Source | Iterable[Any]:
-    """The means of the hidden units, the next machine's data.
+def features(data: Data, *rbms: RBM) -> Any:
+    """The means of the top hidden units of a stack, from the bottom up: the next machine's data. Of no machine, the data as they are.
 
-    Of an array, a tensor (cases, *hidden.shape) computed a block at a time; of a source that may draw each visit anew, a source; of an
-    iterable of batches, an iterable of batches.
+    Of an array, a tensor (cases, *hidden.shape), computed a block at a time so that no layer between is ever kept whole; of a source
+    that may draw each visit anew, a source; of an iterable of batches, an iterable of batches.
     """
-    like = next(rbm.parameters()).detach()
+
+    def rise(v: Tensor) -> Tensor:
+        for rbm in rbms:
+            v = rbm.hidden_mean(v)
+        return v
+
+    if not rbms:
+        return data
     if not isinstance(data, Tensor | np.ndarray | Source):
-        return _StreamOfFeatures(rbm, data)
-    rows = as_rows(rbm, data, like)
+        return _StreamOfFeatures(rbms, data)
+    like = next(rbms[0].parameters()).detach()
+    rows = as_rows(rbms[0], data, like)
     if not isinstance(rows, ArrayRows):
-        return MappedRows(rows, rbm.hidden_mean)
-    means = torch.empty(len(rows), *rbm.hidden.shape, dtype=like.dtype, device=like.device)
+        return MappedRows(rows, rise)
+    means = torch.empty(len(rows), *rbms[-1].hidden.shape, dtype=like.dtype, device=like.device)
     for block in torch.split(torch.arange(len(rows)), BLOCK):
-        means[block[0] : block[-1] + 1] = rbm.hidden_mean(rows.rows(block, torch.Generator()))
+        means[block[0] : block[-1] + 1] = rise(rows.rows(block, torch.Generator()))
     return means

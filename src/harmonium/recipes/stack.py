@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -105,12 +104,11 @@ def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
 def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
     """The greedy phase: an RBM on the pixels' probabilities, another on the means of its features, and so on."""
     stack = rbms(cases.images.shape[1], layers, seed)
-    images: Any = cases.images
     for index, rbm in enumerate(stack):
         phase = f"layer {index + 1}"
         fit(
             rbm,
-            images,
+            features(cases.images, *stack[:index]),
             negative=ContrastiveDivergence(steps=layers.gibbs_steps, reconstruction="mean"),
             epochs=layers.epochs,
             batch_size=layers.batch_size,
@@ -123,8 +121,6 @@ def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
             checkpoint=run.checkpoint(phase),
             progress=False,
         )
-        if index < len(stack) - 1:
-            images = features(rbm, images)
     return DBN(stack)
 
 
