@@ -92,19 +92,18 @@ def evaluate(folder: Folder, betas: int = 10000, chains: int = 100) -> None:
     console.print(options.likelihood(found, betas=betas, chains=chains))
 
 
-def sample(folder: Folder, steps: int = 1000, chains: int = 10, seed: int = 0) -> None:
-    """Draw fantasies of a run's deep belief net into samples.png, from whatever it has learnt.
+def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
+    """Draw fantasies of a run's deep belief net into samples.png, from whatever it has learnt: a chain begun at an image of each class.
 
     Args:
         folder: The run's folder.
         steps: Sweeps of Gibbs sampling in the top RBM between two pictures of a chain.
-        chains: Independent chains, a row each.
         seed: Of the draws.
     """
     found = Run.open(folder)
     options = options_of(found)
     torch.set_num_threads(options.threads)
-    console.print(f"Fantasies: {options.sample(found, steps=steps, chains=chains, seed=seed)}")
+    console.print(f"Fantasies: {options.sample(found, steps=steps, seed=seed)}")
 
 
 def report(folder: Folder) -> None:

@@ -43,11 +43,18 @@ def test_a_run_leaves_what_it_promises(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"checkpoints", "config.json", "metrics.jsonl", "results.json", "report.html"}
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     phases = [(row["phase"], row["epoch"]) for row in rows]
-    assert phases == [("layer 1", 1), ("layer 2", 1), ("layer 3", 1), *(("backpropagation", epoch) for epoch in (1, 2, 3))]
+    stack = [(phase, 1) for phase in ("layer 1", "layer 2", "layer 3", "top layer for generation")]
+    assert phases == [*stack, *(("backpropagation", epoch) for epoch in (1, 2, 3))]
+        ("layer 1", 1),
+        ("layer 2", 1),
+        ("layer 3", 1),
+        ("top layer for generation", 1),
+        *(("backpropagation", epoch) for epoch in (1, 2, 3)),
+    ]
     results = json.loads((folder / "results.json").read_text())
     assert set(results["metrics"]) == {"test_error_percent", "bottom_rbm_test_nats_fixed_stochastic"}
     assert 0 <= results["metrics"]["test_error_percent"]["value"] <= 100
-    assert results["seconds"] == pytest.approx(sum(row["seconds"] for row in (*rows[:3], rows[-1])), abs=0.1)
+    assert results["seconds"] == pytest.approx(sum(row["seconds"] for row in (*rows[:4], rows[-1])), abs=0.1)
     report = (folder / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 9
     assert not re.search(r"""(?:src|href)=["']?https?:""", report)
@@ -74,7 +81,7 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     for path in (folder / "results.json", folder / "report.html", folder / "checkpoints" / "backpropagation.safetensors"):
         path.unlink()
     assert "has not finished" in str(harmonium(monkeypatch, "evaluate", str(folder)))
-    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "2", "--chains", "3") is None
+    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "2") is None
     assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert harmonium(monkeypatch, "report", str(folder)) is None
     assert "has not finished" in (folder / "report.html").read_text()
@@ -136,5 +143,5 @@ def test_the_installed_command_answers() -> None:
 
 
 def test_threads_are_the_users_choice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "1", "--chains", "1") is None
+    assert harmonium(monkeypatch, "sample", str(folder), "--steps", "1") is None
     assert torch.get_num_threads() == 1

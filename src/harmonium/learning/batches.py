@@ -49,16 +49,17 @@ class ArrayRows:
 
 
 class MappedRows:
-    """A source's rows through a function, computed at each visit: features of data too large, or too changeable, to keep."""
+    """A source's rows through a function of them and the trainer's generator, computed anew at each visit: what is too large, or too
+    changeable, to keep."""
 
-    def __init__(self, source: Source, function: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, source: Source, function: Callable[[Tensor, torch.Generator], Tensor]) -> None:
         self.source, self.function = source, function
 
     def __len__(self) -> int:
         return len(self.source)
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        return self.function(self.source.rows(indices, generator))
+        return self.function(self.source.rows(indices, generator), generator)
 
 
 class Batches:

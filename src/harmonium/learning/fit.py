@@ -143,7 +143,7 @@ def default_optimizer(model: RBM) -> MakeOptimizer:
 def as_rows(model: RBM, data: Tensor | np.ndarray[Any, Any] | Source, like: Tensor) -> Source:
     """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole."""
     if not isinstance(data, Tensor | np.ndarray):
-        return MappedRows(data, lambda rows: rows.to(device=like.device, dtype=like.dtype))
+        return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
     shape = model.visible.shape
     if data.ndim != len(shape) + 1 or len(data) == 0:
         raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")

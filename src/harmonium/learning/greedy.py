@@ -71,27 +71,32 @@ class _StreamOfFeatures:
 
 
 @torch.no_grad()
-def features(data: Data, *rbms: RBM) -> Any:
+def features(data: Data, *rbms: RBM, sampled: bool = False) -> Any:
     """The means of the top hidden units of a stack, from the bottom up: the next machine's data. Of no machine, the data as they are.
+
+    With `sampled` a source of stochastic up-passes, drawn anew at each visit: what the variational bound's next layer models.
 
     Of an array, a tensor (cases, *hidden.shape), computed a block at a time so that no layer between is ever kept whole; of a source
     that may draw each visit anew, a source; of an iterable of batches, an iterable of batches.
     """
 
-    def rise(v: Tensor) -> Tensor:
+    def rise(v: Tensor, generator: torch.Generator) -> Tensor:
         for rbm in rbms:
-            v = rbm.hidden_mean(v)
+            v = rbm.sample_hidden(v, generator=generator) if sampled else rbm.hidden_mean(v)
         return v
 
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):
+        if sampled:
+            raise ValueError("samples of the layers of a stack need data that can be visited by number: a tensor, array or Source")
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
     rows = as_rows(rbms[0], data, like)
-    if not isinstance(rows, ArrayRows):
+    if sampled or not isinstance(rows, ArrayRows):
         return MappedRows(rows, rise)
+    none = torch.Generator()  # that nothing draws with
     means = torch.empty(len(rows), *rbms[-1].hidden.shape, dtype=like.dtype, device=like.device)
     for block in torch.split(torch.arange(len(rows)), BLOCK):
-        means[block[0] : block[-1] + 1] = rise(rows.rows(block, torch.Generator()))
+        means[block[0] : block[-1] + 1] = rise(rows.rows(block, none), none)
     return means

@@ -7,16 +7,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-from torch import nn
-
 from harmonium.data import Dataset
 from harmonium.models import DBN
 from harmonium.models.saving import read_tensors, restore
 from harmonium.recipes import outcome
-from harmonium.recipes.pictures import bottom_likelihood, films
+from harmonium.recipes.pictures import bottom_likelihood, films, one_of_each
 from harmonium.recipes.run import Options, Run
-from harmonium.recipes.stack import Layers, Split, Tuning, learn, rbms, split, tune
+from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
 from harmonium.report import fantasies
 
 
@@ -24,6 +21,7 @@ from harmonium.report import fantasies
 class DeepBeliefNet(Options, ABC):
     """Features learnt greedily from unlabelled images, then fine-tuned by backpropagation, judged and drawn."""
 
+    generation: Generation = Generation()
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test set: for choosing settings."""
 
@@ -39,6 +37,13 @@ class DeepBeliefNet(Options, ABC):
     def plan(self) -> tuple[str, Layers, dict[str, Tuning]]:
         """The setting's name, how the layers are learnt, and each phase of fine-tuning, all from the same stack."""
 
+    def stack(self, run: Run, cases: Split) -> tuple[DBN, DBN]:
+        """The stack to classify from, and the one to generate from, which share all but their top RBMs."""
+        layers = self.plan()[1]
+        dbn = learn(run, cases, layers, self.seed)
+        generation = dataclasses.replace(self.generation, epochs=1) if self.smoke else self.generation
+        return dbn, learn_to_generate(run, cases, dbn, generation, layers.weight_cost, self.seed)
+
     def cases(self, data: Dataset) -> Split:
         """What to learn from and to be judged on; a few cases only in a smoke run."""
         cases = split(data, self.held_out)
@@ -48,13 +53,13 @@ class DeepBeliefNet(Options, ABC):
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn the stack, fine-tune it, judge it, draw it."""
-        setting, layers, tunings = self.plan()
+        setting, _, tunings = self.plan()
         data = self.load()
         cases = self.cases(data)
-        dbn = learn(run, cases, layers, self.seed)
+        dbn, dreamer = self.stack(run, cases)
         nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in tunings.items()}
         results = outcome.judge(run, cases, dbn, nets, setting=setting, paper=self.paper, published=self.published)
-        outcome.report(run, data, cases, dbn, nets, results)
+        outcome.report(run, data, cases, dreamer, nets, results)
         return results
 
     def learnt(self, run: Run, cases: Split) -> DBN:
@@ -66,6 +71,8 @@ class DeepBeliefNet(Options, ABC):
                 break
             restore(rbm, read_tensors(path)[0], "model.")
             layers.append(rbm)
+        if run.checkpoint(GENERATION).exists():
+            restore(layers[-1], read_tensors(run.checkpoint(GENERATION))[0], "model.")
         if not layers:
             raise ValueError(f"{run.folder} has learnt nothing yet: its first checkpoint comes after the first epoch")
         return DBN(layers)
@@ -80,24 +87,23 @@ class DeepBeliefNet(Options, ABC):
             f"{cases.name} image whose pixels are drawn once from its grey levels."
         )
 
-    def sample(self, run: Run, *, steps: int, chains: int, seed: int) -> Path:
-        """Draws fantasies into samples.png and says where it is."""
+    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
+        """Draws fantasies, a chain begun at an image of each class, into samples.png, and says where it is."""
         data = self.load()
-        film = films(self.learnt(run, self.cases(data)), chains=chains, frames=10, steps=steps, seed=seed)
+        cases = self.cases(data)
+        film = films(self.learnt(run, cases), one_of_each(cases, data.classes), frames=10, steps=steps, seed=seed)
         path = run.folder / "samples.png"
         frames = [steps * (frame + 1) for frame in range(10)]
-        fantasies(film.reshape(chains, 10, *data.image_shape), steps=frames).savefig(path)
+        fantasies(film.reshape(*film.shape[:2], *data.image_shape), steps=frames).savefig(path, dpi=110)
         return path
 
     def report(self, run: Run) -> None:
         """Draws the report of a finished or unfinished run."""
-        _, layers, tunings = self.plan()
         data = self.load()
         cases = self.cases(data)
-        results = run.results() if run.finished else None
-        dbn = learn(run, cases, layers, self.seed) if run.finished else self.learnt(run, cases)
-        nets: dict[str, nn.Sequential] = {}
-        if run.finished:
-            nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in tunings.items()}
-        with torch.no_grad():
-            outcome.report(run, data, cases, dbn, nets, results)
+        if not run.finished:
+            outcome.report(run, data, cases, self.learnt(run, cases), {}, None)
+            return
+        dbn, dreamer = self.stack(run, cases)
+        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in self.plan()[2].items()}
+        outcome.report(run, data, cases, dreamer, nets, run.results())

@@ -52,7 +52,7 @@ def judge(
 
 
 def report(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential], results: Mapping[str, Any] | None) -> None:
-    """Draws report.html; without results, that of a run that has not finished."""
+    """Draws report.html, `dbn` being the stack to generate from; without results, that of a run that has not finished."""
     stack = "-".join(str(rbm.hidden.shape[0]) for rbm in dbn.rbms)
     summary = f"A deep belief net of {stack} hidden units, learnt from {len(cases.images):,} unlabelled images one layer at a time"
     facts: dict[str, object] = {"seed": run.settings["seed"], "training": f"{run.training_seconds:.0f} s"}

@@ -27,19 +27,23 @@ from harmonium.report import (
 
 
 @torch.no_grad()
-def films(dbn: DBN, *, chains: int, frames: int, steps: int, seed: int, start: Tensor | None = None) -> Tensor:
-    """Fantasies of independent chains, a frame every `steps` Gibbs sweeps: (chains, frames, pixels), as probabilities.
+def films(dbn: DBN, start: Tensor, *, frames: int, steps: int, seed: int) -> Tensor:
+    """Fantasies: a chain for each image of `start`, (chains, pixels), a frame every `steps` Gibbs sweeps: (chains, frames, pixels).
 
-    The chains begin at random states of the top RBM, or at an up-pass of the images `start` (chains, pixels).
+    The chains begin at a stochastic up-pass of the images and then run freely in the top RBM; the pixels are probabilities.
     """
     generator = torch.Generator().manual_seed(seed)
-    visible = dbn.top.visible
-    v = visible.sample(visible.blank(chains), generator=generator) if start is None else dbn.up(start, generator=generator)
-    pictures = []
+    v, pictures = dbn.up(start, generator=generator), []
     for _ in range(frames):
         v = dbn.top.gibbs(v, steps=steps, generator=generator)
         pictures.append(dbn.down(v, generator=generator))
     return torch.stack(pictures, dim=1)
+
+
+def one_of_each(cases: Split, classes: int) -> Tensor:
+    """The first judged case of every class that occurs: (classes, pixels), from 0 to 1."""
+    places = [int((cases.test_labels == label).nonzero()[0]) for label in range(classes) if bool((cases.test_labels == label).any())]
+    return cases.test_images[places].float() / 255
 
 
 def bottom_likelihood(rbm: RBM, test_images: Tensor, *, chains: int = 100, betas: int = 1000) -> tuple[Estimate, float, str]:
@@ -63,14 +67,14 @@ def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str,
     some = cases.test_images[:24].float() / 255
     with torch.no_grad():
         reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
-    film = films(dbn, chains=10, frames=10, steps=100, seed=run.settings["seed"])
+    film = films(dbn, one_of_each(cases, data.classes), frames=10, steps=100, seed=run.settings["seed"])
     curves = {phase: [{k: v for k, v in row.items() if k not in ("step", "seconds")} for row in h] for phase, h in run.histories().items()}
     parts = [
         Section(
             "Fantasies",
-            "What the net believes in: alternating Gibbs sampling in the top RBM from random states, a row a chain, then one top-down "
-            "pass. Pixels are shown as probabilities.",
-            [(fantasies(film.reshape(10, 10, *shape), steps=range(100, 1001, 100)), "ten chains, 100 sweeps between frames")],
+            f"What the net believes in: alternating Gibbs sampling in the top RBM, a row a chain, each begun at a {cases.name} image of "
+            "another class and then left to itself, and one top-down pass a frame. Pixels are shown as probabilities.",
+            [(fantasies(film.reshape(*film.shape[:2], *shape), steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
         ),
         Section(
             "Features",

@@ -5,6 +5,7 @@ Each step keeps its own checkpoint and is a pure function of the options, so tha
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from harmonium.data import Dataset
 from harmonium.learning import (
     ContrastiveDivergence,
     MomentumSGD,
+    PersistentCD,
     Schedule,
     features,
     fine_tune,
@@ -28,6 +30,8 @@ from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.run import Run
 from harmonium.units import Bernoulli
+
+GENERATION = "top layer for generation"  # the phase's name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +52,16 @@ class Layers:
     """k of contrastive divergence."""
     scale: float = 0.1
     """Standard deviation of the initial weights."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+    """How a copy of the top RBM goes on learning by persistent CD, for fantasies."""
+
+    epochs: int = 6
+    chains: int = 300
+    learning_rate: float = 0.03
+    """At first; it falls linearly to zero, so that the chains keep up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +136,29 @@ def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
             progress=False,
         )
     return DBN(stack)
+
+
+def learn_to_generate(run: Run, cases: Split, dbn: DBN, generation: Generation, weight_cost: float, seed: int) -> DBN:
+    """The stack with a top RBM that has gone on learning by persistent CD from samples of the layers below.
+
+    CD-1 with mean reconstructions makes good features, but its machine need not have its probability where the data are. The nets for
+    classification begin at the stack as it was.
+    """
+    top = copy.deepcopy(dbn.top)
+    fit(
+        top,
+        features(cases.images, *dbn.rbms[:-1], sampled=True),
+        negative=PersistentCD(chains=generation.chains),
+        epochs=generation.epochs,
+        optimizer=partial(MomentumSGD, lr=generation.learning_rate),
+        schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / generation.epochs),
+        weight_cost=weight_cost,
+        seed=derive(seed, 20),
+        callbacks=run.callbacks(GENERATION),
+        checkpoint=run.checkpoint(GENERATION),
+        progress=False,
+    )
+    return DBN([*dbn.rbms[:-1], top])
 
 
 def tune(run: Run, phase: str, dbn: DBN, cases: Split, classes: int, tuning: Tuning, seed: int) -> nn.Sequential:
