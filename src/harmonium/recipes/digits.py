@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from harmonium.data import Dataset, digits
 from harmonium.recipes.deep_belief_net import DeepBeliefNet
-from harmonium.recipes.stack import Layers, Tuning
+from harmonium.recipes.stack import Generation, Layers, Tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Digits(DeepBeliefNet):
     """A deep belief net of 8x8 digits: learn, look, generate and classify in under a minute."""
 
     layers: Layers = Layers(units=(100, 100, 200), epochs=100, batch_size=20, learning_rate=0.05)
+    generation: Generation = Generation(epochs=100, chains=100, batch_size=20, learning_rate=0.02)
     tuning: Tuning = Tuning(epochs=40, batch_size=20, learning_rate=0.1)
 
     name: ClassVar[str] = "digits"

@@ -60,6 +60,7 @@ class Generation:
 
     epochs: int = 6
     chains: int = 300
+    batch_size: int = 100
     learning_rate: float = 0.03
     """At first; it falls linearly to zero, so that the chains keep up."""
 
@@ -150,6 +151,7 @@ def learn_to_generate(run: Run, cases: Split, dbn: DBN, generation: Generation, 
         features(cases.images, *dbn.rbms[:-1], sampled=True),
         negative=PersistentCD(chains=generation.chains),
         epochs=generation.epochs,
+        batch_size=generation.batch_size,
         optimizer=partial(MomentumSGD, lr=generation.learning_rate),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / generation.epochs),
         weight_cost=weight_cost,
