@@ -1,0 +1,79 @@
+"""A run that is killed, or stopped by Ctrl-C, and resumed ends as the run that was left alone."""
+
+import multiprocessing
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from harmonium import cli
+from harmonium.learning import trainer
+from harmonium.models.saving import read_tensors
+
+WORDS = ("--threads", "1", "--layers.units", "30", "20", "--layers.epochs", "4", "--generation.epochs", "4", "--tuning.epochs", "5")
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["harmonium.cli"])
+
+
+def work(*words: str) -> None:
+    """The command line, with checkpoints at nearly every step."""
+    trainer.CHECKPOINT_SECONDS = 0.005
+    sys.argv = ["harmonium", *words]
+    cli.main()
+
+
+def live(seconds: float | None, *words: str) -> int | None:
+    """Runs the command in a process of its own, killing it after a while; gives its exit code."""
+    process = CONTEXT.Process(target=work, args=words)
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+def learnt(folder: Path) -> dict[str, torch.Tensor]:
+    """Every model tensor of every phase."""
+    found = {}
+    for path in sorted((folder / "checkpoints").glob("*.safetensors")):
+        found |= {f"{path.stem}/{name}": t for name, t in read_tensors(path)[0].items() if name.startswith("model.")}
+    return found
+
+
+def test_kill_9_then_resume_gives_the_same_bits(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    begun = time.monotonic()
+    assert live(None, "run", "digits", *WORDS, "--out", str(whole)) == 0
+    length = time.monotonic() - begun
+    moments, code = random.Random(1), live(0.2 * length, "run", "digits", *WORDS, "--out", str(broken))
+    deaths = int(code == -signal.SIGKILL)
+    for _ in range(5):
+        command = ("resume", str(broken)) if (broken / "config.json").exists() else ("run", "digits", *WORDS, "--out", str(broken))
+        deaths += live(moments.uniform(0.1, 0.5) * length, *command) == -signal.SIGKILL
+    assert deaths >= 2
+    assert live(None, "resume", str(broken)) == 0
+    expected, found = learnt(whole), learnt(broken)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+    rows = [line.split('"step"')[0] for line in (whole / "metrics.jsonl").read_text().splitlines()]
+    assert [line.split('"step"')[0] for line in (broken / "metrics.jsonl").read_text().splitlines()] == rows
+
+
+def test_ctrl_c_ends_with_one_sentence_and_a_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "harmonium.cli", "run", "digits", "--threads", "1", "--out", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoints" / "layer-1.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == f"Stopped; everything learnt so far is saved, and `harmonium resume {folder}` goes on with it."
+    assert "Traceback" not in said
+    assert read_tensors(folder / "checkpoints" / "layer-1.safetensors")[1]["step"] > 0
