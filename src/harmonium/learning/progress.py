@@ -10,6 +10,7 @@ from rich.console import Console
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback
 
+STEPS = 10  # between looks at the bar, which costs as much as a small layer's sampling
 SHOWN = {
     "reconstruction_error": "error {:.2f}",
     "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",
@@ -58,7 +59,7 @@ class Progress(Callback):
         self.bar.start()
 
     def on_step(self, state: TrainingState) -> None:
-        if self.bar is not None:
+        if self.bar is not None and state.step % STEPS == 0:
             self.bar.update(self.task, completed=state.step)
 
     def on_epoch(self, state: TrainingState) -> None:

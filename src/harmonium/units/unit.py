@@ -154,6 +154,8 @@ class Unit(nn.Module, ABC):
 
 def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
     """Sums (*leading, *shape) over the leading axes with `weights` (*leading), then down to the shape of `like`, which broadcasts."""
+    if weights is not None and weights.dim() == 1 and values.dim() == 2 and values.shape[1:] == like.shape:
+        return weights @ values
     if weights is not None:
         values = values * weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
     return values.sum(0) if values.dim() == like.dim() + 1 and values.shape[1:] == like.shape else values.sum_to_size(like.shape)
