@@ -16,7 +16,7 @@ from rich.table import Table
 from harmonium.recipes import RECIPES
 from harmonium.recipes import record as records
 from harmonium.recipes.deep_belief_net import DeepBeliefNet
-from harmonium.recipes.run import CONFIGURATION, REPORT, Run
+from harmonium.recipes.run import CONFIGURATION, REPORT, Run, check_recordable
 
 console = Console()
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 def run(recipe: Annotated[Recipe, tyro.conf.arg(name="")]) -> None:
     """Reproduce a published result, into a folder of its own."""
+    if recipe.record:
+        check_recordable(recipe)
     carry_out(recipe, Run.begin(recipe.name, recipe))
 
 

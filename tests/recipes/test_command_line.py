@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from harmonium import cli
+from harmonium.recipes import Digits
+from harmonium.recipes.stack import Layers, Tuning
 
 
 def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
@@ -88,8 +90,10 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
 
 
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = ("default", Layers(units=(20,), epochs=1), {"backpropagation": Tuning(epochs=1)})
+    monkeypatch.setattr(Digits, "plan", lambda self: plan)
     for seed in ("0", "1"):
-        words = ("run", "digits", "--smoke", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
+        words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
         assert harmonium(monkeypatch, *words) is None
     (record,) = json.loads(Path("results/digits.json").read_text())["records"]
     values = record["metrics"]["test_error_percent"]["values"]
@@ -103,6 +107,14 @@ def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pyte
     assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--held-out", "200", "--out", "held") is None
     metrics = json.loads(Path("held/results.json").read_text())["metrics"]
     assert set(metrics) == {"validation_error_percent", "bottom_rbm_validation_nats_fixed_stochastic"}
+
+
+@pytest.mark.parametrize("words", [("--smoke",), ("--held-out", "100"), ("--layers.epochs", "3")])
+def test_only_the_recipe_s_own_settings_are_recorded(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = harmonium(monkeypatch, "run", "digits", *words, "--record")
+    assert "these are changed: " + words[0].strip("-").replace("-", "_").split(".")[0] in str(answer)
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ class Options:
 NOT_SETTINGS = ("out", "fresh", "record")  # they do not change what is computed
 
 
+def check_recordable(options: Options) -> None:
+    """Raises a ValueError unless a recipe is run as it stands: a record is of its own settings, and says nothing of others."""
+    free = {name: getattr(options, name) for name in ("seed", "threads", "quick", "data_dir", *NOT_SETTINGS) if hasattr(options, name)}
+    default = dataclasses.replace(type(options)(), **free)
+    changed = [field.name for field in dataclasses.fields(options) if getattr(options, field.name) != getattr(default, field.name)]
+    if changed:
+        raise ValueError(f"--record takes a recipe with its own settings, and these are changed: {', '.join(changed)}")
+
+
 class Run:
     """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
 

@@ -1,0 +1,27 @@
+"""Every step of the MNIST recipe, on files of the real format and size without digits in them."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from harmonium import cli
+from harmonium.data import mnist
+from tests.data.idx_files import write_blank_images, write_labels
+
+
+def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name.removesuffix(".gz") for name in mnist.FILES]
+    write_blank_images(tmp_path / names[0], 60_000, pixel=200)
+    write_labels(tmp_path / names[1], mnist.TRAIN_COUNTS)
+    write_blank_images(tmp_path / names[2], 10_000, pixel=200)
+    write_labels(tmp_path / names[3], mnist.TEST_COUNTS)
+    words = ["run", "mnist-dbn", "--smoke", "--threads", "1", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(sys, "argv", ["harmonium", *words])
+    cli.main()
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["setting"] == "smoke"
+    assert results["metrics"]["test_error_percent"] == {"published": "1.15 to 1.25", "value": 0.0, "unit": "%"}  # one label, one image
+    assert results["metrics"]["test_dropout_error_percent"]["published"] == "0.92"
+    assert (tmp_path / "run" / "report.html").stat().st_size > 100_000
