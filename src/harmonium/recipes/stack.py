@@ -190,7 +190,7 @@ def tune(run: Run, phase: str, dbn: DBN, cases: Split, classes: int, tuning: Tun
 
 def error_percent(net: nn.Module, images: Tensor, labels: Tensor) -> float:
     """The share of cases that the net gets wrong, in percent."""
-    return 100 * (predict(net, images).argmax(1) != labels).double().mean().item()
+    return 100 * int((predict(net, images).argmax(1) != labels).sum()) / len(labels)
 
 
 def layer_filters(dbn: DBN) -> Sequence[Tensor]:
