@@ -18,21 +18,40 @@ def test_uniform_numbers_are_uniform(dtype: torch.dtype) -> None:
     assert stats.kstest(flat, "uniform").pvalue > 0.01
     counts, _ = np.histogram(flat, bins=256, range=(0, 1))
     assert stats.chisquare(counts).pvalue > 0.01
-    for lag in (1, 2, 3, 333):  # two numbers come from each 64 bits: neither neighbours nor rows may be related
+    for lag in (1, 2, 3, 4, 5, 333):  # several numbers come from each 64 bits: neither neighbours nor rows may be related
         assert abs(np.corrcoef(flat[:-lag], flat[lag:])[0, 1]) * np.sqrt(len(flat)) < 4
 
 
-def test_floats_lie_on_the_grid_of_rand_and_every_bit_is_used() -> None:
-    steps = uniform((200_000,), torch.empty(0), torch.Generator().manual_seed(1)).double() * 2**24
+def test_floats_lie_on_the_grid_of_rand_and_every_bit_is_fair() -> None:
+    rows = 40_000
+    steps = uniform((rows, 3), torch.empty(0), torch.Generator().manual_seed(1)).double() * 2**24
     assert torch.equal(steps, steps.round())
     for bit in range(24):
-        share = ((steps.long() >> bit) & 1).double().mean().item()
-        assert abs(share - 0.5) < 4 * 0.5 / 200_000**0.5, bit
+        share = ((steps[:, 0].long() >> bit) & 1).double().mean().item()
+        assert abs(share - 0.5) < 4 * 0.5 / rows**0.5, bit
 
 
-def test_the_seed_says_all() -> None:
+def test_events_far_below_the_bits_of_their_own_have_their_probability() -> None:
+    """p = 3e-6 is a fifth of 2^-16: within four standard errors of Poisson, in one long draw of many rows and in many short draws."""
+    p, generator = 3e-6, torch.Generator().manual_seed(2)
+    long = sum(int((uniform((4000, 500), torch.empty(0), generator) < p).sum()) for _ in range(20))
+    expected = 20 * 4000 * 500 * p
+    assert abs(long - expected) < 4 * expected**0.5
+
+
+def test_short_shapes_and_odd_sizes() -> None:
+    for shape in [(1,), (5,), (3, 1), (7, 3), (2, 3, 5), (0, 4)]:
+        assert tuple(uniform(shape, torch.empty(0), torch.Generator()).shape) == shape
+
+
+def test_the_seed_says_all_and_the_default_type_nothing() -> None:
     def draw(seed: int) -> torch.Tensor:
         return uniform((5,), torch.empty(0), torch.Generator().manual_seed(seed))
 
     assert torch.equal(draw(3), draw(3))
     assert not torch.equal(draw(3), draw(4))
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert uniform((5,), torch.empty(0, dtype=torch.float32), torch.Generator()).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
