@@ -12,7 +12,8 @@ import torch
 
 from harmonium import cli
 from harmonium.recipes import Digits
-from harmonium.recipes.stack import Layers, Tuning
+from harmonium.recipes.deep_belief_net import Plan
+from harmonium.recipes.stack import Generation, Layers, Tuning
 
 
 def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
@@ -90,7 +91,7 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
 
 
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = ("default", Layers(units=(20,), epochs=1), {"backpropagation": Tuning(epochs=1)})
+    plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan)
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")

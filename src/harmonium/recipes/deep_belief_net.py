@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from harmonium.data import Dataset
 from harmonium.models import DBN
@@ -15,6 +15,15 @@ from harmonium.recipes.pictures import bottom_likelihood, films, one_of_each
 from harmonium.recipes.run import Options, Run
 from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
 from harmonium.report import fantasies
+
+
+class Plan(NamedTuple):
+    """What a run does."""
+
+    setting: str  # its name in the records
+    layers: Layers
+    generation: Generation
+    tunings: dict[str, Tuning]  # each phase of fine-tuning, all from the same stack
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,15 +43,14 @@ class DeepBeliefNet(Options, ABC):
         """The data set."""
 
     @abstractmethod
-    def plan(self) -> tuple[str, Layers, dict[str, Tuning]]:
-        """The setting's name, how the layers are learnt, and each phase of fine-tuning, all from the same stack."""
+    def plan(self) -> Plan:
+        """What the options come to."""
 
     def stack(self, run: Run, cases: Split) -> tuple[DBN, DBN]:
         """The stack to classify from, and the one to generate from, which share all but their top RBMs."""
-        layers = self.plan()[1]
-        dbn = learn(run, cases, layers, self.seed)
-        generation = dataclasses.replace(self.generation, epochs=1) if self.smoke else self.generation
-        return dbn, learn_to_generate(run, cases, dbn, generation, layers.weight_cost, self.seed)
+        plan = self.plan()
+        dbn = learn(run, cases, plan.layers, self.seed)
+        return dbn, learn_to_generate(run, cases, dbn, plan.generation, plan.layers.weight_cost, self.seed)
 
     def cases(self, data: Dataset) -> Split:
         """What to learn from and to be judged on; a few cases only in a smoke run."""
@@ -53,19 +61,19 @@ class DeepBeliefNet(Options, ABC):
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn the stack, fine-tune it, judge it, draw it."""
-        setting, _, tunings = self.plan()
+        plan = self.plan()
         data = self.load()
         cases = self.cases(data)
         dbn, dreamer = self.stack(run, cases)
-        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in tunings.items()}
-        results = outcome.judge(run, cases, dbn, nets, setting=setting, paper=self.paper, published=self.published)
+        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in plan.tunings.items()}
+        results = outcome.judge(run, cases, dbn, nets, setting=plan.setting, paper=self.paper, published=self.published)
         outcome.report(run, data, cases, dreamer, nets, results)
         return results
 
     def learnt(self, run: Run, cases: Split) -> DBN:
         """The layers that a run has begun to learn, finished or not. ValueError if there is none."""
         layers = []
-        for index, rbm in enumerate(rbms(cases.images.shape[1], self.plan()[1], self.seed)):
+        for index, rbm in enumerate(rbms(cases.images.shape[1], self.plan().layers, self.seed)):
             path = run.checkpoint(f"layer {index + 1}")
             if not path.exists():
                 break
@@ -105,5 +113,5 @@ class DeepBeliefNet(Options, ABC):
             outcome.report(run, data, cases, self.learnt(run, cases), {}, None)
             return
         dbn, dreamer = self.stack(run, cases)
-        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in self.plan()[2].items()}
+        nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in self.plan().tunings.items()}
         outcome.report(run, data, cases, dreamer, nets, run.results())

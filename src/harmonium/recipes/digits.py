@@ -10,7 +10,7 @@ import dataclasses
 from typing import ClassVar
 
 from harmonium.data import Dataset, digits
-from harmonium.recipes.deep_belief_net import DeepBeliefNet
+from harmonium.recipes.deep_belief_net import DeepBeliefNet, Plan
 from harmonium.recipes.stack import Generation, Layers, Tuning
 
 
@@ -29,8 +29,9 @@ class Digits(DeepBeliefNet):
     def load(self) -> Dataset:
         return digits.load()
 
-    def plan(self) -> tuple[str, Layers, dict[str, Tuning]]:
-        layers, tuning = self.layers, self.tuning
+    def plan(self) -> Plan:
+        layers, generation, tuning = self.layers, self.generation, self.tuning
         if self.smoke:
-            layers, tuning = dataclasses.replace(layers, epochs=1), dataclasses.replace(tuning, epochs=3)
-        return "default", layers, {"backpropagation": tuning}
+            layers, generation = dataclasses.replace(layers, epochs=1), dataclasses.replace(generation, epochs=1)
+            tuning = dataclasses.replace(tuning, epochs=3)
+        return Plan("smoke" if self.smoke else "default", layers, generation, {"backpropagation": tuning})
