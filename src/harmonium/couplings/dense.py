@@ -38,12 +38,11 @@ class Dense(Coupling):
         input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.weight.T
         return input if len(self.visible) == 1 else input.reshape(*input.shape[:-1], *self.visible)
 
-    @torch.no_grad()
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        rows_v = s_v.reshape(-1, self.weight.shape[0])
-        rows_h = s_h.reshape(-1, self.weight.shape[1])
+        rows_v = s_v.detach().reshape(-1, self.weight.shape[0])
+        rows_h = s_h.detach().reshape(-1, self.weight.shape[1])
         if weights is not None:
             rows_h = rows_h * weights.reshape(-1, 1)
         if self.weight.grad is None:

@@ -91,7 +91,6 @@ class RBM(nn.Module):
 
     # Learning -------------------------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def infer(self, v: Tensor, given: Given | None = None) -> Phase:
         """One bottom-up pass."""
         s_v = self.visible.statistic(v, given)

@@ -46,11 +46,10 @@ class Bernoulli(Unit):
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
         return keep_present((input + self.bias > 0).to(input.dtype), given)
 
-    @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
         p = self.mean(input) if mean is None else mean
         u = uniform(input.shape, input, generator)
-        return keep_present(torch.lt(u, p, out=u), given)
+        return keep_present(torch.lt(u, p.detach(), out=u), given)
 
     def parameter_gradient(
         self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
