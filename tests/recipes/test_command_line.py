@@ -143,6 +143,25 @@ def test_a_hurried_user_gets_one_sentence(words: tuple[str, ...], answer: str, t
     assert (tmp_path / "full" / "thesis.txt").read_text() == "all I have"
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("--seed", "-1"), "a seed is at least 0"),
+        (("--threads", "0"), "at least one thread"),
+        (("--layers.units",), "layers of at least one unit"),
+        (("--seed", "one"), "one"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_anything_is_written(
+    words: tuple[str, ...], answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert harmonium(monkeypatch, "run", "digits", *words) == 2
+    said = capsys.readouterr()
+    assert answer in " ".join((said.out + said.err).replace("│", " ").split())
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_installed_command_answers() -> None:
     command = Path(sys.executable).with_name("harmonium")
     said = subprocess.run([command, "run", "digits", "--help"], capture_output=True, text=True, check=True).stdout

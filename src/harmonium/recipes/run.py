@@ -40,6 +40,10 @@ class Options:
     record: bool = False
     """Append the outcome to results/<recipe>.json in the present folder."""
 
+    def __post_init__(self) -> None:
+        if self.seed < 0 or self.threads < 1:
+            raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
+
 
 NOT_SETTINGS = ("out", "fresh", "record")  # they do not change what is computed
 
@@ -74,8 +78,9 @@ class Run:
                 run.clear()
             else:
                 other = cls.open(folder)
-                if (other.recipe, other.settings) != (recipe, settings):
-                    changed = [n for n in {**settings, **other.settings} if settings.get(n) != other.settings.get(n)]
+                names = {**settings, **other.settings}.keys() - {"data_dir"}  # where the data are does not change what they are
+                changed = sorted(n for n in names if settings.get(n) != other.settings.get(n))
+                if other.recipe != recipe or changed:
                     raise ValueError(
                         f"{folder} holds a run of {other.recipe} with other settings ({', '.join(changed) or 'another recipe'}): "
                         "choose another folder with --out, or begin anew there with --fresh"

@@ -53,6 +53,10 @@ class Layers:
     scale: float = 0.1
     """Standard deviation of the initial weights."""
 
+    def __post_init__(self) -> None:
+        if not self.units or min(self.units) < 1 or self.epochs < 1:
+            raise ValueError(f"a stack has layers of at least one unit and learns for at least one epoch, found {self}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
