@@ -90,6 +90,24 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert "mnist-dbn" in said
 
 
+def test_a_run_names_the_commit_it_began_with_and_the_one_it_ended_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = json.loads((folder / "config.json").read_text())["commit"]
+    assert json.loads((folder / "results.json").read_text())["commit"] == begun
+    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "later")
+    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1") is None
+    assert harmonium(monkeypatch, "resume", str(folder)) is None
+    assert json.loads((folder / "results.json").read_text())["commit"] == f"{begun}..later"
+
+
+def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    for name in ("config.json", "results.json"):
+        (tmp_path / "other" / name).write_text('{"mine": 1}')
+    assert "is no run's configuration" in str(harmonium(monkeypatch, "run", "digits", "--fresh", "--out", "other"))
+    assert {path.name for path in (tmp_path / "other").iterdir()} == {"config.json", "results.json"}
+
+
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan)

@@ -12,8 +12,7 @@ class MomentumSGD(torch.optim.SGD):
     """`torch.optim.SGD(fused=True)`, the same rule and state to the same bits, stepped by one call of its kernel a group.
 
     velocity ← momentum · velocity + gradient + weight decay · θ;  θ ← θ - lr · velocity. At the size of one RBM what
-    `torch.optim.SGD.step` does around its kernel (hooks, profiling, sorting of tensors) takes longer than the arithmetic. Step hooks
-    are not called.
+    `torch.optim.SGD.step` does around its kernel (hooks, profiling, sorting of tensors) weighs beside it. Step hooks are not called.
     """
 
     def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, **others: Any) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback
 
-STEPS = 10  # between looks at the bar, which costs as much as a small layer's sampling
+STEPS = 10  # between updates of the bar, which take time from learning
 SHOWN = {
     "reconstruction_error": "error {:.2f}",
     "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",

@@ -25,11 +25,14 @@ class Sparsity:
 
     @torch.no_grad()
     def accumulate_gradient(self, model: RBM, data: Phase, weights: Tensor | None, activity: Tensor) -> None:
-        """Moves the running mean `activity`, (*hidden.shape), in place and adds the penalty's gradient to every `.grad`."""
-        share = torch.full((len(data.v),), 1 / len(data.v)).to(data.v) if weights is None else weights / weights.sum()
-        mean = torch.tensordot(share, data.hidden_mean, dims=1)
-        activity.mul_(self.decay).add_(mean, alpha=1 - self.decay)
-        slope = self.cost * (activity - self.target)
+        """Moves the running mean `activity`, (*hidden.shape), in place and adds the penalty's gradient to every `.grad`.
+
+        `weights`: each case's share of the batch, (cases,), adding up to one, or all zero for a batch that is to teach nothing.
+        """
+        share = torch.full((len(data.v),), 1 / len(data.v)).to(data.v) if weights is None else weights
+        mean, total = torch.tensordot(share, data.hidden_mean, dims=1), share.sum()
+        activity.add_(mean - total * activity, alpha=1 - self.decay)
+        slope = self.cost * total * (activity - self.target)
         model.coupling.accumulate_gradient(
             torch.tensordot(share, data.s_v, dims=1)[None], slope[None], weights=None, scale=-1.0, fresh=False
         )

@@ -12,7 +12,7 @@ from harmonium.models import DBN
 from harmonium.models.saving import read_tensors, restore
 from harmonium.recipes import outcome
 from harmonium.recipes.pictures import bottom_likelihood, films, one_of_each
-from harmonium.recipes.run import Options, Run
+from harmonium.recipes.run import SAMPLES, Options, Run
 from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
 from harmonium.report import fantasies
 
@@ -100,7 +100,7 @@ class DeepBeliefNet(Options, ABC):
         data = self.load()
         cases = self.cases(data)
         film = films(self.learnt(run, cases), one_of_each(cases, data.classes), frames=10, steps=steps, seed=seed)
-        path = run.folder / "samples.png"
+        path = run.folder / SAMPLES
         frames = [steps * (frame + 1) for frame in range(10)]
         fantasies(film.reshape(*film.shape[:2], *data.image_shape), steps=frames).savefig(path, dpi=110)
         return path

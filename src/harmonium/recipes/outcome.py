@@ -42,7 +42,7 @@ def judge(
         "metrics": {name: {"published": published.get(name), "value": value, "unit": unit} for name, value, unit in found},
         "seconds": round(run.training_seconds, 1),
         "machine": f"{runs.machine()}, {run.settings['threads']} threads",
-        "commit": runs.commit(),
+        "commit": run.commits,
         "command": runs.command(),
         "likelihood": f"The bottom RBM alone has log Z = {estimate.log_z:.2f} ± {estimate.standard_error:.2f} nats by annealed importance "
         f"sampling ({trust}). It learns from grey levels as probabilities; its likelihood is that of pixels drawn once from them.",

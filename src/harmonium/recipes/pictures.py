@@ -65,8 +65,7 @@ def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str,
     shape = data.image_shape
     seen = layer_filters(dbn)
     some = cases.test_images[:24].float() / 255
-    with torch.no_grad():
-        reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
+    reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
     film = films(dbn, one_of_each(cases, data.classes), frames=10, steps=100, seed=run.settings["seed"])
     curves = {phase: [{k: v for k, v in row.items() if k not in ("step", "seconds")} for row in h] for phase, h in run.histories().items()}
     parts = [

@@ -20,7 +20,8 @@ import tyro
 from harmonium.learning import Callback, Progress, TrainingState
 from harmonium.models.saving import write_atomically
 
-CONFIGURATION, FIGURES, RESULTS, REPORT, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "report.html", "checkpoints"
+CONFIGURATION, FIGURES, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
+REPORT, SAMPLES = "report.html", "samples.png"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +61,8 @@ def check_recordable(options: Options) -> None:
 class Run:
     """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
 
-    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any]) -> None:
-        self.folder, self.recipe, self.settings = folder, recipe, settings
+    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], begun: str) -> None:
+        self.folder, self.recipe, self.settings, self.begun = folder, recipe, settings, begun
 
     @classmethod
     def begin(cls, recipe: str, options: Options) -> Self:
@@ -72,12 +73,12 @@ class Run:
             for name, value in dataclasses.asdict(options).items()
             if name not in NOT_SETTINGS
         }
-        run = cls(folder, recipe, settings)
+        run = cls(folder, recipe, settings, commit())
         if (folder / CONFIGURATION).exists():
+            other = cls.open(folder)  # also before anything is deleted: another program's config.json is none of a run's
             if options.fresh:
                 run.clear()
             else:
-                other = cls.open(folder)
                 names = {**settings, **other.settings}.keys() - {"data_dir"}  # where the data are does not change what they are
                 changed = sorted(n for n in names if settings.get(n) != other.settings.get(n))
                 if other.recipe != recipe or changed:
@@ -85,10 +86,11 @@ class Run:
                         f"{folder} holds a run of {other.recipe} with other settings ({', '.join(changed) or 'another recipe'}): "
                         "choose another folder with --out, or begin anew there with --fresh"
                     )
+                run.begun = other.begun
         elif folder.is_dir() and any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
         configuration = {"recipe": recipe, "settings": settings, "version": importlib.metadata.version("harmonium")}
-        run.write(CONFIGURATION, {**configuration, "command": command()})
+        run.write(CONFIGURATION, {**configuration, "command": command(), "commit": run.begun})
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         return run
 
@@ -100,13 +102,13 @@ class Run:
             raise FileNotFoundError(f"{folder} holds no run (there is no {path}); `harmonium run RECIPE` makes one")
         try:
             configuration = json.loads(path.read_text())
-            return cls(Path(folder), configuration["recipe"], configuration["settings"])
+            return cls(Path(folder), configuration["recipe"], configuration["settings"], configuration.get("commit", "unknown"))
         except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no run's configuration ({error})") from error
 
     def clear(self) -> None:
         """Deletes what a run writes, and nothing else."""
-        for name in (RESULTS, REPORT, FIGURES, CONFIGURATION):
+        for name in (RESULTS, REPORT, FIGURES, SAMPLES, CONFIGURATION):
             (self.folder / name).unlink(missing_ok=True)
         for path in (self.folder / CHECKPOINTS).glob("*.safetensors"):
             path.unlink()
@@ -134,6 +136,12 @@ class Run:
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
         write_atomically(self.folder / name, (json.dumps(content, indent=2, default=str) + "\n").encode())
+
+    @property
+    def commits(self) -> str:
+        """The commit of the code that began the run, and the present one where it is another."""
+        now = commit()
+        return now if now == self.begun else f"{self.begun}..{now}"
 
     @property
     def finished(self) -> bool:

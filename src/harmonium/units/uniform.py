@@ -14,10 +14,10 @@ LOW = torch.tensor(2.0**-24, dtype=torch.float32)
 def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
     """Uniform numbers in [0, 1), of the type and device of `like`: as `torch.rand`, in steps of 2^-24 for floats.
 
-    On a CPU, numbers are drawn by one core while the others wait, which with `torch.rand` is a tenth of a learning step. There each
-    float has 16 random bits of its own, and the numbers of a row (the last axis) share the 8 below these. Every number is exactly
-    uniform, and two of a row are independent but for what depends on bits below 2^-16: two binary draws by them, whatever their
-    probabilities, have a covariance of at most 2^-34.
+    On a CPU, random bits are drawn by one core while the others wait, so that few of them are asked for. There each float has 16 random
+    bits of its own, and the numbers of a row (the last axis) share the 8 below these. Every number is exactly uniform, and two of a row
+    are independent but for what depends on bits below 2^-16: two binary draws by them, whatever their probabilities, have a covariance
+    of at most 2^-34.
     """
     if like.dtype != torch.float32 or like.device.type != "cpu":
         return torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
