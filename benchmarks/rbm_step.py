@@ -4,9 +4,10 @@
     python benchmarks/rbm_step.py --batches 100 --rounds 2 --rows 2000 --no-peers     # a quick look
 
 Each round runs every contender once, in an order that rotates from round to round, so that a machine that warms up or slows down
-does so for all. Each line gives the median over rounds of the milliseconds an update takes, and its quartiles. A ratio is
-taken inside a round, and its median over rounds is shown: to the floor, and, for a peer, to a step of `hm.fit` (above 1: the peer is
-slower). All are warmed up before the first round, and all run on the same number of threads, NumPy's products too.
+does so for all. A contender lives in a process of its own, as its users run it, and sleeps while the others are measured. Each line
+gives the median over rounds of the milliseconds an update takes, and its quartiles. A ratio is taken inside a round, and its median
+over rounds is shown: to the floor, and, for a peer, to a step of `hm.fit` (above 1: the peer is slower). All are warmed up before the
+first round, and all run on the same number of threads, NumPy's products too.
 
 The lines:
 - five matrix products: the floor, which no CD-1 update that computes both averages can beat: v W, h W', v' W, v'h and v''h', by
@@ -38,8 +39,11 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +62,7 @@ from ours import Contender
 
 FLOOR, OURS = "five matrix products", "harmonium: a step of hm.fit"
 WARM_UP = 20  # updates
+SPAWN = get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -102,43 +107,84 @@ def load(args: Arguments) -> tuple[Tensor, str]:
     return torch.randint(256, (args.rows, 784), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)), "random uint8"
 
 
-def contenders(args: Arguments, batch: int) -> tuple[list[Contender], dict[str, str]]:
-    """Those that can run, and the peers' versions, or why they are left out."""
-    made = [ours.floor(batch, args.repeats), ours.gradient(batch, args.repeats, "mean"), ours.gradient(batch, args.repeats, "sample")]
-    made.append(ours.fit(batch))
-    found = {}
-    for name, make in peers.PEERS.items() if args.peers else ():
-        try:
-            found[name] = version(name)
-            made.append(make(batch))
-        except ImportError as error:
-            found[name] = f"not installed ({error})"
-    return made, found
+def contender(key: str, batch: int, repeats: int) -> Contender:
+    """The contender of this name. ImportError where its library is not installed."""
+    if key in peers.PEERS:
+        return peers.PEERS[key](batch)
+    made: dict[str, Callable[[], Contender]] = {
+        "floor": lambda: ours.floor(batch, repeats),
+        "mean": lambda: ours.gradient(batch, repeats, "mean"),
+        "sample": lambda: ours.gradient(batch, repeats, "sample"),
+        "fit": lambda: ours.fit(batch),
+    }
+    return made[key]()
 
 
-def measure(running: list[Contender], images: Tensor, batch: int, rounds: int, console: Console) -> dict[str, list[float]]:
+def work(pipe: Connection, key: str, batch: int, args: Arguments) -> None:
+    """What a contender's process does: says who it is once it is warm, then measures whenever it is asked to, until told to end."""
+    torch.set_num_threads(args.threads)
+    try:
+        running = contender(key, batch, args.repeats)
+    except ImportError as error:
+        pipe.send(f"not installed ({error})")
+        return
+    images, _ = load(args)
+    with threadpool_limits(args.threads):
+        running.measure(images[: WARM_UP * batch])
+        pipe.send((running.name, running.peer))
+        while pipe.recv():
+            pipe.send(running.measure(images))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A contender in a process of its own."""
+
+    name: str
+    peer: bool
+    pipe: Connection
+
+
+def start(args: Arguments, batch: int) -> tuple[list[Worker], dict[str, str]]:
+    """Those that can run, warm and asleep, and the peers' versions, or why they are left out."""
+    running, found = [], {}
+    for key in ("floor", "mean", "sample", "fit", *(peers.PEERS if args.peers else ())):
+        pipe, theirs = SPAWN.Pipe()
+        SPAWN.Process(target=work, args=(theirs, key, batch, args), daemon=True).start()
+        theirs.close()
+        answer = pipe.recv()
+        if isinstance(answer, str):
+            found[key] = answer
+            continue
+        running.append(Worker(*answer, pipe))
+        if key in peers.PEERS:
+            found[key] = version(key)
+    return running, found
+
+
+def measure(running: list[Worker], batch: int, rounds: int, console: Console) -> dict[str, list[float]]:
     """Milliseconds an update: one value a round for each contender."""
-    few = images[: WARM_UP * batch]
-    for contender in running:
-        contender.measure(few)
-    times: dict[str, list[float]] = {contender.name: [] for contender in running}
+    times: dict[str, list[float]] = {worker.name: [] for worker in running}
     for turn in range(rounds):
         first = turn % len(running)
-        for contender in running[first:] + running[:first]:
-            with console.status(f"batch {batch}, round {turn + 1} of {rounds}: {contender.name}"):
-                times[contender.name].append(contender.measure(images))
+        for worker in running[first:] + running[:first]:
+            with console.status(f"batch {batch}, round {turn + 1} of {rounds}: {worker.name}"):
+                worker.pipe.send(True)
+                times[worker.name].append(worker.pipe.recv())
+    for worker in running:
+        worker.pipe.send(False)
     return times
 
 
-def summary(running: list[Contender], times: dict[str, list[float]]) -> list[dict[str, Any]]:
+def summary(running: list[Worker], times: dict[str, list[float]]) -> list[dict[str, Any]]:
     """One row a contender. Ratios are of values of the same round."""
     rows = []
-    for contender in running:
-        values = np.array(times[contender.name])
+    for worker in running:
+        values = np.array(times[worker.name])
         lower, median, upper = np.percentile(values, [25, 50, 75]).tolist()
-        row = {"contender": contender.name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": values.tolist()}
+        row = {"contender": worker.name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": values.tolist()}
         row["ratio_to_floor"] = float(np.median(values / times[FLOOR]))
-        if contender.peer:
+        if worker.peer:
             row["ratio_to_harmonium"] = float(np.median(values / times[OURS]))
         rows.append(row)
     return rows
@@ -209,13 +255,12 @@ def main(args: Arguments) -> None:
         console.print(f"This machine is busy (load {load_average:.1f}): times and ratios mean little, NumPy's least of all")
     used = memory(args)  # first: while this process is still small
     images, data = load(args)
-    made = {batch: contenders(args, batch) for batch in args.batches}
     results, found = {}, {}
-    with threadpool_limits(args.threads):  # once every library is there to be limited
-        for batch, (running, found) in made.items():
-            results[str(batch)] = summary(running, measure(running, images, batch, args.rounds, console))
-            show(console, batch, results[str(batch)], {name: why for name, why in found.items() if why.startswith("not")})
-        on = {**machine(), "load_average_before": load_average}
+    for batch in args.batches:
+        running, found = start(args, batch)
+        results[str(batch)] = summary(running, measure(running, batch, args.rounds, console))
+        show(console, batch, results[str(batch)], {name: why for name, why in found.items() if why.startswith("not")})
+    on = {**machine(), "load_average_before": load_average}
     console.print(f"Peak memory of hm.fit: {used['peak_mib']:.0f} MiB, of which {used['imports_mib']:.0f} are the imports")
     console.print(f"{data}, {len(images)} cases an epoch; medians of {args.rounds} rounds; {args.threads} threads; peers: {found}")
     console.print(f"Machine: {on}")

@@ -41,13 +41,15 @@ class Dense(Coupling):
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        rows_v = s_v.detach().reshape(-1, self.weight.shape[0])
-        rows_h = s_h.detach().reshape(-1, self.weight.shape[1])
+        weight = self.weight
+        rows_v, rows_h = s_v.detach().reshape(-1, weight.shape[0]), s_h.detach().reshape(-1, weight.shape[1])
         if weights is not None:
             rows_h = rows_h * weights.reshape(-1, 1)
-        if self.weight.grad is None:
-            self.weight.grad, fresh = torch.empty_like(self.weight), True
-        self.weight.grad.addmm_(rows_v.T, rows_h, beta=0.0 if fresh else 1.0, alpha=-scale)
+        gradient = weight.grad
+        if gradient is None:
+            gradient, fresh = torch.empty_like(weight), True
+            weight.grad = gradient
+        gradient.addmm_(rows_v.T, rows_h, beta=0.0 if fresh else 1.0, alpha=-scale)
 
     def arguments(self) -> dict[str, object]:
         return {"visible": self.visible, "hidden": self.hidden}

@@ -112,19 +112,18 @@ class RBM(nn.Module):
         The hidden states are averaged out exactly (Hinton's probabilities in place of samples). The gradient of the mean of -log p
         is two calls: the data with scale 1 / total weight, then the model's particles with minus that of theirs.
         """
-        s_h = self.hidden.statistic(phase.hidden_mean)
-        self.coupling.accumulate_gradient(phase.s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
-        visible_input = self.coupling.to_visible(s_h, given) if self.visible.statistic_is_learnt else None
+        visible, hidden, coupling = self.visible, self.hidden, self.coupling
+        s_h = hidden.statistic(phase.hidden_mean)
+        coupling.accumulate_gradient(phase.s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
+        visible_input = coupling.to_visible(s_h, given) if visible.statistic_is_learnt else None
         for unit, gradient in (
-            (self.visible, self.visible.parameter_gradient(phase.v, visible_input, weights, given)),
-            (self.hidden, self.hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean)),
+            (visible, visible.parameter_gradient(phase.v, visible_input, weights, given)),
+            (hidden, hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean)),
         ):
             for name, value in gradient.items():
                 parameter = unit.get_parameter(name)
-                if fresh or parameter.grad is None:
-                    parameter.grad = value.mul_(scale)
-                else:
-                    parameter.grad.add_(value, alpha=scale)
+                total = None if fresh else parameter.grad
+                parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""

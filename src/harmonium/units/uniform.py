@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-HIGH = torch.tensor(2.0**-16, dtype=torch.float32)
 LOW = torch.tensor(2.0**-24, dtype=torch.float32)
 
 
@@ -26,4 +25,4 @@ def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) ->
     words = torch.empty(own + shared, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     high = words[:own].view(torch.int16)[:count].reshape(shape)  # from -2^15 to 2^15 - 1
     low = words[own:].view(torch.uint8)[:rows].reshape(*shape[:-1], 1)
-    return (high * HIGH).add_(low * LOW + 0.5)
+    return torch.add(low * LOW + 0.5, high, alpha=2.0**-16)
