@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from harmonium.units import Given
 
 
 class Coupling(nn.Module, ABC):
-    """A bilinear form <s_v, coupling, s_h> of two layers' statistics, (*leading, *visible) and (*leading, *hidden)."""
+    """A form <s_v, coupling, s_h> of two layers' statistics, (*leading, *visible) and (*leading, *hidden), linear in each.
+
+    It is bilinear but where it adds terms of one layer alone, as a context's dynamic biases are.
+    """
+
+    visible: tuple[int, ...]
+    """The shape of one case's visible statistic."""
+
+    hidden: tuple[int, ...]
+    """The shape of one case's hidden statistic."""
 
     @abstractmethod
     def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
@@ -23,16 +34,31 @@ class Coupling(nn.Module, ABC):
     def interaction(self, s_v: Tensor, s_h: Tensor, given: Given | None = None) -> Tensor:
         """<s_v, coupling, s_h>: (*leading), nats."""
         input = self.to_hidden(s_v, given)
-        return (input * s_h).flatten(start_dim=s_v.dim() - self.visible_dims).sum(-1)
+        return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0)))
+
+    def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
+        """The terms of the interaction in which no hidden unit takes part: (*leading), or zero."""
+        return 0.0
+
+    def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor | float:
+        """The terms of the interaction in which no visible unit takes part: (*leading), or zero."""
+        return 0.0
+
+    @torch.no_grad()
+    def matrix(self) -> Tensor:
+        """The bilinear part as a matrix of the flattened statistics: (visible size, hidden size)."""
+        size = math.prod(self.visible)
+        like = next(self.parameters())
+        rows = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *self.visible)
+        return self.bilinear(rows).reshape(size, -1)
+
+    def bilinear(self, s_v: Tensor) -> Tensor:
+        """The part of the hidden layer's input that comes from the visible layer: (*leading, *hidden)."""
+        return self.to_hidden(s_v)
 
     @abstractmethod
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained coupling of the same sizes."""
-
-    @property
-    @abstractmethod
-    def visible_dims(self) -> int:
-        """How many axes one case's visible statistic has."""
 
     @abstractmethod
     def accumulate_gradient(

@@ -26,10 +26,6 @@ class Dense(Coupling):
         weight = torch.empty(math.prod(self.visible), math.prod(self.hidden))
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
-    @property
-    def visible_dims(self) -> int:
-        return len(self.visible)
-
     def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
         input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.weight
         return input if len(self.hidden) == 1 else input.reshape(*input.shape[:-1], *self.hidden)

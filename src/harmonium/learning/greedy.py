@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.couplings import Coupling
 from harmonium.learning.batches import BLOCK, ArrayRows, MappedRows, Source, derive
 from harmonium.learning.fit import Data, as_rows, fit
 from harmonium.learning.state import TrainingState
@@ -24,6 +25,7 @@ def greedy(
     data: Data,
     layers: Sequence[Unit],
     *,
+    couplings: Sequence[Coupling | None] | None = None,
     seed: int = 0,
     train: Train | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -31,7 +33,8 @@ def greedy(
 ) -> DBN:
     """Trains an RBM on the data, then another on the means of its hidden units, and so on, and stacks them (Hinton et al. 2006).
 
-    `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones. All
+    `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones.
+    `couplings`: one between each two of them, None for a dense one; by default all are dense. All
     `settings` go to `fit` for every layer; where layers differ, `train(rbm, data, index)` does the learning instead.
     `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on.
     """
@@ -41,11 +44,14 @@ def greedy(
         raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
+    if couplings is not None and len(couplings) != len(layers) - 1:
+        raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
     validation = settings.pop("validation", None)
     rbms: list[RBM] = []
     for index, hidden in enumerate(layers[1:]):
         visible = layers[0] if index == 0 else layers[index].taking_means()
-        rbm, below = RBM(visible, hidden, seed=derive(seed, index)), features(data, *rbms)
+        coupling = None if couplings is None else couplings[index]
+        rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms)
         if train is not None:
             train(rbm, below, index)
         else:
@@ -76,13 +82,13 @@ def features(data: Data, *rbms: RBM, sampled: bool = False) -> Any:
 
     With `sampled` a source of stochastic up-passes, drawn anew at each visit: what the variational bound's next layer models.
 
-    Of an array, a tensor (cases, *hidden.shape), computed a block at a time so that no layer between is ever kept whole; of a source
+    Of an array, a tensor (cases, *hidden.output_shape), computed a block at a time so that no layer between is ever kept whole; of a source
     that may draw each visit anew, a source; of an iterable of batches, an iterable of batches.
     """
 
     def rise(v: Tensor, generator: torch.Generator) -> Tensor:
         for rbm in rbms:
-            v = rbm.sample_hidden(v, generator=generator) if sampled else rbm.hidden_mean(v)
+            v = rbm.hidden.output(rbm.sample_hidden(v, generator=generator) if sampled else rbm.hidden_mean(v))
         return v
 
     if not rbms:
@@ -96,7 +102,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False) -> Any:
     if sampled or not isinstance(rows, ArrayRows):
         return MappedRows(rows, rise)
     none = torch.Generator()  # that nothing draws with
-    means = torch.empty(len(rows), *rbms[-1].hidden.shape, dtype=like.dtype, device=like.device)
+    means = torch.empty(len(rows), *rbms[-1].hidden.output_shape, dtype=like.dtype, device=like.device)
     for block in torch.split(torch.arange(len(rows)), BLOCK):
         means[block[0] : block[-1] + 1] = rise(rows.rows(block, none), none)
     return means

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
-from harmonium.models.normalisable import gaussian_places
-from harmonium.units import Gaussian, Given, Groups, Unit
+from harmonium.models.normalisable import leaves, quadratic_places
+from harmonium.units import Gaussian, Given, Unit
 
 MOST_STATES = 2**25
 BLOCK = 2**14
@@ -30,9 +30,9 @@ def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
 
     Takes machines with at most 25 binary units (2^25 states) on one side. Where both sides have Gaussian units the discrete units
     of both are listed and the Gaussian ones integrated in closed form. `given`: one case (no leading axes). ValueError if the
-    machine is too large or has no partition function.
+    machine is too large or has no partition function, or no closed form is known; TypeError where a layer has no energy.
     """
-    model.check_normalisable()
+    model.check_normalisable(given)
     visible, hidden = model.visible, model.hidden
     device = visible.blank().device
     if min(visible.count, hidden.count) == math.inf:
@@ -57,20 +57,15 @@ def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
     return _log_sum(int(smaller), log_terms, device)
 
 
-def _leaves(unit: Unit) -> list[Unit]:
-    """The layers that a layer is made of, side by side."""
-    return [leaf for part in unit.layers() for leaf in _leaves(part)] if isinstance(unit, Groups) else [unit]
-
-
 def _discrete_count(unit: Unit) -> int:
     """How many joint states a layer's discrete units have."""
-    return math.prod(1 if isinstance(leaf, Gaussian) else int(leaf.count) for leaf in _leaves(unit))
+    return math.prod(1 if isinstance(leaf, Gaussian) else int(leaf.count) for _, _, leaf in leaves(unit))
 
 
 def _discrete_states(unit: Unit, numbers: Tensor) -> Tensor:
     """Joint states of a layer's discrete units, its Gaussian units at zero: (cases, *shape)."""
     columns = []
-    for leaf in _leaves(unit):
+    for _, _, leaf in leaves(unit):
         if isinstance(leaf, Gaussian):
             columns.append(leaf.blank(len(numbers)))
         else:
@@ -87,16 +82,22 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
     if given is not None:
         raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
     visible, hidden = model.visible, model.hidden
+    endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if leaf.count == math.inf}
+    if endless != {"Gaussian"}:
+        raise ValueError(
+            "exact log Z needs a layer whose states can be listed, or no endless units but Gaussian ones, found units without end "
+            f"on both sides: {', '.join(sorted(endless))}; estimate it with hm.likelihood.ais"
+        )
     count_v, count_h = _discrete_count(visible), _discrete_count(hidden)
     if count_v * count_h > MOST_STATES:
         raise ValueError(
             f"with Gaussian units on both sides exact log Z lists the discrete units of both, at most 2^25 joint states, and this "
             f"machine has 2^{math.log2(count_v * count_h):.0f}"
         )
-    (rows, row_variance), (columns, column_variance) = gaussian_places(visible), gaussian_places(hidden)
+    (rows, row_scale, _), (columns, column_scale, _) = quadratic_places(visible), quadratic_places(hidden)
+    row_variance, column_variance = row_scale.square(), column_scale.square()
     device = visible.blank().device
-    weight = model.coupling.get_parameter("weight").detach().double().to(device)[rows][:, columns]
-    weight = weight / row_variance.to(device)[:, None] / column_variance.to(device)
+    weight = model.coupling.matrix().double()[rows][:, columns] / row_variance.to(device)[:, None] / column_variance.to(device)
     precision = torch.diag(1 / torch.cat([row_variance, column_variance]).to(device))
     precision[: len(rows), len(rows) :] = -weight
     precision[len(rows) :, : len(rows)] = -weight.T
@@ -130,8 +131,37 @@ def log_likelihood(model: RBM, data: Tensor, *, log_z: float, given: Given | Non
         rows = torch.where(present, rows, model.visible.mode(like).to(rows))
     model.visible.check_states(rows)
     found = []
+    if given is not None and present is not None:
+        given = replace(given, present=present)
     for start in range(0, len(rows), ROWS):
         here = slice(start, start + ROWS)
-        mask = given if given is None or present is None else replace(given, present=present[here].to(like.device))
-        found.append(-model.free_energy(rows[here].to(like), mask).double())
+        side = None if given is None else given.map(lambda field, here=here: field[here].to(like.device))  # type: ignore[misc]
+        found.append(-model.free_energy(rows[here].to(like), side).double())
     return torch.cat(found) - log_z
+
+
+def _seen(model: RBM, rows: Tensor, given: Given) -> Tensor:
+    """log Σ_h ∫ exp(-E(v, h)) over the missing values alone: (cases,). Given h each visible unit stands by itself."""
+    visible, hidden, coupling = model.visible, model.hidden, model.coupling
+    if hidden.count > MOST_STATES:
+        raise ValueError(
+            "the likelihood of data with missing values lists the hidden layer's states, at most 2^25 of them: this layer has "
+            + ("no end of them" if hidden.count == math.inf else f"2^{math.log2(hidden.count):.0f}")
+        )
+    like, found = visible.blank(), []
+    assert given.missing is not None
+    gaps = given.missing.bool().expand(rows.shape).to(rows.device)
+    whole = torch.where(gaps, visible.mode(like).to(rows), rows)
+    visible.check_states(whole)
+    for n, (row, gap) in enumerate(zip(whole.to(like), gaps.to(like.device), strict=True)):
+        case = given.map(lambda field, n=n: field[n].to(like.device))  # type: ignore[misc]
+        seen, unseen = case.only(present=~gap), case.only(present=gap)
+        s_v, energy = visible.statistic(row, seen), visible.energy(row, seen)
+
+        def log_terms(numbers: Tensor, s_v: Tensor = s_v, energy: Tensor = energy, seen: Given = seen, unseen: Given = unseen) -> Tensor:
+            s_h = hidden.statistic(hidden.states(numbers))
+            met = coupling.interaction(s_v.expand(len(numbers), *s_v.shape), s_h, seen)
+            return met - energy - hidden.energy(hidden.states(numbers)) + visible.log_partition(coupling.to_visible(s_h, seen), unseen)
+
+        found.append(_log_sum(int(hidden.count), log_terms, like.device))
+    return torch.tensor(found, dtype=torch.float64)

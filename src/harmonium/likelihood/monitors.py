@@ -11,12 +11,16 @@ from harmonium.units import Bernoulli, Given
 
 
 @torch.no_grad()
-def free_energy_gap(model: RBM, training: Tensor, validation: Tensor) -> float:
+def free_energy_gap(
+    model: RBM, training: Tensor, validation: Tensor, *, given: Given | None = None, validation_given: Given | None = None
+) -> float:
     """Mean F(validation) - mean F(training), in nats a case: Z cancels, so a growing gap is overfitting (Hinton 2010, section 6).
 
-    `training`, `validation`: (cases, *visible.shape), of about the same number.
+    `training`, `validation`: (cases, *visible.shape), of about the same number; `given`, `validation_given`: what is given of each.
     """
-    return (model.free_energy(validation).double().mean() - model.free_energy(training).double().mean()).item()
+    given, validation_given = model.visible.given_by(training, given), model.visible.given_by(validation, validation_given)
+    rise = model.free_energy(validation, validation_given).double().mean() - model.free_energy(training, given).double().mean()
+    return rise.item()
 
 
 @torch.no_grad()

@@ -30,10 +30,12 @@ class Directed(nn.Module):
         return self.coupling.to_hidden(statistic) if self.upward else self.coupling.to_visible(statistic)
 
     def forward(self, states: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The unit's mean given the neighbour's states, or a sample where a generator is given."""
-        if generator is None:
-            return self.unit.mean(self.input(states))
-        return self.unit.sample(self.input(states), generator=generator)
+        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
+        if not self.upward:
+            states = self.neighbour.from_output(states, generator)
+        input = self.input(states)
+        found = self.unit.mean(input) if generator is None else self.unit.sample(input, generator=generator)
+        return self.unit.output(found) if self.upward else found
 
 
 class DBN(nn.Module):
@@ -51,10 +53,10 @@ class DBN(nn.Module):
         if not rbms:
             raise ValueError("a deep belief net needs at least one RBM")
         for below, above in pairwise(rbms):
-            if below.hidden.shape != above.visible.shape:
+            if below.hidden.output_shape != above.visible.shape:
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of the hidden layer below it: found {above.visible.shape} "
-                    f"on {below.hidden.shape}"
+                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it: found "
+                    f"{above.visible.shape} on {below.hidden.output_shape}"
                 )
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
         self.generative = nn.ModuleList(Directed(r.visible, r.coupling, r.hidden, upward=False) for r in rbms[:-1])

@@ -2,55 +2,91 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from harmonium.couplings import Dense
-from harmonium.units import Gaussian, Groups, Unit
+from harmonium.units import Given, Groups, Unit
+from harmonium.units.unit import no_joint
 
 if TYPE_CHECKING:
     from harmonium.models.rbm import RBM
 
 
-def gaussian_parts(unit: Unit, start: int = 0) -> Iterator[tuple[int, Gaussian]]:
-    """The Gaussian layers inside a layer, each with the place of its first unit in the flattened states."""
-    if isinstance(unit, Gaussian):
-        yield start, unit
-    elif isinstance(unit, Groups):
-        for part in unit.layers():
-            yield from gaussian_parts(part, start)
-            start += part.shape[0]
+def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
+    """The layers that a layer is made of, each with where its statistic begins and ends in the layer's, flattened."""
+    if not isinstance(unit, Groups):
+        yield start, start + math.prod(unit.statistic_shape), unit
+        return
+    for part in unit.layers():
+        yield from leaves(part, start)
+        start += math.prod(part.statistic_shape)
 
 
-def gaussian_places(unit: Unit) -> tuple[Tensor, Tensor]:
-    """The flat places of a layer's Gaussian units and their variances: (count,) integers, (count,) float64."""
-    places, variances = [torch.empty(0, dtype=torch.long)], [torch.empty(0, dtype=torch.float64)]
-    for start, part in gaussian_parts(unit):
-        variance = part.log_variance.detach().double().exp().expand(part.shape).flatten()
-        places.append(torch.arange(start, start + len(variance)))
-        variances.append(variance.cpu())
-    return torch.cat(places), torch.cat(variances)
+def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
+    """The flat places of a layer's quadratic units, their σ and whether they are one-sided: (count,) each."""
+    places, scales, sides = [torch.empty(0, dtype=torch.long)], [torch.empty(0, dtype=torch.float64)], [torch.empty(0, dtype=torch.bool)]
+    for start, stop, leaf in leaves(unit):
+        found = leaf.quadratic()
+        if found is not None:
+            places.append(torch.arange(start, stop))
+            scales.append(found[0].cpu())
+            sides.append(found[1].cpu())
+    return torch.cat(places), torch.cat(scales), torch.cat(sides)
 
 
 @torch.no_grad()
-def check_normalisable(rbm: RBM) -> None:
-    """Raises a ValueError where exp(-energy) cannot be integrated.
+def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
+    """Raises a ValueError where exp(-energy) cannot be summed over all states, and a TypeError where a layer has no energy.
 
-    With discrete bounded units on at least one side every joint of the present kinds is normalisable. Two real-valued sides need a
-    positive definite precision: the spectral norm of diag(1/σ_v) W diag(1/σ_h) over the Gaussian pairs must be below one.
+    Only units that are unbounded on both sides can fail. With W the coupling's matrix between the two layers' statistics:
+
+    - Exponential and Poisson units, whose energy grows slower than quadratically: the highest input that any states of the other
+      layer can send must stay below what the unit bears, its rate for an exponential unit, any bound at all for a Poisson unit.
+      So W <= 0 towards rectified, Poisson and exponential units, and W = 0 towards Gaussian ones. Necessary and sufficient.
+    - Gaussian, truncated Gaussian and endless stepped sigmoid units (σ = 1) on both sides: the spectral norm of diag(1/σ_v) W diag(1/σ_h)
+      must be below one, its entries between two one-sided units counted only where positive. Necessary and sufficient for Gaussian
+      pairs, sufficient for the others.
     """
-    (rows, row_variance), (columns, column_variance) = gaussian_places(rbm.visible), gaussian_places(rbm.hidden)
+    for unit in (rbm.visible, rbm.hidden):
+        for _, _, leaf in leaves(unit):
+            if not leaf.joint:
+                raise no_joint(leaf, "a partition function")
+    (rows, row_scale, row_side), (columns, column_scale, column_side) = quadratic_places(rbm.visible), quadratic_places(rbm.hidden)
+    slow = any(leaf.limits() is not None for unit in (rbm.visible, rbm.hidden) for _, _, leaf in leaves(unit))
+    if not slow and (not len(rows) or not len(columns)):
+        return
+    matrix = rbm.coupling.matrix().double()
+    _check_limits(rbm.visible, rbm.hidden, matrix.T, "hidden", given)
+    _check_limits(rbm.hidden, rbm.visible, matrix, "visible", given)
     if not len(rows) or not len(columns):
         return
-    if not isinstance(rbm.coupling, Dense):
-        raise TypeError(f"Gaussian units on both sides: normalisation is known for a dense coupling, found {rbm.coupling}")
-    weight = rbm.coupling.weight.detach().double().cpu()[rows][:, columns]
-    norm = torch.linalg.matrix_norm(weight / row_variance.sqrt()[:, None] / column_variance.sqrt(), ord=2).item()
+    scaled = matrix.cpu()[rows][:, columns] / row_scale[:, None] / column_scale
+    scaled = torch.where(row_side[:, None] & column_side, scaled.clamp_min(0), scaled)
+    norm = torch.linalg.matrix_norm(scaled, ord=2).item()
     if not norm < 1:
+        kind = "rectified or Gaussian" if bool(row_side.any() | column_side.any()) else "Gaussian"
         raise ValueError(
-            "this machine has no partition function: with Gaussian units on both sides the spectral norm of diag(1/σ_v) W diag(1/σ_h) "
-            f"must be below 1, found {norm:.4g}; use smaller weights, larger variances or a weight cost"
+            f"this machine has no partition function that could be vouched for: with {kind} units on both sides the spectral norm of "
+            f"diag(1/σ_v) W diag(1/σ_h) must be below 1, found {norm:.4g}; use smaller weights, larger variances or a weight cost"
         )
+
+
+def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None) -> None:
+    """`matrix`: (statistic of `other`, statistic of `unit`)."""
+    for start, stop, leaf in leaves(unit):
+        limits = leaf.limits()
+        if limits is None:
+            continue
+        highest = other.highest(matrix[:, start:stop].to(matrix), given)
+        limits = limits.to(highest)
+        worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: nothing bears an endless input
+        if not bool((highest < limits).all()):
+            raise ValueError(
+                f"this machine has no partition function: the highest input that the {name} layer ({type(other).__name__}) can send to "
+                f"{type(leaf).__name__} unit {worst} must stay below {limits[worst].item():.4g}, found {highest[worst].item():.4g}; no "
+                "weight may be positive towards rectified or counting units, nor other than zero towards Gaussian ones"
+            )

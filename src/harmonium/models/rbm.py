@@ -35,6 +35,11 @@ class RBM(nn.Module):
         super().__init__()
         self.visible, self.hidden = visible, hidden
         self.coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed) if coupling is None else coupling
+        for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
+            if unit.statistic_shape != shape:
+                raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")
+        if visible.scales_hidden_bias:
+            hidden.bias_from_coupling()
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
@@ -44,16 +49,25 @@ class RBM(nn.Module):
         return self.visible.energy(v, given) + self.hidden.energy(h) - self.coupling.interaction(s_v, s_h, given)
 
     def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading)."""
-        return self.visible.energy(v, given) - self.hidden.log_partition(self.hidden_input(v, given))
+        """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading).
+
+        ValueError where values are missing: summing over these as well has no closed form (see `hm.likelihood.log_likelihood`).
+        """
+        if given is not None and given.missing is not None:
+            raise ValueError("no free energy in closed form sums over missing values too; hm.likelihood.log_likelihood takes them")
+        s_v = self.visible.statistic(v, given)
+        alone = self.coupling.visible_alone(s_v, given)
+        return self.visible.energy(v, given) - alone - self.hidden.log_partition(self.coupling.to_hidden(s_v, given))
 
     def hidden_free_energy(self, h: Tensor, given: Given | None = None) -> Tensor:
         """F(h) = -log Σ_v exp(-E(v, h)): (*leading)."""
-        return self.hidden.energy(h) - self.visible.log_partition(self.visible_input(h, given), given)
+        s_h = self.hidden.statistic(h)
+        alone = self.coupling.hidden_alone(s_h, given)
+        return self.hidden.energy(h) - alone - self.visible.log_partition(self.coupling.to_visible(s_h, given), given)
 
-    def check_normalisable(self) -> None:
-        """Raises a ValueError where no partition function exists for the present weights."""
-        check_normalisable(self)
+    def check_normalisable(self, given: Given | None = None) -> None:
+        """Raises a ValueError where no partition function exists for the present weights, and a TypeError where no energy does."""
+        check_normalisable(self, given)
 
     # One layer given the other --------------------------------------------------------------------------------------------------
 
@@ -84,9 +98,14 @@ class RBM(nn.Module):
         return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
 
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """v after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones."""
+        """v after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones.
+
+        With `given.missing` none but the missing visible units are drawn, the others stay clamped.
+        """
+        missing = None if given is None or given.missing is None else given.missing.bool()
         for _ in range(steps):
-            v = self.sample_visible(self.sample_hidden(v, generator=generator, given=given), generator=generator, given=given)
+            drawn = self.sample_visible(self.sample_hidden(v, generator=generator, given=given), generator=generator, given=given)
+            v = drawn if missing is None else torch.where(missing, drawn, v)
         return v
 
     # Learning -------------------------------------------------------------------------------------------------------------------
@@ -122,6 +141,8 @@ class RBM(nn.Module):
         ):
             for name, value in gradient.items():
                 parameter = unit.get_parameter(name)
+                if not parameter.requires_grad:
+                    continue
                 total = None if fresh else parameter.grad
                 parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
 

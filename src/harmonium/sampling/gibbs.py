@@ -33,8 +33,11 @@ def init(model: RBM, chains: int, *, generator: torch.Generator, given: Given | 
 
 @torch.no_grad()
 def step(model: RBM, state: GibbsState, *, generator: torch.Generator) -> tuple[GibbsState, GibbsInfo]:
-    """One sweep: all hidden units given the visible ones, then all visible units given the hidden ones."""
+    """One sweep: all hidden units given the visible ones, then all visible units given the hidden ones; or where `given.missing`
+    says which values are, these alone."""
     h = model.sample_hidden(state.v, generator=generator, given=state.given)
     input = model.visible_input(h, state.given)
     v = model.visible.sample(input, generator=generator, given=state.given)
+    if state.given is not None and state.given.missing is not None:
+        v = torch.where(state.given.missing.bool(), v, state.v)
     return GibbsState(v, state.given), GibbsInfo(h, model.visible.mean(input, state.given))

@@ -101,6 +101,9 @@ class Bernoulli(Unit):
     def base_input(self, mean: Tensor) -> Tensor:
         return torch.logit(mean, eps=1e-3) - self.bias.detach()
 
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        return weights.clamp_min(0).sum(0)
+
     @property
     def count(self) -> float:
         count: int = 2 ** torch.Size(self.shape).numel()  # an exact integer: a float overflows at 1024 units

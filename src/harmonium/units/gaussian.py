@@ -114,6 +114,13 @@ class Gaussian(Unit):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean - self.bias.detach()
 
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        return torch.where((weights != 0).any(0), math.inf, 0.0)
+
+    def quadratic(self) -> tuple[Tensor, Tensor] | None:
+        scale = (0.5 * self.log_variance.detach().double()).exp().expand(self.shape).flatten()
+        return scale, torch.zeros_like(scale, dtype=torch.bool)
+
     def arguments(self) -> dict[str, object]:
         return {
             "shape": self.shape,

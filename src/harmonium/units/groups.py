@@ -26,8 +26,16 @@ class Groups(Unit):
         self.parts = nn.ModuleList(parts)
 
     @property
+    def joint(self) -> bool:  # type: ignore[override]
+        return all(part.joint for part in self.layers())
+
+    @property
     def statistic_is_learnt(self) -> bool:  # type: ignore[override]
         return any(part.statistic_is_learnt for part in self.layers())
+
+    @property
+    def scales_hidden_bias(self) -> bool:  # type: ignore[override]
+        return any(part.scales_hidden_bias for part in self.layers())
 
     @property
     def statistic_shape(self) -> tuple[int, ...]:
@@ -123,6 +131,26 @@ class Groups(Unit):
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
         for part, x in zip(self.layers(), self.split(data), strict=True):
             part.init_from(x, weights)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (sum(math.prod(part.output_shape) for part in self.layers()),)
+
+    def output(self, states: Tensor) -> Tensor:
+        return self._join(lambda part, x, _: part.output(x), self.split(states), None)
+
+    def from_output(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        pieces = torch.split(output, [math.prod(part.output_shape) for part in self.layers()], dim=-1)
+        return self._join(lambda part, x, _: part.from_output(x, generator), pieces, None)
+
+    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
+        for part, x in zip(self.layers(), self.split(states), strict=True):
+            given = part.given_by(x, given)
+        return given
+
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        pieces = torch.split(weights, [part.statistic_shape[0] for part in self.layers()])
+        return torch.stack([part.highest(w, given) for part, w in zip(self.layers(), pieces, strict=True)]).sum(0)
 
     def base_input(self, mean: Tensor) -> Tensor:
         return self._join(lambda part, x, _: part.base_input(x), self.split(mean), None)

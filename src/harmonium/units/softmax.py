@@ -103,6 +103,9 @@ class Softmax(Unit):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(1e-3).log() - self.bias.detach()
 
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        return weights.reshape(self.groups, self.categories, -1).amax(1).sum(0)
+
     @property
     def count(self) -> float:
         count: int = self.categories**self.groups  # an exact integer: a float would overflow

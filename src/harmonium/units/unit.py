@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,14 @@ class Unit(nn.Module, ABC):
     from its `arguments()`.
     """
 
+    joint = True
+    """Whether the conditional is that of a joint energy. Where it is not, whatever needs one refuses (TypeError)."""
+
     statistic_is_learnt = False
     """Whether the statistic has parameters of its own, so that `parameter_gradient` needs the input."""
+
+    scales_hidden_bias = False
+    """Whether the statistic carries the hidden units' biases, so that these units' own stay frozen at zero."""
 
     def __init__(self, shape: int | Sequence[int]) -> None:
         super().__init__()
@@ -106,12 +112,55 @@ class Unit(nn.Module, ABC):
         It turns the layer into the base-rate model of annealed importance sampling.
         """
 
+    @abstractmethod
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        """The least upper bound over all states x of <s(x), w>, for each column w of (statistic size, columns): (columns).
+
+        Infinite where the states are unbounded along w. It is what `check_normalisable` asks of one layer about the other.
+        """
+
     # What follows for all of them ---------------------------------------------------------------------------------------------
 
     @property
     def statistic_shape(self) -> tuple[int, ...]:
         """The shape of one case's statistic, which the coupling connects."""
         return self.shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of what the next machine of a stack sees of this layer."""
+        return self.shape
+
+    def output(self, states: Tensor) -> Tensor:
+        """What the next machine of a stack sees of states or means, (*leading, *shape): (*leading, *output_shape)."""
+        return states
+
+    def from_output(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """States whose output is `output`, (*leading, *output_shape), drawn with the layer's own biases; their mean without a generator."""
+        return output
+
+    def bias_from_coupling(self) -> None:
+        """Freezes the layer's own biases at zero, because the other layer's statistic carries them."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                parameter.requires_grad_(False)
+                parameter.data.zero_()
+
+    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
+        """`given`, and what the states themselves say of their case."""
+        return given
+
+    def limits(self) -> Tensor | None:
+        """The total input that each unit bears only below, (size), float64, where its energy grows slower than quadratically.
+
+        None where any finite input can be borne.
+        """
+        return None
+
+    def quadratic(self) -> tuple[Tensor, Tensor] | None:
+        """Of units whose energy grows as (s σ)² / 2 in their statistic s: σ, (size) float64, and whether they are one-sided (s >= 0),
+        (size) bool. None for all others."""
+        return None
 
     @property
     def count(self) -> float:
@@ -139,8 +188,8 @@ class Unit(nn.Module, ABC):
         like = next(self.parameters())
         return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
 
-    def taking_means(self) -> Self:
-        """A fresh copy of this layer, to be the visible layer of the next machine, that takes conditional means as its data."""
+    def taking_means(self) -> Unit:
+        """A fresh layer of what the next machine sees of this one, to be its visible layer, that takes conditional means as its data."""
         arguments: dict[str, Any] = self.arguments()
         return type(self)(**arguments)
 
@@ -175,6 +224,14 @@ def check_finite(name: str, states: Tensor) -> None:
             f"{name} units expect finite numbers, found {bad} NaN or infinite value{'s' * (bad > 1)}; "
             "fill or drop those cases, or mark the places as absent with given=Given(present=...)"
         )
+
+
+def no_joint(unit: Unit, what: str) -> TypeError:
+    """The refusal of units that are no conditional of any joint energy."""
+    return TypeError(
+        f"{type(unit).__name__} units are no conditional of any joint energy, so that {what} does not exist; "
+        "TruncatedGaussian and SteppedSigmoid are rectified units that have one"
+    )
 
 
 def check_shape(name: str, states: Tensor, shape: tuple[int, ...]) -> None:
