@@ -1,6 +1,9 @@
 """The ways to wire two layers."""
 
+from harmonium.couplings.conditional import Conditional
+from harmonium.couplings.convolutional import Convolutional
 from harmonium.couplings.coupling import Coupling
 from harmonium.couplings.dense import Dense
+from harmonium.couplings.low_rank import LowRank
 
-__all__ = ["Coupling", "Dense"]
+__all__ = ["Conditional", "Convolutional", "Coupling", "Dense", "LowRank"]

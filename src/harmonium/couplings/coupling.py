@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class Coupling(nn.Module, ABC):
     def interaction(self, s_v: Tensor, s_h: Tensor, given: Given | None = None) -> Tensor:
         """<s_v, coupling, s_h>: (*leading), nats."""
         input = self.to_hidden(s_v, given)
-        return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0)))
+        return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0))) + self.visible_alone(s_v, given)
 
     def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
         """The terms of the interaction in which no hidden unit takes part: (*leading), or zero."""
@@ -57,6 +58,14 @@ class Coupling(nn.Module, ABC):
         return self.to_hidden(s_v)
 
     @abstractmethod
+    def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
+        """By what each parameter is multiplied, by its name, where the visible states are by `visible` and the hidden ones by `hidden`.
+
+        (size) of the flattened statistics, of units whose statistic is the state over its variance (so that it is divided by as much), or
+        one number for all; each factor broadcasts to its parameter.
+        """
+
+    @abstractmethod
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained coupling of the same sizes."""
 
@@ -65,3 +74,25 @@ class Coupling(nn.Module, ABC):
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
         """Adds scale · Σ weights · ∂(-interaction)/∂θ over the leading axes to each parameter's `.grad` (replaces it if `fresh`)."""
+
+
+def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """A size as the shape of one axis, a shape as it is."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def rows(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A statistic or its like, (*leading, *shape), as (cases, size), without a graph."""
+    return statistic.detach().reshape(-1, math.prod(shape))
+
+
+def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
+    """Adds -scale · left' right to the parameter's `.grad` (replaces it if `fresh`): left (cases, rows), right (cases, columns).
+
+    A parameter that is frozen (`requires_grad` false) is left alone.
+    """
+    if not parameter.requires_grad:
+        return
+    if parameter.grad is None:
+        parameter.grad, fresh = torch.empty_like(parameter), True
+    parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)

@@ -47,6 +47,9 @@ class Dense(Coupling):
             weight.grad = gradient
         gradient.addmm_(rows_v.T, rows_h, beta=0.0 if fresh else 1.0, alpha=-scale)
 
+    def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
+        return {"weight": (visible[:, None] if isinstance(visible, Tensor) else visible) * hidden}
+
     def arguments(self) -> dict[str, object]:
         return {"visible": self.visible, "hidden": self.hidden}
 

@@ -1,0 +1,126 @@
+"""Hidden units that share their weights wherever they look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.grad import conv1d_weight, conv2d_weight
+
+from harmonium.couplings.coupling import Coupling, as_shape
+from harmonium.units import Given
+
+
+class Convolutional(Coupling):
+    """One kernel a channel, moved over a signal or an image (Lee, Grosse, Ranganath & Ng 2009; Desjardins & Bengio 2008):
+
+        <s_v, coupling, s_h> = Σ s_h[k, p] · weight[k, c, u] · s_v[c, stride · p + u - padding]        over k, c, p, u
+
+    `visible`: (C, length) or (C, height, width). `channels`: how many features K. `kernel`, `stride`, `padding`: a number, or one for
+    each axis; the padding is of zeros on both sides. `weight`: (K, C, *kernel), drawn from N(0, `scale`²) with a generator of its own
+    seeded by `seed`. The hidden statistic's shape is (K, *positions), found as `hidden`:
+
+        coupling = hm.Convolutional((1, 28, 28), 32, kernel=9)
+        rbm = hm.RBM(hm.Bernoulli((1, 28, 28), bias_shape=(1, 1, 1)), hm.Bernoulli(coupling.hidden, bias_shape=(32, 1, 1)), coupling)
+
+    Biases are the units' own: one for each position by default, one a channel with `bias_shape=(K, 1, 1)`. The way down is the exact
+    transpose; visible places that no kernel covers get an input of zero. ValueError for a kernel larger than the padded image.
+    """
+
+    def __init__(
+        self,
+        visible: Sequence[int],
+        channels: int,
+        *,
+        kernel: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] = 0,
+        scale: float = 0.01,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.visible = as_shape(visible)
+        if len(self.visible) not in (2, 3) or min(self.visible) < 1:
+            raise ValueError(f"a convolution takes a visible shape (C, length) or (C, height, width), found {self.visible}")
+        if channels < 1:
+            raise ValueError(f"a convolution has at least one hidden channel, found {channels}")
+        spatial = self.visible[1:]
+        self.channels = channels
+        self.kernel = _each_axis("kernel", kernel, len(spatial), least=1)
+        self.stride = _each_axis("stride", stride, len(spatial), least=1)
+        self.padding = _each_axis("padding", padding, len(spatial), least=0)
+        room = [size + 2 * pad - width for size, pad, width in zip(spatial, self.padding, self.kernel, strict=True)]
+        if min(room) < 0:
+            padded = tuple(size + 2 * pad for size, pad in zip(spatial, self.padding, strict=True))
+            raise ValueError(f"the kernel must fit into the padded image: expected at most {padded}, found {self.kernel}")
+        self.hidden = (channels, *(left // step + 1 for left, step in zip(room, self.stride, strict=True)))
+        self.remainder = tuple(left % step for left, step in zip(room, self.stride, strict=True))  # the last places, which no kernel covers
+        weight = torch.empty(channels, self.visible[0], *self.kernel)
+        self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
+
+    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+        convolve = F.conv1d if len(self.kernel) == 1 else F.conv2d
+        return convolve(_images(s_v, self.visible), self.weight, stride=self.stride, padding=self.padding).reshape(
+            *s_v.shape[: s_v.dim() - len(self.visible)], *self.hidden
+        )
+
+    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+        convolve = F.conv_transpose1d if len(self.kernel) == 1 else F.conv_transpose2d
+        return convolve(
+            _images(s_h, self.hidden), self.weight, stride=self.stride, padding=self.padding, output_padding=self.remainder
+        ).reshape(*s_h.shape[: s_h.dim() - len(self.hidden)], *self.visible)
+
+    @torch.no_grad()
+    def accumulate_gradient(
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+    ) -> None:
+        weight = self.weight
+        if not weight.requires_grad:
+            return
+        images, maps = _images(s_v, self.visible), _images(s_h, self.hidden)
+        if weights is not None:
+            maps = maps * weights.reshape(-1, *[1] * len(self.hidden))
+        correlate = conv1d_weight if len(self.kernel) == 1 else conv2d_weight
+        found: Tensor = correlate(images, weight.shape, maps, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        if weight.grad is None:
+            weight.grad = found.mul_(-scale)
+        elif fresh:
+            torch.mul(found, -scale, out=weight.grad)
+        else:
+            weight.grad.add_(found, alpha=-scale)
+
+    def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
+        """By the root mean square over the places of each channel, since they share the weights."""
+        column, row = (
+            each.reshape(shape[0], -1).square().mean(1).sqrt().reshape(-1, *[1] * axes) if isinstance(each, Tensor) else each
+            for each, shape, axes in ((hidden, self.hidden, len(self.kernel) + 1), (visible, self.visible, len(self.kernel)))
+        )
+        return {"weight": column * row}
+
+    def arguments(self) -> dict[str, object]:
+        return {
+            "visible": self.visible,
+            "channels": self.channels,
+            "kernel": self.kernel,
+            "stride": self.stride,
+            "padding": self.padding,
+        }
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.arguments().items())
+
+
+def _each_axis(name: str, value: int | Sequence[int], axes: int, *, least: int) -> tuple[int, ...]:
+    found = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(found) != axes or min(found) < least:
+        raise ValueError(f"the {name} of a convolution is a number of at least {least}, or {axes} of them, found {value}")
+    return found
+
+
+def _images(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(*leading, *shape) as (cases, *shape), the only form that torch's convolutions take."""
+    leading = statistic.shape[: statistic.dim() - len(shape)]
+    return statistic.reshape(math.prod(leading), *shape)

@@ -1,0 +1,61 @@
+"""Every visible unit joined to every hidden one through a few factors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
+from harmonium.units import Given
+
+
+class LowRank(Coupling):
+    """A matrix of weights W = A B that is never formed: interaction (s_v' A)(B s_h) (Salakhutdinov, Mnih & Hinton 2007, section 6).
+
+    `visible`, `hidden`: sizes or shapes of the statistics, flattened by the matrices. `left`, A: (visible, rank); `right`, B:
+    (rank, hidden). Both are drawn from normal distributions of one width, such that each weight of W has variance `scale`², with a
+    generator of its own seeded by `seed`. Weight cost falls on A and B, not on W. ValueError for a `scale` of zero, from which no
+    learning could move.
+    """
+
+    def __init__(self, visible: int | Sequence[int], hidden: int | Sequence[int], *, rank: int, scale: float = 0.01, seed: int = 0) -> None:
+        super().__init__()
+        if rank < 1:
+            raise ValueError(f"a low-rank coupling has a rank of at least 1, found {rank}")
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"the weights of a low-rank coupling start at a scale above 0, since A = B = 0 has no slope, found {scale}")
+        self.visible, self.hidden, self.rank = as_shape(visible), as_shape(hidden), rank
+        generator = torch.Generator().manual_seed(seed)
+        width = math.sqrt(scale / math.sqrt(rank))  # rank terms of variance width⁴ make scale²
+        self.left = nn.Parameter(torch.empty(math.prod(self.visible), rank).normal_(std=width, generator=generator))
+        self.right = nn.Parameter(torch.empty(rank, math.prod(self.hidden)).normal_(std=width, generator=generator))
+
+    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+        input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.left @ self.right
+        return input.reshape(*input.shape[:-1], *self.hidden)
+
+    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+        input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.right.T @ self.left.T
+        return input.reshape(*input.shape[:-1], *self.visible)
+
+    @torch.no_grad()
+    def accumulate_gradient(
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+    ) -> None:
+        rows_v, rows_h = rows(s_v, self.visible), rows(s_h, self.hidden)
+        if weights is not None:
+            rows_h = rows_h * weights.reshape(-1, 1)
+        add_product(self.left, rows_v, rows_h @ self.right.T, scale=scale, fresh=fresh)
+        add_product(self.right, rows_v @ self.left, rows_h, scale=scale, fresh=fresh)
+
+    def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
+        return {"left": visible[:, None] if isinstance(visible, Tensor) else visible, "right": hidden}
+
+    def arguments(self) -> dict[str, object]:
+        return {"visible": self.visible, "hidden": self.hidden, "rank": self.rank}
+
+    def extra_repr(self) -> str:
+        return f"{self.left.shape[0]} x {self.rank} x {self.right.shape[1]}"
