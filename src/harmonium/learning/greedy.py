@@ -12,11 +12,17 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings import Coupling
-from harmonium.learning.batches import BLOCK, ArrayRows, MappedRows, Source, derive
-from harmonium.learning.fit import Data, as_rows, fit
+from harmonium.learning.batches import BLOCK, ArrayRows, Source, derive
+from harmonium.learning.cases import Data, GivenRows, as_rows
+from harmonium.learning.fit import fit
 from harmonium.learning.state import TrainingState
+from harmonium.learning.trainer import fresh_generator
 from harmonium.models import DBN, RBM
-from harmonium.units import Unit
+from harmonium.models.dbn import above
+from harmonium.sampling.clamped import draw_missing
+from harmonium.units import Given, Unit
+
+SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
 
 Train = Callable[[RBM, Any, int], TrainingState]
 
@@ -26,6 +32,7 @@ def greedy(
     layers: Sequence[Unit],
     *,
     couplings: Sequence[Coupling | None] | None = None,
+    given: Given | None = None,
     seed: int = 0,
     train: Train | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -34,8 +41,9 @@ def greedy(
     """Trains an RBM on the data, then another on the means of its hidden units, and so on, and stacks them (Hinton et al. 2006).
 
     `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones.
-    `couplings`: one between each two of them, None for a dense one; by default all are dense. All
-    `settings` go to `fit` for every layer; where layers differ, `train(rbm, data, index)` does the learning instead.
+    `couplings`: one between each two of them, None for a dense one; by default all are dense. `given`: what is given of each case,
+    as `fit` takes it, of which the layers above the first see the context alone. All `settings` go to `fit` for every layer; where layers
+    differ, `train(rbm, data, index)` does the learning instead.
     `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on.
     """
     if len(layers) < 2:
@@ -46,18 +54,20 @@ def greedy(
         raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
     if couplings is not None and len(couplings) != len(layers) - 1:
         raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
-    validation = settings.pop("validation", None)
+    validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
     rbms: list[RBM] = []
     for index, hidden in enumerate(layers[1:]):
         visible = layers[0] if index == 0 else layers[index].taking_means()
         coupling = None if couplings is None else couplings[index]
-        rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms)
+        rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms, given=given)
         if train is not None:
             train(rbm, below, index)
         else:
             path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
-            held_out = None if validation is None else features(validation, *rbms)
-            fit(rbm, below, seed=derive(seed, index), checkpoint=path, validation=held_out, **settings)
+            held_out = None if validation is None else features(validation, *rbms, given=validation_given)
+            side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
+            settings |= {"given": side, "validation": held_out, "validation_given": held_side}
+            fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
         del below  # before the next layer's data take as much again
         rbms.append(rbm)
     return DBN(rbms)
@@ -76,33 +86,51 @@ class _StreamOfFeatures:
             yield (means, *weights) if weights else means
 
 
+class _Features:
+    """A source of the top hidden units' means, or samples, computed anew at each visit."""
+
+    def __init__(self, source: Source, given: GivenRows | None, rbms: Sequence[RBM], sampled: bool) -> None:
+        self.source, self.given, self.rbms, self.sampled = source, given, rbms, sampled
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @torch.no_grad()
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        v, given = self.source.rows(indices, generator), None if self.given is None else self.given.rows(indices)
+        v, given = draw_missing(self.rbms[0], v, given, steps=SWEEPS, generator=generator)
+        for rbm in self.rbms:
+            given = rbm.visible.given_by(v, given)
+            h = rbm.sample_hidden(v, generator=generator, given=given) if self.sampled else rbm.hidden_mean(v, given)
+            v, given = rbm.hidden.output(h), above(given)
+        return v
+
+
 @torch.no_grad()
-def features(data: Data, *rbms: RBM, sampled: bool = False) -> Any:
+def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None = None) -> Any:
     """The means of the top hidden units of a stack, from the bottom up: the next machine's data. Of no machine, the data as they are.
 
     With `sampled` a source of stochastic up-passes, drawn anew at each visit: what the variational bound's next layer models.
 
     Of an array, a tensor (cases, *hidden.output_shape), computed a block at a time so that no layer between is ever kept whole; of a source
-    that may draw each visit anew, a source; of an iterable of batches, an iterable of batches.
+    that may draw each visit anew, a source; of an iterable of batches, an iterable of batches. `given`: what is given of each case.
     """
-
-    def rise(v: Tensor, generator: torch.Generator) -> Tensor:
-        for rbm in rbms:
-            v = rbm.hidden.output(rbm.sample_hidden(v, generator=generator) if sampled else rbm.hidden_mean(v))
-        return v
 
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):
-        if sampled:
-            raise ValueError("samples of the layers of a stack need data that can be visited by number: a tensor, array or Source")
+        if sampled or given is not None:
+            what = "samples of the layers of a stack need" if sampled else "what is given of each case goes with"
+            raise ValueError(f"{what} data that can be visited by number: a tensor, array or Source")
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
-    rows = as_rows(rbms[0], data, like)
-    if sampled or not isinstance(rows, ArrayRows):
-        return MappedRows(rows, rise)
-    none = torch.Generator()  # that nothing draws with
-    means = torch.empty(len(rows), *rbms[-1].hidden.output_shape, dtype=like.dtype, device=like.device)
-    for block in torch.split(torch.arange(len(rows)), BLOCK):
-        means[block[0] : block[-1] + 1] = rise(rows.rows(block, none), none)
+    beside = None if given is None else GivenRows(given, rbms[0].visible, len(data), like)
+    source = as_rows(rbms[0], data, like, beside)
+    risen = _Features(source, beside, rbms, sampled)
+    if sampled or not isinstance(source, ArrayRows):
+        return risen
+    draws = fresh_generator(like, 0)  # of missing values alone
+    means = torch.empty(len(source), *rbms[-1].hidden.output_shape, dtype=like.dtype, device=like.device)
+    for block in torch.split(torch.arange(len(source)), BLOCK):
+        means[block[0] : block[-1] + 1] = risen.rows(block, draws)
     return means

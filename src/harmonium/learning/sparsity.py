@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM, Phase
+from harmonium.units import Given
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,18 @@ class Sparsity:
     decay: float = 0.9
 
     @torch.no_grad()
-    def accumulate_gradient(self, model: RBM, data: Phase, weights: Tensor | None, activity: Tensor) -> None:
+    def accumulate_gradient(self, model: RBM, data: Phase, weights: Tensor | None, activity: Tensor, given: Given | None = None) -> None:
         """Moves the running mean `activity`, (*hidden.shape), in place and adds the penalty's gradient to every `.grad`.
 
-        `weights`: each case's share of the batch, (cases,), adding up to one, or all zero for a batch that is to teach nothing.
+        `weights`: each case's share of the batch, (cases,), adding up to one, or all zero for a batch that is to teach nothing; `given`:
+        what is given of each case.
         """
         share = torch.full((len(data.v),), 1 / len(data.v)).to(data.v) if weights is None else weights
         mean, total = torch.tensordot(share, data.hidden_mean, dims=1), share.sum()
         activity.add_(mean - total * activity, alpha=1 - self.decay)
         slope = self.cost * total * (activity - self.target)
-        model.coupling.accumulate_gradient(
-            torch.tensordot(share, data.s_v, dims=1)[None], slope[None], weights=None, scale=-1.0, fresh=False
-        )
+        slopes = slope.expand(len(data.v), *slope.shape)
+        model.coupling.accumulate_gradient(data.s_v, slopes, weights=share, scale=-1.0, fresh=False, given=given)
         for name, value in model.hidden.parameter_gradient(slope[None], None).items():
             parameter = model.hidden.get_parameter(name)
             assert parameter.grad is not None

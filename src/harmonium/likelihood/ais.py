@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
+from harmonium.units import Given
 
 BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a nearer one wastes fewer betas
 
@@ -59,6 +60,7 @@ def ais(
     betas: int | Sequence[float] = 14500,
     seed: int = 0,
     base_rates: Tensor | None = None,
+    given: Given | None = None,
 ) -> Estimate:
     """Estimates log Z by annealing independent chains from a base-rate model to `model`.
 
@@ -68,10 +70,12 @@ def ais(
 
     `betas`: how many inverse temperatures (in the proportions of Salakhutdinov & Murray), or the increasing sequence from 0 to 1
     itself. `base_rates`: the visible means of the base, (*visible.shape), as those of the training data; by default those of a short
-    Gibbs run of the model itself. Log-weights are summed in float64. Warns where the effective sample size is below a tenth of the
-    chains. ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function.
+    Gibbs run of the model itself. `given`: one case (no leading axes), where Z depends on it: a mask of absent units, a document's
+    length, a context. Log-weights are summed in float64. Warns where the effective sample size is below a tenth of the
+    chains. ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError where a
+    layer has no energy.
     """
-    model.check_normalisable()
+    model.check_normalisable(given)
     path = standard_schedule(max(betas, 0)) if isinstance(betas, int) else torch.tensor(betas, dtype=torch.float64)
     if len(path) < 2 or path[0] != 0 or path[-1] != 1 or not bool((path.diff() > 0).all()):
         ends = f" from {path[0]:g} to {path[-1]:g}" if len(path) else ""
@@ -79,22 +83,25 @@ def ais(
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
     blank = visible.blank(chains)
     generator = torch.Generator(blank.device).manual_seed(seed)
+    every = None if given is None else given.map(lambda field: field.to(blank.device).expand(chains, *field.shape))
     if base_rates is None:
-        v = model.gibbs(visible.sample(blank, generator=generator), steps=BASE_SWEEPS, generator=generator)
-        base_rates = model.visible_mean(model.hidden_mean(v)).mean(0)
+        v = model.gibbs(visible.sample(blank, generator=generator, given=every), steps=BASE_SWEEPS, generator=generator, given=every)
+        base_rates = model.visible_mean(model.hidden_mean(v, every), every).mean(0)
     base = visible.base_input(base_rates.to(blank))
-    log_z_base = (visible.log_partition(base.double()) + hidden.log_partition(hidden.blank().double())).item()
+    log_z_base = (visible.log_partition(base.double(), given) + hidden.log_partition(hidden.blank().double())).item()
 
-    v = visible.sample(base.expand_as(blank), generator=generator)
+    v = visible.sample(base.expand_as(blank), generator=generator, given=every)
     log_weights = torch.zeros(chains, dtype=torch.float64, device=blank.device)
     steps = path.tolist()
     for below, beta in pairwise(steps):
-        s_v = visible.statistic(v)
-        input = coupling.to_hidden(s_v)
+        s_v = visible.statistic(v, every)
+        input = coupling.to_hidden(s_v, every)
         rise = hidden.log_partition(beta * input) - hidden.log_partition(below * input)
-        log_weights += rise.double() - (beta - below) * visible.total(s_v * base).double()
+        slope = coupling.visible_alone(s_v, every) - (s_v * base).flatten(1).sum(1)
+        log_weights += rise.double() + (beta - below) * slope.double()
         h = hidden.sample(beta * input, generator=generator)
-        v = visible.sample(beta * coupling.to_visible(hidden.statistic(h)) + (1 - beta) * base, generator=generator)
+        down = beta * coupling.to_visible(hidden.statistic(h), every) + (1 - beta) * base
+        v = visible.sample(down, generator=generator, given=every)
     result = estimate(log_weights.cpu(), log_z_base)
     if result.ess < chains / 10:
         warnings.warn(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings import Coupling
 from harmonium.models.rbm import RBM
-from harmonium.units import Unit
+from harmonium.units import Given, Unit
 
 
 class Directed(nn.Module):
@@ -24,18 +24,26 @@ class Directed(nn.Module):
         self.unit, self.coupling, self.upward = unit, coupling, upward
         self.neighbour = neighbour
 
-    def input(self, states: Tensor) -> Tensor:
+    def input(self, states: Tensor, given: Given | None = None) -> Tensor:
         """The unit's input from the neighbour's states."""
-        statistic = self.neighbour.statistic(states)
-        return self.coupling.to_hidden(statistic) if self.upward else self.coupling.to_visible(statistic)
-
-    def forward(self, states: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
         if not self.upward:
-            states = self.neighbour.from_output(states, generator)
-        input = self.input(states)
-        found = self.unit.mean(input) if generator is None else self.unit.sample(input, generator=generator)
+            return self.coupling.to_visible(self.neighbour.statistic(states), given)
+        given = self.neighbour.given_by(states, given)
+        return self.coupling.to_hidden(self.neighbour.statistic(states, given), given)
+
+    def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given | None = None) -> Tensor:
+        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
+        if self.upward:
+            input, given = self.input(states, given), None  # what is given of a case is of its visible side
+        else:
+            input = self.input(self.neighbour.from_output(states, generator), given)
+        found = self.unit.mean(input, given) if generator is None else self.unit.sample(input, generator=generator, given=given)
         return self.unit.output(found) if self.upward else found
+
+
+def above(given: Given | None) -> Given | None:
+    """What is given of a case as the layers above the lowest see it: no more than its context."""
+    return None if given is None or given.context is None else Given(context=given.context)
 
 
 class DBN(nn.Module):
@@ -68,37 +76,43 @@ class DBN(nn.Module):
         layers = [layer for layer in self.recognition if isinstance(layer, Directed)]
         return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in layers), self.top]
 
-    def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None) -> Tensor:
-        """The states of the top RBM's visible layer, or after `layers` directed layers: means, or samples with a generator."""
+    def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
+        """The states of the top RBM's visible layer, or after `layers` directed layers: means, or samples with a generator.
+
+        `given`: what is given of each case, of which the layers above the lowest see the context alone.
+        """
         for layer in self.recognition[:layers]:
-            v = layer(v, generator)
+            v, given = layer(v, generator, given), above(given)
         return v
 
-    def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None) -> Tensor:
+    def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
         """Visible means given states of the top RBM's visible layer (or of the layer `layers` above the data).
 
-        With a generator every layer between is sampled, and the pixels are shown as means.
+        With a generator every layer between is sampled, and the pixels are shown as means. `given`: as for `up`.
         """
         path = list(self.generative[:layers])[::-1]
         for layer in path[:-1]:
-            h = layer(h, generator)
-        return path[-1](h) if path else h
+            h = layer(h, generator, above(given))
+        return path[-1](h, None, given) if path else h
 
     @torch.no_grad()
-    def generate(self, count: int, *, steps: int = 1000, generator: torch.Generator, start: Tensor | None = None) -> Tensor:
+    def generate(
+        self, count: int, *, steps: int = 1000, generator: torch.Generator, start: Tensor | None = None, given: Given | None = None
+    ) -> Tensor:
         """`count` fantasies, as means of the visible layer: (count, *visible.shape).
 
         Alternating Gibbs sampling in the top RBM for `steps` sweeps, then one top-down pass. The chains begin at `start` (data:
-        (count, *visible.shape)), sent up once, or else at random states of the top RBM.
+        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `given`: what is given of each fantasy, fields of
+        (count, ...).
         """
-        visible = self.top.visible
-        random = visible.sample(visible.blank(count), generator=generator)
-        states = random if start is None else self.up(start, generator=generator)
-        states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator)
-        h = self.top.sample_hidden(states, generator=generator)
+        visible, top = self.top.visible, above(given) if len(self.generative) else given
+        random = visible.sample(visible.blank(count), generator=generator, given=top)
+        states = random if start is None else self.up(start, generator=generator, given=given)
+        states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=top)
+        h = self.top.sample_hidden(states, generator=generator, given=top)
         if not len(self.generative):
-            return self.top.visible_mean(h)
-        return self.down(self.top.sample_visible(h, generator=generator), generator=generator)
+            return self.top.visible_mean(h, top)
+        return self.down(self.top.sample_visible(h, generator=generator, given=top), generator=generator, given=given)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""
