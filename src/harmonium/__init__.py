@@ -1,7 +1,7 @@
 """Deep generative models learnt one layer of features at a time."""
 
 from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Coupling, Dense
+from harmonium.couplings import Conditional, Convolutional, Coupling, Dense, LowRank
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
@@ -16,8 +16,24 @@ from harmonium.learning import (
     greedy,
     predict,
 )
-from harmonium.models import DBN, RBM, load, save
-from harmonium.units import Bernoulli, Gaussian, Given, Groups, Softmax, Unit
+from harmonium.models import DBN, RBM, load, save, zero_sum_gauge
+from harmonium.units import (
+    Bernoulli,
+    Binomial,
+    Exponential,
+    Gaussian,
+    Given,
+    Groups,
+    NoisyReLU,
+    Poisson,
+    PooledBlocks,
+    ReplicatedSoftmax,
+    Softmax,
+    Spin,
+    SteppedSigmoid,
+    TruncatedGaussian,
+    Unit,
+)
 
 __version__ = "0.1.0"
 
@@ -25,20 +41,32 @@ __all__ = [
     "DBN",
     "RBM",
     "Bernoulli",
+    "Binomial",
     "Callback",
+    "Conditional",
     "ContrastiveDivergence",
+    "Convolutional",
     "Coupling",
     "Dense",
+    "Exponential",
     "Gaussian",
     "Given",
     "Groups",
+    "LowRank",
     "MomentumSGD",
+    "NoisyReLU",
     "PersistentCD",
+    "Poisson",
+    "PooledBlocks",
     "Progress",
+    "ReplicatedSoftmax",
     "Schedule",
     "Softmax",
     "Sparsity",
+    "Spin",
+    "SteppedSigmoid",
     "TrainingState",
+    "TruncatedGaussian",
     "Unit",
     "data",
     "fine_tune",
@@ -50,4 +78,5 @@ __all__ = [
     "predict",
     "sampling",
     "save",
+    "zero_sum_gauge",
 ]

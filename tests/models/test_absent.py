@@ -10,11 +10,14 @@ import harmonium as hm
 from harmonium.units import Given
 from tests import oracle
 
-from .machines import LAYERS, close, machine, named, plain, samples
+from .machines import LAYERS, close, endless, machine, named, plain, samples
 from .test_gradient import mask
 
 CASES = 5
-kinds = pytest.mark.parametrize(("visible", "hidden"), [(v, h) for v in LAYERS for h in ("bernoulli", "softmax", "gaussian_bernoulli")])
+HIDDEN = {"poisson": "spin", "exponential": "stepped"}  # a partner that these kinds can have, in place of the last
+kinds = pytest.mark.parametrize(
+    ("visible", "hidden"), [(v, h) for v in LAYERS for h in ("bernoulli", "softmax", HIDDEN.get(v, "gaussian_bernoulli"))]
+)
 
 
 def masked(visible, hidden):
@@ -52,7 +55,7 @@ def test_visible_conditionals_and_hidden_free_energy(visible, hidden):
 @kinds
 def test_log_z_depends_on_the_mask(visible, hidden):
     rbm, _, present, cases = masked(visible, hidden)
-    if "gaussian" in visible and "gaussian" in hidden:
+    if endless(visible) and endless(hidden):
         with pytest.raises(ValueError, match="mask"):
             hm.likelihood.exact_log_z(rbm, given=Given(torch.tensor(present[1])))
         return
@@ -95,3 +98,17 @@ def test_gibbs_never_draws_an_absent_unit():
     state, _ = hm.sampling.gibbs.step(rbm, hm.sampling.gibbs.GibbsState(v, given), generator=generator)
     assert torch.isfinite(state.v).all()
     assert not state.v[~torch.tensor(present)].any()
+
+
+def test_what_stands_beside_a_document_may_be_absent():
+    rbm, words = machine("replicated_bernoulli", "spin", seed=4), 3.0
+    v, h = samples(rbm.visible, CASES, 1), samples(rbm.hidden, CASES, 2)
+    present = np.array([[True, True, n % 2 == 0, n > 2] for n in range(CASES)])
+    given = Given(present=torch.tensor(present), length=torch.full((CASES,), words))
+    free = rbm.free_energy(torch.tensor(np.where(present, v, math.nan)), given)
+    up = rbm.hidden_free_energy(torch.tensor(h), given)
+    for n, row in enumerate(present):
+        small = oracle.without(plain(rbm), row)
+        close(free[n], oracle.free_energy(small, v[n : n + 1, row])[0])
+        close(up[n], oracle.free_energy(small.flipped(), h[n : n + 1])[0])
+        close(hm.likelihood.exact_log_z(rbm, given=given.map(lambda field, n=n: field[n])), oracle.log_z(small))

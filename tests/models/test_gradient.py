@@ -9,7 +9,7 @@ import torch
 import harmonium as hm
 from harmonium.units import Given
 
-from .machines import PAIRS, close, machine, randomise, samples
+from .machines import EVERY_PAIR, PAIRS, close, kind_of, leaves, machine, made, randomise, samples
 
 TOLERANCE = 1e-6
 
@@ -17,13 +17,20 @@ TOLERANCE = 1e-6
 def autograd(rbm, v, weights, given=None):
     rbm.zero_grad(set_to_none=True)
     (weights * rbm.free_energy(v, given)).sum().backward()
-    return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters()}
+    return gradients(rbm)
 
 
 def closed(rbm, v, given=None, **settings):
     rbm.zero_grad(set_to_none=True)
     rbm.accumulate_gradient(rbm.infer(v, given), given=given, **settings)
-    return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters()}
+    return gradients(rbm)
+
+
+def gradients(rbm):
+    """Of every parameter that is learnt, by name."""
+    for name, parameter in rbm.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+    return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters() if parameter.requires_grad}
 
 
 def agree(found, expected):
@@ -36,7 +43,7 @@ def drawn_weights(*leading):
     return torch.tensor(np.random.default_rng(3).uniform(0, 2, leading))
 
 
-@pytest.mark.parametrize(("visible", "hidden"), PAIRS)
+@pytest.mark.parametrize(("visible", "hidden"), EVERY_PAIR)
 def test_every_pair(visible, hidden):
     rbm = machine(visible, hidden, seed=1)
     v = torch.tensor(samples(rbm.visible, 6, 4))
@@ -107,6 +114,8 @@ def test_absent_units(visible, hidden):
 
 def mask(kind, cases):
     """Some units absent in each case; the categories of a softmax group stand or fall together."""
-    draw = np.random.default_rng(7)
-    blocks = {"softmax": [3, 3], "bernoulli_softmax": [1, 1, 3]}.get(kind, [1, 1] if kind.endswith("gaussian") else [1, 1, 1])
-    return np.repeat(draw.integers(2, size=(cases, len(blocks))).astype(bool), blocks, axis=1)
+    draw, columns = np.random.default_rng(7), []
+    for leaf in leaves(made(kind)):
+        size = leaf.categories if kind_of(leaf) == "softmax" else 1
+        columns.append(np.repeat(draw.integers(2, size=(cases, leaf.shape[0] // size)).astype(bool), size, axis=1))
+    return np.concatenate(columns, axis=1)

@@ -18,6 +18,17 @@ SHAPED = [
     lambda: hm.Gaussian((2, 3), variance=0.3, bias_shape=(3,), variance_shape=(2, 1), learn_variance=True),
     lambda: hm.Gaussian(4, variance=2.5),
     lambda: hm.Softmax(3, categories=4, values="probabilities"),
+    lambda: hm.Spin((2, 3), bias_shape=(2, 1), values="means"),
+    lambda: hm.Binomial((2, 3), copies=5, bias_shape=(3,), values="means"),
+    lambda: hm.SteppedSigmoid((2, 3), copies=4, bias_shape=(2, 1), values="means"),
+    lambda: hm.SteppedSigmoid(3, values="means"),
+    lambda: hm.Poisson((2, 3), bias_shape=(2, 1), values="means"),
+    lambda: hm.Exponential((2, 3), rate=0.3, bias_shape=(2, 1)),
+    lambda: hm.TruncatedGaussian((2, 3), variance=0.3, bias_shape=(3,), variance_shape=(2, 1), learn_variance=True),
+    lambda: hm.PooledBlocks((2, 4, 6), pool=(2, 3), bias_shape=(2, 1, 1)),
+    lambda: hm.NoisyReLU((2, 3), noise="unit", cap=6.0, bias_shape=(2, 1)),
+    lambda: hm.ReplicatedSoftmax(4),
+    lambda: hm.Groups(hm.ReplicatedSoftmax(4), hm.Spin(2)),
     lambda: hm.Groups(hm.Groups(hm.Bernoulli(2), hm.Gaussian(1)), hm.Softmax(2, categories=2)),
 ]
 
@@ -48,6 +59,26 @@ def test_every_unit_comes_back_to_the_bit(tmp_path, make, dtype):
     found = hm.load(tmp_path / "model")
     same(found, rbm)
     assert found.visible.arguments().keys() == rbm.visible.arguments().keys()
+    assert str(found) == str(rbm)
+
+
+COUPLINGS = [
+    lambda: hm.LowRank((2, 3), 4, rank=2),
+    lambda: hm.Convolutional((2, 6), 3, kernel=3, stride=2, padding=1),
+    lambda: hm.Convolutional((1, 4, 5), 2, kernel=(3, 2), stride=(1, 2), padding=(0, 1)),
+    lambda: hm.Conditional(hm.Dense(5, 4), (2, 3)),
+    lambda: hm.Conditional(hm.Convolutional((2, 6), 3, kernel=3), 2),
+]
+
+
+@pytest.mark.parametrize("make", COUPLINGS)
+def test_every_coupling_comes_back_to_the_bit(tmp_path, make):
+    coupling = make()
+    rbm = jumbled(hm.RBM(hm.Bernoulli(coupling.visible), hm.Bernoulli(coupling.hidden), coupling))
+    hm.save(rbm, tmp_path / "model")
+    found = hm.load(tmp_path / "model")
+    same(found, rbm)
+    assert found.coupling.arguments().keys() == rbm.coupling.arguments().keys()
     assert str(found) == str(rbm)
 
 

@@ -108,3 +108,39 @@ def test_dropout_stands_where_it_is_asked_for():
     assert [module.p for module in net if isinstance(module, hm.nets.Dropout)] == [0.2, 0.5]
     assert isinstance(net[0], hm.nets.Dropout)
     assert isinstance(net[3], hm.nets.Dropout)
+
+
+RECTIFIED = {
+    "noisy": (lambda: hm.NoisyReLU(5), None),
+    "capped": (lambda: hm.NoisyReLU(5, noise="unit", cap=0.8), 0.8),
+    "truncated": (lambda: hm.TruncatedGaussian(5, variance=0.5), None),
+    "stepped": (lambda: hm.SteppedSigmoid(5), None),
+    "copies": (lambda: hm.SteppedSigmoid(5, copies=1), 1),
+}
+
+
+@pytest.mark.parametrize("kind", RECTIFIED)
+def test_rectified_hidden_units_are_rectified_without_noise(kind):
+    make, cap = RECTIFIED[kind]
+    dbn = stack(lambda: hm.Gaussian(6), make, lambda: hm.Spin(4))
+    net = hm.nets.classifier(dbn, 3, seed=2)
+    first, second = dbn.rbms
+    x = np.random.default_rng(1).normal(size=(7, 6))
+    inputs = x / array(first.visible.log_variance.exp()) @ array(first.coupling.weight) + array(first.hidden.bias)
+    assert (inputs < 0).any()
+    assert (inputs > 1).any()
+    h = np.clip(inputs, 0, cap)
+    if kind == "truncated":
+        h = h / array(second.visible.log_variance.exp())
+    h = np.tanh(h @ array(second.coupling.weight) + array(second.hidden.bias))
+    close(net(torch.tensor(x)), h @ array(net[-1].weight).T, 1e-10)
+    assert [type(module) for module in net[1::2]] == [torch.nn.ReLU if cap is None else torch.nn.Hardtanh, torch.nn.Tanh]
+
+
+def test_documents_are_fed_as_counts():
+    """The length, which the coupling's last row meets, is the sum of the counts."""
+    rbm = hm.RBM(hm.ReplicatedSoftmax(4), hm.Bernoulli(3)).double()
+    rbm.coupling.weight.data = torch.tensor(np.random.default_rng(0).normal(size=(5, 3)))
+    net = hm.nets.classifier(hm.DBN([rbm]), 2)
+    counts = torch.tensor([[1, 0, 2, 0], [0, 5, 0, 3]], dtype=torch.float64)
+    close(net[1](net[0](counts)), rbm.hidden_mean(counts).detach().numpy(), 1e-12)

@@ -5,28 +5,39 @@ import pytest
 import torch
 
 import harmonium as hm
-from tests.models.machines import LAYERS, close, randomise, samples
+from tests.models.machines import LAYERS, close, endless, kind_of, randomise, samples
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_with_no_input_the_mean_is_that_of_the_data(kind):
-    """By Laplace's rule, one imagined case of each value, binary and softmax units miss it by less than one case in all."""
+    """By Laplace's rule, one imagined case of each value, bounded units miss it by less than one case in all; endless counts by half."""
     unit = LAYERS[kind]().double()
     data = samples(unit, 500, 1)
     unit.init_from(torch.tensor(data))
     close(unit.mean(unit.blank(1))[0], data.mean(0), 2 / 500)
     for part, x in zip(unit.layers(), unit.split(torch.tensor(data)), strict=True) if isinstance(unit, hm.Groups) else [(unit, data)]:
-        x = np.asarray(x)
-        if isinstance(part, hm.Bernoulli):
-            close(part.mean(part.blank()), (x.sum(0) + 1) / (len(x) + 2), 1e-12)
-        elif isinstance(part, hm.Softmax):
-            close(part.mean(part.blank()), (x.sum(0) + 1) / (len(x) + part.categories), 1e-12)
+        x, mean = np.asarray(x), part.mean(part.blank())
+        total, cases, kind = x.sum(0), len(x), kind_of(part)
+        if kind == "bernoulli":
+            close(mean, (total + 1) / (cases + 2), 1e-12)
+        elif kind == "softmax":
+            close(mean, (total + 1) / (cases + part.categories), 1e-12)
+        elif kind == "spin":
+            close((mean + 1) / 2, ((total + cases) / 2 + 1) / (cases + 2), 1e-12)
+        elif kind in ("binomial", "stepped"):
+            close(mean / part.copies, (total + 1) / (part.copies * cases + 2), 1e-9)
+        elif kind in ("poisson", "endless_stepped"):
+            close(mean, (total + 0.5) / cases, 1e-9)
+        elif kind == "pooled":
+            off = cases - x.reshape(cases, -1, 2).sum((0, 2)).repeat(2)
+            close(mean / (1 - mean.reshape(-1, 2).sum(1).repeat_interleave(2)), (total + 1) / (off + 1), 1e-9)
         else:
-            close(part.mean(part.blank()), x.mean(0), 1e-12)
+            close(mean, x.mean(0), 1e-9)
+        if kind == "gaussian":
             close(part.variance(part.blank()), x.var(0) if part.learn_variance else np.ones(x.shape[1]), 1e-12)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LAYERS if "gaussian" not in kind])
+@pytest.mark.parametrize("kind", [kind for kind in LAYERS if not endless(kind)])
 @pytest.mark.parametrize("value", [0, 1])
 def test_units_that_never_change_get_finite_biases(kind, value):
     unit = LAYERS[kind]()

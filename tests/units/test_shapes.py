@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from tests.models.machines import LAYERS, close, randomise
+from tests.models.machines import LAYERS, close, endless, randomise
 
 SHAPED = {
     **LAYERS,
@@ -39,12 +39,10 @@ def test_leading_axes(kind, leading):
         assert {name: g.shape for name, g in found.items()} == {name: p.shape for name, p in unit.named_parameters()}
 
 
-@kinds
+@pytest.mark.parametrize("kind", ["bernoulli_image", "gaussian_image"])
 def test_shared_parameters_act_on_every_unit_that_shares_them(kind):
     """A layer with shared biases is the layer of own biases that happen to be equal."""
     unit = layer(kind)
-    if "image" not in kind:
-        pytest.skip("nothing is shared")
     own = (hm.Bernoulli if kind.startswith("bernoulli") else hm.Gaussian)(unit.shape).double()
     for name, tensor in unit.state_dict().items():
         own.state_dict()[name].copy_(tensor.expand(unit.shape))
@@ -53,13 +51,25 @@ def test_shared_parameters_act_on_every_unit_that_shares_them(kind):
     close(own.mean_parameter_gradient(input)["bias"].sum_to_size(unit.bias.shape), unit.mean_parameter_gradient(input)["bias"], 1e-12)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SHAPED if "gaussian" not in kind and kind != "bernoulli_image"])
+COUNTS = {
+    "bernoulli": 8,
+    "softmax": 9,
+    "bernoulli_softmax": 12,
+    "spin": 8,
+    "binomial": 16,
+    "stepped": 16,
+    "pooled": 9,
+    "spin_binomial_pooled": 18,
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LAYERS if not endless(kind)])
 def test_each_joint_state_is_listed_once(kind):
     unit = layer(kind)
     states = unit.states(torch.arange(int(unit.count)))
     unit.check(states)
     assert len(torch.unique(states.flatten(1), dim=0)) == unit.count == len(states)
-    assert unit.count == {"bernoulli": 8, "softmax": 9, "bernoulli_softmax": 12}[kind]
+    assert unit.count == COUNTS[kind]
 
 
 def test_shaped_binary_states_are_listed_once():
@@ -69,10 +79,10 @@ def test_shaped_binary_states_are_listed_once():
     assert len(torch.unique(states.flatten(1), dim=0)) == 64
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SHAPED if "gaussian" in kind])
-def test_real_units_have_no_list_of_states(kind):
+@pytest.mark.parametrize("kind", ["gaussian_image", *(kind for kind in LAYERS if endless(kind))])
+def test_endless_units_have_no_list_of_states(kind):
     assert layer(kind).count == np.inf
-    with pytest.raises(TypeError, match="Gaussian"):
+    with pytest.raises(TypeError, match=r"Gaussian|Exponential|Poisson|SteppedSigmoid"):
         layer(kind).states(torch.arange(2))
 
 

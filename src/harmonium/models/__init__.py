@@ -1,8 +1,9 @@
 """Models put together from units and couplings."""
 
 from harmonium.models.dbn import DBN, Directed
+from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 
-__all__ = ["DBN", "RBM", "Directed", "Phase", "check_normalisable", "load", "save"]
+__all__ = ["DBN", "RBM", "Directed", "Phase", "check_normalisable", "load", "save", "zero_sum_gauge"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,10 +42,11 @@ def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
 def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     """Raises a ValueError where exp(-energy) cannot be summed over all states, and a TypeError where a layer has no energy.
 
-    Only units that are unbounded on both sides can fail. With W the coupling's matrix between the two layers' statistics:
+    Only machines with unbounded units can fail. With W the coupling's matrix between the two layers' statistics:
 
     - Exponential and Poisson units, whose energy grows slower than quadratically: the highest input that any states of the other
-      layer can send must stay below what the unit bears, its rate for an exponential unit, any bound at all for a Poisson unit.
+      layer (and a context, where one is given) can send must stay below what the unit bears, its rate for an exponential unit, any
+      bound at all for a Poisson unit.
       So W <= 0 towards rectified, Poisson and exponential units, and W = 0 towards Gaussian ones. Necessary and sufficient.
     - Gaussian, truncated Gaussian and endless stepped sigmoid units (σ = 1) on both sides: the spectral norm of diag(1/σ_v) W diag(1/σ_h)
       must be below one, its entries between two one-sided units counted only where positive. Necessary and sufficient for Gaussian
@@ -60,8 +61,12 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     if not slow and (not len(rows) or not len(columns)):
         return
     matrix = rbm.coupling.matrix().double()
-    _check_limits(rbm.visible, rbm.hidden, matrix.T, "hidden", given)
-    _check_limits(rbm.hidden, rbm.visible, matrix, "visible", given)
+    if not bool(torch.isfinite(matrix).all()):
+        raise ValueError("this machine has no partition function: its weights are not all finite numbers")
+    _check_limits(
+        rbm.visible, rbm.hidden, matrix.T, "hidden", given, _from_context(rbm.coupling.to_visible, rbm.hidden, rbm.visible, given)
+    )
+    _check_limits(rbm.hidden, rbm.visible, matrix, "visible", given, _from_context(rbm.coupling.to_hidden, rbm.visible, rbm.hidden, given))
     if not len(rows) or not len(columns):
         return
     scaled = matrix.cpu()[rows][:, columns] / row_scale[:, None] / column_scale
@@ -75,13 +80,23 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
         )
 
 
-def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None) -> None:
-    """`matrix`: (statistic of `other`, statistic of `unit`)."""
+def _from_context(send: Callable[[Tensor, Given | None], Tensor], sender: Unit, receiver: Unit, given: Given | None) -> Tensor | None:
+    """The highest input that a context adds to each unit by itself, over the cases given: (size) of the unit's statistic, or None."""
+    if given is None or given.context is None:
+        return None
+    found = send(sender.blank(), given)
+    return found.double().reshape(-1, math.prod(receiver.statistic_shape)).amax(0)
+
+
+def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None, dynamic: Tensor | None) -> None:
+    """`matrix`: (statistic of `other`, statistic of `unit`); `dynamic`: what a context adds to the input, (statistic of `unit`)."""
     for start, stop, leaf in leaves(unit):
         limits = leaf.limits()
         if limits is None:
             continue
-        highest = other.highest(matrix[:, start:stop].to(matrix), given)
+        highest = other.highest(matrix[:, start:stop], given)
+        if dynamic is not None:
+            highest = highest + dynamic[start:stop]
         limits = limits.to(highest)
         worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: nothing bears an endless input
         if not bool((highest < limits).all()):

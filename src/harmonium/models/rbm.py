@@ -38,6 +38,8 @@ class RBM(nn.Module):
         for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
             if unit.statistic_shape != shape:
                 raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")
+        if hidden.scales_hidden_bias:
+            raise ValueError("a replicated softmax is a layer of data, whose length each case brings along: it cannot be the hidden one")
         if visible.scales_hidden_bias:
             hidden.bias_from_coupling()
 
@@ -102,6 +104,7 @@ class RBM(nn.Module):
 
         With `given.missing` none but the missing visible units are drawn, the others stay clamped.
         """
+        given = self.visible.given_by(v, given)
         missing = None if given is None or given.missing is None else given.missing.bool()
         for _ in range(steps):
             drawn = self.sample_visible(self.sample_hidden(v, generator=generator, given=given), generator=generator, given=given)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Dense
 from harmonium.models import DBN
 from harmonium.nets.dropout import Dropout
-from harmonium.units import Bernoulli, Gaussian, Unit
+from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Spin, SteppedSigmoid, TruncatedGaussian, Unit
 
 
 def activation(unit: Unit) -> nn.Module:
-    """The function from a layer's total input to its mean."""
+    """The function from a layer's total input to its mean; of rectified units the one without noise (Nair & Hinton 2010)."""
     if isinstance(unit, Bernoulli):
         return nn.Sigmoid()
     if isinstance(unit, Gaussian):
         return nn.Identity()
+    if isinstance(unit, Spin):
+        return nn.Tanh()
+    if isinstance(unit, NoisyReLU | SteppedSigmoid | TruncatedGaussian):
+        cap = unit.cap if isinstance(unit, NoisyReLU) else unit.copies if isinstance(unit, SteppedSigmoid) else None
+        return nn.ReLU() if cap is None else nn.Hardtanh(0.0, float(cap))
     raise TypeError(f"there is no feed-forward layer for {type(unit).__name__} hidden units")
 
 
@@ -44,9 +51,10 @@ def classifier(
         if not isinstance(rbm.coupling, Dense):
             raise TypeError(f"a feed-forward layer needs a dense coupling, found {type(rbm.coupling).__name__}")
         weight, module = rbm.coupling.weight, activation(rbm.hidden)
-        linear = uninitialised(weight.shape[0], weight.shape[1], weight)
-        ones = torch.ones(rbm.visible.shape, dtype=weight.dtype, device=weight.device)
-        linear.weight.copy_((weight * rbm.visible.statistic(ones).flatten()[:, None]).T)
+        inputs = math.prod(rbm.visible.shape)
+        linear = uninitialised(inputs, weight.shape[1], weight)
+        each = torch.eye(inputs, dtype=weight.dtype, device=weight.device).reshape(inputs, *rbm.visible.shape)
+        linear.weight.copy_((rbm.visible.statistic(each).flatten(1) @ weight).T)
         linear.bias.copy_(rbm.hidden.get_parameter("bias").expand(rbm.hidden.shape).flatten())
         modules += [linear, module, *([Dropout(dropout)] if dropout else [])]
         width = weight.shape[1]

@@ -148,6 +148,26 @@ class Groups(Unit):
             given = part.given_by(x, given)
         return given
 
+    def standard(self) -> tuple[Tensor, Tensor] | None:
+        found = [(part, part.standard()) for part in self.layers()]
+        if all(each is None for _, each in found):
+            return None
+        like = next(self.parameters())
+        pairs = [(like.new_zeros(part.shape), like.new_ones(part.statistic_shape)) if each is None else each for part, each in found]
+        return torch.cat([origin for origin, _ in pairs]).detach(), torch.cat([scale for _, scale in pairs]).detach()
+
+    def standardise_gradient(self) -> None:
+        for part in self.layers():
+            part.standardise_gradient()
+
+    def bounds(self, data: Tensor | None) -> dict[str, tuple[Tensor, Tensor]]:
+        pieces = [None] * len(self.parts) if data is None else self.split(data)
+        return {
+            f"parts.{index}.{name}": pair
+            for index, (part, x) in enumerate(zip(self.layers(), pieces, strict=True))
+            for name, pair in part.bounds(x).items()
+        }
+
     def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
         pieces = torch.split(weights, [part.statistic_shape[0] for part in self.layers()])
         return torch.stack([part.highest(w, given) for part, w in zip(self.layers(), pieces, strict=True)]).sum(0)

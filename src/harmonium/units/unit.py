@@ -171,6 +171,21 @@ class Unit(nn.Module, ABC):
         """The joint states of these numbers, (cases,) integers below `count`: (cases, *shape). TypeError where they have none."""
         raise TypeError(f"{type(self).__name__} units have no finite list of states")
 
+    def standard(self) -> tuple[Tensor, Tensor] | None:
+        """Where the units' states are measured from, (*shape), and in what, (*statistic_shape): the origin and the scale that learning in
+        standard form takes, free of gradients. None for counts and choices, whose zero and one are no matter of convention."""
+        return None
+
+    def standardise_gradient(self) -> None:
+        """Turns the exact `.grad` of the unit's own parameters into steps that do not depend on the unit of measurement."""
+
+    def bounds(self, data: Tensor | None) -> dict[str, tuple[Tensor, Tensor]]:
+        """The least and the greatest value that learning may give a parameter, by its name, where there are such.
+
+        `data`: (cases, *shape), or None for a layer that has none of its own.
+        """
+        return {}
+
     def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
         """s(x), linear in the states, so that the mean of the statistic is the statistic of the mean."""
         return keep_present(states, given)

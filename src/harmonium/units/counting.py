@@ -1,0 +1,141 @@
+"""What the kinds of unit whose states are counts have in common."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.units.given import Given, keep_present
+from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+
+Values = Literal["counts", "means"]
+
+
+class Counting(Unit):
+    """Units whose states are whole numbers k >= 0: energy -b·k + `base(k)`, natural parameter t = b + x.
+
+    `copies`: the highest state, None where there is none. `values`: "counts", or "means" where the data are conditional means.
+    """
+
+    def __init__(
+        self, shape: int | Sequence[int], *, copies: int | None, bias_shape: Sequence[int] | None = None, values: Values = "counts"
+    ) -> None:
+        super().__init__(shape)
+        if values not in ("counts", "means"):
+            raise ValueError(f'values must be "counts" or "means", found {values!r}')
+        if copies is not None and (not isinstance(copies, int) or copies < 1):
+            raise ValueError(f"{type(self).__name__} units are made of one or more copies, a whole number, found {copies!r}")
+        self.copies = copies
+        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
+        self.values: Values = values
+        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
+
+    @abstractmethod
+    def base(self, states: Tensor) -> Tensor:
+        """The energy of each count without a bias, minus the log of its base measure: (*leading, *shape)."""
+
+    @abstractmethod
+    def natural(self, mean: Tensor) -> Tensor:
+        """The natural parameter t of each mean, float64, which lies inside the support."""
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return self.base(states) - states * self.bias
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
+
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
+
+    def check(self, states: Tensor) -> None:
+        self._check(states, self.values)
+
+    def check_states(self, states: Tensor) -> None:
+        self._check(states, "counts")
+
+    def _check(self, states: Tensor, values: Values) -> None:
+        name = type(self).__name__
+        check_shape(name, states, self.shape)
+        check_finite(name, states)
+        bounds = "0 or more" if self.copies is None else f"from 0 to {self.copies}"
+        expected = f"{name} units expect {'whole numbers' if values == 'counts' else 'means'}, {bounds}"
+        low, high = states.min().item(), states.max().item()
+        if low < 0 or (self.copies is not None and high > self.copies):
+            raise ValueError(
+                f"{expected}, found values from {low:g} to {high:g}; shift or scale the data into that range, "
+                "or model real numbers with Gaussian units"
+            )
+        if values == "counts" and states.is_floating_point() and bool((states != states.floor()).any()):
+            between = states[states != states.floor()].flatten()[0].item()
+            raise ValueError(f'{expected}, found {between:g}; {name}(..., values="means") takes conditional means')
+
+    @torch.no_grad()
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
+        """The bias under which the mean is that of the data, by Laplace's rule for copies that are on or off, and with half a count more
+        (Jeffreys's rule) where there is no highest state, so that it is finite."""
+        counts, cases = tally(data.to(self.bias.dtype), weights, self.bias)
+        counts = counts.double()
+        mean = (counts + 0.5) / cases if self.copies is None else self.copies * (counts + 1) / (self.copies * cases + 2)
+        self.bias.copy_(self.natural(mean))
+
+    @torch.no_grad()
+    def base_input(self, mean: Tensor) -> Tensor:
+        inside = mean.double().clamp(1e-3, None if self.copies is None else self.copies - 1e-3)
+        return self.natural(inside).to(mean.dtype) - self.bias
+
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        if self.copies is None:
+            return torch.where((weights > 0).any(0), math.inf, 0.0)
+        return self.copies * weights.clamp_min(0).sum(0)
+
+    @property
+    def count(self) -> float:
+        if self.copies is None:
+            return math.inf
+        count: int = (self.copies + 1) ** torch.Size(self.shape).numel()  # an exact integer: a float would overflow
+        return count
+
+    def states(self, numbers: Tensor) -> Tensor:
+        if self.copies is None:
+            return super().states(numbers)
+        powers = (self.copies + 1) ** torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
+        return (numbers[:, None] // powers % (self.copies + 1)).to(self.bias.dtype).reshape(-1, *self.shape)
+
+    def taking_means(self) -> Unit:
+        return type(self)(**{**self.arguments(), "values": "means"})  # type: ignore[arg-type]
+
+    def arguments(self) -> dict[str, object]:
+        return {"shape": self.shape, "copies": self.copies, "bias_shape": self.bias_shape, "values": self.values}
+
+
+BLOCK = 2**15
+"""How many units long lists of small operations go through at a time on a CPU: what stays in its cache."""
+
+
+def in_blocks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """A function of tensors of one shape that acts on each element alone."""
+    if tensors[0].device.type != "cpu" or tensors[0].numel() <= BLOCK:
+        return function(*tensors)
+    blocks = zip(*(torch.split(tensor.reshape(-1), BLOCK) for tensor in tensors), strict=True)
+    return torch.cat([function(*block) for block in blocks]).reshape(tensors[0].shape)
+
+
+def invert_series(u: Tensor, first: Tensor, ratio: Tensor, coefficients: Iterable[float]) -> Tensor:
+    """The counts at which the cumulative distribution of probabilities first · c_k · ratio^k passes u, c_0 = 1.
+
+    `coefficients`: c_1 to c_n, the highest count being n. All tensors of one shape.
+    """
+    count, above, power, cumulative = torch.zeros_like(u), torch.empty_like(u), first.clone(), first.clone()
+    for coefficient in coefficients:
+        count.add_(torch.ge(u, cumulative, out=above))
+        cumulative.add_(power.mul_(ratio), alpha=coefficient)
+    return count

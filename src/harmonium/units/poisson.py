@@ -1,0 +1,104 @@
+"""Units that count without end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harmonium.units.counting import Counting, Values, in_blocks, invert_series
+from harmonium.units.given import Given, keep_present
+from harmonium.units.uniform import uniform
+
+LISTED = 10.0
+"""The highest rate that samples are drawn for by listing the counts."""
+
+FEW, ALL = [[1 / math.factorial(k) for k in range(1, counts + 1)] for counts in (8, 40)]
+"""What is listed for all units, and for the few that go beyond it: P(k >= 40) is below 1e-11 at a rate of ten."""
+
+LARGE = 1000.0
+"""The lowest rate from which on samples are drawn by the asymptotic inverse of the cumulative distribution."""
+
+
+class Poisson(Counting):
+    """Counts without bound: energy -b·k + log k!, so that k given x is Poisson with rate λ = exp(b + x), its mean and its variance.
+
+    The joint with a layer of any other kind exists only for the weights that `check_normalisable` passes (Yang et al. 2012; Welling et
+    al. 2005). The rate overflows above b + x = 88 (709 in float64); log-partition, mean, variance and samples are then infinite.
+    `values`: "counts", or "means" where the data are conditional means.
+    """
+
+    def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Values = "counts") -> None:
+        super().__init__(shape, copies=None, bias_shape=bias_shape, values=values)
+
+    def base(self, states: Tensor) -> Tensor:
+        """log k!."""
+        return torch.lgamma(states + 1)
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self.total(keep_present(torch.exp(input + self.bias), given))
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present(torch.exp(input + self.bias), given)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self.mean(input, given)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """⌈λ⌉ - 1: the lower of two equals."""
+        return keep_present(torch.exp(input + self.bias).ceil().sub(1).clamp_min(0), given)
+
+    @torch.no_grad()
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        """Inverts the cumulative distribution at one uniform number a unit where the rate is small (on a CPU, one PyTorch rejection
+        sampler otherwise), and by its asymptotic inverse where it is large."""
+        rate = torch.exp(input + self.bias) if mean is None else mean
+        if rate.device.type != "cpu":
+            return keep_present(_by_rejection(rate, generator), given)
+        drawn = in_blocks(_by_inversion, rate.clamp_max(LISTED), uniform(rate.shape, rate, generator))
+        large = ~(rate <= LISTED)
+        if bool(large.any()):
+            drawn[large] = _by_rejection(rate[large], generator)
+        return keep_present(drawn, given)
+
+    def natural(self, mean: Tensor) -> Tensor:
+        return torch.log(mean.double())
+
+    def limits(self) -> Tensor | None:
+        return torch.full((math.prod(self.shape),), math.inf, dtype=torch.float64)
+
+    def arguments(self) -> dict[str, object]:
+        return {"shape": self.shape, "bias_shape": self.bias_shape, "values": self.values}
+
+
+def _by_inversion(rate: Tensor, u: Tensor) -> Tensor:
+    """The counts at which the cumulative distributions of small rates pass u."""
+    first = torch.exp(-rate)
+    drawn = invert_series(u, first, rate, FEW)
+    beyond = drawn == len(FEW)
+    if bool(beyond.any()):
+        drawn[beyond] = invert_series(u[beyond], first[beyond], rate[beyond], ALL)
+    return drawn
+
+
+def _by_rejection(rate: Tensor, generator: torch.Generator) -> Tensor:
+    """Poisson counts of any rates, of the type of `rate`: infinite or NaN where that is."""
+    drawn = torch.poisson(rate.clamp_max(LARGE).nan_to_num(0.0), generator=generator)
+    large = ~(rate <= LARGE)
+    if rate.device.type != "cpu" or bool(large.any()):
+        z = torch.randn(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
+        drawn = torch.where(large, _asymptotic(rate, z), drawn)
+    return drawn
+
+
+def _asymptotic(rate: Tensor, z: Tensor) -> Tensor:
+    """The Poisson quantile of the standard normal number z, by Giles's (2016, Algorithm 955) expansion, whose error falls like rate^-1.5.
+
+    The whole part of the rate is added last, so that rounding favours no count.
+    """
+    whole, root, square = rate.floor(), rate.sqrt(), z.square()
+    offset = (rate - whole) + root * z + (1 / 3 + square / 6) - z * (1 / 36 + square / 72) / root
+    offset = offset + (-8 / 405 + square * (7 / 810 + square / 270)) / rate
+    return torch.where(torch.isfinite(rate), whole + offset.floor(), rate)

@@ -1,0 +1,144 @@
+"""Counts of words in documents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.units.given import Given
+from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+
+
+class ReplicatedSoftmax(Unit):
+    """One document's word counts, all words being drawn from one softmax (Salakhutdinov & Hinton 2009): energy -b·n.
+
+    States are counts n, (*leading, categories), and the statistic is (n, D) with D = Σ n the length of the document, so that the
+    coupling's last row scales the hidden units' biases with the length; their own stay at zero. The probability is that of the word
+    sequence: no multinomial coefficient enters. The length is given, never modelled: `log_partition`, `mean` and `sample` need
+    `Given(length=...)`, and there is one log Z for each length. A document of one word is a `Softmax` group.
+    """
+
+    scales_hidden_bias = True
+
+    def __init__(self, categories: int) -> None:
+        if categories < 2:
+            raise ValueError(f"a replicated softmax needs at least two categories, found {categories}")
+        super().__init__(categories)
+        self.categories = categories
+        self.bias = nn.Parameter(torch.zeros(categories))
+
+    @property
+    def statistic_shape(self) -> tuple[int, ...]:
+        return (self.categories + 1,)
+
+    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+        _check_whole(given)
+        return torch.cat([states, states.sum(-1, keepdim=True)], dim=-1)
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return -states * self.bias
+
+    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
+        return replace(given or Given(), length=states.sum(-1))
+
+    def _length(self, given: Given | None, like: Tensor) -> Tensor:
+        """The number of words of each document: (*leading)."""
+        _check_whole(given)
+        if given is None or given.length is None:
+            raise ValueError(
+                "ReplicatedSoftmax units need the length of each document, its number of words: "
+                "give given=Given(length=...), as visible.given_by(counts, None) makes it"
+            )
+        return given.length.to(like)
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """D (log Σ_k exp(b_k + x_k) + x_last): (*leading), over word sequences."""
+        words, last = input[..., :-1] + self.bias, input[..., -1]
+        return self._length(given, input) * (torch.logsumexp(words, dim=-1) + last)
+
+    def _shares(self, input: Tensor) -> Tensor:
+        """The probability of each word: (*leading, categories)."""
+        return torch.softmax(input[..., :-1] + self.bias, dim=-1)
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return self._length(given, input)[..., None] * self._shares(input)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        p = self._shares(input)
+        return self._length(given, input)[..., None] * p * (1 - p)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """All words the most probable one."""
+        total = input[..., :-1] + self.bias
+        best = total.argmax(dim=-1, keepdim=True)
+        length = self._length(given, input).expand(total.shape[:-1])
+        return torch.zeros_like(total).scatter_(-1, best, length[..., None])
+
+    @torch.no_grad()
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        """Inverts the cumulative distribution of each document, in float64, at one uniform number a word."""
+        shares = torch.softmax((input[..., :-1] + self.bias).double(), dim=-1).reshape(-1, self.categories)
+        length = self._length(given, shares).expand(input.shape[:-1]).flatten().round().long()
+        ends = shares.cumsum(-1)
+        ends = ends / ends[:, -1:] + torch.arange(len(ends), device=ends.device)[:, None]  # document n's from n to n + 1
+        document = torch.repeat_interleave(length)
+        u = torch.rand(document.shape, generator=generator, dtype=ends.dtype, device=ends.device)
+        word = torch.searchsorted(ends.flatten(), document + u, right=True).minimum((document + 1) * self.categories - 1)
+        counts = torch.bincount(word, minlength=ends.numel())
+        return counts.to(input.dtype).reshape(*input.shape[:-1], self.categories)
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        _check_whole(given)
+        return {"bias": -weighted_sum(states, weights, self.bias)}
+
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
+
+    def check(self, states: Tensor) -> None:
+        check_shape("ReplicatedSoftmax", states, self.shape)
+        check_finite("ReplicatedSoftmax", states)
+        low = states.min().item()
+        odd = states != states.round() if states.is_floating_point() else torch.zeros_like(states, dtype=torch.bool)
+        if low < 0 or bool(odd.any()):
+            found = low if low < 0 else states[odd][0].item()
+            raise ValueError(f"ReplicatedSoftmax units expect counts of words, integers of zero or more, found {found:g}")
+        empty = states.sum(-1) == 0
+        if bool(empty.any()):
+            raise ValueError(
+                f"ReplicatedSoftmax units expect at least one word in each document, found {int(empty.sum())} without any; drop these"
+            )
+
+    @torch.no_grad()
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
+        """b = log of each word's share among all words, by Laplace's rule."""
+        counts, _ = tally(data.to(self.bias.dtype), weights, self.bias)
+        self.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
+
+    def base_input(self, mean: Tensor) -> Tensor:
+        """The constant input, (categories + 1), that gives the shares of `mean`; its last entry, which no share depends on, is zero."""
+        shares = (mean / mean.sum(-1, keepdim=True)).clamp_min(1e-3 / self.categories)
+        return torch.cat([shares.log() - self.bias.detach(), shares.new_zeros(*shares.shape[:-1], 1)], dim=-1)
+
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        most = weights[:-1].amax(0) + weights[-1]
+        if given is not None and given.length is not None:
+            length = given.length.to(most)
+            return torch.maximum(most * length.min(), most * length.max())
+        return torch.where(most > 0, math.inf, 0.0)
+
+    def arguments(self) -> dict[str, object]:
+        return {"categories": self.categories}
+
+
+def _check_whole(given: Given | None) -> None:
+    """ValueError for a mask with gaps among the words: a count is no state that could be absent or missing."""
+    for mask, whole in () if given is None else ((given.present, True), (given.missing, False)):
+        if mask is not None and not bool((mask.bool() == whole).all()):
+            raise ValueError("a document's counts of words have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")

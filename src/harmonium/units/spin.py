@@ -1,0 +1,124 @@
+"""Units of two signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harmonium.units.given import Given, keep_present
+from harmonium.units.uniform import uniform
+from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+
+
+class Spin(Unit):
+    """Stochastic units with states -1 and +1 (Ising spins): energy -b·v, p(v = 1 | x) = σ(2 (b + x)), mean tanh(b + x).
+
+    They are Bernoulli units after the change of variables v -> 2v - 1 (Freund & Haussler 1994), which moves the biases of both layers.
+    `shape`: the number of units, or their shape. `bias_shape`: a shape that broadcasts to it, where biases are shared.
+    `values`: "binary", or "means" where the data are conditional means in [-1, 1], used as they are; uint8 grey levels then count
+    as 2 · level / 255 - 1.
+    """
+
+    def __init__(
+        self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Literal["binary", "means"] = "binary"
+    ) -> None:
+        super().__init__(shape)
+        if values not in ("binary", "means"):
+            raise ValueError(f'values must be "binary" or "means", found {values!r}')
+        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
+        self.values: Literal["binary", "means"] = values
+        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
+
+    def energy_terms(self, states: Tensor) -> Tensor:
+        return -states * self.bias
+
+    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+        """Σ log 2 cosh(b + x)."""
+        total = input + self.bias
+        return self.total(keep_present(F.softplus(2 * total, threshold=30.0) - total, given))
+
+    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present((input + self.bias).tanh_(), given)
+
+    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+        total = 2 * (input + self.bias)
+        return keep_present(4 * torch.sigmoid(total) * torch.sigmoid(-total), given)
+
+    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+        return keep_present(2 * (input + self.bias > 0).to(input.dtype) - 1, given)
+
+    @torch.no_grad()
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+        p = torch.add(self.bias, input).mul_(2).sigmoid_() if mean is None else 0.5 * mean + 0.5
+        u = uniform(input.shape, input, generator)
+        return keep_present(torch.lt(u, p, out=u).mul_(2).sub_(1), given)
+
+    def parameter_gradient(
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
+
+    def mean_parameter_gradient(
+        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
+
+    def from_data(self, data: Tensor, like: Tensor) -> Tensor:
+        if data.dtype == torch.uint8 and self.values == "means":
+            return torch.div(data.to(like.device), 127.5).sub_(1).to(like.dtype)
+        return super().from_data(data, like)
+
+    def check(self, states: Tensor) -> None:
+        self._check(states, self.values)
+
+    def check_states(self, states: Tensor) -> None:
+        self._check(states, "binary")
+
+    def _check(self, states: Tensor, values: Literal["binary", "means"]) -> None:
+        check_shape("Spin", states, self.shape)
+        check_finite("Spin", states)
+        if values == "means" and states.dtype == torch.uint8:
+            return
+        if values == "means" and states.dtype != torch.bool:
+            low, high = states.min().item(), states.max().item()
+            if low < -1 or high > 1:
+                raise ValueError(f"Spin units expect means between -1 and 1, found values from {low:g} to {high:g}")
+            return
+        wrong = torch.ones_like(states) if states.dtype == torch.bool else (states != 1) & (states != -1)
+        if bool(wrong.any()):
+            found = "true or false" if states.dtype == torch.bool else f"{states[wrong].flatten()[0].item():g}"
+            raise ValueError(
+                f"Spin units expect -1 or +1, found {found}; 2 * x - 1 turns binary data into signs, and "
+                'Spin(..., values="means") takes means between -1 and 1'
+            )
+
+    @torch.no_grad()
+    def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
+        """b = ½ log(p / (1 - p)) with p the share of +1, by Laplace's rule, so that it is finite."""
+        total, cases = tally(data.to(self.bias.dtype), weights, self.bias)
+        self.bias.copy_(0.5 * torch.logit(((total + cases) / 2 + 1) / (cases + 2)))
+
+    def base_input(self, mean: Tensor) -> Tensor:
+        return 0.5 * torch.logit((mean + 1) / 2, eps=1e-3) - self.bias.detach()
+
+    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+        return weights.abs().sum(0)
+
+    @property
+    def count(self) -> float:
+        count: int = 2 ** torch.Size(self.shape).numel()  # an exact integer: a float overflows at 1024 units
+        return count
+
+    def states(self, numbers: Tensor) -> Tensor:
+        places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
+        return (2 * ((numbers[:, None] >> places) & 1) - 1).to(self.bias.dtype).reshape(-1, *self.shape)
+
+    def taking_means(self) -> Self:
+        return type(self)(self.shape, bias_shape=self.bias_shape, values="means")
+
+    def arguments(self) -> dict[str, object]:
+        return {"shape": self.shape, "bias_shape": self.bias_shape, "values": self.values}
