@@ -17,6 +17,7 @@ lint: .venv/installed
 
 bench: .venv/peers
 	$(BIN)/python benchmarks/rbm_step.py
+	$(BIN)/python benchmarks/sampling.py
 
 # The environment: made once, and again when what it should hold changes.
 .venv/installed: pyproject.toml constraints.txt

@@ -34,8 +34,6 @@ Memory is the peak resident size of a fresh process that loads the data and fits
 from __future__ import annotations
 
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -52,12 +50,13 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 import harmonium as hm
 import ours
 import peers
+from machine import load_average, machine, write
 from ours import Contender
 
 FLOOR, OURS = "five matrix products", "harmonium: a step of hm.fit"
@@ -205,24 +204,6 @@ def show(console: Console, batch: int, rows: list[dict[str, Any]], missing: dict
         console.print(f"{name}: {reason}")
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "platform": platform.platform(),
-        "cpu": models[0] if models else platform.processor(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "harmonium": hm.__version__,
-        "torch_threads": torch.get_num_threads(),
-        "thread_pools": [{key: pool[key] for key in ("user_api", "internal_api", "num_threads")} for pool in threadpool_info()],
-    }
-
-
 def peak_mib() -> float:
     """Peak resident size of this process so far. Linux's own count is better: `ru_maxrss` begins at the parent's where it is larger."""
     status = Path("/proc/self/status")
@@ -250,9 +231,7 @@ def main(args: Arguments) -> None:
         print(json.dumps({"imports_mib": imports, "peak_mib": peak_mib()}))
         return
     console = Console(width=None if sys.stdout.isatty() else 120)
-    load_average = os.getloadavg()[0]
-    if load_average > 0.5:
-        console.print(f"This machine is busy (load {load_average:.1f}): times and ratios mean little, NumPy's least of all")
+    busy = load_average(console)
     used = memory(args)  # first: while this process is still small
     images, data = load(args)
     results, found = {}, {}
@@ -260,16 +239,14 @@ def main(args: Arguments) -> None:
         running, found = start(args, batch)
         results[str(batch)] = summary(running, measure(running, batch, args.rounds, console))
         show(console, batch, results[str(batch)], {name: why for name, why in found.items() if why.startswith("not")})
-    on = {**machine(), "load_average_before": load_average}
+    on = {**machine(), "load_average_before": busy}
     console.print(f"Peak memory of hm.fit: {used['peak_mib']:.0f} MiB, of which {used['imports_mib']:.0f} are the imports")
     console.print(f"{data}, {len(images)} cases an epoch; medians of {args.rounds} rounds; {args.threads} threads; peers: {found}")
     console.print(f"Machine: {on}")
     if args.json is not None:
         settings = {name: value for name, value in asdict(args).items() if name not in ("json", "memory_only")}
         record = {"settings": settings, "data": data, "machine": on, "peers": found, "memory": used, "batches": results}
-        temporary = args.json.with_name(args.json.name + ".part")
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
-        temporary.replace(args.json)
+        write(args.json, record)
 
 
 if __name__ == "__main__":
