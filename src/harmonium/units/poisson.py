@@ -57,11 +57,17 @@ class Poisson(Counting):
         rate = torch.exp(input + self.bias) if mean is None else mean
         if rate.device.type != "cpu":
             return keep_present(_by_rejection(rate, generator), given)
-        drawn = in_blocks(_by_inversion, rate.clamp_max(LISTED), uniform(rate.shape, rate, generator))
-        large = ~(rate <= LISTED)
-        if bool(large.any()):
-            drawn[large] = _by_rejection(rate[large], generator)
-        return keep_present(drawn, given)
+        u, small = uniform(rate.shape, rate, generator).flatten(), (rate <= LISTED).flatten()
+        listed = torch.where(small, rate.flatten(), torch.zeros((), dtype=rate.dtype))
+        drawn = in_blocks(lambda u, rate: invert_series(u, torch.exp(-rate), rate, FEW), u, listed)
+        beyond = (drawn == len(FEW)).nonzero().squeeze(1)
+        if len(beyond):
+            rest = listed[beyond]
+            drawn.index_copy_(0, beyond, in_blocks(lambda u, rate: invert_series(u, torch.exp(-rate), rate, ALL), u[beyond], rest))
+        large = (~small).nonzero().squeeze(1)
+        if len(large):
+            drawn.index_copy_(0, large, _by_rejection(rate.flatten()[large], generator))
+        return keep_present(drawn.reshape(rate.shape), given)
 
     def natural(self, mean: Tensor) -> Tensor:
         return torch.log(mean.double())
@@ -71,16 +77,6 @@ class Poisson(Counting):
 
     def arguments(self) -> dict[str, object]:
         return {"shape": self.shape, "bias_shape": self.bias_shape, "values": self.values}
-
-
-def _by_inversion(rate: Tensor, u: Tensor) -> Tensor:
-    """The counts at which the cumulative distributions of small rates pass u."""
-    first = torch.exp(-rate)
-    drawn = invert_series(u, first, rate, FEW)
-    beyond = drawn == len(FEW)
-    if bool(beyond.any()):
-        drawn[beyond] = invert_series(u[beyond], first[beyond], rate[beyond], ALL)
-    return drawn
 
 
 def _by_rejection(rate: Tensor, generator: torch.Generator) -> Tensor:
