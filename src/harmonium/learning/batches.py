@@ -28,6 +28,15 @@ class Source(Protocol):
         """(len(indices), *shape), from indices on the CPU."""
 
 
+class Numbered(Protocol):
+    """Anything that belongs to cases and can be had by their numbers: rows, weights, what is given of them."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Any:
+        """That of these cases, from indices on the CPU."""
+
+
 class ArrayRows:
     """Rows of a tensor, array or memory map, kept in the type they have and converted a batch at a time.
 
@@ -65,33 +74,36 @@ class MappedRows:
 class Batches:
     """Mini-batches of several sources side by side (data and weights; inputs and labels), shuffled anew each epoch.
 
-    The order depends on the seed and the epoch alone, so that training resumes in the middle of an epoch. The last batch of an epoch
-    may be short.
+    A source that is None gives None. The order depends on the seed and the epoch alone, so that training resumes in the middle of an
+    epoch. The last batch of an epoch may be short.
     """
 
     resumes_inside = True
 
-    def __init__(self, sources: Sequence[Source], *, batch_size: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[Numbered | None], *, batch_size: int, seed: int) -> None:
         if batch_size < 1:
             raise ValueError(f"a batch needs at least one case, found batch_size={batch_size}")
-        lengths = {len(source) for source in sources}
-        if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(f"expected as many rows of each kind, and at least one, found {[len(source) for source in sources]}")
-        self.sources, self.batch_size, self.seed, self.cases = sources, batch_size, seed, lengths.pop()
+        lengths = [len(source) for source in sources if source is not None]
+        if len(set(lengths)) != 1 or 0 in lengths:
+            raise ValueError(f"expected as many rows of each kind, and at least one, found {lengths}")
+        self.sources, self.batch_size, self.seed, self.cases = sources, batch_size, seed, lengths[0]
 
     def __len__(self) -> int:
         return -(-self.cases // self.batch_size)
 
-    def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+    def visit(self, indices: Tensor, generator: torch.Generator) -> tuple[Any, ...]:
+        """What each source has of these cases."""
+        return tuple(None if source is None else source.rows(indices, generator) for source in self.sources)
+
+    def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch from number `start` on."""
         order = torch.randperm(self.cases, generator=torch.Generator().manual_seed(derive(self.seed, epoch)))
         for batch in torch.split(order, self.batch_size)[start:]:
-            yield tuple(source.rows(batch, generator) for source in self.sources)
+            yield self.visit(batch, generator)
 
-    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def some(self, count: int, generator: torch.Generator) -> tuple[Any, ...]:
         """Up to `count` rows of each source, spread evenly over it: (rows, *shape)."""
-        indices = torch.linspace(0, self.cases - 1, min(count, self.cases), dtype=torch.float64).round().long()
-        return tuple(source.rows(indices, generator) for source in self.sources)
+        return self.visit(torch.linspace(0, self.cases - 1, min(count, self.cases), dtype=torch.float64).round().long(), generator)
 
 
 class Stream:
@@ -124,7 +136,7 @@ class Stream:
         if empty and start == 0:
             raise ValueError("the data is an iterable that gave no batch")
 
-    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def some(self, count: int, generator: torch.Generator) -> tuple[Any, ...]:
         """Nothing: a stream is not read ahead of training."""
         return ()
 

@@ -60,3 +60,13 @@ class ContrastiveDivergence:
             mean = self.reconstruction == "mean"
             v = model.visible_mean(h, given) if mean else model.sample_visible(h, generator=generator, given=given)
         return v
+
+
+def check_unpaired(given: Given | None) -> None:
+    """Raises a ValueError where the partition function depends on the case, so that its particle must carry what is given of it."""
+    found = [name for name, field in vars(given or Given()).items() if field is not None and name != "missing"]
+    if found:
+        raise ValueError(
+            f"given.{found[0]} changes the partition function from case to case, and chains that belong to no case cannot carry it: use "
+            "ContrastiveDivergence, whose particles do"
+        )

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from harmonium.likelihood import free_energy_gap, pseudo_likelihood
 from harmonium.models import RBM
-from harmonium.units import Bernoulli, Given, keep_present
+from harmonium.sampling.clamped import draw_missing
+from harmonium.sampling.gaps import gaps
+from harmonium.units import Bernoulli, Given
 
 
 @torch.no_grad()
@@ -19,24 +21,33 @@ def rbm_figures(
     generator: torch.Generator,
     given: Given | None = None,
     validation_given: Given | None = None,
+    sweeps: int = 5,
 ) -> dict[str, float]:
     """Figures of a machine on a fixed part of its training data and, where there are any, of the validation data.
 
-    `reconstruction_error`: squared error of v → E[h|v] → E[v|h], summed over a case, averaged over cases; not what learning
-    minimises. `pseudo_likelihood`: nats a case, for binary visible units. `free_energy_gap`: nats a case. `dead` and `saturated`: shares
-    of binary hidden units whose probability stays below 0.1, or above 0.9, on every one of the cases.
+    `reconstruction_error`: squared error of v → E[h|v] → E[v|h], summed over what was seen of a case, averaged over cases; not what
+    learning minimises. `pseudo_likelihood`: nats a case, for binary visible units of which none is missing. `free_energy_gap`: nats a
+    case, where Z is the same for all cases and no value is missing. `dead` and `saturated`: shares of binary hidden units whose
+    probability stays below 0.1, or above 0.9, on every one of the cases, missing values drawn by `sweeps` of clamped Gibbs sampling.
     """
-    given = model.visible.given_by(training, given)
-    phase = model.infer(training, given)
-    error = keep_present(model.visible_mean(phase.hidden_mean, given) - training, given).square().flatten(1).sum(1).mean()
-    figures = {"reconstruction_error": error.item()}
-    if isinstance(model.visible, Bernoulli):
-        figures["pseudo_likelihood"] = pseudo_likelihood(model, training, generator=generator, given=given).mean().item()
+    where = gaps(given)
+    v, side = draw_missing(model, training, given, steps=sweeps, generator=generator)
+    side = model.visible.given_by(v, side)
+    phase = model.infer(v, side)
+    error = model.visible_mean(phase.hidden_mean, side) - v
+    error = error if where is None else torch.where(where, 0.0, error)
+    figures = {"reconstruction_error": error.square().flatten(1).sum(1).mean().item()}
+    joint = model.visible.joint and model.hidden.joint
+    if isinstance(model.visible, Bernoulli) and joint and (given is None or given.missing is None):
+        figures["pseudo_likelihood"] = pseudo_likelihood(model, v, generator=generator, given=side).mean().item()
     if isinstance(model.hidden, Bernoulli):
         figures["dead"] = (phase.hidden_mean.amax(0) < 0.1).double().mean().item()
         figures["saturated"] = (phase.hidden_mean.amin(0) > 0.9).double().mean().item()
-    if validation is not None and model.visible.joint and model.hidden.joint:
-        few = None if given is None else given.map(lambda field: field[: len(validation)])
-        gap = free_energy_gap(model, training[: len(validation)], validation, given=few, validation_given=validation_given)
-        figures["free_energy_gap"] = gap
+    if validation is not None and joint and _one_z(side, given, validation_given):
+        figures["free_energy_gap"] = free_energy_gap(model, v[: len(validation)], validation)
     return figures
+
+
+def _one_z(*given: Given | None) -> bool:
+    """Whether nothing is given: one partition function for all cases, and no value to sum over besides the hidden units'."""
+    return all(field is None for each in given if each is not None for field in vars(each).values())

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from harmonium.learning.contrastive import check_unpaired
 from harmonium.models import RBM, Phase
 from harmonium.units import Given
 
@@ -17,7 +18,8 @@ class PersistentCD:
     """PCD: `chains` Markov chains of the model that are never reset, moved `steps` Gibbs sweeps per update (Tieleman 2008).
 
     Also known as stochastic maximum likelihood (Younes 1989). Needs small learning rates, so that the chains keep up. Visible
-    states are always sampled. The number of chains is free of the batch size.
+    states are always sampled. The number of chains is free of the batch size. The chains are of one machine with one partition function, so
+    that what changes it from case to case (absent units, a document's length, a context) is refused; missing values are not.
     """
 
     chains: int = 100
@@ -35,7 +37,6 @@ class PersistentCD:
     def particles(
         self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
     ) -> Tensor:
-        if given is not None:
-            raise ValueError("persistent chains belong to no case and can carry no mask: use ContrastiveDivergence")
+        check_unpaired(given)
         assert chains is not None
         return chains.copy_(model.gibbs(chains, steps=self.steps, generator=generator))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.models import RBM
 from harmonium.models.normalisable import leaves, quadratic_places
+from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Gaussian, Given, Unit
 
 MOST_STATES = 2**25
@@ -32,6 +33,11 @@ def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
     of both are listed and the Gaussian ones integrated in closed form. `given`: one case (no leading axes). ValueError if the
     machine is too large or has no partition function, or no closed form is known; TypeError where a layer has no energy.
     """
+    given = None if given is None else given.whole()
+    if given is not None and given.present is not None:
+        check_mask(model.visible, given.present, "present")
+        if given.present.shape != model.visible.shape:
+            raise ValueError(f"log Z is that of one mask, of shape {model.visible.shape}, found shape {tuple(given.present.shape)}")
     model.check_normalisable(given)
     visible, hidden = model.visible, model.hidden
     device = visible.blank().device
@@ -49,7 +55,7 @@ def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
     def log_terms(numbers: Tensor) -> Tensor:
         v = visible.states(numbers)
         if given is None or given.present is None:
-            return -model.free_energy(v)
+            return -model.free_energy(v, given)
         # An absent unit has no states to list: only those of one value at its place count.
         counted = (given.present.to(device).bool() | (v == visible.states(numbers.new_zeros(1)))).flatten(1).all(1)
         return torch.where(counted, -model.free_energy(v, given), -math.inf)
@@ -79,7 +85,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
 
     E(0) and g come from the model's own energy and its gradient at x = 0; log ∫ exp = -E(0) + g'Λ⁻¹g/2 - ½ log|Λ/2π|.
     """
-    if given is not None:
+    if given is not None and given.present is not None:
         raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
     visible, hidden = model.visible, model.hidden
     endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if leaf.count == math.inf}
@@ -107,7 +113,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
         v, h = _discrete_states(visible, numbers % count_v), _discrete_states(hidden, numbers // count_v)
         with torch.enable_grad():
             v, h = v.detach().requires_grad_(), h.detach().requires_grad_()
-            energy = model.energy(v, h)
+            energy = model.energy(v, h, given)
             down_v, down_h = torch.autograd.grad(energy.sum(), (v, h))
         slope = -torch.cat([down_v.flatten(1)[:, rows], down_h.flatten(1)[:, columns]], dim=1).double()
         terms: Tensor = -energy.detach().double() + 0.5 * (slope * torch.linalg.solve(precision, slope.T).T).sum(1) + log_volume
@@ -117,51 +123,80 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
 
 
 @torch.no_grad()
-def log_likelihood(model: RBM, data: Tensor, *, log_z: float, given: Given | None = None) -> Tensor:
+def log_likelihood(model: RBM, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
     """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64.
+
+    `given`: what is given of each case, masks of (cases, *visible.shape) or one for all; NaN may stand in the gaps. Where units are
+    *absent* this is log p(v | mask), and `log_z` must be that of each case's own mask, (cases,): Z depends on it, as it does on a
+    document's length or a context. Where values are *missing* it is log p(v_seen), summed over them, and there is one Z; this lists the
+    states of one layer for each case, at most 2^25.
 
     ValueError for data outside the visible units' support, and for grey levels too: a binary unit that learns from probabilities still
     has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
     """
+    visible, like = model.visible, model.visible.blank()
     rows = torch.as_tensor(data)
-    like = model.visible.blank()
-    present = None if given is None or given.present is None else given.present.to(rows.device).bool().expand(rows.shape)
-    if present is not None:
-        # What stands at absent places is never read, so that it may be anything: a state of the unit is put there to be checked.
-        rows = torch.where(present, rows, model.visible.mode(like).to(rows))
-    model.visible.check_states(rows)
+    given = None if given is None else replace(given, **_masks(visible, given, rows))
+    where = gaps(given)
+    rows = fill(visible, rows, where)
+    visible.check_states(rows)
+    log_z = torch.as_tensor(log_z, dtype=torch.float64)
+    if log_z.dim() and log_z.shape != (len(rows),):
+        raise ValueError(f"log_z must be one number, or one for each of {len(rows)} cases, found shape {tuple(log_z.shape)}")
     found = []
-    if given is not None and present is not None:
-        given = replace(given, present=present)
     for start in range(0, len(rows), ROWS):
         here = slice(start, start + ROWS)
         side = None if given is None else given.map(lambda field, here=here: field[here].to(like.device))  # type: ignore[misc]
-        found.append(-model.free_energy(rows[here].to(like), side).double())
-    return torch.cat(found) - log_z
+        v = rows[here].to(like)
+        found.append(-model.free_energy(v, side).double() if side is None or side.missing is None else _log_seen(model, v, side))
+    total = torch.cat(found)
+    return total - log_z.to(total.device)
 
 
-def _seen(model: RBM, rows: Tensor, given: Given) -> Tensor:
-    """log Σ_h ∫ exp(-E(v, h)) over the missing values alone: (cases,). Given h each visible unit stands by itself."""
+def _masks(visible: Unit, given: Given, rows: Tensor) -> dict[str, Tensor]:
+    """The masks, checked and expanded to every case."""
+    masks = {name: mask for name, mask in (("present", given.present), ("missing", given.missing)) if mask is not None}
+    for name, mask in masks.items():
+        check_mask(visible, mask, name)
+        if mask.dim() == rows.dim() and len(mask) not in (1, len(rows)):
+            raise ValueError(f"given.{name} must have one row for each of {len(rows)} cases, or be one for all, found {len(mask)} rows")
+    return {name: mask.bool().expand(rows.shape) for name, mask in masks.items()}
+
+
+def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
+    """log Σ exp(-E(v, h)) over h and the missing values of v, of each case: (cases,), float64.
+
+    Given h every visible unit stands by itself, so that the missing ones are summed out in closed form and h is listed; or the visible
+    states that agree with what was seen are, where the visible layer has fewer.
+    """
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
-    if hidden.count > MOST_STATES:
+    smaller = min(visible.count, hidden.count)
+    if smaller > MOST_STATES:
         raise ValueError(
-            "the likelihood of data with missing values lists the hidden layer's states, at most 2^25 of them: this layer has "
-            + ("no end of them" if hidden.count == math.inf else f"2^{math.log2(hidden.count):.0f}")
+            "the likelihood of data with missing values lists the states of one layer, at most 2^25 of them, and the smaller one of this "
+            "machine has " + ("no end of them" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
         )
-    like, found = visible.blank(), []
     assert given.missing is not None
-    gaps = given.missing.bool().expand(rows.shape).to(rows.device)
-    whole = torch.where(gaps, visible.mode(like).to(rows), rows)
-    visible.check_states(whole)
-    for n, (row, gap) in enumerate(zip(whole.to(like), gaps.to(like.device), strict=True)):
-        case = given.map(lambda field, n=n: field[n].to(like.device))  # type: ignore[misc]
-        seen, unseen = case.only(present=~gap), case.only(present=gap)
-        s_v, energy = visible.statistic(row, seen), visible.energy(row, seen)
 
-        def log_terms(numbers: Tensor, s_v: Tensor = s_v, energy: Tensor = energy, seen: Given = seen, unseen: Given = unseen) -> Tensor:
-            s_h = hidden.statistic(hidden.states(numbers))
-            met = coupling.interaction(s_v.expand(len(numbers), *s_v.shape), s_h, seen)
-            return met - energy - hidden.energy(hidden.states(numbers)) + visible.log_partition(coupling.to_visible(s_h, seen), unseen)
+    def log_seen(case: Given, v: Tensor, missing: Tensor) -> float:
+        if hidden.count > visible.count:
 
-        found.append(_log_sum(int(hidden.count), log_terms, like.device))
-    return torch.tensor(found, dtype=torch.float64)
+            def of_visible(numbers: Tensor) -> Tensor:
+                states = visible.states(numbers)
+                agree = (missing | (states == v)).flatten(1).all(1)
+                return torch.where(agree, -model.free_energy(states, case.whole()), -math.inf)
+
+            return _log_sum(int(visible.count), of_visible, v.device)
+        seen, unseen = case.only(present=~missing), case.only(present=missing)
+        s_v, energy = visible.statistic(v, seen), visible.energy(v, seen)
+
+        def of_hidden(numbers: Tensor) -> Tensor:
+            h = hidden.states(numbers)
+            s_h = hidden.statistic(h)
+            met = coupling.interaction(s_v.expand(len(numbers), *s_v.shape), s_h, case)
+            return met - energy - hidden.energy(h) + visible.log_partition(coupling.to_visible(s_h, case), unseen)
+
+        return _log_sum(int(hidden.count), of_hidden, v.device)
+
+    found = [log_seen(given.map(lambda field, n=n: field[n]), v[n], given.missing[n]) for n in range(len(v))]  # type: ignore[misc]
+    return torch.tensor(found, dtype=torch.float64, device=v.device)

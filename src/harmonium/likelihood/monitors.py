@@ -16,7 +16,8 @@ def free_energy_gap(
 ) -> float:
     """Mean F(validation) - mean F(training), in nats a case: Z cancels, so a growing gap is overfitting (Hinton 2010, section 6).
 
-    `training`, `validation`: (cases, *visible.shape), of about the same number; `given`, `validation_given`: what is given of each.
+    `training`, `validation`: (cases, *visible.shape), of about the same number; `given`, `validation_given`: what is given of each. Where Z
+    depends on it (masks of absent units, lengths, contexts) it cancels only if both have the same. ValueError where values are missing.
     """
     given, validation_given = model.visible.given_by(training, given), model.visible.given_by(validation, validation_given)
     rise = model.free_energy(validation, validation_given).double().mean() - model.free_energy(training, given).double().mean()
@@ -27,8 +28,8 @@ def free_energy_gap(
 def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
     """A one-unit-a-case estimate of Σ_i log p(v_i | the other visible units), in nats: (cases,) (Besag 1975).
 
-    For binary visible units: one pixel i of each case is flipped, and log σ(F(flipped) - F(v)) counts for all of them. TypeError for
-    other kinds.
+    For binary visible units: one pixel i of each case is flipped, and log σ(F(flipped) - F(v)) counts for all of them, but for absent
+    ones. TypeError for other kinds; ValueError where values are missing.
     """
     if not isinstance(model.visible, Bernoulli):
         raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")
@@ -38,7 +39,7 @@ def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, g
         pixels: int | Tensor = flat.shape[1]
     else:
         present = given.present.bool().expand(data.shape).flatten(1)
-        pixel = (torch.rand(flat.shape, generator=generator, device=flat.device) * present).argmax(dim=1, keepdim=True)
+        pixel = torch.rand(flat.shape, generator=generator, device=flat.device).masked_fill(~present, -1).argmax(dim=1, keepdim=True)
         pixels = present.sum(dim=1)
     flipped = flat.scatter(1, pixel, 1 - flat.gather(1, pixel)).reshape(data.shape)
     rise = model.free_energy(flipped, given).double() - model.free_energy(data, given).double()

@@ -19,7 +19,7 @@ class GibbsState(NamedTuple):
 
 
 class GibbsInfo(NamedTuple):
-    """The hidden states that led to the new visible ones, (chains, *hidden.shape), and the visible means, (chains, *visible.shape)."""
+    """The hidden states h that led to the new visible ones, (chains, *hidden.shape), and E[v | h], (chains, *visible.shape)."""
 
     h: Tensor
     visible_mean: Tensor
@@ -35,9 +35,11 @@ def init(model: RBM, chains: int, *, generator: torch.Generator, given: Given | 
 def step(model: RBM, state: GibbsState, *, generator: torch.Generator) -> tuple[GibbsState, GibbsInfo]:
     """One sweep: all hidden units given the visible ones, then all visible units given the hidden ones; or where `given.missing`
     says which values are, these alone."""
-    h = model.sample_hidden(state.v, generator=generator, given=state.given)
-    input = model.visible_input(h, state.given)
-    v = model.visible.sample(input, generator=generator, given=state.given)
-    if state.given is not None and state.given.missing is not None:
-        v = torch.where(state.given.missing.bool(), v, state.v)
-    return GibbsState(v, state.given), GibbsInfo(h, model.visible.mean(input, state.given))
+    v, given = state
+    h = model.sample_hidden(v, generator=generator, given=given)
+    input = model.visible_input(h, given)
+    mean = model.visible.mean(input, given)
+    drawn = model.visible.sample(input, generator=generator, given=given, mean=mean)
+    if given is not None and given.missing is not None:
+        drawn = torch.where(given.missing.bool(), drawn, v)
+    return GibbsState(drawn, given), GibbsInfo(h, mean)

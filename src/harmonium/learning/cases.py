@@ -1,0 +1,130 @@
+"""What a user gives to learn from, checked and made into mini-batches of (states, weights, what is given of each case)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.learning.batches import BLOCK, ArrayRows, Batches, MappedRows, Source, Stream
+from harmonium.models import RBM
+from harmonium.sampling.gaps import check_mask, fill, gaps
+from harmonium.units import Given, Unit
+
+Rows = Tensor | np.ndarray[Any, Any] | Source
+Data = Rows | Iterable[Any]
+MASKS = ("present", "missing")
+NO_DRAWS = torch.Generator()
+
+
+class GivenRows:
+    """What is given of each case, as rows by number; masks become booleans.
+
+    ValueError where a field has another number of cases than there are, or a mask does not fit the visible units.
+    """
+
+    def __init__(self, given: Given, visible: Unit, cases: int, like: Tensor) -> None:
+        self.held = {name: field for name, field in vars(given).items() if field is not None}
+        self.cases, self.like = cases, like
+        for name, field in self.held.items():
+            mask = name in MASKS
+            if not field.ndim or len(field) != cases or (mask and tuple(field.shape[1:]) != visible.shape):
+                shape = ", ".join(map(str, (cases, *visible.shape))) if mask else f"{cases}, ..."
+                raise ValueError(f"given.{name} must have one row a case and so shape ({shape}), found {tuple(field.shape)}")
+            for rows in blocks(field):
+                if mask:
+                    check_mask(visible, rows, name)
+                elif not bool(torch.isfinite(rows).all()):
+                    raise ValueError(f"given.{name} must be finite numbers, found NaN or infinite values")
+
+    def __len__(self) -> int:
+        return self.cases
+
+    def rows(self, indices: Tensor, generator: torch.Generator = NO_DRAWS) -> Given:
+        """Each field's rows of these cases, on the machine's device."""
+        found = {name: ArrayRows(field).rows(indices, generator) for name, field in self.held.items()}
+        return Given(**{name: rows.to(self.like.device).bool() if name in MASKS else rows.to(self.like) for name, rows in found.items()})
+
+
+def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
+    """The rows, a block at a time: of an array copies, since PyTorch warns of memory that it must not write to (a read-only map)."""
+    for start in range(0, len(data), BLOCK):
+        rows = data[start : start + BLOCK]
+        yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
+
+
+def as_rows(model: RBM, data: Rows, like: Tensor, given: GivenRows | None = None) -> Source:
+    """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole, but for gaps."""
+    if not isinstance(data, Tensor | np.ndarray):
+        return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
+    shape = model.visible.shape
+    if data.ndim != len(shape) + 1 or len(data) == 0:
+        raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")
+    for number, rows in enumerate(blocks(data)):
+        here = torch.arange(number * BLOCK, number * BLOCK + len(rows))
+        model.visible.check(fill(model.visible, rows, None if given is None else gaps(given.rows(here))))
+    return ArrayRows(data, lambda rows: model.visible.from_data(rows, like))
+
+
+def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
+    """One weight a case, (cases,). ValueError says what is wrong with them."""
+    found = torch.as_tensor(weights).to(like)
+    if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
+        spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
+        raise ValueError(f"sample_weight must be {cases} finite non-negative numbers, one a case, found shape {tuple(found.shape)}{spread}")
+    return found
+
+
+def as_batches(
+    model: RBM, data: Data, sample_weight: Any, given: Given | None, *, batch_size: int, seed: int, like: Tensor
+) -> Batches | Stream:
+    """Whatever the user gave, as mini-batches (states, weights or None, given or None). ValueError says what is wrong with it."""
+    if isinstance(data, Tensor | np.ndarray | Source):
+        cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
+        beside = None if given is None else GivenRows(given, model.visible, cases, like)
+        rows = as_rows(model, data, like, beside)
+        weights = None if sample_weight is None else ArrayRows(as_weights(sample_weight, len(rows), like))
+        return Batches([rows, weights, beside], batch_size=batch_size, seed=seed)
+    if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
+        raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
+    if sample_weight is not None:
+        raise ValueError("an iterable brings its own weights: let it give (data, weights) pairs")
+    if given is not None:
+        raise ValueError("what is given of each case goes with data that can be visited by number: a tensor, array or Source")
+
+    def convert(batch: Any) -> Tensor:
+        return as_rows(model, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
+
+    def convert_weights(weights: Any, cases: int) -> Tensor:
+        if not torch.as_tensor(weights).is_floating_point():
+            raise ValueError(
+                "the iterable gives (data, integers) pairs: the second of a pair is each case's weight, a floating-point number; "
+                "leave labels out"
+            )
+        return as_weights(weights, cases, like)
+
+    return Stream(data, convert, convert_weights)
+
+
+@torch.no_grad()
+def for_base_rates(visible: Unit, rows: Tensor, weights: Tensor | None, given: Given | None) -> Tensor:
+    """Rows whose gaps are filled with what was seen of the same unit in other cases, each value as often, by weight, as it was seen.
+
+    So means and variances are those of what was seen. A unit that never was gets its mean.
+    """
+    where = gaps(given)
+    if where is None:
+        return rows
+    share = (rows.new_ones(len(rows)) if weights is None else weights).double().reshape(-1, *[1] * (rows.dim() - 1))
+    seen, unseen = torch.where(where, 0.0, share), torch.where(where, share, 0.0)
+    reached, total = seen.cumsum(0), seen.sum(0)
+    place = (unseen.cumsum(0) - unseen / 2) / unseen.sum(0).clamp_min(1e-300) * total  # in the order of the donors' weights
+    last = reached.movedim(0, -1).contiguous(), place.clamp_max(total * (1 - 1e-9)).movedim(0, -1).contiguous()
+    donor = torch.searchsorted(*last, right=True).clamp_max(len(rows) - 1).movedim(-1, 0)
+    word = Given(length=rows.new_ones(()))
+    found = torch.where(total > 0, rows.gather(0, donor), visible.mean(visible.blank(), word))
+    return torch.where(where, found, rows)
