@@ -1,0 +1,110 @@
+"""Grey photographs of nature, patches of them, and whitening (Hyvärinen, Hurri & Hoyer, Natural Image Statistics, 2009)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.data.fetch import locate
+
+FILES = {
+    "hyvarinen/1.tiff": "2df1b9389cce546264dbad63fb460fc3771dde3af3b542478a7e157927a2dfab",
+    "hyvarinen/2.tiff": "257e01be63e8d772b54d7b055950b409ec2e935734e7e41bb9eb5db141e3bc8e",
+    "hyvarinen/3.tiff": "b1db2a2bedf13661ef1416e534624a2b35c5b56480add0251e4094a70a7b2df6",
+    "hyvarinen/4.tiff": "8a3865cd06170642e5c343c19db08b29b9f96ae21aeab4614ea57de816b74e59",
+    "hyvarinen/5.tiff": "7ae8e9da66056dbc41db8f032d3c46a3c6526917d09fd545763be9470fa10942",
+    "hyvarinen/6.tiff": "a8800f6cef9e0bc90f34b441674934d6608ada43f2512d2f3ffeef7f9e684888",
+    "hyvarinen/7.tiff": "264a084d1673acb9d62bccf5895b018381ad392e5423a503ebfaad215963e92a",
+    "hyvarinen/8.tiff": "cd3f7db81afc87742dde6a6ee31f14ec0e98925e302f49af057d488cc239c177",
+    "hyvarinen/9.tiff": "e73c1fdd64e7bff308d2abcb3bfbff03180afc5f6fe69c2fbfedcb8401b45187",
+    "hyvarinen/10.tiff": "63281124bc5400bbe7568fe15d57ab98ba7d1f9c00c3ac6771e30b970a645c3a",
+    "hyvarinen/11.tiff": "895a592b42cfce307a74cb249f4941e60f3516fb00b1c695937d03b52bb853d0",
+    "hyvarinen/12.tiff": "37d60605f89bc44c54664ef1dda34095ba62a62559b342177752501f8f568c1d",
+    "hyvarinen/13.tiff": "83c7a9c26d69756c6c4bfb5c936ab6699d6ce98abbcd246aead8c958a25cbc0a",
+}
+SHAPES = {(256, 512), (512, 256)}
+
+
+def load(data_dir: str | Path | None = None) -> list[Tensor]:
+    """The book's 13 photographs, in their order: (height, width) uint8 each, 256 x 512 or 512 x 256.
+
+    The files, as PMTK3 passes them on, are looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see
+    `harmonium.data.fetch.locate`). Patches for training and for testing should come from different photographs.
+
+    Raises:
+        FileNotFoundError: the files are not here.
+        ValueError: a file is damaged, or is not the one its name says.
+    """
+    from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
+
+    images = []
+    for path in locate("natural-images", FILES, (), data_dir).values():
+        try:
+            image = imread(path)
+        except Exception as fault:  # the reader raises whatever the bytes make it raise
+            raise ValueError(f"{path} is no readable image: {fault}") from fault
+        if image.shape not in SHAPES or image.dtype != np.uint8:
+            raise ValueError(f"{path} is not the book's: expected 256 x 512 uint8 grey levels, found {image.shape} of {image.dtype}")
+        images.append(torch.from_numpy(image.copy()))
+    return images
+
+
+def patches(images: list[Tensor], size: int, count: int, *, generator: torch.Generator) -> Tensor:
+    """`count` square patches, each from an image and a place in it drawn with equal chances: (count, size²), of the images' type.
+
+    `images`: (height, width) each. ValueError where one is smaller than a patch.
+    """
+    smallest = min(min(image.shape) for image in images)
+    if not 1 <= size <= smallest:
+        raise ValueError(f"patches of {size} x {size} do not fit into these images: expected a size from 1 to {smallest}")
+    which = torch.randint(len(images), (count,), generator=generator)
+    found = torch.empty(count, size, size, dtype=images[0].dtype)
+    for index, image in enumerate(images):
+        here = (which == index).nonzero().flatten()
+        top, left = (torch.randint(length - size + 1, (len(here),), generator=generator) for length in image.shape)
+        windows = image.unfold(0, size, 1).unfold(1, size, 1)
+        found[here] = windows[top, left]
+    return found.reshape(count, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """v → (v - mean) matrix, whose outcome has the unit covariance on the data it was fitted to."""
+
+    mean: Tensor
+    """(pixels)"""
+
+    matrix: Tensor
+    """(pixels, pixels), symmetric"""
+
+    def __call__(self, data: Tensor) -> Tensor:
+        """(cases, pixels) of any type, in the type of the mean."""
+        return (data.to(self.mean) - self.mean) @ self.matrix
+
+
+def without_mean(data: Tensor) -> Tensor:
+    """Each case less its own mean, the brightness of a patch: (cases, pixels), floating point."""
+    rows = data if data.is_floating_point() else data.float()
+    return rows - rows.mean(1, keepdim=True)
+
+
+def whitening(data: Tensor, *, ridge: float = 0.01) -> Whitening:
+    """Zero-phase whitening, C^-1/2 for the covariance C of data (cases, pixels) (Bell & Sejnowski, Vision Research 37, 1997).
+
+    `ridge` times the average variance is added to each direction's, so that noise in the faintest, and those that the data never enter,
+    as the mean of patches `without_mean`, are not blown up; 0 whitens them exactly. Fit it to training data and apply it to both parts.
+    Worked out in float64, given in the data's type. ValueError for a ridge of 0 and data that do not span all directions.
+    """
+    rows = data.double()
+    mean = rows.mean(0)
+    centred = rows - mean
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(rows))
+    raised = variances.clamp_min(0) + ridge * variances.mean()
+    if not float(raised.min()) > 1e-12 * float(raised.max()):
+        raise ValueError("these data do not vary in every direction, so that no matrix whitens them: give a ridge above 0")
+    kind = data.dtype if data.is_floating_point() else torch.float32
+    return Whitening(mean.to(kind), ((directions * raised.rsqrt()) @ directions.T).to(kind))
