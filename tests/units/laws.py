@@ -83,3 +83,20 @@ def follows(drawn, log_p, level=1e-3):
         seen, expected = seen[:-1], expected[:-1]
     if len(seen) > 1:
         assert stats.chisquare(seen, expected * seen.sum() / expected.sum()).pvalue > level
+
+
+def inverts(unit, t, log_p, monkeypatch, *, downwards=False):
+    """Draws are the counts at which the cumulative distribution passes a uniform number, but for numbers at its rounding from a step.
+
+    `log_p`: of counts 0, 1, ...; `downwards`: counted from the highest."""
+    dtype = unit.bias.dtype
+    rounding = max(1, len(log_p) / 25) * (1e-6 if dtype == torch.float32 else 1e-12)
+    p = np.exp(log_p)[:: -1 if downwards else 1]
+    steps = np.cumsum(p)
+    u = np.concatenate([np.linspace(0, 1 - 2.0**-24, 2000), steps - 2 * rounding, steps + 2 * rounding])
+    u = np.sort(u[(u >= 0) & (u < 1)])
+    u = u[np.abs(u[:, None] - steps).min(1) > rounding]
+    expected = np.searchsorted(steps, u, side="right")
+    monkeypatch.setattr(f"{type(unit).__module__}.uniform", lambda shape, like, _: torch.tensor(u, dtype=dtype).reshape(shape))
+    drawn = unit.sample(torch.full((len(u), 1), t, dtype=dtype), generator=generator())[:, 0]
+    close(drawn, len(p) - 1 - expected if downwards else expected, 0)

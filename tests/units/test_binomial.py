@@ -65,6 +65,14 @@ def test_draws(copies, dtype):
     assert abs(np.corrcoef(drawn.T.double()) - np.eye(len(totals))).max() < 4.5 / np.sqrt(60_000)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("copies", [1, 2, 10, 50])
+def test_draws_invert_the_cumulative_distribution(copies, dtype, monkeypatch):
+    for t in (-6.0, -0.5, 0.0, 0.25, 3.0):
+        log_p = stats.binom(copies, 1 / (1 + np.exp(-t))).logpmf(np.arange(copies + 1))
+        laws.inverts(hm.Binomial(1, copies=copies).to(dtype), t, log_p, monkeypatch, downwards=t > 0)
+
+
 def test_draws_depend_on_the_generator_alone_and_have_the_shape_of_the_input():
     for copies in (10, 60):
         found = hm.Binomial((3, 2), copies=copies, bias_shape=(3, 1))

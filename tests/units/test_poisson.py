@@ -8,6 +8,7 @@ import torch
 from scipy import special, stats
 
 import harmonium as hm
+from harmonium.units import poisson
 from tests.models.machines import close
 from tests.units import laws
 
@@ -46,7 +47,7 @@ def test_gradients_and_gaps():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("rates", [[0.003, 0.3, 1.0, 4.0, 7.0], [9.99, 10.01, 25.0, 300.0, 990.0], [1e-4, 2.0, 40.0, 1010.0, 5e3]])
+@pytest.mark.parametrize("rates", [[0.003, 0.3, 1.0, 4.0, 7.0], [9.99, 10.01, 12.0, 25.0, 300.0, 990.0], [1e-4, 2.0, 40.0, 1010.0, 5e3]])
 def test_draws(rates, dtype):
     """Across the two rates at which the way of drawing changes, and side by side."""
     found = hm.Poisson(len(rates)).to(dtype)
@@ -58,6 +59,26 @@ def test_draws(rates, dtype):
         laws.follows(column, log_p)
         laws.moments_agree(column, *laws.from_table(log_p))
     assert abs(np.corrcoef(drawn.T.double()) - np.eye(len(rates))).max() < 4.5 / np.sqrt(60_000)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("t", [-9.0, -0.5, 0.0, 1.25, 2.25])
+def test_draws_of_small_rates_invert_the_cumulative_distribution(t, dtype, monkeypatch):
+    laws.inverts(hm.Poisson(1).to(dtype), t, stats.poisson(np.exp(t)).logpmf(np.arange(41)), monkeypatch)
+
+
+@pytest.mark.parametrize("rate", [10.1, 10.9, 17.3, 60.0, 300.5, 999.0, 1000.5, 2e4, 3e6])
+def test_the_quantile_of_larger_rates_is_exact_to_a_float32_uniform_number(rate):
+    """A normal number just to either side of each step of the cumulative distribution gives the count below it and above it."""
+    law, wide = stats.poisson(rate), 5 * np.sqrt(rate)
+    k = np.unique(np.linspace(max(rate - wide, 0), rate + wide, 3001).round())
+    upper = k > rate
+    for side in (-1, 1):
+        p = np.where(upper, law.sf(k) - side * 2.0**-24, law.cdf(k) + side * 2.0**-24)
+        inside = (p > 1e-6) & (p < 1)
+        z = np.where(upper, -special.ndtri(p), special.ndtri(p))[inside]
+        drawn = poisson._exact_quantile(torch.full(z.shape, rate, dtype=torch.float64), torch.tensor(z))
+        assert (np.sign(drawn.numpy() - k[inside] - 0.5) == side).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -84,6 +105,19 @@ def test_draws_of_enormous_rates_overflow_nothing(rate):
     assert np.isfinite(drawn).all()
     assert abs(drawn.mean() - float(mean[0])) <= 4 * np.sqrt(rate / n) + rounding
     assert abs(drawn.std() - np.sqrt(rate)) <= 4 * np.sqrt(rate / 2 / n) + rounding
+
+
+def test_draws_of_other_devices():
+    """By the way that looks at no value, here on a CPU."""
+    rates = torch.tensor([0.01, 3.0, 40.0, 990.0, 1200.0, 5e4]).expand(40_000, -1)
+    drawn = poisson._on_device(rates, laws.generator())
+    for column, rate in zip(drawn.T, rates[0].tolist(), strict=True):
+        laws.follows(column, stats.poisson(rate).logpmf(np.arange(int(rate + 12 * np.sqrt(rate) + 12))))
+    odd = torch.tensor([0.0, math.inf, math.nan, 3e38])
+    close(poisson._on_device(odd[[0, 3]], laws.generator()) / 3e38, [0.0, 1.0])
+    for found in (poisson._on_device(odd, laws.generator()), poisson._exact_quantile(odd, torch.zeros(4))):
+        assert torch.equal(found[1], odd[1])
+        assert torch.isnan(found[2])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

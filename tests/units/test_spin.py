@@ -30,6 +30,7 @@ def test_moments_against_enumeration():
     close(found.variance(input)[0], 1 - (p[1] - p[0]) ** 2)
     np.testing.assert_allclose(found.variance(input)[0].detach().numpy(), 4 * p[0] * p[1], rtol=1e-12)
     assert torch.equal(found.mode(input)[0], torch.tensor(np.where(t > 0, 1.0, -1.0)))
+    close(found.mode(torch.full((1, T.size), -0.25)), np.full((1, T.size), -1.0))  # a tie
     states = torch.tensor(np.sign(np.arange(len(T)) % 2 - 0.5))
     close(found.energy(states), -0.25 * states.sum())
 

@@ -153,6 +153,14 @@ def test_draws(copies, dtype):
     assert abs(np.corrcoef(together.T.double()) - np.eye(together.shape[1])).max(initial=0) < 4.5 / np.sqrt(60_000)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("copies", [1, 2, 7, 11, 12, 17, 18, 30, 59, 97, None])
+def test_draws_invert_the_cumulative_distribution(copies, dtype, monkeypatch):
+    for t in (-8.0, 0.0, 0.375, 3.25, 6.0, 7.875, 15.625, 29.5, 48.125):
+        mirrored = copies is not None and t > copies / 2
+        laws.inverts(hm.SteppedSigmoid(1, copies=copies).to(dtype), t, log_weights(t, copies), monkeypatch, downwards=mirrored)
+
+
 def test_rare_counts_have_their_probability():
     """p(k = 0 | t = 4.2) is about 3e-5, near the edge of the window of counts."""
     p, n = math.exp(log_weights(4.2, None)[0]), 4_000_000

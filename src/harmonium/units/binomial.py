@@ -66,9 +66,9 @@ class Binomial(Counting):
 
     def _listed(self, total: Tensor, u: Tensor) -> Tensor:
         """The count at which the cumulative distribution passes u."""
-        size = total.abs()
+        odds = torch.exp(-total.abs())  # of the rarer state of a copy
         ways = (math.comb(self.copies, k) for k in range(1, self.copies + 1))
-        rare = invert_series(u, torch.sigmoid(size).pow_(self.copies), torch.exp(-size), ways)
+        rare = invert_series(u, torch.log1p(odds).mul_(-self.copies).exp_(), odds, ways)
         return torch.where(total > 0, self.copies - rare, rare)
 
     def natural(self, mean: Tensor) -> Tensor:

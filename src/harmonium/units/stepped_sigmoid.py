@@ -114,7 +114,7 @@ class SteppedSigmoid(Counting):
         low = (t.floor() - reach).clamp_min_(0)
         steep = (low - t + 0.5).clamp_max_(40.0).exp_()  # count low + j is steep e^j - offset times as probable as the one after it
         offset = -steep * torch.exp(-(low + 1))
-        ending = torch.exp(low - self.copies) if self.copies is not None and self.copies <= 12 * reach else None
+        ending = torch.exp(low - self.copies) if self.copies is not None and self.copies <= 10 * reach else None
         weight, buffer = torch.ones_like(t), torch.empty_like(t)
         cumulative = torch.ones((steps + 1, *t.shape), dtype=t.dtype, device=t.device)
         for j in range(steps):
@@ -173,23 +173,18 @@ def _fold(t: Tensor) -> tuple[Tensor, Tensor]:
     return over, torch.exp(torch.sub(t, over, alpha=2))
 
 
-def _turns(over: Tensor) -> Tensor:
-    """2πt to within whole turns, so that large ones keep their digits."""
-    return 2 * math.pi * over.frac()
-
-
 def endless_log_partition(t: Tensor) -> Tensor:
     """S(t) = Σ_{n >= 1} log(1 + e^(t - n + ½))."""
     over, x = _fold(t)
     below = torch.log1p(x * _polynomial(x, COUNTS[1:]))
-    above = 0.5 * over.square() + CONSTANT + RIPPLE * torch.cos(_turns(over)) - below
+    above = 0.5 * over.square() + CONSTANT + RIPPLE * torch.cos(2 * math.pi * over) - below
     return torch.where(t > 0, above, below)
 
 
 def endless_mean(t: Tensor) -> Tensor:
     """S'(t) = Σ_{n >= 1} σ(t - n + ½)."""
     over, x = _fold(t)
-    return over + _mean_below(x)[0] - 2 * math.pi * RIPPLE * torch.sin(_turns(over))
+    return over + _mean_below(x)[0] - 2 * math.pi * RIPPLE * torch.sin(2 * math.pi * over)
 
 
 def endless_variance(t: Tensor) -> Tensor:
@@ -197,7 +192,7 @@ def endless_variance(t: Tensor) -> Tensor:
     over, x = _fold(t)
     first, total = _mean_below(x)
     below = x * _polynomial(x, SECOND) / total - first.square()
-    return torch.where(t > 0, 1 - 4 * math.pi**2 * RIPPLE * torch.cos(_turns(over)) - below, below)
+    return torch.where(t > 0, 1 - 4 * math.pi**2 * RIPPLE * torch.cos(2 * math.pi * over) - below, below)
 
 
 def _mean_below(x: Tensor) -> tuple[Tensor, Tensor]:
