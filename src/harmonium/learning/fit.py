@@ -142,7 +142,8 @@ def fit(
             form.gradient()
 
     def figures() -> dict[str, float]:
-        _warn_if_not_normalisable(model, running)
+        known = training_given if training is None else model.visible.given_by(training, training_given)
+        _warn_if_not_normalisable(model, running, known)
         if training is None:
             return {}
         draws = fresh_generator(like, derive(seed, MONITOR, running.epoch))
@@ -209,12 +210,12 @@ def _as_made(unit: Unit) -> bool:
     return True
 
 
-def _warn_if_not_normalisable(model: RBM, state: TrainingState) -> None:
+def _warn_if_not_normalisable(model: RBM, state: TrainingState, given: Given | None) -> None:
     """Once an epoch: a machine without a partition function may be learnt for a while, but nobody should be unaware of it."""
     if not (model.visible.joint and model.hidden.joint):
         return
     try:
-        model.check_normalisable()
+        model.check_normalisable(given)
     except ValueError as error:
         warnings.warn(f"after epoch {state.epoch}: {error}", RuntimeWarning, stacklevel=2)
 
