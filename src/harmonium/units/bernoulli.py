@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.unit import Values, check_finite, check_shape, tally
 
 
-class Bernoulli(Unit):
+class Bernoulli(Biased):
     """Stochastic binary units with states 0 and 1: energy -b·v, p(v = 1 | x) = σ(b + x) (Smolensky 1986; Hinton 2002).
 
     `shape`: the number of units, or their shape. `bias_shape`: a shape that broadcasts to it, where biases are shared.
@@ -23,15 +24,10 @@ class Bernoulli(Unit):
     """
 
     def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Values = "binary") -> None:
-        super().__init__(shape)
+        super().__init__(shape, bias_shape=bias_shape)
         if values not in ("binary", "probabilities"):
             raise ValueError(f'values must be "binary" or "probabilities", found {values!r}')
-        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
         self.values: Values = values
-        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
-
-    def energy_terms(self, states: Tensor) -> Tensor:
-        return -states * self.bias
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
         return self.total(keep_present(F.softplus(input + self.bias, threshold=30.0), given))
@@ -50,16 +46,6 @@ class Bernoulli(Unit):
         p = self.mean(input) if mean is None else mean
         u = uniform(input.shape, input, generator)
         return keep_present(torch.lt(u, p.detach(), out=u), given)
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         if data.dtype == torch.uint8 and self.values == "probabilities":

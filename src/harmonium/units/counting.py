@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.biased import Biased
+from harmonium.units.given import Given
+from harmonium.units.unit import Unit, check_finite, check_shape, tally
 
 Values = Literal["counts", "means"]
 
 
-class Counting(Unit):
+class Counting(Biased):
     """Units whose states are whole numbers k >= 0: energy -b·k + `base(k)`, natural parameter t = b + x.
 
     `copies`: the highest state, None where there is none. `values`: "counts", or "means" where the data are conditional means.
@@ -25,15 +26,13 @@ class Counting(Unit):
     def __init__(
         self, shape: int | Sequence[int], *, copies: int | None, bias_shape: Sequence[int] | None = None, values: Values = "counts"
     ) -> None:
-        super().__init__(shape)
+        super().__init__(shape, bias_shape=bias_shape)
         if values not in ("counts", "means"):
             raise ValueError(f'values must be "counts" or "means", found {values!r}')
         if copies is not None and (not isinstance(copies, int) or copies < 1):
             raise ValueError(f"{type(self).__name__} units are made of one or more copies, a whole number, found {copies!r}")
         self.copies = copies
-        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
         self.values: Values = values
-        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
 
     @abstractmethod
     def base(self, states: Tensor) -> Tensor:
@@ -45,16 +44,6 @@ class Counting(Unit):
 
     def energy_terms(self, states: Tensor) -> Tensor:
         return self.base(states) - states * self.bias
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, check_finite, check_shape, no_joint, tally, weighted_sum
+from harmonium.units.unit import check_finite, check_shape, no_joint, tally
 
 Noise = Literal["sigmoid", "unit", "none"]
 BISECTIONS = 60
 
 
-class NoisyReLU(Unit):
+class NoisyReLU(Biased):
     """Noisy rectified linear units: max(0, t + noise) with t = b + input, the fast stand-in for stepped sigmoid units.
 
     `noise`: its variance is σ(t) ("sigmoid": Nair & Hinton 2010), 1 ("unit") or 0 ("none"). `cap`: the highest state, if there is
@@ -30,15 +31,13 @@ class NoisyReLU(Unit):
     def __init__(
         self, shape: int | Sequence[int], *, noise: Noise = "sigmoid", cap: float | None = None, bias_shape: Sequence[int] | None = None
     ) -> None:
-        super().__init__(shape)
+        super().__init__(shape, bias_shape=bias_shape)
         if noise not in ("sigmoid", "unit", "none"):
             raise ValueError(f'noise must be "sigmoid", "unit" or "none", found {noise!r}')
         if cap is not None and not (math.isfinite(cap) and cap > 0):
             raise ValueError(f"a cap must be a positive number, or None for units without one, found {cap!r}")
         self.noise: Noise = noise
         self.cap = cap
-        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
-        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
 
     def energy_terms(self, states: Tensor) -> Tensor:
         raise no_joint(self, "an energy")
@@ -85,16 +84,6 @@ class NoisyReLU(Unit):
             noise = torch.randn(t.shape, generator=generator, dtype=t.dtype, device=t.device)
             t = t.addcmul_(noise, t.sigmoid().sqrt_()) if self.noise == "sigmoid" else t.add_(noise)
         return keep_present(t.clamp_(0, self.cap), given)
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         check_shape("NoisyReLU", states, self.shape)

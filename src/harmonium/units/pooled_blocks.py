@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.unit import check_finite, check_shape, tally
 
 
-class PooledBlocks(Unit):
+class PooledBlocks(Biased):
     """Probabilistic max-pooling (Lee, Grosse, Ranganath & Ng 2009): binary detection units in blocks, at most one of a block on.
 
     A block is a softmax with an off state: p(v_i = 1 | x) = exp(b_i + x_i) / (1 + Σ exp(b + x)), energy -b·v. `shape`: that of the
@@ -24,14 +25,12 @@ class PooledBlocks(Unit):
     """
 
     def __init__(self, shape: int | Sequence[int], *, pool: int | Sequence[int], bias_shape: Sequence[int] | None = None) -> None:
-        super().__init__(shape)
+        super().__init__(shape, bias_shape=bias_shape)
         self.pool: tuple[int, ...] = (pool,) if isinstance(pool, int) else tuple(pool)
         pooled = self.shape[len(self.shape) - len(self.pool) :]
         whole = len(pooled) == len(self.pool) > 0 and all(p > 0 and n % p == 0 for n, p in zip(pooled, self.pool, strict=True))
         if not whole:
             raise ValueError(f"blocks of {self.pool} must divide the last axes of the layer's shape, found a layer of shape {self.shape}")
-        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
-        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -59,9 +58,6 @@ class PooledBlocks(Unit):
         if given is not None and given.present is not None:
             total = torch.where(given.present.bool(), total, torch.full((), -math.inf, dtype=total.dtype, device=total.device))
         return self.blocks(total)
-
-    def energy_terms(self, states: Tensor) -> Tensor:
-        return -states * self.bias
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
         """Σ over blocks of log(1 + Σ exp(b + input))."""
@@ -100,16 +96,6 @@ class PooledBlocks(Unit):
         u = uniform(tuple(shares.shape[1:]), shares, generator)
         reached = u < shares.cumsum(0)
         return self.units(torch.cat([reached[:1], reached[1:] & ~reached[:-1]]).to(shares.dtype))
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         check_shape("PooledBlocks", states, self.shape)

@@ -6,13 +6,14 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given
-from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
 
 
-class ReplicatedSoftmax(Unit):
+class ReplicatedSoftmax(Biased):
     """One document's word counts, all words being drawn from one softmax (Salakhutdinov & Hinton 2009): energy -b·n.
 
     States are counts n, (*leading, categories), and the statistic is (n, D) with D = Σ n the length of the document, so that the
@@ -28,7 +29,6 @@ class ReplicatedSoftmax(Unit):
             raise ValueError(f"a replicated softmax needs at least two categories, found {categories}")
         super().__init__(categories)
         self.categories = categories
-        self.bias = nn.Parameter(torch.zeros(categories))
 
     @property
     def statistic_shape(self) -> tuple[int, ...]:
@@ -37,9 +37,6 @@ class ReplicatedSoftmax(Unit):
     def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
         _check_whole(given)
         return torch.cat([states, states.sum(-1, keepdim=True)], dim=-1)
-
-    def energy_terms(self, states: Tensor) -> Tensor:
-        return -states * self.bias
 
     def given_by(self, states: Tensor, given: Given | None) -> Given | None:
         return replace(given or Given(), length=states.sum(-1))
@@ -95,11 +92,6 @@ class ReplicatedSoftmax(Unit):
     ) -> dict[str, Tensor]:
         _check_whole(given)
         return {"bias": -weighted_sum(states, weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         check_shape("ReplicatedSoftmax", states, self.shape)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import Unit, Values, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.unit import Values, check_finite, check_shape, tally
 
 
-class Softmax(Unit):
+class Softmax(Biased):
     """Groups of one-of-k units (Potts): in each group exactly one category is on, with probability softmax(b + x).
 
     States are one-hot and flat: (*leading, groups · categories). `values="probabilities"` takes distributions over each group's
@@ -28,14 +29,10 @@ class Softmax(Unit):
         super().__init__(groups * categories)
         self.groups, self.categories = groups, categories
         self.values: Values = values
-        self.bias = nn.Parameter(torch.zeros(groups * categories))
 
     def grouped(self, flat: Tensor) -> Tensor:
         """(*leading, groups · categories) seen as (*leading, groups, categories)."""
         return flat.reshape(*flat.shape[:-1], self.groups, self.categories)
-
-    def energy_terms(self, states: Tensor) -> Tensor:
-        return -states * self.bias
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
         terms = torch.logsumexp(self.grouped(input + self.bias), dim=-1)
@@ -67,16 +64,6 @@ class Softmax(Unit):
         p = torch.softmax(self.by_category(input + self.bias), dim=0) if mean is None else self.by_category(mean)
         u = uniform((*input.shape[:-1], self.groups), input, generator)
         return self._one_hot((u >= p.cumsum(dim=0)[:-1]).sum(dim=0), input, given)
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from harmonium.units.biased import Biased
 from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.unit import check_finite, check_shape, tally
 
 
-class Spin(Unit):
+class Spin(Biased):
     """Stochastic units with states -1 and +1 (Ising spins): energy -b·v, p(v = 1 | x) = σ(2 (b + x)), mean tanh(b + x).
 
     They are Bernoulli units after the change of variables v -> 2v - 1 (Freund & Haussler 1994), which moves the biases of both layers.
@@ -26,15 +27,10 @@ class Spin(Unit):
     def __init__(
         self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Literal["binary", "means"] = "binary"
     ) -> None:
-        super().__init__(shape)
+        super().__init__(shape, bias_shape=bias_shape)
         if values not in ("binary", "means"):
             raise ValueError(f'values must be "binary" or "means", found {values!r}')
-        self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
         self.values: Literal["binary", "means"] = values
-        self.bias = nn.Parameter(torch.zeros(self.bias_shape))
-
-    def energy_terms(self, states: Tensor) -> Tensor:
-        return -states * self.bias
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
         """Σ log 2 cosh(b + x)."""
@@ -56,16 +52,6 @@ class Spin(Unit):
         p = torch.add(self.bias, input).mul_(2).sigmoid_() if mean is None else 0.5 * mean + 0.5
         u = uniform(input.shape, input, generator)
         return keep_present(torch.lt(u, p, out=u).mul_(2).sub_(1), given)
-
-    def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
-
-    def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         if data.dtype == torch.uint8 and self.values == "means":
