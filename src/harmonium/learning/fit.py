@@ -29,7 +29,7 @@ from harmonium.models import RBM
 from harmonium.models.normalisable import leaves
 from harmonium.sampling.clamped import draw_missing
 from harmonium.sampling.gaps import fill, gaps
-from harmonium.units import Bernoulli, Given, Softmax, Unit
+from harmonium.units import Bernoulli, Exponential, Given, Softmax, Unit
 from harmonium.units.scaled import Scaled
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
@@ -71,12 +71,13 @@ def fit(
 
     `negative`: how the model's particles are made. `optimizer`: parameter groups -> any `torch.optim` optimiser; by default fused SGD with
     momentum 0.9 and learning rate 0.01, 0.001 where a layer is real-valued or without end, 0.0001 where a Gaussian layer, rectified or not,
-    faces an endless one. `standardise`: real-valued units take the steps that standardised data would have them take, so that neither the
-    data's unit of measurement nor their mean matters (see `harmonium.learning.standard`), and learnt variances stay within a factor of
-    1,000 of the data's; other kinds are untouched by it. False follows the exact gradient. `schedule`: optimiser -> scheduler, stepped once
-    an epoch. `weight_cost`: the optimiser's weight decay, on the couplings' weights only. `sample_weight`: (cases,), non-negative; a row of
-    weight 2 counts as the row twice. `validation`: data for the free-energy gap. `given`, `validation_given`: what is given of each case,
-    fields of (cases, ...) beside arrays or sources: where units are absent, or values missing, or contexts; NaN may stand in the gaps.
+    faces an endless one and where hidden units are exponential. `standardise`: real-valued units take the steps that standardised data
+    would have them take, so that neither the data's unit of measurement nor their mean matters (see `harmonium.learning.standard`), and
+    learnt variances stay within a factor of 1,000 of the data's; other kinds are untouched by it. False follows the exact gradient.
+    `schedule`: optimiser -> scheduler, stepped once an epoch. `weight_cost`: the optimiser's weight decay, on the couplings' weights
+    only. `sample_weight`: (cases,), non-negative; a row of weight 2 counts as the row twice. `validation`: data for the free-energy gap.
+    `given`, `validation_given`: what is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or
+    values missing, or contexts; NaN may stand in the gaps.
     Missing values are drawn anew at each visit, by `sweeps` of clamped Gibbs sampling from the biases' own draws; like CD's few steps, few
     sweeps bias learning. `seed`: of order and draws; the same seed, machine and thread count give the same bits. `state`: a state returned
     before, to train on to `epochs` in all. `checkpoint`: a file that is written after each epoch (and every half minute), and gone on from
@@ -221,9 +222,11 @@ def _warn_if_not_normalisable(model: RBM, state: TrainingState, given: Given | N
 
 
 def default_optimizer(model: RBM, standardise: bool = True) -> MakeOptimizer:
-    """Fused SGD with momentum, slower where a layer is real-valued or unbounded."""
+    """Fused SGD with momentum, slower where a layer is real-valued or unbounded, and where one step too far ends in an input that an
+    exponential unit cannot bear."""
     layers = [[leaf for _, _, leaf in leaves(unit)] for unit in (model.visible, model.hidden)]
     endless = [any(leaf.count == math.inf for leaf in layer) for layer in layers]
     scaled = any(isinstance(leaf, Scaled) for layer in layers for leaf in layer)
-    rate = 1e-4 if scaled and (all(endless) or not standardise) else 1e-3 if any(endless) else 1e-2
+    brittle = any(isinstance(leaf, Exponential) for leaf in layers[1])
+    rate = 1e-4 if brittle or (scaled and (all(endless) or not standardise)) else 1e-3 if any(endless) else 1e-2
     return partial(MomentumSGD, lr=rate, momentum=0.9)
