@@ -11,6 +11,7 @@ from harmonium.learning.progress import Progress
 from harmonium.learning.schedules import Schedule
 from harmonium.learning.sparsity import Sparsity
 from harmonium.learning.state import TrainingState
+from harmonium.learning.tempered import TemperedCD
 from harmonium.learning.trainer import Callback
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Schedule",
     "Source",
     "Sparsity",
+    "TemperedCD",
     "TrainingState",
     "contrastive_gradient",
     "features",

@@ -19,7 +19,7 @@ class Negative(Protocol):
     """Whether particle n belongs to data case n, and bears its weight."""
 
     def start(self, model: RBM, generator: torch.Generator) -> Tensor | None:
-        """Chains to keep from one step to the next: (chains, *visible.shape), or None."""
+        """Chains to keep from one step to the next: (chains, *visible.shape), replicas before them if there are any, or None."""
 
     def particles(
         self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
