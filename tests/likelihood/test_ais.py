@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.likelihood.ais import estimate, standard_schedule
+from harmonium.likelihood.annealing import estimate, standard_schedule
 from tests import oracle
 from tests.models.machines import PAIRS, machine, plain
 

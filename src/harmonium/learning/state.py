@@ -18,9 +18,8 @@ from harmonium.models.saving import read_tensors, restore, unshared, write_tenso
 class TrainingState:
     """The training of one model, whole: restored from disk it goes on to the same bits.
 
-    `settings`: what must be the same for a checkpoint to be gone on from. `chains`: persistent chains, (chains, *visible.shape) or with axes
-    of their own before these, as replicas.
-    `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present epoch. `history`: one row of
+    `settings`: what must be the same for a checkpoint to be gone on from. `chains`: persistent chains, (chains, *visible.shape), replicas
+    before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present epoch. `history`: one row of
     figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `seconds`: spent so far.
     """
 

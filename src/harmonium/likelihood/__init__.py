@@ -1,7 +1,29 @@
 """How good is a model, in nats?"""
 
-from harmonium.likelihood.ais import Estimate, ais
+from harmonium.likelihood.ais import ais
+from harmonium.likelihood.annealing import Estimate
+from harmonium.likelihood.bounds import VariationalBound, dbn_bound
+from harmonium.likelihood.bridge import Difference, bridge
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
+from harmonium.likelihood.moments import Moments, exact_moments
 from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
+from harmonium.likelihood.raise_ import AnnealingBound, raise_bound
+from harmonium.likelihood.reverse import reverse_ais
 
-__all__ = ["Estimate", "ais", "exact_log_z", "free_energy_gap", "log_likelihood", "pseudo_likelihood"]
+__all__ = [
+    "AnnealingBound",
+    "Difference",
+    "Estimate",
+    "Moments",
+    "VariationalBound",
+    "ais",
+    "bridge",
+    "dbn_bound",
+    "exact_log_z",
+    "exact_moments",
+    "free_energy_gap",
+    "log_likelihood",
+    "pseudo_likelihood",
+    "raise_bound",
+    "reverse_ais",
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,55 +13,143 @@ from torch import Tensor
 from harmonium.models import RBM
 from harmonium.models.normalisable import leaves, quadratic_places
 from harmonium.sampling.gaps import check_mask, fill, gaps
-from harmonium.units import Gaussian, Given, Unit
+from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
 
 MOST_STATES = 2**25
 BLOCK = 2**14
 ROWS = 4096  # cases looked at together
 
 
-def _log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
+def log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
     """log Σ exp over the states numbered 0 to count, a block at a time, in float64."""
     numbers = (torch.arange(start, min(start + BLOCK, count), device=device) for start in range(0, count, BLOCK))
     return torch.stack([torch.logsumexp(log_terms(block).double(), dim=0) for block in numbers]).logsumexp(dim=0).item()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The side of a machine whose states are listed: `states` by number, and `log_terms`, log Σ exp(-E) over the other side."""
+
+    hidden: bool  # or else the visible side
+    count: int
+    states: Callable[[Tensor], Tensor]
+    log_terms: Callable[[Tensor], Tensor]
+
+
+def one_case(model: RBM, given: Given | None) -> Given | None:
+    """`given` without missing values, which one log Z does not depend on; ValueError where its mask is not that of one case."""
+    given = None if given is None else given.whole()
+    if given is not None and given.present is not None:
+        check_mask(model.visible, given.present, "present")
+        if given.present.shape != model.visible.shape:
+            raise ValueError(f"log Z is that of one mask, of shape {model.visible.shape}, found shape {tuple(given.present.shape)}")
+    return given
+
+
+def listing(model: RBM, given: Given | None) -> Listing | None:
+    """The side that has fewer states, or None where neither can be listed. ValueError if both have more than 2^25."""
+    visible, hidden = model.visible, model.hidden
+    visible_count = _count(visible, given)
+    smaller = min(visible_count, hidden.count)
+    if smaller == math.inf:
+        return None
+    if smaller > MOST_STATES:
+        documents = any(isinstance(leaf, ReplicatedSoftmax) for _, _, leaf in leaves(visible))
+        listed = "states (of documents of this length, the vectors of counts)" if documents else "states"
+        raise ValueError(
+            f"exact log Z lists the {listed} of the smaller side, at most 2^25 of them, and this machine has 2^{math.log2(smaller):.0f}; "
+            "estimate it with hm.likelihood.ais"
+        )
+    if hidden.count <= visible_count:
+        return Listing(True, int(smaller), hidden.states, lambda numbers: -model.hidden_free_energy(hidden.states(numbers), given))
+
+    def log_terms(numbers: Tensor) -> Tensor:
+        v, log_copies = _states(visible, numbers, given)
+        terms = log_copies - model.free_energy(v, given)
+        if given is None or given.present is None:
+            return terms
+        # An absent unit has no states to list: only those of one value at its place count.
+        counted = (given.present.to(v.device).bool() | (v == _states(visible, numbers.new_zeros(1), given)[0])).flatten(1).all(1)
+        return torch.where(counted, terms, -math.inf)
+
+    return Listing(False, int(smaller), lambda numbers: _states(visible, numbers, given)[0], log_terms)
 
 
 @torch.no_grad()
 def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
     """log Z, in nats, by listing the states of the side that has fewer and summing out the other in closed form.
 
-    Takes machines with at most 25 binary units (2^25 states) on one side. Where both sides have Gaussian units the discrete units
-    of both are listed and the Gaussian ones integrated in closed form. `given`: one case (no leading axes). ValueError if the
-    machine is too large or has no partition function, or no closed form is known; TypeError where a layer has no energy.
+    Takes machines with at most 25 binary units (2^25 states) on one side; of documents of a given length the count vectors are listed.
+    Where both sides have Gaussian units the discrete units of both are listed and the Gaussian ones integrated in closed form. `given`:
+    one case (no leading axes). ValueError if the machine is too large or has no partition function, or no closed form is known;
+    TypeError where a layer has no energy.
     """
-    given = None if given is None else given.whole()
-    if given is not None and given.present is not None:
-        check_mask(model.visible, given.present, "present")
-        if given.present.shape != model.visible.shape:
-            raise ValueError(f"log Z is that of one mask, of shape {model.visible.shape}, found shape {tuple(given.present.shape)}")
+    given = one_case(model, given)
     model.check_normalisable(given)
-    visible, hidden = model.visible, model.hidden
-    device = visible.blank().device
-    if min(visible.count, hidden.count) == math.inf:
+    listed = listing(model, given)
+    if listed is None:
         return _both_gaussian(model, given)
-    smaller = min(visible.count, hidden.count)
-    if smaller > MOST_STATES:
-        raise ValueError(
-            f"exact log Z lists the states of the smaller side, at most 2^25 of them, and this machine has 2^{math.log2(smaller):.0f}; "
-            "estimate it with hm.likelihood.ais"
-        )
-    if hidden.count <= visible.count:
-        return _log_sum(int(smaller), lambda numbers: -model.hidden_free_energy(hidden.states(numbers), given), device)
+    return log_sum(listed.count, listed.log_terms, model.visible.blank().device)
 
-    def log_terms(numbers: Tensor) -> Tensor:
-        v = visible.states(numbers)
-        if given is None or given.present is None:
-            return -model.free_energy(v, given)
-        # An absent unit has no states to list: only those of one value at its place count.
-        counted = (given.present.to(device).bool() | (v == visible.states(numbers.new_zeros(1)))).flatten(1).all(1)
-        return torch.where(counted, -model.free_energy(v, given), -math.inf)
 
-    return _log_sum(int(smaller), log_terms, device)
+def _length(unit: ReplicatedSoftmax, given: Given | None) -> int:
+    """The number of words of the one document given."""
+    if given is None or given.length is None:
+        unit.log_partition(unit.blank(), given)  # refuses, and says what to give
+    assert given is not None
+    assert given.length is not None
+    length = torch.as_tensor(given.length)
+    if length.numel() != 1 or length.item() < 0 or length.item() != round(length.item()):
+        raise ValueError(f"log Z is that of documents of one length, a whole number of words, found {length.tolist()}")
+    return int(length.item())
+
+
+def _count(unit: Unit, given: Given | None) -> float:
+    """How many joint states a layer has: of a document of D words the (D + K - 1 over K - 1) vectors of counts."""
+    counts = [
+        math.comb(_length(leaf, given) + leaf.categories - 1, leaf.categories - 1) if isinstance(leaf, ReplicatedSoftmax) else leaf.count
+        for _, _, leaf in leaves(unit)
+    ]
+    return math.inf if math.inf in counts else math.prod(counts)
+
+
+def _states(unit: Unit, numbers: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
+    """The joint states of these numbers, (cases, *shape), and the logarithm of how many word sequences each stands for, (cases,)."""
+    log_copies = torch.zeros(len(numbers), dtype=torch.float64, device=numbers.device)
+    parts = [leaf for _, _, leaf in leaves(unit)]
+    if not any(isinstance(leaf, ReplicatedSoftmax) for leaf in parts):
+        return unit.states(numbers), log_copies
+    columns = []
+    for leaf in parts:
+        count = int(_count(leaf, given))
+        if isinstance(leaf, ReplicatedSoftmax):
+            length = _length(leaf, given)
+            counts = count_vectors(length, leaf.categories, numbers % count)
+            log_copies += math.lgamma(length + 1) - torch.lgamma(counts.double() + 1).sum(-1)
+            columns.append(counts.to(leaf.blank()))
+        else:
+            columns.append(leaf.states(numbers % count))
+        numbers = numbers // count
+    return torch.cat(columns, dim=-1), log_copies
+
+
+@lru_cache(maxsize=64)
+def _vectors_within(length: int, others: int) -> Tensor:
+    """How many vectors of `others` + 1 counts add up to 0, 1, ..., `length`: (length + 1)."""
+    return torch.tensor([math.comb(s + others, others) for s in range(length + 1)])
+
+
+def count_vectors(length: int, categories: int, numbers: Tensor) -> Tensor:
+    """The vectors of `categories` counts that add up to `length`, in order, of these numbers: (cases, categories) integers."""
+    left, columns = torch.full_like(numbers, length), []
+    for others in range(categories - 1, 0, -1):
+        below = _vectors_within(length, others).to(numbers.device)
+        from_end = below[left] - numbers
+        rest = torch.searchsorted(below, from_end)
+        numbers = below[rest] - from_end
+        columns.append(left - rest)
+        left = rest
+    return torch.stack([*columns, left], dim=-1)
 
 
 def _discrete_count(unit: Unit) -> int:
@@ -88,7 +177,8 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
     if given is not None and given.present is not None:
         raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
     visible, hidden = model.visible, model.hidden
-    endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if leaf.count == math.inf}
+    endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if _count(leaf, given) == math.inf}
+    endless |= {"ReplicatedSoftmax" for _, _, leaf in leaves(visible) if isinstance(leaf, ReplicatedSoftmax)}
     if endless != {"Gaussian"}:
         raise ValueError(
             "exact log Z needs a layer whose states can be listed, or no endless units but Gaussian ones, found units without end "
@@ -119,7 +209,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
         terms: Tensor = -energy.detach().double() + 0.5 * (slope * torch.linalg.solve(precision, slope.T).T).sum(1) + log_volume
         return terms
 
-    return _log_sum(count_v * count_h, log_terms, device)
+    return log_sum(count_v * count_h, log_terms, device)
 
 
 @torch.no_grad()
@@ -135,14 +225,7 @@ def log_likelihood(model: RBM, data: Tensor, *, log_z: float | Tensor, given: Gi
     has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
     """
     visible, like = model.visible, model.visible.blank()
-    rows = torch.as_tensor(data)
-    given = None if given is None else replace(given, **_masks(visible, given, rows))
-    where = gaps(given)
-    rows = fill(visible, rows, where)
-    visible.check_states(rows)
-    log_z = torch.as_tensor(log_z, dtype=torch.float64)
-    if log_z.dim() and log_z.shape != (len(rows),):
-        raise ValueError(f"log_z must be one number, or one for each of {len(rows)} cases, found shape {tuple(log_z.shape)}")
+    rows, given, log_z = checked(visible, data, given, log_z)
     found = []
     for start in range(0, len(rows), ROWS):
         here = slice(start, start + ROWS)
@@ -151,6 +234,18 @@ def log_likelihood(model: RBM, data: Tensor, *, log_z: float | Tensor, given: Gi
         found.append(-model.free_energy(v, side).double() if side is None or side.missing is None else _log_seen(model, v, side))
     total = torch.cat(found)
     return total - log_z.to(total.device)
+
+
+def checked(visible: Unit, data: Tensor, given: Given | None, log_z: float | Tensor) -> tuple[Tensor, Given | None, Tensor]:
+    """Data with their gaps filled by any state, the masks expanded to each case, log Z as float64; ValueError where these do not fit."""
+    rows = torch.as_tensor(data)
+    given = None if given is None else replace(given, **_masks(visible, given, rows))
+    rows = fill(visible, rows, gaps(given))
+    visible.check_states(rows)
+    log_z = torch.as_tensor(log_z, dtype=torch.float64)
+    if log_z.dim() and log_z.shape != (len(rows),):
+        raise ValueError(f"log_z must be one number, or one for each of {len(rows)} cases, found shape {tuple(log_z.shape)}")
+    return rows, given, log_z
 
 
 def _masks(visible: Unit, given: Given, rows: Tensor) -> dict[str, Tensor]:
@@ -186,7 +281,7 @@ def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
                 agree = (missing | (states == v)).flatten(1).all(1)
                 return torch.where(agree, -model.free_energy(states, case.whole()), -math.inf)
 
-            return _log_sum(int(visible.count), of_visible, v.device)
+            return log_sum(int(visible.count), of_visible, v.device)
         seen, unseen = case.only(present=~missing), case.only(present=missing)
         s_v, energy = visible.statistic(v, seen), visible.energy(v, seen)
 
@@ -196,7 +291,7 @@ def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
             met = coupling.interaction(s_v.expand(len(numbers), *s_v.shape), s_h, case)
             return met - energy - hidden.energy(h) + visible.log_partition(coupling.to_visible(s_h, case), unseen)
 
-        return _log_sum(int(hidden.count), of_hidden, v.device)
+        return log_sum(int(hidden.count), of_hidden, v.device)
 
     found = [log_seen(given.map(lambda field, n=n: field[n]), v[n], given.missing[n]) for n in range(len(v))]  # type: ignore[misc]
     return torch.tensor(found, dtype=torch.float64, device=v.device)

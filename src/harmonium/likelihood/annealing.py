@@ -1,0 +1,203 @@
+"""The path from a base-rate model to a machine, walked either way: what the annealing estimators share (Neal 2001)."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import rich.progress
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from harmonium.models import RBM
+from harmonium.units import Given
+
+BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a nearer one wastes fewer betas
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate of log Z, in nats.
+
+    `standard_error`: of log Z, by the delta method from the spread of the weights (it does not know of modes that no chain met).
+    `ess`: the effective sample size of the weights, between 1 and the number of chains. `log_weights`: (chains,), float64.
+    """
+
+    log_z: float
+    standard_error: float
+    ess: float
+    log_weights: Tensor = field(repr=False)
+
+
+class LogMean(NamedTuple):
+    """The logarithm of the mean of exp(log_weights) over the last axis, its standard error and the effective sample size."""
+
+    value: Tensor
+    standard_error: Tensor
+    ess: Tensor
+
+
+def log_mean_exp(log_weights: Tensor) -> LogMean:
+    """Of importance weights, (*leading, chains): three times (*leading)."""
+    chains, top = log_weights.shape[-1], log_weights.amax(-1, keepdim=True)
+    weights = torch.exp(log_weights - top)
+    mean = weights.mean(-1)
+    error = weights.std(-1) / mean / math.sqrt(chains) if chains > 1 else torch.full_like(mean, math.inf)
+    return LogMean(top.squeeze(-1) + mean.log(), error, weights.sum(-1).square() / weights.square().sum(-1))
+
+
+def estimate(log_weights: Tensor, log_z_base: float) -> Estimate:
+    """The estimate that importance weights (chains,) give of log Z, over a base whose log Z is known."""
+    value, error, ess = (figure.item() for figure in log_mean_exp(log_weights))
+    return Estimate(log_z_base + value, error, ess, log_weights)
+
+
+def standard_schedule(betas: int) -> Tensor:
+    """`betas` inverse temperatures from 0 to 1, (betas,), spaced as in Salakhutdinov & Murray (2008): 500 to 0.5, 4,000 to 0.9 and
+    10,000 to 1 of each 14,500."""
+    places = torch.linspace(0, 1, betas, dtype=torch.float64)
+    knots = [(0.0, 0.0), (500 / 14500, 0.5), (4500 / 14500, 0.9), (1.0, 1.0)]
+    path = torch.zeros_like(places)
+    for (x0, y0), (x1, y1) in pairwise(knots):
+        path = torch.where(places >= x0, y0 + (places - x0) * (y1 - y0) / (x1 - x0), path)
+    return path.clamp(0, 1)
+
+
+def schedule(betas: int | Sequence[float]) -> list[float]:
+    """The inverse temperatures asked for. ValueError if they do not increase from 0 to 1."""
+    path = standard_schedule(max(betas, 0)) if isinstance(betas, int) else torch.tensor(betas, dtype=torch.float64)
+    if len(path) < 2 or path[0] != 0 or path[-1] != 1 or not bool((path.diff() > 0).all()):
+        ends = f" from {path[0]:g} to {path[-1]:g}" if len(path) else ""
+        raise ValueError(f"betas must increase from 0 to 1, found {len(path)} of them{ends}")
+    found: list[float] = path.tolist()
+    return found
+
+
+class Place(NamedTuple):
+    """Where the chains are: the statistic of their visible states, and the hidden input that it sends at β = 1."""
+
+    s_v: Tensor
+    input: Tensor
+
+
+@dataclass(frozen=True)
+class Path:
+    """Distributions p_β ∝ p*_β from a base-rate model of independent units, β = 0, to `model`, β = 1:
+
+        p*_β(v) = exp(-visible.energy(v) + (1 - β) <s(v), base> + β · visible_alone(v) + hidden.log_partition(β · input(v)))
+
+    The transition T_β(v' | v) = Σ_h p_β(v' | h) p_β(h | v) is reversible with respect to p_β: p_β(v) T_β(v' | v) =
+    Σ_h p_β(v, h) p_β(v', h) / p_β(h) is symmetric in v and v'. So one sweep, hidden units first, serves both directions.
+
+    `base`: the base's constant visible input, (*visible.statistic_shape). `log_z_base`: Σ over its units of their log-partitions.
+    `given`: one case, without leading axes.
+    """
+
+    model: RBM
+    base: Tensor
+    betas: list[float]
+    log_z_base: float
+    given: Given | None = None
+
+    def every(self, chains: int) -> Given | None:
+        """What is given, for each chain."""
+        return _every(self.given, chains, self.base.device)
+
+    def start(self, chains: int, generator: torch.Generator) -> Tensor:
+        """Visible states of the base, (chains, *visible.shape)."""
+        base = self.base.expand(chains, *self.base.shape)
+        return self.model.visible.sample(base, generator=generator, given=self.every(chains))
+
+    def _place(self, v: Tensor, given: Given | None) -> Place:
+        s_v = self.model.visible.statistic(v, given)
+        return Place(s_v, self.model.coupling.to_hidden(s_v, given))
+
+    def _rise(self, at: Place, below: float, beta: float, given: Given | None) -> Tensor:
+        """log p*_beta - log p*_below of where the chains are: (chains,), float64."""
+        hidden = self.model.hidden
+        rise = hidden.log_partition(beta * at.input) - hidden.log_partition(below * at.input)
+        slope = self.model.coupling.visible_alone(at.s_v, given) - (at.s_v * self.base).flatten(1).sum(1)
+        return rise.double() + (beta - below) * slope.double()
+
+    def _sweep(self, at: Place, beta: float, generator: torch.Generator, given: Given | None) -> Place:
+        """A step of T_beta."""
+        visible, hidden, coupling = self.model.visible, self.model.hidden, self.model.coupling
+        h = hidden.sample(beta * at.input, generator=generator)
+        down = beta * coupling.to_visible(hidden.statistic(h), given) + (1 - beta) * self.base
+        return self._place(visible.sample(down, generator=generator, given=given), given)
+
+    def forward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
+        """Σ_k log p*_k(v_{k-1}) - log p*_{k-1}(v_{k-1}) of chains from v_0 = v, (chains, *visible.shape), with v_k ~ T_k(. | v_{k-1}):
+        (chains,), float64. From exact samples of the base the mean of its exp is Z / Z_base."""
+        given = self.every(len(v))
+        at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
+        for below, beta in shown(list(pairwise(self.betas)), "annealing", progress):
+            total += self._rise(at, below, beta, given)
+            at = self._sweep(at, beta, generator, given)
+        return total
+
+    def backward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
+        """The same sum along chains that go the other way, from v_K = v with v_{k-1} ~ T_k(. | v_k): (chains,), float64.
+
+        From exact samples of the model the mean of exp(-sum) is Z_base / Z.
+        """
+        given = self.every(len(v))
+        at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
+        for beta, below in shown(list(pairwise(reversed(self.betas))), "annealing backwards", progress):
+            at = self._sweep(at, beta, generator, given)
+            total += self._rise(at, below, beta, given)
+        return total
+
+
+def make_path(
+    model: RBM,
+    betas: int | Sequence[float],
+    base_rates: Tensor | None,
+    *,
+    chains: int,
+    generator: torch.Generator,
+    given: Given | None = None,
+) -> Path:
+    """The path from a base of these visible means; by default those of a short Gibbs run of `chains` chains of the model itself.
+
+    ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError where a layer has
+    no energy.
+    """
+    model.check_normalisable(given)
+    steps = schedule(betas)
+    visible, hidden = model.visible, model.hidden
+    blank = visible.blank(chains)
+    if base_rates is None:
+        every = _every(given, chains, blank.device)
+        v = model.gibbs(visible.sample(blank, generator=generator, given=every), steps=BASE_SWEEPS, generator=generator, given=every)
+        base_rates = model.visible_mean(model.hidden_mean(v, every), every).mean(0)
+    base = visible.base_input(base_rates.to(blank))
+    log_z_base = (visible.log_partition(base.double(), given) + hidden.log_partition(hidden.blank().double())).item()
+    return Path(model, base, steps, log_z_base, given)
+
+
+def _every(given: Given | None, chains: int, device: torch.device) -> Given | None:
+    return None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
+
+
+def shown(steps: list[tuple[float, float]], name: str, progress: bool) -> Iterable[tuple[float, float]]:
+    """The steps, with a bar and the time left where that is wanted and standard error is a terminal."""
+    if not (progress and sys.stderr.isatty()):
+        return steps
+    return rich.progress.track(steps, name, console=Console(stderr=True), transient=True)
+
+
+def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str) -> None:
+    """Warns where the effective sample size is below a tenth of the chains; for a decorated function to call."""
+    if ess < chains / 10:
+        warnings.warn(
+            f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so that {consequence}; "
+            f"use more than the present {betas} betas",
+            stacklevel=4,  # past the decorator, to the caller
+        )

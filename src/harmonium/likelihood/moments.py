@@ -1,0 +1,91 @@
+"""What a machine small enough to see whole expects of its units, of their products and of its own gradient."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from harmonium.likelihood.exact import BLOCK, listing, log_sum, one_case
+from harmonium.models import RBM
+from harmonium.units import Given
+from harmonium.units.given import keep_present
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Expectations over p(v, h), float64. Of binary and softmax units a mean is the marginal probability.
+
+    `visible`, `hidden`: E[v] and E[h], of the layers' shapes. `product`: E[s(v) s(h)'] of the flattened statistics, (visible size, hidden
+    size). `energy_gradient`: E[∂E/∂θ] = -∂ log Z/∂θ of each parameter that learns, by its name in the model.
+    """
+
+    log_z: float
+    visible: Tensor = field(repr=False)
+    hidden: Tensor = field(repr=False)
+    product: Tensor = field(repr=False)
+    energy_gradient: dict[str, Tensor] = field(repr=False)
+
+
+@torch.no_grad()
+def exact_moments(model: RBM, *, given: Given | None = None) -> Moments:
+    """Expectations under the model, by listing the states of the side that has fewer, as `exact_log_z` does, the other averaged out.
+
+    They are all that exact maximum likelihood needs: the gradient of the mean of -log p is E[∂E/∂θ] over the data, from
+    `model.accumulate_gradient`, minus `energy_gradient`. Float64 throughout, whatever the model's type; the model is left alone. `given`:
+    one case (no leading axes). ValueError if neither side can be listed, both are too large, or there is no partition function; TypeError
+    where a layer has no energy.
+    """
+    given = one_case(model, given)
+    model.check_normalisable(given)
+    model = copy.deepcopy(model).double()  # its .grad adds up the gradient
+    listed = listing(model, given)
+    if listed is None:
+        raise ValueError(
+            f"exact moments need a layer whose states can be listed, found units without end on both sides: "
+            f"{type(model.visible).__name__} and {type(model.hidden).__name__}"
+        )
+    visible, hidden, coupling = model.visible, model.hidden, model.coupling
+    device = visible.blank().device
+    log_z = log_sum(listed.count, listed.log_terms, device)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    like = visible.blank()
+    mean_v, mean_h = like.new_zeros(visible.shape), like.new_zeros(hidden.shape)
+    product = like.new_zeros(math.prod(visible.statistic_shape), math.prod(hidden.statistic_shape))
+    for start in range(0, listed.count, BLOCK):
+        numbers = torch.arange(start, min(start + BLOCK, listed.count), device=device)
+        p = torch.exp(listed.log_terms(numbers).double() - log_z)
+        x, here = listed.states(numbers), _repeated(given, len(numbers))
+        if listed.hidden:
+            h, s_h = x, hidden.statistic(x)
+            input_v = coupling.to_visible(s_h, here)
+            v = visible.mean(input_v, here)
+            s_v = visible.statistic(v, here)
+            coupling.accumulate_gradient(s_v, s_h, weights=p, scale=1.0, fresh=False, given=here)
+            of_visible = visible.mean_parameter_gradient(input_v, p, here, mean=v)
+            input_h = coupling.to_hidden(s_v, here) if hidden.statistic_is_learnt else None
+            of_hidden = hidden.parameter_gradient(h, input_h, p)
+            for unit, gradient in ((visible, of_visible), (hidden, of_hidden)):
+                for name, value in gradient.items():
+                    total = unit.get_parameter(name).grad
+                    if total is not None:
+                        total += value
+        else:
+            v = keep_present(x, here)
+            phase = model.infer(v, here)
+            h, s_v, s_h = phase.hidden_mean, phase.s_v, hidden.statistic(phase.hidden_mean)
+            model.accumulate_gradient(phase, weights=p, given=here)
+        mean_v += torch.tensordot(p, v, dims=1)
+        mean_h += torch.tensordot(p, h, dims=1)
+        product += s_v.flatten(1).T @ (p[:, None] * s_h.flatten(1))
+    gradient = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    return Moments(log_z, mean_v, mean_h, product, gradient)
+
+
+def _repeated(given: Given | None, cases: int) -> Given | None:
+    """What is given of one case, for as many as are listed together."""
+    return None if given is None else given.map(lambda field: field.expand(cases, *field.shape))
