@@ -19,8 +19,9 @@ class TrainingState:
     """The training of one model, whole: restored from disk it goes on to the same bits.
 
     `settings`: what must be the same for a checkpoint to be gone on from. `chains`: persistent chains, (chains, *visible.shape), replicas
-    before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present epoch. `history`: one row of
-    figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `seconds`: spent so far.
+    before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present
+    epoch. `history`: one row of figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `seconds`:
+    spent so far.
     """
 
     model: nn.Module
