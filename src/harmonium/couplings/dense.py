@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings.coupling import Coupling
+from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
 from harmonium.units import Given
 
 
@@ -21,8 +21,7 @@ class Dense(Coupling):
 
     def __init__(self, visible: int | Sequence[int], hidden: int | Sequence[int], *, scale: float = 0.01, seed: int = 0) -> None:
         super().__init__()
-        self.visible = (visible,) if isinstance(visible, int) else tuple(visible)
-        self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        self.visible, self.hidden = as_shape(visible), as_shape(hidden)
         weight = torch.empty(math.prod(self.visible), math.prod(self.hidden))
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
@@ -37,15 +36,10 @@ class Dense(Coupling):
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        weight = self.weight
-        rows_v, rows_h = s_v.detach().reshape(-1, weight.shape[0]), s_h.detach().reshape(-1, weight.shape[1])
+        rows_h = rows(s_h, self.hidden)
         if weights is not None:
             rows_h = rows_h * weights.reshape(-1, 1)
-        gradient = weight.grad
-        if gradient is None:
-            gradient, fresh = torch.empty_like(weight), True
-            weight.grad = gradient
-        gradient.addmm_(rows_v.T, rows_h, beta=0.0 if fresh else 1.0, alpha=-scale)
+        add_product(self.weight, rows(s_v, self.visible), rows_h, scale=scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         return {"weight": (visible[:, None] if isinstance(visible, Tensor) else visible) * hidden}
