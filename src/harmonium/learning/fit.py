@@ -87,10 +87,11 @@ def fit(
     """
     like = next(model.parameters()).detach()
     batches = as_batches(model, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
-    if not negative.paired:
-        check_unpaired(given)
     generator = fresh_generator(like, derive(seed, DRAWS))
     training, training_given = _monitored(model, batches, like, seed)
+    known = training_given if training is None else model.visible.given_by(training, training_given)
+    if not negative.paired:
+        check_unpaired(known)
     held, held_given = None, None
     if validation is not None:
         held_out = as_batches(model, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
@@ -125,7 +126,7 @@ def fit(
         kinds = sorted(name for name, field in vars(given or Given()).items() if field is not None)
         settings = {"seed": seed, "batch_size": batch_size, "cases": cases, "negative": repr(negative), "given": kinds or None}
         settings["sweeps"] = sweeps if "missing" in kinds else None
-        settings["standardise"] = form is not None
+        settings["standardise"] = None if form is None else True
         state = TrainingState(model, made, generator, settings)
         state.schedule = schedule(made) if schedule is not None else None
         state.chains = negative.start(model, generator)
@@ -143,7 +144,6 @@ def fit(
             form.gradient()
 
     def figures() -> dict[str, float]:
-        known = training_given if training is None else model.visible.given_by(training, training_given)
         _warn_if_not_normalisable(model, running, known)
         if training is None:
             return {}
