@@ -23,8 +23,8 @@ def data() -> torch.Tensor:
     return (torch.rand(200, 12, generator=torch.Generator().manual_seed(1)) < 0.3).float()
 
 
-def learn(checkpoint: str | None, kill: str | None = None, at: int = 0) -> hm.RBM:
-    """Persistent chains, momentum, a schedule and a sparsity target: all that a state must carry."""
+def learn(checkpoint: str | None, kill: str | None = None, at: int = 0, gradient: str = "plain") -> torch.nn.Module:
+    """Persistent chains, momentum, a schedule, a sparsity target and the parameters' mean: all that a state must carry."""
     torch.set_num_threads(1)
     trainer.CHECKPOINT_SECONDS = 0.002
     if kill is not None:
@@ -38,9 +38,8 @@ def learn(checkpoint: str | None, kill: str | None = None, at: int = 0) -> hm.RB
             return real(*arguments)
 
         setattr(os, kill, fatal)
-    rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2)
-    hm.fit(
-        rbm,
+    state = hm.fit(
+        hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2),
         data(),
         negative=hm.PersistentCD(chains=15, steps=2),
         epochs=EPOCHS,
@@ -49,11 +48,16 @@ def learn(checkpoint: str | None, kill: str | None = None, at: int = 0) -> hm.RB
         schedule=partial(hm.Schedule, lr=lambda epoch: 0.9**epoch, momentum=lambda epoch: 0.5 if epoch < 3 else 0.9),
         weight_cost=1e-3,
         sparsity=hm.Sparsity(target=0.1),
+        gradient=gradient,  # type: ignore[arg-type]
+        averaging=0.2,
         seed=5,
         checkpoint=checkpoint,
         progress=False,
     )
-    return rbm
+    return torch.nn.ModuleList([state.model, state.averaged()])
+
+
+centred, enhanced = partial(learn, gradient="centred"), partial(learn, gradient="enhanced")
 
 
 def tune(checkpoint: str | None) -> torch.nn.Module:
@@ -91,7 +95,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["harmonium"])
 
 
-@pytest.mark.parametrize(("work", "moments"), [(learn, 14), (tune, 6)])
+@pytest.mark.parametrize(("work", "moments"), [(learn, 14), (centred, 3), (enhanced, 3), (tune, 6)])
 def test_killed_at_random_moments(work: object, moments: int, tmp_path: Path) -> None:
     """One after another, so that each life begins where the last was killed; short lives die inside writes."""
     expected = work(None).state_dict()  # type: ignore[operator]

@@ -81,8 +81,9 @@ class Conditional(Coupling):
         met = s_h * self._bias("hidden", self.hidden, given)
         return met.sum(dim=tuple(range(-len(self.hidden), 0))) + self.coupling.hidden_alone(s_h, given)
 
-    def bilinear(self, s_v: Tensor) -> Tensor:
-        return self.coupling.bilinear(s_v)
+    @property
+    def core(self) -> Coupling:
+        return self.coupling.core
 
     @torch.no_grad()
     def accumulate_gradient(

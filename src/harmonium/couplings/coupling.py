@@ -53,9 +53,14 @@ class Coupling(nn.Module, ABC):
         rows = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *self.visible)
         return self.bilinear(rows).reshape(size, -1)
 
+    @property
+    def core(self) -> Coupling:
+        """The bilinear part, as a coupling of its own: all of it where nothing else is added."""
+        return self
+
     def bilinear(self, s_v: Tensor) -> Tensor:
         """The part of the hidden layer's input that comes from the visible layer: (*leading, *hidden)."""
-        return self.to_hidden(s_v)
+        return self.core.to_hidden(s_v)
 
     @abstractmethod
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:

@@ -1,9 +1,20 @@
 """Data sets, each in a module with a `load`, and what makes binary data of grey images."""
 
-from harmonium.data import cbcl_faces, digits, mnist, natural_images
+from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.dataset import Dataset
 from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
 
-__all__ = ["Dataset", "Resampled", "binarise", "cbcl_faces", "digits", "mnist", "natural_images", "past_frames", "read_idx"]
+__all__ = [
+    "Dataset",
+    "Resampled",
+    "binarise",
+    "binary_density",
+    "cbcl_faces",
+    "digits",
+    "mnist",
+    "natural_images",
+    "past_frames",
+    "read_idx",
+]

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harmonium.units.uniform import uniform
+
 Images = torch.Tensor | NDArray[Any]
 
 _BLOCK = 2**20  # values worked on at a time: the random numbers of all of MNIST would take 190 MB
@@ -38,8 +40,7 @@ class Resampled:
         """
         images = self._images[indices.to(self._images.device)].to(generator.device)
         probabilities = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        uniform = torch.rand(probabilities.shape, generator=generator, device=generator.device, dtype=torch.float32)
-        return (uniform < probabilities).float()
+        return (uniform(tuple(probabilities.shape), probabilities, generator) < probabilities).float()
 
 
 @overload
@@ -93,8 +94,8 @@ def binarise(
         p = rows.double() / 255 if rows.dtype == torch.uint8 else rows
         if how == "fixed":
             # Blocks go on with one stream of 32-bit numbers, half-used 64-bit words included, as a single call would.
-            uniform = torch.from_numpy(generator.random(tuple(rows.shape), dtype=np.float32)).to(held.device)
-            result[start : start + step] = uniform < p
+            drawn = torch.from_numpy(generator.random(tuple(rows.shape), dtype=np.float32)).to(held.device)
+            result[start : start + step] = drawn < p
         else:
             result[start : start + step] = p > threshold
     return result

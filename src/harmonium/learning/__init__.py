@@ -1,31 +1,40 @@
 """Learning: contrastive rules, the trainer and its state, greedy stacks and fine-tuning."""
 
 from harmonium.learning.batches import Source
-from harmonium.learning.contrastive import ContrastiveDivergence, Negative
+from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule
+from harmonium.learning.exact import ExactGradient
+from harmonium.learning.fast import FastPCD
 from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import contrastive_gradient, fit
 from harmonium.learning.greedy import features, greedy
 from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.persistent import PersistentCD
 from harmonium.learning.progress import Progress
+from harmonium.learning.ratio_matching import RatioMatching
 from harmonium.learning.schedules import Schedule
 from harmonium.learning.sparsity import Sparsity
 from harmonium.learning.state import TrainingState
 from harmonium.learning.tempered import TemperedCD
 from harmonium.learning.trainer import Callback
+from harmonium.learning.trajectory import Trajectory
 
 __all__ = [
     "Callback",
     "ContrastiveDivergence",
+    "ExactGradient",
+    "FastPCD",
     "MomentumSGD",
     "Negative",
     "PersistentCD",
     "Progress",
+    "RatioMatching",
+    "Rule",
     "Schedule",
     "Source",
     "Sparsity",
     "TemperedCD",
     "TrainingState",
+    "Trajectory",
     "contrastive_gradient",
     "features",
     "fine_tune",

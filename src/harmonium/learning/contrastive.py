@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from harmonium.learning.state import TrainingState
+from harmonium.learning.trainer import Callback
 from harmonium.models import RBM, Phase
 from harmonium.units import Given
 
@@ -25,6 +29,34 @@ class Negative(Protocol):
         self, model: RBM, data: Phase, chains: Tensor | None, *, generator: torch.Generator, given: Given | None = None
     ) -> Tensor:
         """Visible states of the particles: (particles, *visible.shape). May move `chains` in place."""
+
+
+class Rule(ABC):
+    """A learning rule that writes the whole gradient itself, where its signal is more than data minus an average over visible states."""
+
+    contrasts: ClassVar[bool] = True
+    """Whether the gradient is a difference of averages of ∂E/∂θ, the data's and the model's."""
+
+    def start(self, model: RBM, generator: torch.Generator) -> Tensor | None:
+        """Chains to keep from one step to the next, as `state.chains`, or None."""
+        return None
+
+    def check(self, model: RBM, given: Given | None) -> None:
+        """Before learning: raises a ValueError or TypeError where the rule cannot learn this machine from such cases."""
+        check_unpaired(given)
+
+    @abstractmethod
+    def gradient(
+        self, model: RBM, data: Phase, weights: Tensor | None, *, scale: float, state: TrainingState, given: Given | None = None
+    ) -> None:
+        """Writes every `.grad` anew, of the mean over the data of what the rule lowers.
+
+        Case n counts scale · weights_n, or `scale` where `weights`, (cases,), is None; these add up to one, or are all zero for a batch
+        that is to teach nothing.
+        """
+
+    def after(self, model: RBM, state: TrainingState, followers: Sequence[Callback]) -> None:  # noqa: B027 (not all need it)
+        """Between the gradient, as it then stands in `.grad`, and the optimiser's step, which each of `followers` completes (`on_step`)."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.learning.averaging import Averaging
 from harmonium.learning.batches import ONCE, Batches, Stream, derive
 from harmonium.learning.cases import Data, Rows, as_batches, for_base_rates
-from harmonium.learning.contrastive import ContrastiveDivergence, Negative, check_unpaired
+from harmonium.learning.centring import Centring
+from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule, check_unpaired
 from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.monitors import rbm_figures
 from harmonium.learning.progress import Progress
@@ -36,6 +38,8 @@ ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
 STARTING = 10_000  # cases that the visible biases start from, at most
 MONITORED = 1000  # cases that the figures of an epoch are computed on
 
+OFFSETS: dict[str, Any] = {"plain": None, "centred": "data", "enhanced": "both"}  # of each gradient
+
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 
 
@@ -43,7 +47,7 @@ def fit(
     model: RBM,
     data: Data,
     *,
-    negative: Negative = ContrastiveDivergence(),  # noqa: B008 (frozen)
+    negative: Negative | Rule = ContrastiveDivergence(),  # noqa: B008 (frozen)
     epochs: int = 10,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
@@ -55,7 +59,9 @@ def fit(
     given: Given | None = None,
     validation_given: Given | None = None,
     sweeps: int = 5,
+    gradient: Literal["plain", "centred", "enhanced"] = "plain",
     standardise: bool = True,
+    averaging: float | None = None,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -69,11 +75,16 @@ def fit(
     units' support before anything begins. Visible biases that are as they were made, all zero, start at the data's base rates (not for
     iterables).
 
-    `negative`: how the model's particles are made. `optimizer`: parameter groups -> any `torch.optim` optimiser; by default fused SGD with
-    momentum 0.9 and learning rate 0.01, 0.001 where a layer is real-valued or without end, 0.0001 where a Gaussian layer, rectified or not,
-    faces an endless one and where hidden units are exponential. `standardise`: real-valued units take the steps that standardised data
-    would have them take, so that neither the data's unit of measurement nor their mean matters (see `harmonium.learning.standard`), and
-    learnt variances stay within a factor of 1,000 of the data's; other kinds are untouched by it. False follows the exact gradient.
+    `negative`: how the model's particles are made, or a `Rule`. `optimizer`: parameter groups -> any `torch.optim` optimiser; by default
+    fused SGD with momentum 0.9 and learning rate 0.01, 0.001 where a layer is real-valued or without end, 0.0001 where a Gaussian layer,
+    rectified or not, faces an endless one and where hidden units are exponential. `standardise`: real-valued units take the steps that
+    standardised data would have them take, so that neither the data's unit of measurement nor their mean matters (see
+    `harmonium.learning.standard`), and learnt variances stay within a factor of 1,000 of the data's; other kinds are untouched by it. False
+    follows the exact gradient.
+    `gradient`: "centred" and "enhanced" learn in the parameters of the centred machine, which makes learning faster and indifferent to
+    which state of a binary unit is called 1 (see `harmonium.learning.centring`); "plain" in the machine's own. Where `standardise` has
+    something to do it centres already, and the others want standardise=False. `averaging`: keep the parameters' running mean over about
+    this share of the steps so far, the last ones; `state.averaged()` gives the model with them.
     `schedule`: optimiser -> scheduler, stepped once an epoch. `weight_cost`: the optimiser's weight decay, on the couplings' weights
     only. `sample_weight`: (cases,), non-negative; a row of weight 2 counts as the row twice. `validation`: data for the free-energy gap.
     `given`, `validation_given`: what is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or
@@ -90,7 +101,9 @@ def fit(
     generator = fresh_generator(like, derive(seed, DRAWS))
     training, training_given = _monitored(model, batches, like, seed)
     known = training_given if training is None else model.visible.given_by(training, training_given)
-    if not negative.paired:
+    if isinstance(negative, Rule):
+        negative.check(model, known)
+    elif not negative.paired:
         check_unpaired(known)
     held, held_given = None, None
     if validation is not None:
@@ -111,12 +124,22 @@ def fit(
     if standardise and StandardForm.changes(model):
         rows = None if training is None else for_base_rates(model.visible, training, None, training_given)
         form = StandardForm(model, rows)
+    if gradient not in OFFSETS:
+        raise ValueError(f"gradient is one of {', '.join(map(repr, OFFSETS))}, found {gradient!r}")
+    if form is not None and gradient != "plain":
+        raise ValueError(f"real-valued units are centred by standardise=True; for gradient={gradient!r} give standardise=False")
+    if gradient == "enhanced" and isinstance(negative, Rule) and not negative.contrasts:
+        raise ValueError(f'{type(negative).__name__} has no means of the model that an enhanced gradient could use; "centred" needs none')
+    centring = None if gradient == "plain" else Centring(model, OFFSETS[gradient])
+    average = None if averaging is None else Averaging(averaging)
+    fresh = False
     if state is None:
         if isinstance(batches, Batches) and _as_made(model.visible):
             rows, shares, side = batches.some(STARTING, generator)
             model.visible.init_from(for_base_rates(model.visible, rows, shares, side), shares)
             if form is not None:
                 form.start()
+            fresh = True
         groups = [
             {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
             {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},
@@ -124,11 +147,22 @@ def fit(
         made = (optimizer or default_optimizer(model, standardise))(groups)
         cases = batches.cases if isinstance(batches, Batches) else None
         kinds = sorted(name for name, field in vars(given or Given()).items() if field is not None)
-        settings = {"seed": seed, "batch_size": batch_size, "cases": cases, "negative": repr(negative), "given": kinds or None}
+        settings: dict[str, Any] = {
+            "seed": seed,
+            "batch_size": batch_size,
+            "cases": cases,
+            "negative": repr(negative),
+            "given": kinds or None,
+        }
         settings["sweeps"] = sweeps if "missing" in kinds else None
-        settings["standardise"] = None if form is None else True
+        settings |= {"standardise": None if form is None else True, "gradient": None if centring is None else gradient}
+        settings["averaging"] = averaging
         state = TrainingState(model, made, generator, settings)
         state.schedule = schedule(made) if schedule is not None else None
+        if centring is not None:
+            centring.start(state, shift=fresh)
+        if average is not None:
+            average.start(state)
         state.chains = negative.start(model, generator)
         state.activity = None if sparsity is None else torch.full(model.hidden.shape, sparsity.target).to(like)
         if checkpoint is not None and Path(checkpoint).exists():
@@ -137,11 +171,15 @@ def fit(
         raise ValueError("the state given is that of another model: a state holds the model it trains, fit(state.model, ...)")
     running = state
 
-    def gradient(v: Tensor, weights: Tensor | None = None, side: Given | None = None) -> None:
+    def learning_signal(v: Tensor, weights: Tensor | None = None, side: Given | None = None) -> None:
         v, side = draw_missing(model, v, side, steps=sweeps, generator=running.generator)
-        contrastive_gradient(model, v, weights, negative, running, sparsity, side)
+        contrastive_gradient(model, v, weights, negative, running, sparsity, side, centring)
+        if centring is not None:
+            centring.gradient(running)
         if form is not None:
             form.gradient()
+        if isinstance(negative, Rule):
+            negative.after(model, running, [part for part in (form, centring) if part is not None])
 
     def figures() -> dict[str, float]:
         _warn_if_not_normalisable(model, running, known)
@@ -152,9 +190,9 @@ def fit(
         return rbm_figures(model, training, held, generator=draws, sweeps=sweeps, **beside)
 
     shown = [Progress()] if progress or (progress is None and Progress.wanted()) else []
-    first = [] if form is None else [form]
+    first = [part for part in (form, centring, average) if part is not None]
     path = None if checkpoint is None else Path(checkpoint)
-    return train(state, batches, gradient, figures, epochs=epochs, callbacks=[*first, *callbacks, *shown], checkpoint=path)
+    return train(state, batches, learning_signal, figures, epochs=epochs, callbacks=[*first, *callbacks, *shown], checkpoint=path)
 
 
 @torch.no_grad()
@@ -162,12 +200,13 @@ def contrastive_gradient(
     model: RBM,
     v: Tensor,
     weights: Tensor | None,
-    negative: Negative,
+    negative: Negative | Rule,
     state: TrainingState,
     sparsity: Sparsity | None = None,
     given: Given | None = None,
+    centring: Centring | None = None,
 ) -> None:
-    """Writes <∂E/∂θ>_data - <∂E/∂θ>_model into every `.grad`; each average is divided by its own total weight.
+    """Writes <∂E/∂θ>_data - <∂E/∂θ>_model into every `.grad`; each average is divided by its own total weight. (Or what a `Rule` writes.)
 
     `v`: (cases, *visible.shape), missing values filled in; `weights`: (cases,) or None; `given`: what is given of each case.
     """
@@ -176,13 +215,20 @@ def contrastive_gradient(
     scale, total = 1 / len(v), None if weights is None else weights.sum()
     if weights is not None and total is not None:  # as shares, which stay on the device; a batch of no weight teaches nothing
         weights, scale = weights / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0
-    particles = negative.particles(model, data, state.chains, generator=state.generator, given=given)
-    model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True, given=given)
-    if negative.paired:
-        model.accumulate_gradient(model.infer(particles, given), weights=weights, scale=-scale, given=given)
+    if centring is not None:
+        centring.observe(state, data, None if total is None else weights)
+    if isinstance(negative, Rule):
+        negative.gradient(model, data, weights, scale=scale, state=state, given=given)
     else:
-        borne = None if total is None else (total > 0).to(particles).expand(len(particles))
-        model.accumulate_gradient(model.infer(particles), weights=borne, scale=-1 / len(particles))
+        particles = negative.particles(model, data, state.chains, generator=state.generator, given=given)
+        model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True, given=given)
+        if negative.paired:
+            model.accumulate_gradient(model.infer(particles, given), weights=weights, scale=-scale, given=given)
+        else:
+            borne = None if total is None else (total > 0).to(particles).expand(len(particles))
+            model.accumulate_gradient(model.infer(particles), weights=borne, scale=-1 / len(particles))
+    if centring is not None:
+        centring.contrast(state)
     if sparsity is not None:
         assert state.activity is not None
         sparsity.accumulate_gradient(model, data, weights, state.activity, given)

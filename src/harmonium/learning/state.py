@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ class TrainingState:
 
     `settings`: what must be the same for a checkpoint to be gone on from. `chains`: persistent chains, (chains, *visible.shape), replicas
     before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present
-    epoch. `history`: one row of figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `seconds`:
-    spent so far.
+    epoch. `history`: one row of figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `offsets`:
+    of the centred gradient, flat. `average`: averaged parameters, where they are kept. `fast`: what fast weights add to the parameters
+    under which the chains move. `seconds`: spent so far.
     """
 
     model: nn.Module
@@ -38,6 +40,9 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_epoch: int = 0
+    offsets: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    fast: dict[str, Tensor] = field(default_factory=dict)
     stream: Any = None
     stopped: bool = False
     seconds: float = 0.0
@@ -47,6 +52,17 @@ class TrainingState:
         """Adds to one of the epoch's sums, on the device."""
         value = value.detach().double()
         self.totals[name] = self.totals[name] + value if name in self.totals else value
+
+    def averaged(self) -> nn.Module:
+        """A copy of the model with the averaged parameters. ValueError where training does not average."""
+        if not self.average:
+            raise ValueError("this training averages no parameters: give fit averaging=, the share of the steps to average over")
+        model = copy.deepcopy(self.model)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.grad = None
+                parameter.copy_(self.average[name])
+        return model
 
     def check_finite(self) -> None:
         """Raises FloatingPointError, naming the step, the tensor and likely causes, if a parameter is NaN or infinite."""
@@ -73,8 +89,8 @@ class TrainingState:
         for name in ("chains", "activity"):
             if getattr(self, name) is not None:
                 tensors[name] = getattr(self, name)
-        tensors |= {f"totals.{name}": value for name, value in self.totals.items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for kind in NAMED:
+            tensors |= {f"{kind}.{name}": value for name, value in getattr(self, kind).items()}
         header = {
             "settings": self.settings,
             "optimizer": {"groups": optimizer["param_groups"], "values": values},
@@ -110,7 +126,7 @@ class TrainingState:
         device = next(self.model.parameters()).device
         for name in ("chains", "activity"):
             setattr(self, name, tensors[name].to(device) if name in tensors else None)
-        for kind in ("totals", "best"):
+        for kind in NAMED:
             setattr(self, kind, {n.removeprefix(f"{kind}."): t.to(device) for n, t in tensors.items() if n.startswith(f"{kind}.")})
         threads = self.threads
         for name in COUNTERS:
@@ -123,4 +139,5 @@ class TrainingState:
             self.threads = threads
 
 
+NAMED = ("totals", "best", "offsets", "average", "fast")
 COUNTERS = ("epoch", "batch", "step", "history", "best_epoch", "stream", "stopped", "seconds", "threads")

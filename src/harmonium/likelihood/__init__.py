@@ -4,21 +4,25 @@ from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
+from harmonium.likelihood.evaluate import Evaluation, evaluate
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
 from harmonium.likelihood.moments import Moments, exact_moments
 from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
 from harmonium.likelihood.raise_ import AnnealingBound, raise_bound
 from harmonium.likelihood.reverse import reverse_ais
+from harmonium.likelihood.trajectory import reverse_trajectory_ais, trajectory_ais
 
 __all__ = [
     "AnnealingBound",
     "Difference",
     "Estimate",
+    "Evaluation",
     "Moments",
     "VariationalBound",
     "ais",
     "bridge",
     "dbn_bound",
+    "evaluate",
     "exact_log_z",
     "exact_moments",
     "free_energy_gap",
@@ -26,4 +30,6 @@ __all__ = [
     "pseudo_likelihood",
     "raise_bound",
     "reverse_ais",
+    "reverse_trajectory_ais",
+    "trajectory_ais",
 ]

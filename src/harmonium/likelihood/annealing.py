@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import rich.progress
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from harmonium.models import RBM
 from harmonium.units import Given
 
+Step = TypeVar("Step")
 BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a nearer one wastes fewer betas
 
 
@@ -121,15 +122,15 @@ class Path:
     def _rise(self, at: Place, below: float, beta: float, given: Given | None) -> Tensor:
         """log p*_beta - log p*_below of where the chains are: (chains,), float64."""
         hidden = self.model.hidden
-        rise = hidden.log_partition(beta * at.input) - hidden.log_partition(below * at.input)
-        slope = self.model.coupling.visible_alone(at.s_v, given) - (at.s_v * self.base).flatten(1).sum(1)
+        rise = hidden.log_partition(at.input * beta) - hidden.log_partition(at.input * below)
+        slope = self.model.coupling.visible_alone(at.s_v, given) - at.s_v.flatten(1) @ self.base.flatten()
         return rise.double() + (beta - below) * slope.double()
 
     def _sweep(self, at: Place, beta: float, generator: torch.Generator, given: Given | None) -> Place:
         """A step of T_beta."""
         visible, hidden, coupling = self.model.visible, self.model.hidden, self.model.coupling
-        h = hidden.sample(beta * at.input, generator=generator)
-        down = beta * coupling.to_visible(hidden.statistic(h), given) + (1 - beta) * self.base
+        h = hidden.sample(at.input * beta, generator=generator)
+        down = torch.add(self.base * (1 - beta), coupling.to_visible(hidden.statistic(h), given), alpha=beta)
         return self._place(visible.sample(down, generator=generator, given=given), given)
 
     def forward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
@@ -186,18 +187,18 @@ def _every(given: Given | None, chains: int, device: torch.device) -> Given | No
     return None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
 
 
-def shown(steps: list[tuple[float, float]], name: str, progress: bool) -> Iterable[tuple[float, float]]:
+def shown(steps: list[Step], name: str, progress: bool) -> Iterable[Step]:
     """The steps, with a bar and the time left where that is wanted and standard error is a terminal."""
     if not (progress and sys.stderr.isatty()):
         return steps
     return rich.progress.track(steps, name, console=Console(stderr=True), transient=True)
 
 
-def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str) -> None:
+def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str, called: str = "betas") -> None:
     """Warns where the effective sample size is below a tenth of the chains; for a decorated function to call."""
     if ess < chains / 10:
         warnings.warn(
             f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so that {consequence}; "
-            f"use more than the present {betas} betas",
+            f"use more than the present {betas} {called}",
             stacklevel=4,  # past the decorator, to the caller
         )

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
+from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, taken
 from harmonium.units import Given
 from harmonium.units.unit import no_joint
-
-UNSEEN, HEATING, COOLING = range(3)  # a walker that has not yet been at β = 1; on its way to the hottest place; on its way back
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,7 @@ def from_states(v: Tensor, betas: int | Sequence[float] | Tensor, given: Given |
     path = ladder(betas).to(v.device)
     if len(v) != len(path):
         raise ValueError(f"expected one set of states for each of the {len(path)} inverse temperatures, found {len(v)}")
-    identity = torch.arange(len(path), device=v.device)[:, None].repeat(1, v.shape[1])
-    heading = torch.where(identity == len(path) - 1, HEATING, UNSEEN)
-    return TemperingState(v, path, identity, heading, torch.zeros_like(identity), given)
+    return TemperingState(v, path, *beginning(len(path), v.shape[1], v.device), given)
 
 
 @torch.no_grad()
@@ -109,24 +106,15 @@ def step(model: RBM, state: TemperingState, *, generator: torch.Generator) -> tu
         v = torch.where(given.missing.bool(), v, state.v)
     interaction = coupling.interaction(visible.statistic(v, given), s_h, given)
 
-    chance = torch.rand(interaction[1:].shape, generator=generator, dtype=interaction.dtype, device=interaction.device)
-    acceptance, swapped = torch.empty_like(chance), torch.empty_like(chance, dtype=torch.bool)
-    place = torch.arange(len(betas), device=v.device)[:, None].expand(interaction.shape).clone()  # where each place's state comes from
-    for first in (0, 1):
-        hotter, colder = place[:-1][first::2], place[1:][first::2]
-        gain = interaction.gather(0, colder) - interaction.gather(0, hotter)
-        found = ((betas[:-1] - betas[1:])[first::2, None].to(gain) * gain).clamp(max=0).exp()
-        accepted = chance[first::2] < found
-        acceptance[first::2], swapped[first::2] = found, accepted
-        moved = torch.where(accepted, colder, hotter), torch.where(accepted, hotter, colder)
-        place[:-1][first::2], place[1:][first::2] = moved
+    def log_ratio(first: int, place: Tensor) -> Tensor:
+        gain = interaction.gather(0, place[1:][first::2]) - interaction.gather(0, place[:-1][first::2])
+        return (betas[:-1] - betas[1:])[first::2, None].to(gain) * gain
 
-    heading, trips = state.heading.gather(0, place), state.round_trips.gather(0, place)
-    trips[-1] += heading[-1] == COOLING
-    heading[-1] = HEATING
-    heading[0] = torch.where(heading[0] == HEATING, COOLING, heading[0])
-    after = replace(state, v=_taken(v, place), identity=state.identity.gather(0, place), heading=heading, round_trips=trips)
-    return after, TemperingInfo(_taken(h, place), acceptance, swapped)
+    chance = torch.rand(interaction[1:].shape, generator=generator, dtype=interaction.dtype, device=interaction.device)
+    place, acceptance, swapped = swaps(len(betas), chance, log_ratio)
+    walkers = followed(Walkers(state.identity, state.heading, state.round_trips), place)
+    after = replace(state, v=taken(v, place), **walkers._asdict())
+    return after, TemperingInfo(taken(h, place), acceptance, swapped)
 
 
 def adapt(betas: Tensor, rates: Tensor, *, target: float | None = None) -> Tensor:
@@ -161,8 +149,3 @@ def _of_replicas(given: Given | None, replicas: int) -> Given | None:
 def _scaled(input: Tensor, betas: Tensor) -> Tensor:
     """The input of each replica, (replicas, ...), times its own β."""
     return input * betas.to(input).reshape(-1, *[1] * (input.dim() - 1))
-
-
-def _taken(states: Tensor, place: Tensor) -> Tensor:
-    """The states, (replicas, chains, *shape), each from the replica that `place`, (replicas, chains), names."""
-    return states[place, torch.arange(place.shape[1], device=place.device)]

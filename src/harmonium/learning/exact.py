@@ -1,0 +1,103 @@
+"""Exact maximum likelihood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from harmonium.learning.contrastive import Rule
+from harmonium.learning.state import TrainingState
+from harmonium.likelihood.exact import Listing, listing, one_case
+from harmonium.models import RBM, Phase
+from harmonium.units import Given
+
+MOST_STATES = 2**20
+BLOCK = 2**22  # numbers looked at together: states times units
+
+
+@dataclass(frozen=True)
+class ExactGradient(Rule):
+    """The gradient of the mean log-likelihood itself, for machines of which one side has at most 2^20 states, listed at every update.
+
+    grad = <∂E/∂θ>_data + ∂ log Z/∂θ: no chains, no draws, no bias. The side that has fewer states is listed in blocks and the other
+    summed out in closed form, as `hm.likelihood.exact_log_z` does; any kind of layer may face it. In the machine's own type. What
+    changes Z from case to case (absent units, a document's length, a context) is taken too, and costs one listing for each different
+    one in a batch. Missing values are refused, since what stands in for them would be drawn.
+    """
+
+    def check(self, model: RBM, given: Given | None) -> None:
+        if given is not None and given.missing is not None:
+            raise ValueError(
+                "the exact gradient draws nothing, and missing values would have to be drawn; learn from cases that are whole, or use "
+                "PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+            )
+        cases = [(None, 1.0)] if given is None else _cases(given, None, 1.0)
+        for case, _ in cases:
+            model.check_normalisable(case)
+            _listed(model, case)
+
+    def gradient(
+        self, model: RBM, data: Phase, weights: Tensor | None, *, scale: float, state: TrainingState, given: Given | None = None
+    ) -> None:
+        model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True, given=given)
+        if given is None or all(getattr(given, field.name) is None for field in fields(given)):
+            _add_log_z(model, None, 1.0 if weights is None else float(weights.sum() > 0))
+            return
+        for case, share in _cases(given, weights, scale):
+            _add_log_z(model, case, share)
+
+
+def _cases(given: Given, weights: Tensor | None, scale: float) -> Iterator[tuple[Given, float]]:
+    """Each different one of what is given of the cases, without leading axes, and the share of the batch that it is given of."""
+    columns = [getattr(given, field.name) for field in fields(given)]
+    columns = [column.reshape(len(column), -1).cpu().double() for column in columns if column is not None]
+    shares: dict[bytes, float] = {}
+    first: dict[bytes, int] = {}
+    for n, row in enumerate(torch.cat(columns, dim=1).numpy()):
+        key = row.tobytes()
+        first.setdefault(key, n)
+        shares[key] = shares.get(key, 0.0) + scale * (1.0 if weights is None else float(weights[n]))
+    for key, n in first.items():
+        yield given.map(lambda field, n=n: field[n]), shares[key]  # type: ignore[misc]
+
+
+def _listed(model: RBM, case: Given | None) -> Listing:
+    """The side to list. ValueError where no side can be, or both are too large."""
+    advice = "ContrastiveDivergence, PersistentCD and TemperedCD learn any machine"
+    try:
+        listed = listing(model, case)
+    except ValueError as error:
+        raise ValueError(f"the exact gradient cannot be had: {error}. {advice}") from error
+    if listed is None:
+        raise ValueError(
+            "the exact gradient needs a layer whose states can be listed, found units without end on both sides: "
+            f"{type(model.visible).__name__} and {type(model.hidden).__name__}. {advice}"
+        )
+    if listed.count > MOST_STATES:
+        raise ValueError(
+            f"the exact gradient lists the states of the smaller side at every update, at most 2^{math.log2(MOST_STATES):.0f} of them, and "
+            f"this machine has 2^{math.log2(listed.count):.0f}. {advice}"
+        )
+    return listed
+
+
+def _add_log_z(model: RBM, case: Given | None, share: float) -> None:
+    """Adds share · ∂ log Z/∂θ = share · Σ p(x) ∂ log-term(x)/∂θ to every `.grad`, x the states of the side that is listed."""
+    case = one_case(model, case)
+    model.check_normalisable(case)
+    listed = _listed(model, case)
+    rows = max(1, BLOCK // max(math.prod(model.visible.shape), math.prod(model.hidden.shape)))
+    blocks = torch.split(torch.arange(listed.count, device=model.visible.blank().device), rows)
+    shares: tuple[Tensor, ...] = ()
+    if len(blocks) > 1:  # a first round for the probabilities alone
+        with torch.no_grad():
+            shares = torch.split(torch.softmax(torch.cat([listed.log_terms(block) for block in blocks]).double(), dim=0), rows)
+    for number, block in enumerate(blocks):
+        with torch.enable_grad():
+            terms = listed.log_terms(block)
+        p = shares[number] if shares else torch.softmax(terms.detach().double(), dim=0)
+        terms.backward((share * p).to(terms.dtype))  # type: ignore[no-untyped-call]

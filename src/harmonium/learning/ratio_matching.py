@@ -1,0 +1,145 @@
+"""Ratio matching."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harmonium.learning.contrastive import Rule
+from harmonium.learning.state import TrainingState
+from harmonium.models import RBM, Phase
+from harmonium.models.normalisable import leaves
+from harmonium.units import Bernoulli, Given, Spin, Unit
+from harmonium.units.given import keep_present
+from harmonium.units.unit import no_joint
+
+BLOCK = 2**22  # numbers looked at together: flipped states times hidden units
+
+
+@dataclass(frozen=True)
+class RatioMatching(Rule):
+    """Lowers the mean over the data of Σ_i (1 - p(v_i | the other visible units))², without a sample of the model (Hyvärinen 2007).
+
+        J = <Σ_i σ(F(v) - F(v with unit i flipped))²>_data
+
+    Binary visible units (`Bernoulli`, `Spin`), any hidden units that have an energy. Z cancels from the ratios, so that no chain runs
+    and units may be absent; where the data are of the machine's own family J is least at the machine that made them. `flips`: how many
+    units of each case are flipped, drawn anew at each update, each as often as any other and weighed so that the gradient is right on
+    average (Dauphin & Bengio 2013, whose choice is other); None flips each. An update costs flips · hidden units for each case, and the
+    matrix of the coupling is written out.
+
+    Missing values are refused, since what stands in for them would be drawn from the model; so are contexts, and visible units whose
+    data are probabilities.
+    """
+
+    flips: int | None = None
+
+    contrasts: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.flips is not None and self.flips < 1:
+            raise ValueError(f"ratio matching flips at least one unit of each case, found flips={self.flips}")
+
+    def check(self, model: RBM, given: Given | None) -> None:
+        if not model.hidden.joint:
+            raise no_joint(model.hidden, "a ratio of probabilities")
+        others = sorted({type(leaf).__name__ for _, _, leaf in leaves(model.visible) if not isinstance(leaf, Bernoulli | Spin)})
+        if others:
+            raise ValueError(f"ratio matching flips binary visible units, Bernoulli or Spin, found {', '.join(others)}")
+        for _, _, leaf in leaves(model.visible):
+            if isinstance(leaf, Bernoulli | Spin) and leaf.values != "binary":
+                raise ValueError(
+                    f'ratio matching flips binary values, and values="{leaf.values}" are none: declare what grey levels mean with '
+                    "hm.data.binarise(images, ...)"
+                )
+        size = math.prod(model.visible.shape)
+        if self.flips is not None and self.flips > size:
+            raise ValueError(f"ratio matching cannot flip flips={self.flips} of {size} visible units")
+        if given is not None and given.missing is not None:
+            raise ValueError(
+                "ratio matching draws nothing of the model, and missing values would have to be drawn; learn from cases that are whole, or "
+                "use PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+            )
+        if given is not None and given.context is not None:
+            raise ValueError("ratio matching takes no contexts; use ContrastiveDivergence")
+
+    @torch.no_grad()
+    def gradient(
+        self, model: RBM, data: Phase, weights: Tensor | None, *, scale: float, state: TrainingState, given: Given | None = None
+    ) -> None:
+        """Σ c_ni ∂(F(v_n) - F(v_n with unit i flipped))/∂θ with c = 2 σ² (1 - σ), and the free energy's gradient is E[∂E/∂θ | v].
+
+        The interaction of a flipped state is that of the state itself and that of one unit alone, both linear in the statistics: for the
+        coupling Σ_i c_ni s_h(n, i) belongs to v_n, and Σ_n c_ni (change of v_ni) s_h(n, i) to unit i.
+        """
+        visible, hidden, coupling = model.visible, model.hidden, model.coupling
+        cases, size = len(data.v), math.prod(visible.shape)
+        flips = size if self.flips is None else self.flips
+        states = keep_present(data.v, given)
+        v, input = states.reshape(cases, size), data.input.reshape(cases, -1)
+        order = torch.arange(size, device=v.device)
+        if flips < size:  # as many places of this order for each case, one case after another, round and round
+            order = torch.randperm(size, generator=state.generator, device=v.device)
+        units = torch.eye(size, dtype=v.dtype, device=v.device)[order].reshape(size, *visible.shape)
+        towards = coupling.bilinear(units).reshape(size, -1)  # what each unit sends to the hidden ones
+
+        flipped = _both(visible) - states
+        change = (flipped - states).reshape(cases, size)
+        gain = (visible.energy_terms(flipped) - visible.energy_terms(states)).reshape(cases, size)
+        share = torch.full_like(v[:, :1], scale * size / flips) if weights is None else weights[:, None] * (scale * size / flips)
+        if given is not None and given.present is not None:
+            share = share * given.present.reshape(cases, size)
+        share = share.expand(cases, size)
+        log_sum = hidden.log_partition(data.input)[:, None]
+
+        model.zero_grad(set_to_none=False)
+        of_case, of_unit = torch.empty_like(input), torch.zeros_like(towards)
+        told, moved = torch.empty_like(v[:, 0]), torch.zeros_like(v[0])
+        rows = max(1, BLOCK // (flips * input.shape[1]))
+        for start in range(0, cases, rows):
+            here = slice(start, min(start + rows, cases))
+            place = torch.arange(here.start * flips, here.stop * flips, device=v.device) % size
+            unit = order[place].reshape(-1, flips)
+            by = change[here].gather(1, unit)
+            inputs = torch.addcmul(input[here, None], by[:, :, None], towards[place].reshape(*unit.shape, -1))
+            inputs = inputs.reshape(-1, *coupling.hidden)
+            log_ratio = hidden.log_partition(inputs).reshape(unit.shape) - log_sum[here] - gain[here].gather(1, unit)
+            wrong = log_ratio.sigmoid()  # p(flipped) / (p(flipped) + p(v))
+            factor = share[here].gather(1, unit) * 2 * wrong * wrong * torch.sigmoid(-log_ratio)
+            mean = hidden.mean(inputs)
+            _add(hidden, hidden.mean_parameter_gradient(inputs, factor.flatten(), mean=mean), -1.0)
+            s_h = hidden.statistic(mean).reshape(*unit.shape, -1)
+            told[here] = factor.sum(1)
+            of_case[here] = -torch.bmm(factor[:, None], s_h)[:, 0]
+            pushed = factor * by
+            around = int(place[0]), -(int(place[0]) + len(place)) % size  # whole rounds, so that each place adds up in a fixed order
+            moved += F.pad(pushed.flatten(), around).reshape(-1, size).sum(0)
+            of_unit -= F.pad((s_h * pushed[:, :, None]).flatten(0, 1), (0, 0, *around)).reshape(-1, *of_unit.shape).sum(0)
+
+        s_h = hidden.statistic(data.hidden_mean).reshape(cases, -1)
+        of_case.addcmul_(told[:, None], s_h)
+        s_v = torch.cat([data.s_v, units])
+        coupling.accumulate_gradient(s_v, torch.cat([of_case, of_unit]).reshape(-1, *coupling.hidden), weights=None, scale=1.0, fresh=False)
+        _add(hidden, hidden.mean_parameter_gradient(data.input, told, mean=data.hidden_mean), 1.0)
+        by_unit = torch.empty_like(moved)
+        by_unit[order] = moved
+        _add(visible, visible.parameter_gradient(by_unit.reshape(1, *visible.shape), None), -1.0)  # it is linear in the states
+
+
+def _both(visible: Unit) -> Tensor:
+    """The sum of each unit's two states, (*visible.shape): what flips a state is to take it off."""
+    sums = [torch.full(leaf.shape, 1.0 if isinstance(leaf, Bernoulli) else 0.0) for _, _, leaf in leaves(visible)]
+    return (sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)).to(visible.blank())
+
+
+def _add(unit: Unit, gradient: dict[str, Tensor], scale: float) -> None:
+    """Adds to the `.grad` of a layer's own parameters."""
+    for name, value in gradient.items():
+        parameter = unit.get_parameter(name)
+        if parameter.requires_grad:
+            parameter.grad = value * scale if parameter.grad is None else parameter.grad.add_(value, alpha=scale)

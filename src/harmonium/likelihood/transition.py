@@ -1,0 +1,70 @@
+"""Gibbs sampling of a machine small enough to see whole, without drawing anything."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from harmonium.models import RBM
+from harmonium.units import Unit
+from harmonium.units.unit import no_joint
+
+MOST_PAIRS = 2**25
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One sweep of block Gibbs sampling as two stochastic matrices, whose product moves visible states.
+
+    `states`: (visible states, *visible.shape), in the order of the rows. `up`: p(h | v), (visible states, hidden states). `down`:
+    p(v | h), (hidden states, visible states).
+    """
+
+    states: Tensor = field(repr=False)
+    up: Tensor = field(repr=False)
+    down: Tensor = field(repr=False)
+
+    @property
+    def matrix(self) -> Tensor:
+        """T(v, v') = Σ_h p(h | v) p(v' | h): (visible states, visible states), each row a distribution."""
+        return self.up @ self.down
+
+    def after(self, p: Tensor, steps: int) -> Tensor:
+        """p T^steps, the distribution that `steps` sweeps make of p, (*leading, visible states): the same shape."""
+        for _ in range(steps):
+            p = (p @ self.up) @ self.down
+        return p
+
+
+def exact_transition(model: RBM) -> Transition:
+    """The Gibbs sampler's transition, hidden units first, by listing the states of both layers, in the machine's own type.
+
+    With p_k = p_0 T^k for p_0 the data it gives expectations that contrastive divergence draws, so that CD-k's expected update is
+    <∂E/∂θ> under p_0 minus that under p_k (Carreira-Perpiñán & Hinton 2005). Differentiable in the parameters. ValueError where a layer's
+    states cannot be listed or there are more than 2^25 pairs of them; TypeError where a layer has no energy.
+    """
+    visible, hidden = model.visible, model.hidden
+    for unit, side in ((visible, "visible"), (hidden, "hidden")):
+        if not unit.joint:
+            raise no_joint(unit, "the other layer's conditional")
+        if unit.count == math.inf:
+            raise ValueError(f"an exact transition lists the states of both layers, and those of the {side} {type(unit).__name__} have no end")
+    if visible.count * hidden.count > MOST_PAIRS:
+        raise ValueError(
+            f"an exact transition lists at most 2^25 pairs of a visible and a hidden state, and this machine has "
+            f"2^{math.log2(visible.count * hidden.count):.0f}"
+        )
+    v, h = _every(visible), _every(hidden)
+    input_h, input_v = model.hidden_input(v), model.visible_input(h)
+    met = model.coupling.to_hidden(visible.statistic(v)).flatten(1) @ hidden.statistic(h).flatten(1).T
+    up = met - hidden.energy(h) - hidden.log_partition(input_h)[:, None]
+    down = met.T - visible.energy(v) - visible.log_partition(input_v)[:, None]
+    return Transition(v, up.exp(), down.exp())
+
+
+def _every(unit: Unit) -> Tensor:
+    """All states of a layer: (states, *shape)."""
+    return unit.states(torch.arange(int(unit.count), device=unit.blank().device))
