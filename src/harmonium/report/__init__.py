@@ -1,5 +1,7 @@
 """Figures of what a model has learnt, and the self-contained HTML report of a run."""
 
+from ._against_time import against_time
+from ._evaluation import evaluation
 from .figures import (
     before_after,
     confusion,
@@ -15,8 +17,10 @@ from .html import Headline, Section, write_report
 __all__ = [
     "Headline",
     "Section",
+    "against_time",
     "before_after",
     "confusion",
+    "evaluation",
     "fantasies",
     "filters",
     "image_grid",

@@ -1,0 +1,77 @@
+"""Samples of a machine by parallel tempering, one from each of many independent chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from harmonium.likelihood.annealing import shown
+from harmonium.models import RBM
+from harmonium.sampling import tempering
+from harmonium.units import Given
+
+REPLICAS, MOST_REPLICAS = 11, 30  # at first; after the temperatures are adapted
+SWAPS = 0.4  # the share of swaps accepted that adaptation aims at
+ROUNDS = 3  # of adaptation, each of a tenth of the sweeps
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """Where independent tempered chains ended, and how they got there.
+
+    `v`: (chains, *visible.shape), of the machine itself. `betas`: (replicas,) float64, as adapted. `swap_rates`: (replicas - 1,), the mean
+    acceptance of each pair. `round_trips`: from the machine to the hottest temperature and back, of all the chains' walkers together.
+    `sweeps`: at these temperatures, over which the last two are counted.
+    """
+
+    v: Tensor = field(repr=False)
+    betas: Tensor = field(repr=False)
+    swap_rates: Tensor
+    round_trips: int
+    sweeps: int
+
+
+@torch.no_grad()
+def tempered_samples(
+    model: RBM,
+    chains: int,
+    sweeps: int,
+    *,
+    generator: torch.Generator,
+    given: Given | None = None,
+    progress: bool = False,
+) -> Tempered:
+    """Samples of independent chains that begin at draws from the visible units' own biases, at eleven temperatures.
+
+    In three rounds of a tenth of the sweeps each the temperatures are adapted, so that neighbours swap about equally often, at 0.4 where
+    30 temperatures are enough for it; then come `sweeps` at fixed ones. `given`: one case, for all chains. `progress`:
+    a bar for the last, on a terminal. What `tempering.init` refuses is refused here.
+    """
+    if chains < 1 or sweeps < 1:
+        raise ValueError(f"tempering takes at least one chain and one sweep, found {chains} and {sweeps}")
+    device = model.visible.blank().device
+    each = None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
+    state = tempering.init(model, chains, REPLICAS, generator=generator, given=each)
+    for _ in range(ROUNDS):
+        state, rates = _moved(model, state, range(max(sweeps // 10, 1)), generator)
+        barrier = (1 - rates).sum().item()  # the rejections along the ladder, hardly dependent on how it is cut
+        target = min(SWAPS, 1 - barrier / (MOST_REPLICAS - 1))
+        betas = tempering.adapt(state.betas, rates, target=target if target > 0.01 else None)  # None: as many as there are
+        nearest = (betas[:, None] - state.betas.cpu()).abs().argmin(dim=1)
+        state = tempering.from_states(state.v[nearest.to(device)], betas, each)
+    state, rates = _moved(model, state, shown(list(range(sweeps)), "tempering", progress), generator)
+    return Tempered(state.v[-1], state.betas.cpu(), rates, int(state.round_trips.sum()), sweeps)
+
+
+def _moved(
+    model: RBM, state: tempering.TemperingState, sweeps: Iterable[int], generator: torch.Generator
+) -> tuple[tempering.TemperingState, Tensor]:
+    """The state after some sweeps, and the mean acceptance of each pair in the second half of them: (replicas - 1,) float64."""
+    accepted = []
+    for _ in sweeps:
+        state, info = tempering.step(model, state, generator=generator)
+        accepted.append(info.acceptance.double().mean(1))
+    return state, torch.stack(accepted[len(accepted) // 2 :]).mean(0).clamp(0, 1).cpu()

@@ -1,0 +1,91 @@
+"""How far to trust an estimate of the likelihood, in one sentence."""
+
+from __future__ import annotations
+
+import math
+
+from harmonium.likelihood.annealing import Estimate
+from harmonium.likelihood.tempered import Tempered
+
+NATS = 0.1  # a difference, or a standard error, of log Z that matters
+ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans on the luck of these
+ROUND_TRIPS = 1  # of the tempered chains, each in the mean
+
+
+def of_exact(cases: int, case_error: float, *, bound: bool) -> str:
+    """Where log Z is exact."""
+    spread = f"of having seen {cases:,} cases, ± {case_error:.2g} nats" if cases > 1 else "of having seen one case only"
+    if bound:
+        return f"A lower bound, and log Z of the top RBM in it is exact: its error is that of the samples and {spread}."
+    return f"Exact: log Z is computed in full, and the only error is that {spread}."
+
+
+def of_estimates(
+    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, *, chains: int, least_log_z: float | None, bound: bool
+) -> str:
+    """Where log Z is estimated: says what disagrees and what to do, and never that agreement proves anything.
+
+    The weights of annealing chains, their spread and their effective sample size know nothing of a mode that no chain met; forward and
+    reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015). `least_log_z`: below which log Z
+    cannot be, as the distinct cases alone add up to it. `bound`: whether the figure is a bound over a machine of this log Z.
+    """
+    wrong, cures = _disagreements(short, long, reverse, tempered, chains, least_log_z)
+    what = "A lower bound only if log Z of the top RBM is right, and that is an estimate: " if bound else ""
+    if wrong:
+        opening = "do not rely on this figure" if bound else "Do not rely on this figure"
+        return (
+            f"{what}{opening}: {'; '.join(wrong)}; use {' and '.join(cures)}, and even then a mode that no chain meets would make it "
+            "too high."
+        )
+    spread = max(abs(a.log_z - b.log_z) for a, b in ((short, long), (long, reverse)))
+    opening = "take it as optimistic" if bound else "Take this figure as optimistic"
+    return (
+        f"{what}{opening}: both lengths of AIS and the second estimate, from tempered chains, agree to {max(spread, 0.01):.2f} nats, but "
+        "agreement says nothing of a mode that no chain has met, which would make all of them too high together; look for one by more "
+        "sweeps, other seeds and base rates, and by holding samples against data."
+    )
+
+
+def _disagreements(
+    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, chains: int, least_log_z: float | None
+) -> tuple[list[str], list[str]]:
+    """What speaks against the longer estimate, and what may help."""
+    wrong, cures = [], []
+    if least_log_z is not None and not long.log_z + 3 * long.standard_error + 0.01 >= least_log_z:
+        wrong.append(
+            f"it is impossible, as the distinct cases alone make log Z at least {least_log_z:.2f}, so that the chains miss a mode which "
+            "holds cases"
+        )
+        cures.append("hm.likelihood.reverse_ais begun at these cases, a second estimate that sees their mode")
+    if _differ(short, long):
+        wrong.append(f"the longer AIS puts the likelihood {_by(short, long)} than the shorter, so that neither has settled")
+        cures.append("more betas")
+    if _differ(long, reverse):
+        wrong.append(f"the second estimate, from tempered chains, puts the likelihood {_by(long, reverse)}")
+        cures += ["more betas", "more sweeps"]
+    for name, found in (("longer AIS", long), ("reverse AIS", reverse)):
+        if not found.ess >= ESS * chains:
+            wrong.append(f"the effective sample size of the {name} is only {found.ess:.0f} of {chains} chains")
+            cures.append("more betas")
+        elif not found.standard_error <= NATS:
+            wrong.append(f"the standard error of the {name} is {found.standard_error:.2f} nats")
+            cures.append("more chains")
+    if tempered.round_trips < ROUND_TRIPS * chains:
+        trips = f"no more than {tempered.round_trips:,}" if tempered.round_trips else "not one"
+        wrong.append(
+            f"the {chains} tempered chains made {trips} round trip{'s' * (tempered.round_trips > 1)} from the model to the hottest "
+            "temperature and back, so that they may not have forgotten where they began"
+        )
+        cures.append("more sweeps")
+    return wrong, list(dict.fromkeys(cures))
+
+
+def _differ(one: Estimate, other: Estimate) -> bool:
+    """By more than matters and more than chance explains; also where either is no number."""
+    return not abs(one.log_z - other.log_z) <= max(NATS, 2 * math.hypot(one.standard_error, other.standard_error))
+
+
+def _by(one: Estimate, other: Estimate) -> str:
+    """How the likelihood under the other log Z compares."""
+    rise = one.log_z - other.log_z
+    return f"{abs(rise):.2f} nats {'higher' if rise > 0 else 'lower'}"

@@ -1,0 +1,100 @@
+"""How good each of several became, against the time it was given."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from ._style import HAIR, INK, LABEL, LINES, MUTED, SMALL, page, quiet, text_width
+
+_WIDTH, _HEIGHT = 7.5, 3.8
+_TICKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000, 108_000)
+_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+def against_time(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    levels: Mapping[str, float] | None = None,
+    *,
+    label: str = "log-likelihood (nats a case)",
+    floor: float | None = None,
+    title: str | None = None,
+) -> Figure:
+    """One line for each name over (seconds, value) points, the time on a logarithmic axis; dashed levels to compare with.
+
+    Args:
+        curves: name -> (seconds above zero, value) in order; values that are not finite leave a gap.
+        levels: name -> value, as of published results.
+        label: what the values are, unit included.
+        floor: values below it are cut off; by default none is.
+
+    Raises:
+        ValueError: there is no curve, or a time is not above zero.
+    """
+    if not curves or any(not points for points in curves.values()):
+        raise ValueError("against_time draws at least one curve of at least one (seconds, value) point")
+    if any(not seconds > 0 for points in curves.values() for seconds, _ in points):
+        raise ValueError("the time axis is logarithmic: seconds must be above zero")
+    levels = levels or {}
+    names = [*curves, *levels]
+    room = max(text_width(name, SMALL) for name in names) + 0.25
+    figure, head = page(_WIDTH + room, _HEIGHT, title)
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((0.75 / width, 0.55 / height, (_WIDTH - 0.85) / width, (height - head - 0.9) / height))
+    ends: list[tuple[float, str, str]] = []
+    for (name, points), colour in zip(curves.items(), cycle(LINES), strict=False):
+        seconds, values = np.array(points, dtype=np.float64).T
+        values = np.where(np.isfinite(values), values, np.nan)
+        axes.plot(seconds, values, color=colour, linewidth=1.8, marker="o", markersize=3.5)
+        last = values[np.isfinite(values)]
+        ends.append((float(last[-1]) if len(last) else np.nan, name, colour))
+    for name, value in levels.items():
+        axes.axhline(value, color=MUTED, linewidth=1.0, linestyle="--")
+        ends.append((value, name, MUTED))
+    quiet(axes)
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.xaxis.set_major_locator(FixedLocator(_TICKS))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _time(seconds)))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low if floor is None else max(low, floor), high)
+    low, high = axes.get_ylim()
+    step = (high - low) * 1.5 * SMALL / 72 / (height - head - 0.9)  # a line of type
+    named = sorted((end for end in ends if np.isfinite(end[0])), reverse=True)
+    for (_, name, colour), place in zip(named, _apart([float(np.clip(end[0], low, high)) for end in named], low, step), strict=True):
+        axes.annotate(
+            name,
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=colour if colour != MUTED else INK,
+            annotation_clip=False,
+        )
+    axes.set_xlabel("time of training", fontsize=SMALL, color=MUTED)
+    axes.set_ylabel(label, fontsize=LABEL, color=INK, rotation=0, ha="left", va="bottom")
+    axes.yaxis.set_label_coords(0.0, 1.03)
+    axes.spines["bottom"].set_color(HAIR)
+    return figure
+
+
+def _apart(places: Sequence[float], low: float, step: float) -> list[float]:
+    """Places in falling order, moved down where they are less than a step apart, and up again from what would be below `low`."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(min(place, moved[-1] - step) if moved else place)
+    for at in reversed(range(len(moved))):
+        moved[at] = max(moved[at], low if at + 1 == len(moved) else moved[at + 1] + step)
+    return moved
+
+
+def _time(seconds: float) -> str:
+    """In the largest unit of which it is at least one."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

@@ -1,0 +1,71 @@
+"""The figure of a likelihood and of how far to trust it."""
+
+import math
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from harmonium.likelihood import Evaluation
+from harmonium.likelihood.evaluate import Row
+
+from ._style import INK, LABEL, LINES, MARGIN, MUTED, PAPER, SMALL, page, quiet, text_width
+
+_PAGE, _BAND = 7.5, 0.42
+"""Width of the page and height of one estimate's band, in inches."""
+
+
+def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
+    """What each way to log Z makes of the mean log-probability of the cases, with the sentence on how far to trust it below.
+
+    A dot an estimate, hollow where it is only a second one, in nats a case. The thick bar is one standard error of log Z, which shifts
+    every case alike and knows nothing of modes that no chain met; the thin one adds the standard error over the cases, which is common to
+    all. Beside it stand the figure and the effective sample size.
+    """
+    rows = evaluated.estimates()
+    looks = [(LINES[2], LINES[2])] if evaluated.exact else [(LINES[0], LINES[0]), (LINES[0], LINES[0]), (LINES[1], PAPER)]
+    if evaluated.tightened is not None:
+        rows.append(Row("tightened bound", *evaluated.tightened, log_z_error=evaluated.log_z_error))
+        looks.append((LINES[3], LINES[3]))
+    names = [row.name for row in rows]
+    beside = [f"{row.nats:.2f}".replace("-", "−") + (f"   ESS {row.ess:.0f}" if row.ess else "") for row in rows]
+
+    left = max(text_width(name, LABEL) for name in names) + 2 * MARGIN
+    right = max(text_width(text, LABEL) for text in beside) + 2 * MARGIN
+    lines = textwrap.wrap(evaluated.trust, int((_PAGE - 2 * MARGIN) / text_width("m", LABEL)))
+    foot = len(lines) * LABEL * 1.35 / 72 + 2 * MARGIN
+    above, axis, band = MARGIN, 0.62, _BAND * len(names)
+    figure, _ = page(_PAGE, above + band + axis + foot, title)
+    height = figure.get_figheight()
+    axes = figure.add_axes((left / _PAGE, (foot + axis) / height, (_PAGE - left - right) / _PAGE, band / height))
+    for place, (row, (colour, face)) in enumerate(zip(rows, looks, strict=True)):
+        of_log_z = row.log_z_error or 0.0
+        for error, width in ((math.hypot(of_log_z, row.case_error), 1.0), (of_log_z, 4.0)):
+            if math.isfinite(error) and error > 0:
+                ends = [row.nats - error, row.nats + error]
+                axes.plot(ends, [place, place], color=colour, linewidth=width, alpha=0.55, solid_capstyle="butt")
+        axes.plot([row.nats], [place], "o", color=colour, markerfacecolor=face, markersize=6, markeredgewidth=1.4, zorder=3)
+        axes.annotate(
+            beside[place],
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=LABEL,
+            color=INK,
+            annotation_clip=False,
+        )
+    quiet(axes)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.tick_params(axis="y", labelsize=LABEL, labelcolor=INK)
+    axes.grid(False, axis="y")
+    axes.margins(x=0.1)
+    axes.ticklabel_format(axis="x", useOffset=False)
+    what = "bound on log p" if evaluated.bound else "log p"
+    bars = "± one standard error over them" if evaluated.exact else "thick: ± one standard error of log Z; thin: with that over the cases"
+    cases = f"{evaluated.cases:,} case{'s' * (evaluated.cases != 1)}"
+    axes.set_xlabel(f"mean {what} of {cases} (nats a case)\n{bars}", fontsize=SMALL, color=MUTED)
+    figure.text(MARGIN / _PAGE, (foot - MARGIN) / height, "\n".join(lines), fontsize=LABEL, color=INK, va="top", linespacing=1.35)
+    return figure
