@@ -5,5 +5,6 @@ from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
+from harmonium.models.turned import turned
 
-__all__ = ["DBN", "RBM", "Directed", "Phase", "check_normalisable", "load", "save", "zero_sum_gauge"]
+__all__ = ["DBN", "RBM", "Directed", "Phase", "check_normalisable", "load", "save", "turned", "zero_sum_gauge"]
