@@ -1,4 +1,4 @@
-"""The benchmark of a learning step runs, and its figures hang together."""
+"""The benchmarks run, and their figures hang together."""
 
 import importlib
 import json
@@ -99,3 +99,85 @@ def test_the_sampling_benchmark_draws_what_it_says(monkeypatch: pytest.MonkeyPat
     on = sampling.one_by_one(3, torch.ones(400, 500), torch.Generator().manual_seed(0))
     expected = scipy.special.expit(1 - np.array([0.5, 1.5, 2.5])).sum()
     assert on.mean().item() == pytest.approx(expected, abs=4 * 0.75 / np.sqrt(on.numel()))
+
+
+def test_nats(tmp_path: Path) -> None:
+    path, picture = tmp_path / "nats.json", tmp_path / "nats.png"
+    options = {"--seconds": "2.2", "--rows": "1000", "--betas": "20", "--chains": "5", "--threads": "1", "--data": "random"}
+    command = [sys.executable, str(FOLDER / "nats.py")]
+    arguments = ["--no-peers", "--json", str(path), *(text for option in options.items() for text in option)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(path.read_text())
+    assert [row["contender"] for row in record["contenders"]] == ["harmonium"]
+    curve = record["contenders"][0]["curve"]
+    assert curve[-1]["mark"] == 2.2
+    assert all(point["seconds"] >= point["mark"] for point in curve)
+    assert curve[-1]["updates"] > 0
+    # Bits that are on with probability 0.2, and no pattern to learn: no model is better than their entropy.
+    entropy = -784 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
+    assert -entropy * 1.3 < curve[-1]["nats"] < -entropy + 2
+    shown = [*command, "--from-json", str(path), "--picture", str(picture)]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert f"| {curve[-1]['nats']:.2f} | {curve[-1]['seconds']:.1f} s | {curve[-1]['updates']:,} |" in text
+    assert picture.stat().st_size > 10_000
+
+
+def test_the_clock_keeps_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that passes several marks counts for the last of them; the last mark ends learning."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    learners = importlib.import_module("learners")
+    now = [100.0]
+    monkeypatch.setattr(learners.time, "perf_counter", lambda: now[0])
+    clock = learners.Clock([2.0, 5.0, 10.0, 20.0])
+    clock.start()
+    weight = torch.zeros(3, 2)
+    parameters = (weight, np.zeros(3), np.zeros(2))
+    for seconds in (1.0, 2.5, 3.0, 12.0, 19.0):
+        now[0] = 100 + seconds
+        weight += 1
+        clock.tick(lambda: parameters)
+    now[0] = 121.0
+    with pytest.raises(learners.Over):
+        clock.tick(lambda: parameters)
+    assert [(kept.mark, kept.seconds, kept.updates) for kept in clock.kept] == [(2.0, 2.5, 2), (10.0, 12.0, 4), (20.0, 21.0, 6)]
+    assert [kept.parameters[0][0, 0] for kept in clock.kept] == [2, 4, 5]  # copies: what comes later leaves them alone
+    assert all(part.dtype == np.float32 for kept in clock.kept for part in kept.parameters)
+
+
+def test_nats_are_those_of_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With weights of zero all is known: the nats are those of independent pixels. Diverged parameters have none."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    nats = importlib.import_module("nats")
+    rng = np.random.default_rng(0)
+    visible, hidden = rng.normal(size=784).astype(np.float32), rng.normal(size=500).astype(np.float32)
+    images = torch.from_numpy(rng.random((50, 784)) < 0.3)
+    p = scipy.special.expit(visible.astype(np.float64))
+    expected = np.where(images.numpy(), np.log(p), np.log1p(-p)).sum(1).mean()
+    args = nats.Arguments(betas=10, chains=3)
+    weight = np.zeros((784, 500), np.float32)
+    found = nats.judge((weight, visible, hidden), images, torch.from_numpy(p).float(), args)
+    assert found["nats"] == pytest.approx(expected, abs=1e-2)
+    assert found["ess"] == pytest.approx(3, abs=1e-3)
+    weight[0, 0] = np.nan
+    assert np.isnan(nats.judge((weight, visible, hidden), images, torch.from_numpy(p).float(), args)["nats"])
+
+
+def test_sweeps(tmp_path: Path) -> None:
+    path = tmp_path / "sweeps.json"
+    options = {"--chains": "100", "--rounds": "2", "--repeats": "2", "--threads": "1"}
+    command = [sys.executable, str(FOLDER / "sweeps.py")]
+    arguments = ["--no-peers", "--json", str(path), *(text for option in options.items() for text in option)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["chains"]["100"]
+    assert [row["contender"] for row in rows] == ["two matrix products", "harmonium: rbm.gibbs", "harmonium: AIS, a temperature"]
+    for row in rows:
+        values = np.array(row["values_ms"])
+        assert len(values) == 2
+        assert row["ratio_to_floor"] == pytest.approx(np.median(values / rows[0]["values_ms"]))
+        assert row["chain_sweeps_a_second"] == pytest.approx(100 / (np.median(values) / 1e3))
+        assert row.get("holds") in (None, row["ratio_to_floor"] <= 1.8)
+    assert "bar" in rows[2]
+    shown = subprocess.run([*command, "--from-json", str(path)], capture_output=True, text=True, check=True).stdout
+    assert f"| harmonium: rbm.gibbs | {rows[1]['median_ms']:.3f} | {rows[1]['chain_sweeps_a_second']:,.0f} |" in shown

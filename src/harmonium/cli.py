@@ -15,12 +15,12 @@ from rich.table import Table
 
 from harmonium.recipes import RECIPES
 from harmonium.recipes import record as records
-from harmonium.recipes.deep_belief_net import DeepBeliefNet
-from harmonium.recipes.run import CONFIGURATION, REPORT, Run, check_recordable
+from harmonium.recipes.recipe import Recipe as AnyRecipe
+from harmonium.recipes.run import CONFIGURATION, EVALUATION, REPORT, Run, check_recordable
 
 console = Console()
 if TYPE_CHECKING:
-    Recipe = DeepBeliefNet
+    Recipe = AnyRecipe
 else:  # a subcommand for each recipe
     Recipe = Union[tuple(Annotated[recipe, tyro.conf.subcommand(recipe.name)] for recipe in RECIPES)]  # noqa: UP007
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -39,7 +39,7 @@ def resume(folder: Folder) -> None:
     carry_out(options_of(found), found)
 
 
-def carry_out(options: DeepBeliefNet, found: Run) -> None:
+def carry_out(options: AnyRecipe, found: Run) -> None:
     """Runs a recipe's steps in a folder, each from where it stopped."""
     torch.set_num_threads(options.threads)
     try:
@@ -52,12 +52,12 @@ def carry_out(options: DeepBeliefNet, found: Run) -> None:
         console.print(f"Recorded in {records.append(results)}")
 
 
-def options_of(found: Run) -> DeepBeliefNet:
+def options_of(found: Run) -> AnyRecipe:
     """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
     for recipe in RECIPES:
         if recipe.name == found.recipe:
             try:
-                options: DeepBeliefNet = rebuild(recipe, found.settings)
+                options: AnyRecipe = rebuild(recipe, found.settings)
                 return options
             except (TypeError, KeyError) as error:
                 raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
@@ -79,27 +79,29 @@ def rebuild(kind: Any, settings: dict[str, Any]) -> Any:
     return kind(**values)
 
 
-def evaluate(folder: Folder, betas: int = 10000, chains: int = 100) -> None:
-    """How good a finished run is: its errors, and the likelihood of its bottom RBM by annealed importance sampling.
+def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
+    """How good a finished run is: its errors, and its likelihood with how far to trust it, drawn into evaluation.png.
 
     Args:
         folder: The run's folder.
-        betas: Inverse temperatures of annealed importance sampling.
-        chains: Its chains.
+        betas: Inverse temperatures of annealed importance sampling; a second run takes four times as many.
+        chains: Its chains, and the tempered ones.
+        sweeps: Of the tempered chains.
     """
     found = Run.open(folder)
     options = options_of(found)
     torch.set_num_threads(options.threads)
     show(found.results())
-    console.print(options.likelihood(found, betas=betas, chains=chains))
+    console.print(str(options.likelihood(found, betas=betas, chains=chains, sweeps=sweeps)), markup=False, highlight=False)
+    console.print(f"Picture: {found.folder / EVALUATION}")
 
 
 def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
-    """Draw fantasies of a run's deep belief net into samples.png, from whatever it has learnt: a chain begun at an image of each class.
+    """Draw samples of a run's model into samples.png, from whatever it has learnt.
 
     Args:
         folder: The run's folder.
-        steps: Sweeps of Gibbs sampling in the top RBM between two pictures of a chain.
+        steps: Sweeps of Gibbs sampling between two pictures of a chain.
         seed: Of the draws.
     """
     found = Run.open(folder)

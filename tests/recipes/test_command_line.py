@@ -83,10 +83,13 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert harmonium(monkeypatch, "report", str(folder)) is None
     assert "has not finished" in (folder / "report.html").read_text()
     assert harmonium(monkeypatch, "resume", str(folder)) is None
-    assert harmonium(monkeypatch, "evaluate", str(folder), "--betas", "50", "--chains", "20") is None
+    assert harmonium(monkeypatch, "evaluate", str(folder), "--betas", "50", "--chains", "20", "--sweeps", "30") is None
+    assert (folder / "evaluation.png").read_bytes().startswith(b"\x89PNG")
     assert harmonium(monkeypatch, "list") is None
     said = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"The bottom RBM has log Z = -?\d+\.\d\d ± \d+\.\d\d nats", said)
+    assert re.search(r"log p: -\d+\.\d\d ± \d+\.\d\d nats a case, over 300 cases", said)
+    assert re.search(r"AIS, 200 betas +-\d", said)
+    assert "a mode that no chain" in said
     assert "mnist-dbn" in said
 
 

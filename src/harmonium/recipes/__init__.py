@@ -1,8 +1,12 @@
 """One readable file per published result."""
 
+from harmonium.recipes.density import Density
 from harmonium.recipes.digits import Digits
 from harmonium.recipes.mnist_dbn import MnistDbn
+from harmonium.recipes.mnist_dbn_bound import MnistDbnBound
+from harmonium.recipes.mnist_exact import MnistExact
+from harmonium.recipes.mnist_rbm import MnistRbm
 
-RECIPES = (Digits, MnistDbn)
+RECIPES = (Density, Digits, MnistDbn, MnistDbnBound, MnistExact, MnistRbm)
 
-__all__ = ["RECIPES", "Digits", "MnistDbn"]
+__all__ = ["RECIPES", "Density", "Digits", "MnistDbn", "MnistDbnBound", "MnistExact", "MnistRbm"]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from harmonium.data import Dataset
+from harmonium.data import Dataset, binarise
+from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBN
 from harmonium.models.saving import read_tensors, restore
 from harmonium.recipes import outcome
-from harmonium.recipes.pictures import bottom_likelihood, films, one_of_each
-from harmonium.recipes.run import SAMPLES, Options, Run
+from harmonium.recipes.pictures import films, one_of_each
+from harmonium.recipes.recipe import Recipe
+from harmonium.recipes.run import EVALUATION, SAMPLES, Run
 from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
-from harmonium.report import fantasies
+from harmonium.report import evaluation, fantasies
 
 
 class Plan(NamedTuple):
@@ -27,16 +29,12 @@ class Plan(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class DeepBeliefNet(Options, ABC):
+class DeepBeliefNet(Recipe):
     """Features learnt greedily from unlabelled images, then fine-tuned by backpropagation, judged and drawn."""
 
     generation: Generation = Generation()
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test set: for choosing settings."""
-
-    name: ClassVar[str]
-    paper: ClassVar[str]
-    published: ClassVar[dict[str, str]]
 
     @abstractmethod
     def load(self) -> Dataset:
@@ -66,7 +64,8 @@ class DeepBeliefNet(Options, ABC):
         cases = self.cases(data)
         dbn, dreamer = self.stack(run, cases)
         nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in plan.tunings.items()}
-        results = outcome.judge(run, cases, dbn, nets, setting=plan.setting, paper=self.paper, published=self.published)
+        found, likelihood = outcome.judge(cases, dbn, nets)
+        results = self.results(run, plan.setting, found, likelihood=likelihood)
         outcome.report(run, data, cases, dreamer, nets, results)
         return results
 
@@ -85,15 +84,19 @@ class DeepBeliefNet(Options, ABC):
             raise ValueError(f"{run.folder} has learnt nothing yet: its first checkpoint comes after the first epoch")
         return DBN(layers)
 
-    def likelihood(self, run: Run, *, betas: int, chains: int) -> str:
-        """One sentence on how good the bottom RBM is, in nats."""
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """How good the bottom RBM is, of pixels drawn once from the judged images' grey levels; drawn into evaluation.png.
+
+        Held against as many training images, binarised alike.
+        """
         cases = self.cases(self.load())
+        test = binarise(cases.test_images, "fixed", seed=30)
+        training = binarise(cases.images[: len(test)], "fixed", seed=31)
         rbm = self.learnt(run, cases).rbms[0]
-        estimate, nats, trust = bottom_likelihood(rbm, cases.test_images, chains=chains, betas=betas)
-        return (
-            f"The bottom RBM has log Z = {estimate.log_z:.2f} ± {estimate.standard_error:.2f} nats ({trust}), and {nats:.2f} nats a "
-            f"{cases.name} image whose pixels are drawn once from its grey levels."
-        )
+        found = evaluate(rbm, test, training=training, chains=chains, betas=betas, sweeps=sweeps, progress=True)
+        title = f"The bottom RBM of {run.recipe}, on {cases.name} images with pixels drawn once from their grey levels"
+        evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)
+        return found
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         """Draws fantasies, a chain begun at an image of each class, into samples.png, and says where it is."""

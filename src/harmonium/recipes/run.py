@@ -21,7 +21,7 @@ from harmonium.learning import Callback, Progress, TrainingState
 from harmonium.models.saving import write_atomically
 
 CONFIGURATION, FIGURES, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
-REPORT, SAMPLES = "report.html", "samples.png"
+REPORT, SAMPLES, EVALUATION = "report.html", "samples.png", "evaluation.png"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,9 @@ NOT_SETTINGS = ("out", "fresh", "record")  # they do not change what is computed
 
 def check_recordable(options: Options) -> None:
     """Raises a ValueError unless a recipe is run as it stands: a record is of its own settings, and says nothing of others."""
-    free = {name: getattr(options, name) for name in ("seed", "threads", "quick", "data_dir", *NOT_SETTINGS) if hasattr(options, name)}
+    free = {
+        name: getattr(options, name) for name in ("seed", "threads", "quick", "long", "data_dir", *NOT_SETTINGS) if hasattr(options, name)
+    }
     default = dataclasses.replace(type(options)(), **free)
     changed = [field.name for field in dataclasses.fields(options) if getattr(options, field.name) != getattr(default, field.name)]
     if changed:
@@ -108,7 +110,7 @@ class Run:
 
     def clear(self) -> None:
         """Deletes what a run writes, and nothing else."""
-        for name in (RESULTS, REPORT, FIGURES, SAMPLES, CONFIGURATION):
+        for name in (RESULTS, REPORT, FIGURES, SAMPLES, EVALUATION, CONFIGURATION):
             (self.folder / name).unlink(missing_ok=True)
         for path in (self.folder / CHECKPOINTS).glob("*.safetensors"):
             path.unlink()

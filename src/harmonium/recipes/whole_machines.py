@@ -1,0 +1,203 @@
+"""Many small binary RBMs at once, every state of each in a table: the update that a learning rule makes on average, and where it rests."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from harmonium.couplings import Dense
+from harmonium.models import RBM
+from harmonium.units import Bernoulli
+
+LONGEST = 1.0  # step of a parameter
+SLOWEST = 1e12  # time that a step takes
+UNSTABLE = 1e-7  # real part of an eigenvalue, above which a place at rest is no end of learning
+
+
+class Signal(NamedTuple):
+    """What a rule makes of machines: its mean update, its derivative, and the particles' distribution that it subtracts.
+
+    `update`: (machines, parameters), uphill. `jacobian`: (machines, parameters, parameters). `particles`: (machines, visible states).
+    `drift`: the derivative of `particles`, (machines, visible states, parameters).
+    """
+
+    update: Tensor
+    jacobian: Tensor
+    particles: Tensor
+    drift: Tensor
+
+
+class WholeMachines:
+    """RBMs of `visible` and `hidden` binary units, a row of parameters each: (visible biases, hidden biases, weights row by row).
+
+    Float64. With s(v) = E[-∂E/∂θ | v] a rule's mean update is Σ_v [p_0(v) - q(v)] s(v): q is the model's own distribution for maximum
+    likelihood, and p_0 T^k for CD-k, T one sweep of Gibbs sampling (Carreira-Perpiñán & Hinton 2005). Nothing is drawn.
+    """
+
+    def __init__(self, visible: int, hidden: int, weight_cost: float = 0.0) -> None:
+        self.visible, self.hidden = visible, hidden
+        self.v = Bernoulli(visible).double().states(torch.arange(2**visible))
+        self.h = Bernoulli(hidden).double().states(torch.arange(2**hidden))
+        self.size = visible + hidden + visible * hidden
+        self.cost = torch.tensor([0.0] * (visible + hidden) + [weight_cost] * (visible * hidden), dtype=torch.float64)
+
+    def parts(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Visible biases (machines, visible), hidden biases (machines, hidden), weights (machines, visible, hidden)."""
+        b, c, weight = theta.split([self.visible, self.hidden, self.visible * self.hidden], dim=-1)
+        return b, c, weight.reshape(-1, self.visible, self.hidden)
+
+    def draw(self, machines: int, scale: float, generator: torch.Generator) -> Tensor:
+        """Parameters from N(0, scale²): (machines, parameters)."""
+        return scale * torch.randn(machines, self.size, generator=generator, dtype=torch.float64)
+
+    def rbm(self, theta: Tensor) -> RBM:
+        """One machine, of parameters (parameters), as a model."""
+        model = RBM(Bernoulli(self.visible), Bernoulli(self.hidden), Dense(self.visible, self.hidden)).double()
+        b, c, weight = self.parts(theta[None])
+        for name, value in (("visible.bias", b), ("hidden.bias", c), ("coupling.weight", weight)):
+            model.get_parameter(name).data = value[0].clone()
+        return model
+
+    def row(self, model: RBM) -> Tensor:
+        """A model's parameters: (parameters)."""
+        names = ("visible.bias", "hidden.bias", "coupling.weight")
+        return torch.cat([model.get_parameter(name).detach().double().flatten() for name in names])
+
+    # Distributions --------------------------------------------------------------------------------------------------------------
+
+    def log_p(self, theta: Tensor) -> Tensor:
+        """log p(v), in nats: (machines, visible states)."""
+        b, c, weight = self.parts(theta)
+        minus_free_energy = b @ self.v.T + softplus(self.v @ weight + c[:, None], threshold=40.0).sum(-1)
+        return minus_free_energy.log_softmax(-1)
+
+    def sweep(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """p(h | v), (machines, visible states, hidden states), and p(v | h), (machines, hidden states, visible states)."""
+        b, c, weight = self.parts(theta)
+        up, down = self.v @ weight + c[:, None], self.h @ weight.mT + b[:, None]
+        log_up = up @ self.h.T - softplus(up, threshold=40.0).sum(-1, keepdim=True)
+        log_down = down @ self.v.T - softplus(down, threshold=40.0).sum(-1, keepdim=True)
+        return log_up.exp(), log_down.exp()
+
+    def after(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
+        """p T^steps: (machines, visible states)."""
+        up, down = self.sweep(theta)
+        p = p[:, None]
+        for _ in range(steps):
+            p = p @ up @ down
+        return p[:, 0]
+
+    def kl(self, theta: Tensor, p: Tensor) -> Tensor:
+        """KL(p || model), in nats: (machines)."""
+        return (torch.xlogy(p, p) - p * self.log_p(theta)).sum(-1)
+
+    def contrast(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
+        """KL(p || model) - KL(p T^steps || model), which contrastive divergence is named after (Hinton 2002): (machines), nats."""
+        return self.kl(theta, p) - self.kl(theta, self.after(theta, p, steps))
+
+    # Updates --------------------------------------------------------------------------------------------------------------------
+
+    def statistics(self, theta: Tensor) -> Tensor:
+        """s(v) = E[-∂E/∂θ | v]: (machines, visible states, parameters)."""
+        _, c, weight = self.parts(theta)
+        return self._pairs(self.v.expand(len(theta), -1, -1), torch.sigmoid(self.v @ weight + c[:, None]))
+
+    def _pairs(self, v: Tensor, h: Tensor) -> Tensor:
+        """(v, h, v h') flat, of (..., visible) and (..., hidden): (..., parameters)."""
+        return torch.cat([v, h, (v[..., :, None] * h[..., None, :]).flatten(-2)], dim=-1)
+
+    def update(self, theta: Tensor, p: Tensor, steps: int | None) -> Tensor:
+        """The mean update of CD-`steps`, or of maximum likelihood where that is None: (machines, parameters)."""
+        particles = self.log_p(theta).exp() if steps is None else self.after(theta, p, steps)
+        return ((p - particles)[:, None] @ self.statistics(theta))[:, 0] - self.cost * theta
+
+    def signal(self, theta: Tensor, p: Tensor, steps: int | None) -> Signal:
+        """The same with its derivative in the parameters."""
+        s = self.statistics(theta)
+        if steps is None:
+            q = self.log_p(theta).exp()
+            drift = q[..., None] * (s - q[:, None] @ s)
+        else:
+            q, drift = self._chain(theta, p, s, steps)
+        rest = p - q
+        update = (rest[:, None] @ s)[:, 0] - self.cost * theta
+        return Signal(update, self._spread(theta, rest) - s.mT @ drift - torch.diag(self.cost), q, drift)
+
+    def _chain(self, theta: Tensor, p: Tensor, s: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """p T^steps and its derivative: through each sweep the chain brings along what it has, and each half of the sweep adds its own."""
+        b, _, weight = self.parts(theta)
+        up, down = self.sweep(theta)
+        v, h = self.v.expand(len(theta), -1, -1), self.h.expand(len(theta), -1, -1)
+        s_down = self._pairs(torch.sigmoid(self.h @ weight.mT + b[:, None]), h)
+        drift = torch.zeros_like(s)
+        for _ in range(steps):
+            joint = p[..., None] * up  # of v and h
+            of_h = joint.sum(1)
+            paired = self._pairs(joint.mT @ v, h)  # Σ_v joint (v, h, v h'), but for the weight of h itself
+            paired[..., self.visible : self.visible + self.hidden] *= of_h[..., None]
+            gained = up.mT @ drift + paired - joint.mT @ s
+            joint = of_h[..., None] * down  # of h and the next v
+            p = joint.sum(1)
+            paired = self._pairs(v, joint.mT @ h)
+            paired[..., : self.visible] *= p[..., None]
+            drift = down.mT @ (gained - of_h[..., None] * s_down) + paired
+        return p, drift
+
+    def _spread(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """Σ_v weights(v) ∂s(v)/∂θ, the covariance of (v, h, v h') given v: (machines, parameters, parameters)."""
+        _, c, weight = self.parts(theta)
+        mean = torch.sigmoid(self.v @ weight + c[:, None])
+        spread = weights[..., None] * mean * (1 - mean)
+        x = torch.cat([torch.ones_like(self.v[:, :1]), self.v], dim=1)
+        found = theta.new_zeros(len(theta), self.size, self.size)
+        for unit in range(self.hidden):
+            first = self.visible + self.hidden + unit
+            places = torch.tensor([self.visible + unit, *range(first, self.size, self.hidden)])
+            found[:, places[:, None], places] = x.T @ (spread[..., unit, None] * x)
+        return found
+
+    def neglected(self, theta: Tensor, p: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """The gradient of `contrast` as two terms, minus CD's update and what CD leaves out, Σ_v ∂q(v)/∂θ log[q(v) / model(v)] with a minus
+        sign, q = p T^steps: (machines, parameters) each."""
+        signal = self.signal(theta, p, steps)
+        ratio = signal.particles.log() - self.log_p(theta)
+        return -signal.update, -(ratio[:, None] @ signal.drift)[:, 0]
+
+
+class Rest(NamedTuple):
+    """Where learning ends: parameters, the largest update left, the largest real part of the derivative's eigenvalues: (machines, ...)."""
+
+    theta: Tensor
+    residual: Tensor
+    growth: Tensor
+
+
+def settle(machines: WholeMachines, theta: Tensor, p: Tensor, steps: int | None, *, tolerance: float = 1e-9, most: int = 500) -> Rest:
+    """Follows dθ/dt = update(θ) to where it rests, by implicit Euler steps (1/dt - J)⁻¹ update that grow long as the update shrinks.
+
+    Long steps are Newton's and would also rest on saddles; so a step takes at most half the time in which the fastest growing direction
+    grows e-fold, and moves no parameter by more than one. Where the optimum has infinite weights it is followed until the update
+    is below `tolerance`.
+    """
+    theta, rows = theta.clone(), torch.arange(len(theta))
+    residual, growth, time = theta[:, 0].clone(), theta[:, 0].clone(), torch.ones_like(theta[:, 0])
+    eye = torch.eye(machines.size, dtype=theta.dtype)
+    for turn in range(most + 1):
+        signal = machines.signal(theta[rows], p[rows], steps)
+        size = signal.update.abs().amax(1)
+        fastest = torch.linalg.eigvals(signal.jacobian).real.amax(1)
+        residual[rows], growth[rows] = size, fastest
+        moving = (size > tolerance) | (fastest > UNSTABLE)
+        if turn == most or not bool(moving.any()):
+            break
+        rows, jacobian = rows[moving], signal.jacobian[moving]
+        time[rows] = torch.minimum(time[rows], 0.5 / fastest[moving].clamp_min(0.5 / SLOWEST))
+        step = torch.linalg.solve(eye / time[rows, None, None] - jacobian, signal.update[moving])
+        excess = step.abs().amax(1) / LONGEST
+        theta[rows] += step / excess.clamp_min(1.0)[:, None]
+        time[rows] *= torch.where(excess > 1, 0.5, 3.0)
+    return Rest(theta, residual, growth)

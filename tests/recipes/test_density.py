@@ -1,0 +1,210 @@
+"""Every step of the density recipe, on tiny sets of the real format."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harmonium.data.binary_density import Splits
+from harmonium.learning import PersistentCD, TemperedCD, fit
+from harmonium.likelihood import exact_log_z, log_likelihood
+from harmonium.models import RBM
+from harmonium.recipes import density
+from harmonium.recipes.density import Candidate, Density
+from harmonium.recipes.looks import Looks, Nats, Repeated, lower, nats_of
+from harmonium.recipes.run import Run
+from harmonium.units import Bernoulli
+
+
+def rows(cases: int, seed: int, variables: int = 6) -> np.ndarray:
+    """Cases whose variables agree with a hidden coin four times of five."""
+    rng = np.random.default_rng(seed)
+    return ((rng.random((cases, variables)) < 0.8) == (rng.random((cases, 1)) < 0.5)).astype(np.uint8)
+
+
+def put(folder: Path, name: str) -> None:
+    (folder / name).mkdir(parents=True)
+    for seed, (split, cases) in enumerate((("train", 150), ("valid", 40), ("test", 60))):
+        np.savetxt(folder / name / f"{name}.{split}.data", rows(cases, seed), fmt="%d", delimiter=",")
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Density:
+    for name in ("one", "two"):
+        put(tmp_path / "data", name)
+    return Density(data_dir=tmp_path / "data", sets=("one", "two"), out=tmp_path / "run", smoke=True, threads=1)
+
+
+def test_a_smoke_run_goes_through_every_step_and_resumes(options: Density, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.begin("density", options)
+    results = options.run(run)
+    assert list(results["metrics"]) == ["test_nats_one", "test_nats_two"]
+    assert results["setting"] == "smoke"
+    assert results == run.results()
+    for metric in results["metrics"].values():
+        assert metric["unit"] == "nats"
+        assert -6 < metric["value"] < -2
+    page = (run.folder / "report.html").read_text()
+    assert all(words in page for words in ("Learning curves: one", "Learning curves: two", "The search", "independent"))
+
+    def never(*arguments: object, **named: object) -> None:
+        raise AssertionError("a finished candidate was learnt again")
+
+    written = (run.folder / "checkpoints" / "one-tested.safetensors").read_bytes()
+    monkeypatch.setattr(density, "fit", never)
+    monkeypatch.setattr(density, "evaluate", never)
+    again = options.run(Run.open(run.folder))
+    assert again["metrics"] == results["metrics"]
+    assert (run.folder / "checkpoints" / "one-tested.safetensors").read_bytes() == written
+
+
+def test_a_run_cut_short_goes_on_where_it_stopped(options: Density, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = options.run(Run.begin("density", options))
+    other = Density(**{**vars(options), "out": options.out.with_name("other")})
+    run, learnt = Run.begin("density", other), []
+
+    def count(machine: RBM, *arguments: object, **named: object) -> object:
+        learnt.append(machine.hidden.shape)
+        if len(learnt) == 3:
+            raise KeyboardInterrupt
+        return fit(machine, *arguments, **named)
+
+    monkeypatch.setattr(density, "fit", count)
+    with pytest.raises(KeyboardInterrupt):
+        other.run(run)
+    other.report(run)  # of the set that is done
+    page = (run.folder / "report.html").read_text()
+    assert "Learning curves: one" in page
+    assert "Learning curves: two" not in page
+    assert "has not finished" in page
+    assert list(other.chosen(run)) == ["one"]
+    results = other.run(run)
+    assert learnt == [(4,), (20,), (4,), (4,), (20,)]
+    assert results["metrics"] == whole["metrics"]
+
+
+def test_nothing_learnt_is_said(options: Density) -> None:
+    run = Run.begin("density", options)
+    options.report(run)
+    assert "Nothing yet" in (run.folder / "report.html").read_text()
+    with pytest.raises(ValueError, match="has finished no set yet"):
+        options.sample(run, steps=1, seed=0)
+
+
+def test_likelihood_and_samples_of_a_run(options: Density) -> None:
+    only = Density(**{**vars(options), "sets": ("two",)})
+    run = Run.begin("density", only)
+    results = only.run(run)
+    found = only.likelihood(run, betas=10, chains=4, sweeps=3)
+    assert found.nats == pytest.approx(results["metrics"]["test_nats_two"]["value"], abs=1e-3)  # log Z is exact
+    assert (run.folder / "evaluation.png").stat().st_size > 10_000
+    assert only.sample(run, steps=2, seed=0) == run.folder / "samples.png"
+    assert (run.folder / "samples.png").stat().st_size > 3000
+    with pytest.raises(ValueError, match=r"a machine for each of 2 sets.*--sets NAME"):
+        options.likelihood(run, betas=10, chains=4, sweeps=3)
+
+
+def test_the_test_cases_choose_nothing(options: Density) -> None:
+    """Other test cases leave the machine that is chosen as it is, to the last bit."""
+    run = Run.begin("density", options)
+    options.run(run)
+    before = options.chosen(run)["one"]
+    changed = options.data_dir / "one" / "one.test.data"
+    np.savetxt(changed, 1 - np.loadtxt(changed, delimiter=",", dtype=int), fmt="%d", delimiter=",")
+    other = Density(**{**vars(options), "out": options.out.with_name("other")})
+    other.run(Run.begin("density", other))
+    after = other.chosen(Run.open(other.out))["one"]
+    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
+
+
+def test_the_best_candidate_is_the_one_tested(options: Density) -> None:
+    run = Run.begin("density", options)
+    options.run(run)
+    splits = options.load("one")
+    judged = [options.learnt(run, "one", splits, candidate) for candidate in options.candidates(splits)]
+    best = max(judged, key=lambda each: each.nats.value - 2 * each.nats.error)
+    machine = options.chosen(run)["one"]
+    assert machine.hidden.shape == (best.candidate.hidden,)
+    value = log_likelihood(machine, splits.valid, log_z=exact_log_z(machine)).mean().item()
+    assert value == pytest.approx(best.nats.value, abs=1e-6)  # six variables: log Z is exact
+
+
+def brute_force(machine: RBM, cases: torch.Tensor) -> float:
+    """Mean log p by listing all states of both layers."""
+    b, c, w = (tensor.detach().double().numpy() for tensor in (machine.visible.bias, machine.hidden.bias, machine.coupling.weight))
+    v, h = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1 for n in w.shape)
+    joint = np.exp(v @ b[:, None] + (h @ c)[None] + v @ w @ h.T)
+    x = cases.numpy() @ (1 << np.arange(len(b)))
+    return float(np.log(joint.sum(1)[x] / joint.sum()).mean())
+
+
+def test_nats_exact_and_estimated() -> None:
+    machine = RBM(Bernoulli(6), Bernoulli(3), seed=1)
+    with torch.no_grad():
+        machine.coupling.weight.mul_(50)
+    cases = torch.from_numpy(rows(40, 5))
+    truth = brute_force(machine, cases)
+    exact = nats_of(machine, cases, torch.full((6,), 0.5), betas=10, seed=0)
+    assert exact == Nats(pytest.approx(truth, abs=1e-5), 0.0)
+    found = nats_of(machine, cases, torch.full((6,), 0.5), betas=100, seed=0, listed=2)
+    assert 0 < found.error < 0.2
+    assert abs(found.value - truth) < 4 * found.error
+    assert found.cautious == found.value - 2 * found.error
+
+
+def test_the_lower_of_two_estimates_counts_its_error() -> None:
+    sure, doubtful = Nats(-10.0, 0.1), Nats(-9.9, 0.3)
+    assert lower(sure, doubtful) == lower(doubtful, sure) == doubtful
+    assert lower(sure, Nats(-10.5, 0.0)) == Nats(-10.5, 0.0)
+
+
+def test_repeated_rows_come_equally_often() -> None:
+    data = torch.arange(5)[:, None]
+    source = Repeated(data, 3)
+    assert len(source) == 15
+    assert torch.bincount(source.rows(torch.arange(15), torch.Generator()).flatten()).tolist() == [3] * 5
+
+
+def test_learning_ends_when_the_validation_cases_get_no_likelier() -> None:
+    """Validation cases of another distribution get less likely at once: the best look is the first, and patience runs out."""
+    machine = RBM(Bernoulli(6), Bernoulli(3))
+    train, valid = torch.from_numpy(rows(200, 0)), torch.tensor([[0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0]], dtype=torch.uint8)
+    looks = Looks(valid, torch.full((6,), 0.5), betas=10, patience=2, seed=0)
+    state = fit(machine, train, negative=PersistentCD(20), epochs=9, averaging=0.3, callbacks=[looks], progress=False)
+    assert state.stopped
+    assert (state.best_epoch, state.epoch) == (1, 3)
+    nats = [row["validation_nats"] for row in state.history]
+    assert nats == sorted(nats, reverse=True)
+    assert all(not torch.equal(state.best[name], value) for name, value in state.average.items())
+
+
+@pytest.mark.parametrize(("cases", "variables", "kind"), [(2000, 112, "many"), (400, 500, "few"), (1600, 180, "few"), (16181, 16, "many")])
+def test_a_search_goes_by_the_number_of_cases(cases: int, variables: int, kind: str) -> None:
+    blank = torch.zeros(cases, variables, dtype=torch.uint8)
+    assert density.search(Splits(blank, blank, blank)) == density.SEARCH[kind]
+
+
+def test_candidates_are_told_apart() -> None:
+    for found in density.SEARCH.values():
+        assert len({candidate.label for candidate in found}) == len(found)
+    assert Candidate(3, 0.1).negative() == PersistentCD(100)
+    assert Candidate(3, 0.1, replicas=4, chains=7).negative() == TemperedCD(7, betas=4)
+
+
+def test_the_baseline_of_independent_variables() -> None:
+    train = torch.tensor([[1, 0], [1, 1]], dtype=torch.uint8)
+    test = torch.tensor([[1, 0]], dtype=torch.uint8)
+    assert density.independent(Splits(train, test, test)) == pytest.approx(np.log(3 / 4) + np.log(1 / 2))
+
+
+def test_the_leading_variance() -> None:
+    train = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]], dtype=torch.uint8)
+    assert density.leading_variance(Splits(train, train, train)) == pytest.approx(2 / 3)  # two variables alike, each of variance 1/3
+
+
+def test_published_values_have_metrics_of_their_own() -> None:
+    assert Density.published["test_nats_mushrooms"] == "-15.15 (RBM, 23 hidden); -9.81 (NADE)"
+    assert set(Density.published) == {"test_nats_mushrooms", "test_nats_nips"}
+    assert json.dumps(Density.published)

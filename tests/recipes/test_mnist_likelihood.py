@@ -1,0 +1,72 @@
+"""The likelihood recipes on MNIST, in a smoke run on files of the right shape."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harmonium.data import mnist
+from harmonium.likelihood import exact_log_z
+from harmonium.recipes import MnistDbnBound, MnistRbm
+from harmonium.recipes.run import Run
+from tests.data.idx_files import write_blank_images, write_labels
+from tests.recipes.test_command_line import harmonium
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four files, all of the same grey."""
+    folder = tmp_path_factory.mktemp("mnist")
+    names = [name.removesuffix(".gz") for name in mnist.FILES]
+    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
+        write_blank_images(folder / names[at], sum(counts), pixel=100)
+        write_labels(folder / names[at + 1], counts)
+    return folder
+
+
+def smoke(monkeypatch: pytest.MonkeyPatch, name: str, images: Path, out: Path, *words: str) -> dict[str, dict[str, float]]:
+    command = ["run", name, "--smoke", "--threads", "1", "--data-dir", str(images), "--out", str(out), *words]
+    assert harmonium(monkeypatch, *command) is None
+    metrics: dict[str, dict[str, float]] = json.loads((out / "results.json").read_text())["metrics"]
+    return metrics
+
+
+def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run")
+    assert {"test_nats_fixed_stochastic", "log_z", "effective_sample_size", "free_energy_gap"} <= metrics.keys()
+    assert -784 < metrics["test_nats_fixed_stochastic"]["value"] < 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert [row["epoch"] for row in results["curve"]] == [1, 2]
+    assert (tmp_path / "run" / "evaluation.png").exists()
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 4
+    assert harmonium(monkeypatch, "evaluate", str(tmp_path / "run"), "--betas", "20", "--sweeps", "5") is None
+    assert harmonium(monkeypatch, "sample", str(tmp_path / "run"), "--steps", "2") is None
+    assert (tmp_path / "run" / "samples.png").exists()
+
+
+def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--binarisation", "threshold")
+    assert "test_nats_threshold" in metrics
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["setting"] == "smoke, trained on threshold pixels"
+    assert MnistRbm(binarisation="fixed").judged == "test_nats_fixed_stochastic"
+    assert MnistRbm(held_out=100).judged == "validation_nats_fixed_stochastic"
+
+
+def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-dbn-bound", images, tmp_path / "run", "--units", "12", "800")
+    bound, alone = (metrics[name]["value"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic"))
+    assert metrics["improvement_nats"]["value"] == pytest.approx(bound - alone)
+    assert metrics["test_tightened_bound_nats"]["value"] >= bound
+    found = Run.open(tmp_path / "run")
+    options = MnistDbnBound(smoke=True, units=(12, 800), data_dir=images)
+    net = options.learnt(found)
+    assert [rbm.hidden.shape for rbm in net.rbms] == [(12,), (800,)]
+    assert metrics["top_log_z"]["value"] == pytest.approx(exact_log_z(net.top), abs=1e-3)
+    assert harmonium(monkeypatch, "sample", str(found.folder), "--steps", "2") is None
+
+
+def test_a_run_is_not_quick_and_long_at_once() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        MnistRbm(quick=True, long=True)
