@@ -307,7 +307,7 @@ def _pseudo_likelihood(model: RBM, v: Tensor, given: Given | None, seed: int) ->
 def _sum_of_distinct(v: Tensor, unnormalised: Tensor, states: float) -> float | None:
     """log Σ exp over the distinct cases: log Z is at least that, as their probabilities add up to one at most. None where the visible
     states have no end, as densities may exceed one."""
-    if math.isinf(states):
+    if states == math.inf:
         return None
     distinct, place = torch.unique(v.flatten(1), dim=0, return_inverse=True)
     of_each = torch.empty(len(distinct), dtype=torch.float64, device=v.device).scatter_(0, place, unnormalised)

@@ -224,7 +224,7 @@ class MnistExact(Recipe):
     def learn(self, run: Run, plan: Plan, data: Data, cases: Tensor) -> Learnt:
         """One machine; one that the run's folder holds is not learnt again. `cases`: (cases, 784), to be judged on."""
         path = run.checkpoint(f"{plan.phase} judged")
-        if True:
+        if not path.exists():
             looks = _Looks(cases, plan.looks)
             state = fit(
                 self.machine(plan),
@@ -257,7 +257,7 @@ class MnistExact(Recipe):
         """A machine that the run's folder holds."""
         machine = self.machine(plan)
         tensors, header = read_tensors(run.checkpoint(f"{plan.phase} judged"))
-        pass
+        restore(machine, tensors)
         return Learnt(machine, [Look(*row) for row in header["looks"]])
 
     def done(self, run: Run, plans: Sequence[Plan]) -> list[Learnt]:
@@ -270,7 +270,7 @@ class MnistExact(Recipe):
             plans = self.search(name)
             machines = self.done(run, list(plans.values()))
             if len(machines) == len(plans):
-                found[name] = min(zip(plans, machines, strict=True), key=lambda pair: pair[1].nats)[0]
+                found[name] = max(zip(plans, machines, strict=True), key=lambda pair: pair[1].nats)[0]
         return found
 
     def rules(self, run: Run) -> dict[str, list[Learnt]]:
@@ -429,7 +429,7 @@ def nats_at(looks: Sequence[Look], seconds: float) -> float | None:
     """Nats after so many seconds, on a straight line in log seconds between two looks; None before the first and after the last."""
     for before, after in itertools.pairwise(looks):
         if before.seconds <= seconds <= after.seconds:
-            share = (seconds - before.seconds) / (after.seconds - before.seconds)
+            share = math.log(seconds / before.seconds) / math.log(after.seconds / before.seconds)
             return before.nats + share * (after.nats - before.nats)
     return None
 

@@ -40,12 +40,12 @@ class MnistRbm(Recipe):
     hidden: int = 500
     binarisation: Literal["resampled", "fixed", "threshold"] = "resampled"
     """Of the training images. The test images are thresholded likewise, or else binarised once."""
-    learning: Persistent = Persistent(epochs=800)
-    """Within 30 minutes on two cores."""
+    learning: Persistent = Persistent(epochs=320)
+    """Half an hour on one core."""
     quick: bool = False
-    """Within 90 seconds: 40 epochs."""
+    """Within 90 seconds on two cores: 40 epochs."""
     long: bool = False
-    """Within 3 hours: 5000 epochs."""
+    """Within 3 hours on two cores: 5000 epochs."""
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test set: for choosing settings."""
     data_dir: Path | None = None
