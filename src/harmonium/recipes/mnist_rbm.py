@@ -40,7 +40,7 @@ class MnistRbm(Recipe):
     hidden: int = 500
     binarisation: Literal["resampled", "fixed", "threshold"] = "resampled"
     """Of the training images. The test images are thresholded likewise, or else binarised once."""
-    learning: Persistent = Persistent(epochs=320)
+    learning: Persistent = Persistent(epochs=270)
     """Half an hour on one core."""
     quick: bool = False
     """Within 90 seconds on two cores: 40 epochs."""
