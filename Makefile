@@ -18,6 +18,8 @@ lint: .venv/installed
 bench: .venv/peers
 	$(BIN)/python benchmarks/rbm_step.py
 	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/sweeps.py
+	$(BIN)/python benchmarks/nats.py
 
 # The environment: made once, and again when what it should hold changes.
 .venv/installed: pyproject.toml constraints.txt

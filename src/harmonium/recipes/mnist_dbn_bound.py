@@ -36,8 +36,8 @@ class MnistDbnBound(Recipe):
     """A deep belief net 784-500-2000 on binary MNIST, learnt greedily: its variational bound beside the likelihood of its first RBM."""
 
     units: tuple[int, int] = (500, 2000)
-    bottom: Persistent = Persistent(epochs=200)
-    top: Persistent = Persistent(epochs=50, learning_rate=0.1)
+    bottom: Persistent = Persistent(epochs=100)
+    top: Persistent = Persistent(epochs=25, learning_rate=0.1)
     samples: int = 100
     """Of the first hidden layer for each image, in the bound."""
     held_out: int = 0
@@ -59,7 +59,7 @@ class MnistDbnBound(Recipe):
     @property
     def betas(self) -> int:
         """Of annealed importance sampling; a second run takes four times as many."""
-        return 50 if self.smoke else 10_000
+        return 50 if self.smoke else 5000
 
     @property
     def sweeps(self) -> int:
