@@ -1,11 +1,13 @@
 """The models that training passes through: which are kept, the same whether training breaks off or not, and read back."""
 
+import math
 from functools import partial
 
 import pytest
 import torch
 
 import harmonium as hm
+from harmonium.learning import trainer
 from harmonium.models.saving import read_tensors
 from harmonium.sampling.trajectory import acceptance
 
@@ -113,8 +115,9 @@ class Break(hm.Callback):
 
 @pytest.mark.parametrize("settings", [{"ratio": 1.2}, {"acceptance": 0.7}])
 @pytest.mark.parametrize("step", [5, 24, 31])
-def test_a_run_that_broke_off_beyond_its_checkpoint(settings, step, tmp_path):
+def test_a_run_that_broke_off_beyond_its_checkpoint(settings, step, tmp_path, monkeypatch):
     """The checkpoints are those of whole epochs, of twelve steps; what was kept after the last of them is dropped and kept again."""
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", math.inf)
     whole = hm.Trajectory(tmp_path / "whole", **settings)
     learn(whole, 4)
     broken = hm.Trajectory(tmp_path / "broken", **settings)

@@ -32,7 +32,10 @@ class Negative(Protocol):
 
 
 class Rule(ABC):
-    """A learning rule that writes the whole gradient itself, where its signal is more than data minus an average over visible states."""
+    """A learning rule that writes the whole gradient itself.
+
+    For signals that are more than data minus an average over visible states, and where more than chains is kept in the training state.
+    """
 
     contrasts: ClassVar[bool] = True
     """Whether the gradient is a difference of averages of ∂E/∂θ, the data's and the model's."""
@@ -54,6 +57,10 @@ class Rule(ABC):
         Case n counts scale · weights_n, or `scale` where `weights`, (cases,), is None; these add up to one, or are all zero for a batch
         that is to teach nothing.
         """
+
+    def figures(self, state: TrainingState) -> dict[str, float]:
+        """What the rule has to say of the epoch that ends, beside the figures of any machine."""
+        return {}
 
     def after(self, model: RBM, state: TrainingState, followers: Sequence[Callback]) -> None:  # noqa: B027 (not all need it)
         """Between the gradient, as it then stands in `.grad`, and the optimiser's step, which each of `followers` completes (`on_step`)."""

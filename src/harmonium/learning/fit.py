@@ -183,11 +183,12 @@ def fit(
 
     def figures() -> dict[str, float]:
         _warn_if_not_normalisable(model, running, known)
+        own = negative.figures(running) if isinstance(negative, Rule) else {}
         if training is None:
-            return {}
+            return own
         draws = fresh_generator(like, derive(seed, MONITOR, running.epoch))
         beside = {"given": training_given, "validation_given": held_given}
-        return rbm_figures(model, training, held, generator=draws, sweeps=sweeps, **beside)
+        return rbm_figures(model, training, held, generator=draws, sweeps=sweeps, **beside) | own
 
     shown = [Progress()] if progress or (progress is None and Progress.wanted()) else []
     first = [part for part in (form, centring, average) if part is not None]

@@ -23,7 +23,8 @@ class TrainingState:
     before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present
     epoch. `history`: one row of figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `offsets`:
     of the centred gradient, flat. `average`: averaged parameters, where they are kept. `fast`: what fast weights add to the parameters
-    under which the chains move. `seconds`: spent so far.
+    under which the chains move. `tempering`: of tempered chains the temperatures, who stands where, and the swaps since they were adapted.
+    `seconds`: spent so far.
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class TrainingState:
     offsets: dict[str, Tensor] = field(default_factory=dict)
     average: dict[str, Tensor] = field(default_factory=dict)
     fast: dict[str, Tensor] = field(default_factory=dict)
+    tempering: dict[str, Tensor] = field(default_factory=dict)
     stream: Any = None
     stopped: bool = False
     seconds: float = 0.0
@@ -139,5 +141,5 @@ class TrainingState:
             self.threads = threads
 
 
-NAMED = ("totals", "best", "offsets", "average", "fast")
+NAMED = ("totals", "best", "offsets", "average", "fast", "tempering")
 COUNTERS = ("epoch", "batch", "step", "history", "best_epoch", "stream", "stopped", "seconds", "threads")

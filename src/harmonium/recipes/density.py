@@ -20,7 +20,7 @@ import harmonium.recipes.run as runs
 from harmonium.couplings import Dense
 from harmonium.data import binary_density
 from harmonium.data.binary_density import Splits
-from harmonium.learning import MomentumSGD, Negative, PersistentCD, Schedule, TemperedCD, fit
+from harmonium.learning import MomentumSGD, Negative, PersistentCD, Rule, Schedule, TemperedCD, fit
 from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import RBM
@@ -66,7 +66,7 @@ class Candidate:
         tempered = f" temperatures {self.replicas}" if self.replicas > 1 else ""
         return f"hidden {self.hidden} rate {self.rate:g} cost {self.cost:g}{chains}{tempered}"
 
-    def negative(self) -> Negative:
+    def negative(self) -> Negative | Rule:
         return PersistentCD(self.chains) if self.replicas == 1 else TemperedCD(self.chains, betas=self.replicas)
 
     def machine(self, variables: int, seed: int) -> RBM:
