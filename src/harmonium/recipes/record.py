@@ -11,6 +11,7 @@ from typing import Any
 from harmonium.models.saving import write_atomically
 
 RESULTS_FOLDER = Path("results")
+MAIN = ("test", "bottom", "improvement")  # what the names of metrics begin with that tables show, beside those that have a published value
 
 
 def append(results: Mapping[str, Any], folder: Path = RESULTS_FOLDER) -> Path:
@@ -42,12 +43,14 @@ def append(results: Mapping[str, Any], folder: Path = RESULTS_FOLDER) -> Path:
 
 
 def table(folder: Path = RESULTS_FOLDER) -> list[dict[str, str]]:
-    """Every recorded metric as a row of words: recipe, setting, metric, published, ours (mean ± sd over the seeds), time."""
+    """The main recorded metrics as rows of words: recipe, setting, metric, published, ours (mean ± sd over the seeds), time."""
     rows = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
         for record in content["records"]:
             for name, metric in record["metrics"].items():
+                if metric["published"] is None and not name.startswith(MAIN):
+                    continue
                 rows.append(
                     {
                         "recipe": content["recipe"],
@@ -64,9 +67,9 @@ def table(folder: Path = RESULTS_FOLDER) -> list[dict[str, str]]:
 
 def spread(values: list[float]) -> str:
     """Mean ± standard deviation, in words."""
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}"
+    mean = statistics.fmean(values)
+    digits = ".2f" if abs(mean) >= 0.1 else ".2g"
+    return f"{mean:{digits}}" + (f" ± {statistics.stdev(values):{digits}}" if len(values) > 1 else "")
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
