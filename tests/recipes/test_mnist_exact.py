@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from harmonium.data import binarise, mnist
+from harmonium.data.binarise import Resampled
 from harmonium.recipes import mnist_exact
-from harmonium.recipes.mnist_exact import GRID, RULES, Learnt, Look, MnistExact, mean_at, nats_at
+from harmonium.recipes.mnist_exact import GRID, RULES, Learnt, Look, MnistExact, Plan, mean_at, nats_at
 from harmonium.recipes.run import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
@@ -43,7 +44,6 @@ def test_every_rule_and_gradient_has_its_nats(options: MnistExact, finished: Run
     metrics = finished.results()["metrics"]
     for rule in ("cd1", "cd3", "cd25", "pcd", "fast_pcd", "tempered_cd"):
         assert -784 < metrics[f"test_nats_{rule}_20_hidden"]["value"] < 0
-        assert metrics[f"learning_rate_{rule}_20_hidden"]["value"] in GRID
         assert metrics[f"seconds_{rule}_20_hidden"]["value"] >= metrics["equal_seconds"]["value"] > 0
     assert metrics["test_nats_cd1_20_hidden"]["published"] == "-164.50"
     assert metrics["test_nats_pcd_20_hidden"]["published"] == "-150.11"
@@ -73,11 +73,23 @@ def test_a_figure_is_the_mean_over_machines_of_exact_nats(options: MnistExact, f
     assert metrics["test_nats_cd3_20_hidden"]["value"] == pytest.approx(np.mean(found), abs=1e-3)
 
 
-def test_the_rate_is_the_best_on_held_out_cases(options: MnistExact, finished: Run) -> None:
-    for name, rate in options.rates(finished).items():
-        nats = {rate: options.learnt(finished, plan).nats for rate, plan in options.search(name).items()}
-        assert nats[rate] == max(nats.values())
-        assert [plan.rate for plan in options.plans(name, rate)] == [rate] * options.repeats
+def test_the_search_judges_on_training_cases_that_it_does_not_learn(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mnist_exact, "RULES", {"PCD": RULES["PCD"]})
+    options = MnistExact(smoke=True, threads=1, data_dir=images, part="search", out=tmp_path / "run")
+    train, valid = options.cases()[0][:-100], binarise(options.cases()[0][-100:], "fixed", seed=30)
+    seen: list[tuple[int, bool]] = []
+    learn = MnistExact.learn
+
+    def spy(self: MnistExact, run: Run, plan: Plan, data: Resampled, cases: torch.Tensor) -> Learnt:
+        seen.append((len(data), torch.equal(cases, valid)))
+        return learn(self, run, plan, data, cases)
+
+    monkeypatch.setattr(MnistExact, "learn", spy)
+    results = options.run(Run.begin("mnist-exact", options))
+    assert seen == [(len(train), True)] * len(GRID)
+    assert set(results["metrics"]) == {f"validation_nats_pcd_5_hidden_rate_{rate:g}" for rate in GRID}
+    assert results["setting"] == "smoke, search alone"
+    assert "The search" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_finished_machine_is_not_learnt_again(options: MnistExact, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +117,8 @@ def test_a_part_alone(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_protocols(options: MnistExact) -> None:
     full = MnistExact()
-    assert {name: len(full.plans(name, 0.1)) for name in RULES} == dict.fromkeys(RULES, full.repeats)
-    assert len({plan.phase for name in RULES for plan in [*full.plans(name, 0.1), *full.search(name).values()]}) == len(RULES) * (
+    assert {name: len(full.plans(name)) for name in RULES} == dict.fromkeys(RULES, full.repeats)
+    assert len({plan.phase for name in RULES for plan in [*full.plans(name), *full.search(name).values()]}) == len(RULES) * (
         full.repeats + len(GRID)
     )
     first, second = full.centrings("centred", False)

@@ -11,6 +11,7 @@ from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
 from harmonium.likelihood.raise_ import AnnealingBound, raise_bound
 from harmonium.likelihood.reverse import reverse_ais
 from harmonium.likelihood.trajectory import reverse_trajectory_ais, trajectory_ais
+from harmonium.likelihood.transition import Transition, exact_transition
 
 __all__ = [
     "AnnealingBound",
@@ -18,6 +19,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Moments",
+    "Transition",
     "VariationalBound",
     "ais",
     "bridge",
@@ -25,6 +27,7 @@ __all__ = [
     "evaluate",
     "exact_log_z",
     "exact_moments",
+    "exact_transition",
     "free_energy_gap",
     "log_likelihood",
     "pseudo_likelihood",

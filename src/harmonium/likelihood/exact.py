@@ -16,7 +16,7 @@ from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
 
 MOST_STATES = 2**25
-BLOCK = 2**14
+BLOCK = 2**10
 ROWS = 4096  # cases looked at together
 
 

@@ -51,7 +51,9 @@ def exact_transition(model: RBM) -> Transition:
         if not unit.joint:
             raise no_joint(unit, "the other layer's conditional")
         if unit.count == math.inf:
-            raise ValueError(f"an exact transition lists the states of both layers, and those of the {side} {type(unit).__name__} have no end")
+            raise ValueError(
+                f"an exact transition lists the states of both layers, and those of the {side} {type(unit).__name__} have no end"
+            )
     if visible.count * hidden.count > MOST_PAIRS:
         raise ValueError(
             f"an exact transition lists at most 2^25 pairs of a visible and a hidden state, and this machine has "

@@ -1,5 +1,6 @@
 """One readable file per published result."""
 
+from harmonium.recipes.cd_bias import CdBias
 from harmonium.recipes.density import Density
 from harmonium.recipes.digits import Digits
 from harmonium.recipes.mnist_dbn import MnistDbn
@@ -7,6 +8,6 @@ from harmonium.recipes.mnist_dbn_bound import MnistDbnBound
 from harmonium.recipes.mnist_exact import MnistExact
 from harmonium.recipes.mnist_rbm import MnistRbm
 
-RECIPES = (Density, Digits, MnistDbn, MnistDbnBound, MnistExact, MnistRbm)
+RECIPES = (CdBias, Density, Digits, MnistDbn, MnistDbnBound, MnistExact, MnistRbm)
 
-__all__ = ["RECIPES", "Density", "Digits", "MnistDbn", "MnistDbnBound", "MnistExact", "MnistRbm"]
+__all__ = ["RECIPES", "CdBias", "Density", "Digits", "MnistDbn", "MnistDbnBound", "MnistExact", "MnistRbm"]

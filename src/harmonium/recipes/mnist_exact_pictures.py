@@ -46,8 +46,17 @@ def against_updates(curves: Mapping[str, Sequence[Curve]], levels: Mapping[str, 
     line, place = (high - low) * 1.5 * SMALL / 72 / (height - 0.85), np.inf
     for value, name, colour in sorted(ends, reverse=True):
         place = min(value, place - line)  # names that would overlap move down
-        at = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
-        axes.annotate(name, (1.0, place), xycoords=("axes fraction", "data"), fontsize=SMALL, color=colour, **at)
+        axes.annotate(
+            name,
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=colour,
+            annotation_clip=False,
+        )
     return figure
 
 

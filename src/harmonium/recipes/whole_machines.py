@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -47,7 +46,7 @@ class WholeMachines:
 
     def parts(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Visible biases (machines, visible), hidden biases (machines, hidden), weights (machines, visible, hidden)."""
-        b, c, weight = theta.split([self.visible, self.hidden, self.visible * self.hidden], dim=-1)
+        b, c, weight = torch.split(theta, [self.visible, self.hidden, self.visible * self.hidden], dim=-1)
         return b, c, weight.reshape(-1, self.visible, self.hidden)
 
     def draw(self, machines: int, scale: float, generator: torch.Generator) -> Tensor:
