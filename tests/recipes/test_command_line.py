@@ -12,6 +12,7 @@ import torch
 
 from harmonium import cli
 from harmonium.recipes import Digits
+from harmonium.recipes import record as records
 from harmonium.recipes.deep_belief_net import Plan
 from harmonium.recipes.stack import Generation, Layers, Tuning
 
@@ -123,6 +124,18 @@ def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch:
     assert record["metrics"]["test_error_percent"]["mean"] == pytest.approx(sum(values) / 2)
     assert record["metrics"]["test_error_percent"]["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
     assert "already has seed 1" in str(harmonium(monkeypatch, *words))
+
+
+def test_a_record_names_no_folder_of_one_machine_and_tables_show_the_main_metrics(tmp_path: Path) -> None:
+    found = {"published": None, "value": 1.0, "unit": "nats"}
+    results = {"recipe": "r", "paper": "p", "setting": "s", "machine": "m", "seed": 1, "seconds": 2.0, "commit": "c"}
+    results |= {"metrics": {"test_nats": found, "log_z": found, "kl": found | {"published": "0"}}}
+    results |= {"command": "harmonium run r --out /home/me/a --seed 1 --data-dir '/my data' --record --out runs/a"}
+    path = records.append(results, tmp_path)
+    (record,) = json.loads(path.read_text())["records"]
+    assert record["commands"] == ["harmonium run r --seed 1 --record --out runs/a"]
+    assert [row["metric"] for row in records.table(tmp_path)] == ["test nats", "kl"]
+    assert "log_z" in record["metrics"]
 
 
 def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

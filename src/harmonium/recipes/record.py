@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from harmonium.models.saving import write_atomically
 
 RESULTS_FOLDER = Path("results")
+ELSEWHERE = re.compile(r" --(?:out|data-dir)[ =](?:'[^']*'|/\S+)")  # absolute folders of the machine that ran it: no one else's
 MAIN = ("test", "bottom", "improvement")  # what the names of metrics begin with that tables show, beside those that have a published value
 
 
@@ -30,8 +32,9 @@ def append(results: Mapping[str, Any], folder: Path = RESULTS_FOLDER) -> Path:
         content["records"].append(record)
     if results["seed"] in record["seeds"]:
         raise ValueError(f"{path} already has seed {results['seed']} of the setting {results['setting']!r}; record another seed")
-    for plural in ("seed", "second", "commit", "command"):
+    for plural in ("seed", "second", "commit"):
         record[f"{plural}s"].append(results["seconds" if plural == "second" else plural])
+    record["commands"].append(ELSEWHERE.sub("", results["command"]))
     for name, metric in results["metrics"].items():
         entry = record["metrics"].setdefault(name, {"published": metric["published"], "unit": metric["unit"], "values": []})
         values = entry["values"]
