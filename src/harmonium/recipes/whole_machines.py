@@ -112,7 +112,11 @@ class WholeMachines:
     def update(self, theta: Tensor, p: Tensor, steps: int | None) -> Tensor:
         """The mean update of CD-`steps`, or of maximum likelihood where that is None: (machines, parameters)."""
         particles = self.log_p(theta).exp() if steps is None else self.after(theta, p, steps)
-        return ((p - particles)[:, None] @ self.statistics(theta))[:, 0] - self.cost * theta
+        _, c, weight = self.parts(theta)
+        rest = p - particles
+        of_hidden = rest[..., None] * torch.sigmoid(self.v @ weight + c[:, None])
+        products = self.v.T @ of_hidden
+        return torch.cat([rest @ self.v, of_hidden.sum(1), products.flatten(1)], dim=1) - self.cost * theta
 
     def signal(self, theta: Tensor, p: Tensor, steps: int | None) -> Signal:
         """The same with its derivative in the parameters."""
@@ -175,7 +179,7 @@ class Rest(NamedTuple):
     growth: Tensor
 
 
-def settle(machines: WholeMachines, theta: Tensor, p: Tensor, steps: int | None, *, tolerance: float = 1e-9, most: int = 500) -> Rest:
+def settle(machines: WholeMachines, theta: Tensor, p: Tensor, steps: int | None, *, tolerance: float = 1e-9, most: int = 1500) -> Rest:
     """Follows dθ/dt = update(θ) to where it rests, by implicit Euler steps (1/dt - J)⁻¹ update that grow long as the update shrinks.
 
     Long steps are Newton's and would also rest on saddles; so a step takes at most half the time in which the fastest growing direction
