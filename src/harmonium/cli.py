@@ -138,7 +138,7 @@ def show(results: dict[str, Any]) -> None:
     """A run's figures, published values beside them."""
     table = Table("metric", "published", "ours", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
     for name, metric in results["metrics"].items():
-        table.add_row(name.replace("_", " "), str(metric["published"] or "–"), f"{metric['value']:.2f} {metric['unit']}")
+        table.add_row(name.replace("_", " "), str(metric["published"] or "–"), f"{records.spread([metric['value']])} {metric['unit']}")
     console.print(table)
     console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 
