@@ -13,11 +13,8 @@ from harmonium.models.saving import write_atomically
 
 RESULTS_FOLDER = Path("results")
 ELSEWHERE = re.compile(r" --(?:out|data-dir)[ =](?:'[^']*'|/\S+)")  # absolute folders of the machine that ran it: no one else's
-MAIN = (
-    "test",
-    "bottom_rbm",
-    "improvement",
-)  # what the names of metrics begin with that tables show, beside those that have a published value
+# What the names of metrics begin with that tables show, beside those that have a published value.
+MAIN = ("test", "bottom_rbm", "improvement")
 
 
 def append(results: Mapping[str, Any], folder: Path = RESULTS_FOLDER) -> Path:
