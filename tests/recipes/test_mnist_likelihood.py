@@ -70,3 +70,8 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
 def test_a_run_is_not_quick_and_long_at_once() -> None:
     with pytest.raises(ValueError, match="not both"):
         MnistRbm(quick=True, long=True)
+
+
+def test_a_second_layer_that_cannot_hold_the_first_is_refused_before_anything_is_learnt() -> None:
+    with pytest.raises(ValueError, match="at least the 784"):
+        MnistDbnBound(units=(500, 100))

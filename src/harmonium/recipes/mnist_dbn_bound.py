@@ -49,6 +49,11 @@ class MnistDbnBound(Recipe):
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
     published: ClassVar[dict[str, str]] = {"test_bound_nats": "-85.97", "bottom_rbm_test_nats_fixed_stochastic": "-86.34"}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.units[0] < 1 or self.units[1] < 784:
+            raise ValueError(f"the second layer has at least the 784 units of the first one's visible layer, found units {self.units}")
+
     @property
     def plans(self) -> tuple[Persistent, Persistent]:
         """How the two layers learn."""
