@@ -33,7 +33,7 @@ bench: .venv/peers
 	@touch $@
 
 .venv/peers: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt '.[bench]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
 clean:
