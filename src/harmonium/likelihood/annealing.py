@@ -119,19 +119,18 @@ class Path:
         s_v = self.model.visible.statistic(v, given)
         return Place(s_v, self.model.coupling.to_hidden(s_v, given))
 
-    def _rise(self, at: Place, below: float, beta: float, given: Given | None) -> Tensor:
-        """log p*_beta - log p*_below of where the chains are: (chains,), float64."""
-        hidden = self.model.hidden
-        rise = hidden.log_partition(at.input * beta) - hidden.log_partition(at.input * below)
+    def _draw(self, at: Place, beta: float, other: float, generator: torch.Generator, given: Given | None) -> tuple[Tensor, Tensor]:
+        """h ~ p_beta(h | v) where the chains are, and log p*_other(v) - log p*_beta(v) there: (chains,), float64."""
+        step = other - beta
+        h, change = self.model.hidden.sample_and_change(at.input * beta, at.input * step, generator=generator)
         slope = self.model.coupling.visible_alone(at.s_v, given) - at.s_v.flatten(1) @ self.base.flatten()
-        return rise.double() + (beta - below) * slope.double()
+        return h, change.double() + step * slope.double()
 
-    def _sweep(self, at: Place, beta: float, generator: torch.Generator, given: Given | None) -> Place:
-        """A step of T_beta."""
+    def _down(self, h: Tensor, beta: float, generator: torch.Generator, given: Given | None) -> Place:
+        """Where v ~ p_beta(v | h) is."""
         visible, hidden, coupling = self.model.visible, self.model.hidden, self.model.coupling
-        h = hidden.sample(at.input * beta, generator=generator)
-        down = torch.add(self.base * (1 - beta), coupling.to_visible(hidden.statistic(h), given), alpha=beta)
-        return self._place(visible.sample(down, generator=generator, given=given), given)
+        input = torch.add(self.base * (1 - beta), coupling.to_visible(hidden.statistic(h), given), alpha=beta)
+        return self._place(visible.sample(input, generator=generator, given=given), given)
 
     def forward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
         """Σ_k log p*_k(v_{k-1}) - log p*_{k-1}(v_{k-1}) of chains from v_0 = v, (chains, *visible.shape), with v_k ~ T_k(. | v_{k-1}):
@@ -139,8 +138,9 @@ class Path:
         given = self.every(len(v))
         at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
         for below, beta in shown(list(pairwise(self.betas)), "annealing", progress):
-            total += self._rise(at, below, beta, given)
-            at = self._sweep(at, beta, generator, given)
+            h, fall = self._draw(at, beta, below, generator, given)
+            total -= fall
+            at = self._down(h, beta, generator, given)
         return total
 
     def backward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
@@ -150,9 +150,11 @@ class Path:
         """
         given = self.every(len(v))
         at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
+        h = self.model.hidden.sample(at.input, generator=generator)
         for beta, below in shown(list(pairwise(reversed(self.betas))), "annealing backwards", progress):
-            at = self._sweep(at, beta, generator, given)
-            total += self._rise(at, below, beta, given)
+            at = self._down(h, beta, generator, given)
+            h, rise = self._draw(at, below, beta, generator, given)
+            total += rise
         return total
 
 

@@ -47,6 +47,14 @@ class Bernoulli(Biased):
         u = uniform(input.shape, input, generator)
         return keep_present(torch.lt(u, p.detach(), out=u), given)
 
+    def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """By the mean that sampling needs: a unit's partition function 1 + e^z becomes 1 + e^(z + step), 1 + σ(z) (e^step - 1) times as much."""
+        mean = self.mean(input)
+        change = self.total(torch.expm1(step).mul_(mean).log1p_())
+        if not bool(torch.isfinite(change).all()):  # a step of 88 or more
+            change = self.log_partition(input + step) - self.log_partition(input)
+        return self.sample(input, generator=generator, mean=mean), change
+
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         if data.dtype == torch.uint8 and self.values == "probabilities":
             return torch.div(data.to(like.device), 255.0).to(like.dtype)

@@ -121,6 +121,11 @@ class Unit(nn.Module, ABC):
 
     # What follows for all of them ---------------------------------------------------------------------------------------------
 
+    def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A draw from p(x | input), and log_partition(input + step) - log_partition(input), (*leading): what a temperature of annealing
+        asks of a layer. Units for which the one helps the other override it."""
+        return self.sample(input, generator=generator), self.log_partition(input + step) - self.log_partition(input)
+
     @property
     def statistic_shape(self) -> tuple[int, ...]:
         """The shape of one case's statistic, which the coupling connects."""
