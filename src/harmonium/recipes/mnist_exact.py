@@ -139,7 +139,7 @@ class MnistExact(Recipe):
     """Both is rules and centring."""
     epochs: int = 10
     """Of each rule's machines, 600 updates each."""
-    repeats: int = 2
+    repeats: int = 3
     """Machines of each rule."""
     centring_repeats: int = 2
     """Machines of each gradient, on images and on negatives."""
