@@ -48,7 +48,7 @@ class Bernoulli(Biased):
         return keep_present(torch.lt(u, p.detach(), out=u), given)
 
     def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """By the mean that sampling needs: a unit's partition function 1 + e^z becomes 1 + e^(z + step), 1 + σ(z) (e^step - 1) times as much."""
+        """By the mean that sampling needs: a unit's partition function 1 + e^z grows 1 + σ(z) (e^step - 1) times."""
         mean = self.mean(input)
         change = self.total(torch.expm1(step).mul_(mean).log1p_())
         if not bool(torch.isfinite(change).all()):  # a step of 88 or more
