@@ -17,6 +17,7 @@ from harmonium.learning.state import TrainingState
 from harmonium.learning.tempered import TemperedCD
 from harmonium.learning.trainer import Callback
 from harmonium.learning.trajectory import Trajectory
+from harmonium.learning.wake_sleep import wake_sleep
 
 __all__ = [
     "Callback",
@@ -41,4 +42,5 @@ __all__ = [
     "fit",
     "greedy",
     "predict",
+    "wake_sleep",
 ]

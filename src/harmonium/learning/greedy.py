@@ -18,9 +18,9 @@ from harmonium.learning.fit import fit
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import fresh_generator
 from harmonium.models import DBN, RBM
-from harmonium.models.dbn import above
+from harmonium.models.dbn import above, one_hot
 from harmonium.sampling.clamped import draw_missing
-from harmonium.units import Given, Unit
+from harmonium.units import Given, Groups, Softmax, Unit
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
 
@@ -33,6 +33,8 @@ def greedy(
     *,
     couplings: Sequence[Coupling | None] | None = None,
     given: Given | None = None,
+    labels: Tensor | None = None,
+    classes: int | None = None,
     seed: int = 0,
     train: Train | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -42,7 +44,9 @@ def greedy(
 
     `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones.
     `couplings`: one between each two of them, None for a dense one; by default all are dense. `given`: what is given of each case,
-    as `fit` takes it, of which the layers above the first see the context alone. All `settings` go to `fit` for every layer; where layers
+    as `fit` takes it, of which the layers above the first see the context alone. `labels`: (cases,) integers below `classes` (by default
+    one more than the largest), which stand one-hot beside the layer below the top: the net then models data and labels together (Hinton,
+    Osindero & Teh 2006). All `settings` go to `fit` for every layer; where layers
     differ, `train(rbm, data, index)` does the learning instead.
     `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on.
     """
@@ -54,23 +58,59 @@ def greedy(
         raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
     if couplings is not None and len(couplings) != len(layers) - 1:
         raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
+    hot = None if labels is None else _one_hot(labels, classes, data, layers)
     validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
     rbms: list[RBM] = []
     for index, hidden in enumerate(layers[1:]):
         visible = layers[0] if index == 0 else layers[index].taking_means()
         coupling = None if couplings is None else couplings[index]
-        rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms, given=given)
+        below, joint = features(data, *rbms, given=given), hot is not None and index == len(layers) - 2
+        if hot is not None and joint:
+            visible, below = Groups(visible, Softmax(1, categories=hot.shape[1])), beside(below, hot)
+        rbm = RBM(visible, hidden, coupling, seed=derive(seed, index))
         if train is not None:
             train(rbm, below, index)
         else:
             path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
-            held_out = None if validation is None else features(validation, *rbms, given=validation_given)
+            held_out = None if validation is None or joint else features(validation, *rbms, given=validation_given)
             side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
             settings |= {"given": side, "validation": held_out, "validation_given": held_side}
             fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
         del below  # before the next layer's data take as much again
         rbms.append(rbm)
     return DBN(rbms)
+
+
+def _one_hot(labels: Tensor, classes: int | None, data: Data, layers: Sequence[Unit]) -> Tensor:
+    """Labels as rows of zeros and a one, (cases, classes). ValueError where they do not fit the data or the stack."""
+    if len(layers) < 3:
+        raise ValueError("labels stand beside the layer below the top one: give at least two hidden layers")
+    if not isinstance(data, Tensor | np.ndarray | Source):
+        raise ValueError("labels go with data that can be visited by number: a tensor, array or Source")
+    if labels.shape != (len(data),) or labels.is_floating_point() or not len(data):
+        raise ValueError(f"expected {len(data)} integer labels, one a case, found shape {tuple(labels.shape)} of {labels.dtype}")
+    return one_hot(Softmax(1, categories=int(labels.max()) + 1 if classes is None else classes), labels).to(torch.float32)
+
+
+def beside(rows: Any, more: Tensor) -> Any:
+    """Data with `more`, (cases, columns), as further columns: of a tensor a tensor, of a source a source."""
+    if isinstance(rows, Tensor):
+        return torch.cat([rows, more.to(rows)], dim=1)
+    return _Beside(rows, more)
+
+
+class _Beside:
+    """A source whose rows have further columns."""
+
+    def __init__(self, source: Source, more: Tensor) -> None:
+        self.source, self.more = source, more
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        rows = self.source.rows(indices, generator)
+        return torch.cat([rows, self.more[indices].to(rows)], dim=1)
 
 
 class _StreamOfFeatures:

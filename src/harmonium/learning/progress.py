@@ -21,6 +21,8 @@ SHOWN = {
     "swap_rate": "swaps {:.0%}",
     "least_swap_rate": "at least {:.0%}",
     "round_trips": "round trips {:.1f}",
+    "wake_error": "wake {:.2f}",
+    "sleep_error": "sleep {:.2f}",
     "train_loss": "loss {:.4f}",
     "train_error_percent": "training error {:.2f}%",
     "validation_error_percent": "validation error {:.2f}%",

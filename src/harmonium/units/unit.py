@@ -208,6 +208,15 @@ class Unit(nn.Module, ABC):
         like = next(self.parameters())
         return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
 
+    def add_gradient(self, gradient: dict[str, Tensor], *, scale: float, fresh: bool = False) -> None:
+        """Adds scale · gradient, found anew by one of the two above, to each parameter's `.grad` (replaces it if `fresh`)."""
+        for name, value in gradient.items():
+            parameter = self.get_parameter(name)
+            if not parameter.requires_grad:
+                continue
+            total = None if fresh else parameter.grad
+            parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
+
     def taking_means(self) -> Unit:
         """A fresh layer of what the next machine sees of this one, to be its visible layer, that takes conditional means as its data."""
         arguments: dict[str, Any] = self.arguments()
