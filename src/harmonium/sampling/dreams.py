@@ -42,8 +42,8 @@ def seen(dbn: DBN, states: Tensor, generator: torch.Generator) -> Tensor:
 def gibbs_label_probability(dbn: DBN, v: Tensor, *, sweeps: int = 50, generator: torch.Generator) -> Tensor:
     """p(y | v) by Gibbs sampling, (cases, classes): the label units begin at equal shares, the layer below stays at its up-pass's states.
 
-    The mean over the later half of the sweeps of p(y | h). Hinton, Osindero & Teh (2006) found it about one percent of error worse than free
-    energies, which `label_log_probability` takes; it shows what the net does by itself. ValueError where the net has no label units.
+    The mean over the later half of the sweeps of p(y | h). Hinton, Osindero & Teh (2006) found it about one percent of error worse than
+    free energies, which `label_log_probability` takes; it shows what the net does by itself. ValueError where the net has no label units.
     """
     if dbn.labels is None:
         raise ValueError("the net has no label units to sample")
@@ -76,8 +76,8 @@ def complete_image(
 ) -> Tensor:
     """The missing part of images, made up by a belief net: (cases, *visible.shape), means where missing, what was seen elsewhere.
 
-    `v`, `missing`: (cases, *visible.shape), the mask true where a value was not seen. It begins at means of the visible units' own biases; `steps`
-    times an up-pass of the image, `sweeps` of Gibbs sampling in the top RBM (labels free, or clamped to `labels`, (cases,)), and a
+    `v`, `missing`: (cases, *visible.shape), the mask true where a value was not seen. It begins at means of the visible units' own biases;
+    `steps` times an up-pass of the image, `sweeps` of Gibbs sampling in the top RBM (labels free, or clamped to `labels`, (cases,)), and a
     down-pass, which is believed where the image is missing. The up-pass is approximate inference, so that unlike `complete` of an RBM this
     is no sampler of the exact p(missing | seen).
     """
