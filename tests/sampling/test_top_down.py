@@ -50,7 +50,7 @@ def sides(dbn):
     return up, down, (array(dbn.top.coupling.weight), biases, array(dbn.top.hidden.bias))
 
 
-def by_hand(dbn, v, schedule, *, sweeps=1, robust=None):
+def by_hand(dbn, v, schedule, *, sweeps=1, robust=None, ink=0.5):
     """The whole procedure by means: the first layer, its reconstruction and how clean each pixel is, of each step; the last top state."""
     up, down, (w_top, b_top, c_top) = sides(dbn)
     depth, labels = len(up), len(b_top) > 1
@@ -64,7 +64,7 @@ def by_hand(dbn, v, schedule, *, sweeps=1, robust=None):
             if robust is not None:
                 m = sigmoid(x1 @ down[0][0].T + down[0][1])
                 p = m**v * (1 - m) ** (1 - v)
-                r = (1 - robust) * p / ((1 - robust) * p + robust * 0.5)
+                r = (1 - robust) * p / ((1 - robust) * p + robust * ink**v * (1 - ink) ** (1 - v))
                 seen = r * v + (1 - r) * m
             x1 = sigmoid(alpha * (seen @ w) + beta * from_above + (alpha * c + beta * b_own) / (alpha + beta))
             found.append((x1, sigmoid(x1 @ down[0][0].T + down[0][1]), r))
@@ -110,11 +110,21 @@ def test_means_are_those_written_out_by_hand(sizes, labels, sweeps, robust):
         assert clean.std() > 0.03
 
 
+@pytest.mark.parametrize("ink", [0.05, 0.99])
+def test_noise_may_be_known_to_be_ink_or_ground(ink):
+    dbn = net(6, 5, 4, 3, labels=CLASSES)
+    v = np.random.default_rng(1).integers(2, size=(7, 6)).astype(float)
+    first, _, clean, _ = by_hand(dbn, v, SCHEDULE, robust=0.3, ink=ink)
+    found = hm.sampling.remove_noise(dbn, torch.tensor(v), SCHEDULE, robust=0.3, ink=ink)
+    close(found.first, first, 1e-10)
+    close(found.clean, clean, 1e-10)
+
+
 def test_grey_levels_are_probabilities():
     dbn = net(6, 5, 4, 3, values="probabilities")
     grey = np.random.default_rng(1).integers(256, size=(7, 6)).astype(np.uint8)
-    expected = by_hand(dbn, (grey / np.float32(255)).astype(float), SCHEDULE, robust=0.2)
-    found = hm.sampling.remove_noise(dbn, torch.tensor(grey), SCHEDULE, robust=0.2)
+    expected = by_hand(dbn, (grey / np.float32(255)).astype(float), SCHEDULE, robust=0.2, ink=0.9)
+    found = hm.sampling.remove_noise(dbn, torch.tensor(grey), SCHEDULE, robust=0.2, ink=0.9)
     for mine, theirs in zip((found.first, found.reconstruction, found.clean, found.state.top), expected, strict=True):
         close(mine, theirs, 1e-10)
 
@@ -320,6 +330,7 @@ def two_kinds():
         (lambda: net(6, 5, 4), 1.0, [(1, float("nan"))], {}, "finite"),
         (lambda: net(6, 5, 4), 1.0, [(1, 0)], {"robust": 0.0}, "above 0 and below 1"),
         (lambda: net(6, 5, 4), 1.0, [(1, 0)], {"robust": 1.0}, "above 0 and below 1"),
+        (lambda: net(6, 5, 4), 1.0, [(1, 0)], {"robust": 0.1, "ink": 1.0}, "above 0 and below 1"),
         (lambda: net(6, 5, 4), 1.0, [(1, 0)], {"sweeps": 0}, "at least one sweep"),
         (lambda: net(6, 5, 4), 0.5, [(1, 0)], {}, "expect 0 or 1, found 0.5"),
         (lambda: hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5))]), 1.0, [(1, 0)], {}, "one RBM"),

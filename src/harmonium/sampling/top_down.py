@@ -12,12 +12,13 @@ conditionals, whose visible side may hold labels or any other units beside the f
 generation.
 
 Nothing is known of where the noise is, but the net can find out. With `robust`, which goes beyond the tutorial, in the spirit of the robust
-Boltzmann machine (Tang, Salakhutdinov & Hinton, CVPR 2012), each pixel is thought to be clean with probability 1 - ε and else a fair coin:
+Boltzmann machine (Tang, Salakhutdinov & Hinton, CVPR 2012), each pixel is thought to be clean with probability 1 - ε and else a coin q that
+shows ink with probability `ink`, ½ where nothing is known of what noise looks like either:
 
-    r_i = (1 - ε) p(v_i | x1) / ((1 - ε) p(v_i | x1) + ε / 2)        W'v becomes W'(r v + (1 - r) E[v | x1])
+    r_i = (1 - ε) p(v_i | x1) / ((1 - ε) p(v_i | x1) + ε q(v_i))        W'v becomes W'(r v + (1 - r) E[v | x1])
 
 with x1 of the step before, so that pixels which the layers above cannot account for are replaced by what they expect in their place. Of a
-grey level, p(v | x1) is m^v (1 - m)^(1 - v), m = E[v | x1].
+grey level, p(v | x1) is m^v (1 - m)^(1 - v), m = E[v | x1], and q alike.
 """
 
 from __future__ import annotations
@@ -108,21 +109,24 @@ def step(
     top_down: float,
     generator: torch.Generator | None = None,
     robust: float | None = None,
+    ink: float = 0.5,
     sweeps: int = 1,
 ) -> tuple[TopDownState, TopDownInfo]:
     """The first hidden layer under its mixed input, then all layers above it.
 
-    `bottom_up`, `top_down`: α and β, at least zero and not both zero. `robust`: ε, the share of pixels that are thought to be noise before
-    any is looked at. ValueError for other weights, and for `robust` not between 0 and 1 or with visible units other than `Bernoulli`.
+    `bottom_up`, `top_down`: α and β, at least zero and not both zero. `robust`: ε, the share of pixels that are thought to be noise
+    before any is looked at; `ink`: how probably such a pixel is on. ValueError for other weights, for `robust` or `ink` not between 0 and
+    1, and for `robust` with visible units other than `Bernoulli`.
     """
-    _check_weights([(bottom_up, top_down)], dbn, robust)
+    _check_weights([(bottom_up, top_down)], dbn, robust, ink)
     below = _directed(dbn.recognition[0])
     v, clean = state.v, None
     if robust is not None:
         pixels = _directed(dbn.generative[0]).unit
         total = state.wanted + pixels.get_parameter("bias")
         log_p = v * total - F.softplus(total)
-        clean = torch.sigmoid(math.log(1 - robust) - math.log(robust) + log_p + math.log(2))
+        log_q = v * math.log(ink) + (1 - v) * math.log(1 - ink)
+        clean = torch.sigmoid(math.log(1 - robust) - math.log(robust) + log_p - log_q)
         v = clean * v + (1 - clean) * torch.sigmoid(total)
     unit = _mixed(below.unit, _own(dbn), bottom_up, top_down)
     first = _drawn(unit, bottom_up * below.input(v) + top_down * state.input, generator)
@@ -137,6 +141,7 @@ def remove_noise(
     *,
     generator: torch.Generator | None = None,
     robust: float | None = None,
+    ink: float = 0.5,
     sweeps: int = 1,
 ) -> Cleaned:
     """An up-pass, then one `step` for each (α, β) of the schedule, as `linear` makes one: means throughout, or samples with a generator.
@@ -144,11 +149,11 @@ def remove_noise(
     `v`: (cases, *visible.shape). All steps are kept: where that is too much, `init` and `step` do the same. The arguments and the
     ValueErrors are theirs; all are raised before any work.
     """
-    _check_weights(schedule, dbn, robust)
+    _check_weights(schedule, dbn, robust, ink)
     state = init(dbn, v, generator=generator, sweeps=sweeps)
     first, reconstruction, clean = [], [], []
     for bottom_up, top_down in schedule:
-        state, info = step(dbn, state, bottom_up=bottom_up, top_down=top_down, generator=generator, robust=robust, sweeps=sweeps)
+        state, info = step(dbn, state, bottom_up=bottom_up, top_down=top_down, generator=generator, robust=robust, ink=ink, sweeps=sweeps)
         first.append(state.first)
         reconstruction.append(info.reconstruction)
         if info.clean is not None:
@@ -214,14 +219,17 @@ def _check_alike(upward: Unit, downward: Unit) -> None:
         )
 
 
-def _check_weights(schedule: Sequence[tuple[float, float]], dbn: DBN, robust: float | None) -> None:
+def _check_weights(schedule: Sequence[tuple[float, float]], dbn: DBN, robust: float | None, ink: float) -> None:
     if not len(schedule):
         raise ValueError("a schedule has at least one step (bottom_up, top_down); sampling.top_down.linear(steps) makes one")
     for pair in schedule:
         if len(pair) != 2 or not all(0 <= weight < math.inf for weight in pair) or not sum(pair):
             raise ValueError(f"a step weighs input from below and from above by two finite numbers >= 0, not both zero, found {pair}")
     if robust is not None:
-        if not 0 < robust < 1:
-            raise ValueError(f"robust= is the share of pixels thought to be noise, above 0 and below 1, found {robust}")
+        if not (0 < robust < 1 and 0 < ink < 1):
+            raise ValueError(
+                f"robust= is the share of pixels thought to be noise and ink= the share of these that are on, each above 0 and below 1; "
+                f"found {robust=} and {ink=}"
+            )
         if not len(dbn.generative) or not isinstance(_directed(dbn.generative[0]).unit, Bernoulli):
             raise ValueError(f"robust= tells noise from data among Bernoulli pixels, found {dbn.rbms[0].visible}")
