@@ -1,10 +1,12 @@
 """Samplers: `init(model, ...) -> state` and `step(model, state, *, generator) -> (state, info)`."""
 
-from harmonium.sampling import clamped, gibbs, tempering, trajectory
+from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
 from harmonium.sampling.dreams import complete_image, film, gibbs_label_probability
+from harmonium.sampling.top_down import Cleaned, remove_noise
 
 __all__ = [
+    "Cleaned",
     "Completion",
     "clamped",
     "complete",
@@ -12,6 +14,8 @@ __all__ = [
     "film",
     "gibbs",
     "gibbs_label_probability",
+    "remove_noise",
     "tempering",
+    "top_down",
     "trajectory",
 ]
