@@ -6,8 +6,9 @@ from harmonium.recipes.digits import Digits
 from harmonium.recipes.mnist_dbn import MnistDbn
 from harmonium.recipes.mnist_dbn_bound import MnistDbnBound
 from harmonium.recipes.mnist_exact import MnistExact
+from harmonium.recipes.mnist_joint import MnistJoint
 from harmonium.recipes.mnist_rbm import MnistRbm
 
-RECIPES = (CdBias, Density, Digits, MnistDbn, MnistDbnBound, MnistExact, MnistRbm)
+RECIPES = (CdBias, Density, Digits, MnistDbn, MnistDbnBound, MnistExact, MnistJoint, MnistRbm)
 
-__all__ = ["RECIPES", "CdBias", "Density", "Digits", "MnistDbn", "MnistDbnBound", "MnistExact", "MnistRbm"]
+__all__ = ["RECIPES", "CdBias", "Density", "Digits", "MnistDbn", "MnistDbnBound", "MnistExact", "MnistJoint", "MnistRbm"]
