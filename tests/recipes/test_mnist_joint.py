@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from harmonium.data import mnist
-from harmonium.recipes import MnistJoint
+from harmonium.recipes import MnistDenoise, MnistJoint
+from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
 from harmonium.recipes.mnist_joint import UpDown
 from harmonium.recipes.run import Run
+from harmonium.recipes.stack import Layers
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 from tests.recipes.test_mnist_likelihood import smoke
@@ -56,9 +58,7 @@ def test_the_net_of_a_run_is_the_averaged_one(tmp_path: Path, images: Path, monk
     words = ("--layers.units", "20", "20", "40", "--held-out", "1000")
     metrics = smoke(monkeypatch, "mnist-joint", images, tmp_path / "run", *words)
     run = Run.open(tmp_path / "run")
-    options = MnistJoint(
-        smoke=True, threads=1, layers=MnistJoint().layers.__class__(units=(20, 20, 40), epochs=30), held_out=1000, data_dir=images
-    )
+    options = MnistJoint(smoke=True, threads=1, layers=Layers(units=(20, 20, 40), epochs=30), held_out=1000, data_dir=images)
     data, cases = options.cases()
     net = options.learnt(run, data, cases)
     assert net.untied
@@ -73,3 +73,26 @@ def test_sweeps_rise_by_thirds() -> None:
     assert [plan.negative(epoch).steps for epoch in range(9)] == [3, 3, 3, 6, 6, 6, 10, 10, 10]
     with pytest.raises(ValueError, match="at least one epoch"):
         UpDown(epochs=0)
+
+
+def test_noise_is_removed_and_judged(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-denoise", images, tmp_path / "run", "--layers.units", "20", "20", "40")
+    for way in ("bottom_up", "top_down", "gate", "gate_noise_is_ink"):
+        for kind in ("clean", "strokes", "grid", "block", "border", "salt_and_pepper"):
+            assert 0 <= metrics[f"test_{way}_error_percent_{kind}"]["value"] <= 100
+    cut = 100 * (1 - metrics["test_gate_error_percent_grid"]["value"] / metrics["test_bottom_up_error_percent_grid"]["value"])
+    assert metrics["cut_percent_gate_grid"]["value"] == pytest.approx(cut)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(words in page for words in ("Does it improve recognition?", "Step by step: top-down", "Step by step: gate, noise is ink"))
+    assert harmonium(monkeypatch, "report", str(tmp_path / "run")) is None
+
+
+def test_schedules_go_up_and_end_bottom_up() -> None:
+    schedule = Schedule(3, 0.0, 1.0, 2, 0.1, 0.99)
+    assert schedule.path == [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0), (1.0, 0.0)]
+    assert schedule.words == "3 steps to (0, 1), then 2 bottom-up, gate 0.1, ink 0.99"
+    assert all(len(set(schedules)) == len(schedules) for schedules in FAMILIES.values())
+    with pytest.raises(ValueError, match="leave --held-out alone"):
+        MnistDenoise(held_out=5)
+    with pytest.raises(ValueError, match="two hidden layers"):
+        MnistJoint(layers=Layers(units=(5,), epochs=1))

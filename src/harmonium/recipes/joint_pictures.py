@@ -46,15 +46,14 @@ def sections(run: Run, dbn: DBN, data: Dataset, cases: Split, verdict: Verdict |
         ),
         Section(
             "Half an image completed",
-            "Above what was seen, below it the net's completion of the lower half with the label free, then with the label clamped "
-            "to the truth.",
+            "Above what was seen; below it the completion of the lower half with the label free, then with the label clamped to the truth.",
             [(_halves(dbn, data, cases, generator, short), "seen, completed, completed as the class that it was")],
         ),
     ]
     if verdict is not None:
         text = (
-            "Of independent chains, each begun at random states. Recognised: by a convolutional net that has learnt from real digits alone. "
-            "Distances are Euclidean, between pixels from 0 to 1."
+            "Of independent chains, each begun at random states. Recognised: by a convolutional net that has learnt from real digits "
+            "alone. Distances are Euclidean, between pixels from 0 to 1."
         )
         parts.append(Section("Are the fantasies digits, different ones, and new?", text, table=verdict.table()))
     first = dbn.rbms[0].coupling.matrix().cpu()

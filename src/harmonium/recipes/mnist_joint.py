@@ -79,6 +79,11 @@ class MnistJoint(Recipe):
     paper: ClassVar[str] = "Hinton, Osindero & Teh 2006"
     published: ClassVar[dict[str, str]] = {"test_greedy_error_percent": "2.49", "test_error_percent": "1.25"}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.layers.units) < 2:
+            raise ValueError(f"labels stand beside the layer below the top one: give at least two hidden layers, found {self.layers.units}")
+
     @property
     def setting(self) -> str:
         return "smoke" if self.smoke else "quick" if self.quick else "full"
