@@ -1,7 +1,7 @@
 """Deep generative models learnt one layer of features at a time."""
 
 from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Conditional, Convolutional, Coupling, Dense, LowRank
+from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
@@ -48,6 +48,7 @@ __all__ = [
     "Bernoulli",
     "Binomial",
     "Callback",
+    "Chain",
     "Conditional",
     "ContrastiveDivergence",
     "Convolutional",
