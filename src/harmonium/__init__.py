@@ -21,7 +21,7 @@ from harmonium.learning import (
     greedy,
     predict,
 )
-from harmonium.models import DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -43,6 +43,7 @@ from harmonium.units import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DBM",
     "DBN",
     "RBM",
     "Bernoulli",
