@@ -19,6 +19,7 @@ from harmonium.learning import (
     fine_tune,
     fit,
     greedy,
+    greedy_dbm,
     predict,
 )
 from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
@@ -84,6 +85,7 @@ __all__ = [
     "fine_tune",
     "fit",
     "greedy",
+    "greedy_dbm",
     "likelihood",
     "load",
     "nets",
