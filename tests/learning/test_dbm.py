@@ -85,6 +85,15 @@ def test_gaussian_data_in_another_unit_are_learnt_alike():
         close(one, other, 1e-6)
 
 
+def test_a_learnt_variance_stays_near_that_of_the_data():
+    """Within a factor of 1,000, of the data's layer alone."""
+    v = torch.tensor(np.random.default_rng(0).normal(size=(60, 2)), dtype=torch.float32)
+    model = hm.DBM([hm.Gaussian(2, variance=1e9, learn_variance=True), hm.Bernoulli(3), hm.Bernoulli(2)], seed=1)
+    model.layers[0].bias.data += 0.1  # so that it does not start from the data
+    hm.fit(model, v, epochs=1, optimizer=partial(torch.optim.SGD, lr=0.0), progress=False)
+    close(model.layers[0].log_variance, v.var(0, correction=0).log() + np.log(1000), 1e-5)
+
+
 def bars(cases, seed):
     """Two patterns of eight pixels, one of which each half of a case shows, with pixels that flip one time in ten."""
     draw = np.random.default_rng(seed)
