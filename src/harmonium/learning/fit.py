@@ -92,7 +92,7 @@ def fit(
     `given`, `validation_given`: what is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or
     values missing, or contexts; NaN may stand in the gaps.
     Missing values are drawn anew at each visit, by `sweeps` of clamped Gibbs sampling from the biases' own draws, 5 by default; like CD's
-    few steps, few sweeps bias learning. A deep Boltzmann machine's data are whole, and the hidden layers' part is `sweeps` of mean field,
+    few steps, few sweeps bias learning. A deep Boltzmann machine's data are whole cases of its lowest layer; `sweeps` are of mean field,
     10 by default, in the positive phase; the figure `mean_field_change` shows whether these suffice. `seed`: of order and draws; the same
     seed, machine and thread count give the same bits. `state`: a state returned before, to train on to `epochs` in all. `checkpoint`: a
     file that is written after each epoch (and every half minute), and gone on from if it is there. `progress`: a progress bar; by default
