@@ -1,7 +1,7 @@
 """Deep generative models learnt one layer of features at a time."""
 
 from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Conditional, Convolutional, Coupling, Dense, LowRank
+from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
@@ -19,10 +19,11 @@ from harmonium.learning import (
     fine_tune,
     fit,
     greedy,
+    greedy_dbm,
     predict,
     wake_sleep,
 )
-from harmonium.models import DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -44,11 +45,13 @@ from harmonium.units import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DBM",
     "DBN",
     "RBM",
     "Bernoulli",
     "Binomial",
     "Callback",
+    "Chain",
     "Conditional",
     "ContrastiveDivergence",
     "Convolutional",
@@ -83,6 +86,7 @@ __all__ = [
     "fine_tune",
     "fit",
     "greedy",
+    "greedy_dbm",
     "likelihood",
     "load",
     "nets",

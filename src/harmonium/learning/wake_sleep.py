@@ -74,8 +74,8 @@ def wake_sleep(
             "the net has label units, and no labels are given" if labels is None else "labels are given, and the net has no label units"
         )
     dbn.untie()
-    bottom, like = dbn.rbms[0], next(dbn.parameters()).detach()
-    rows = as_rows(bottom, data, like)
+    visible, like = dbn.rbms[0].visible, next(dbn.parameters()).detach()
+    rows = as_rows(visible, data, like)
     if labels is not None:
         one_hot(dbn.labels, labels)  # refuses what is no class
         if len(labels) != len(rows):
@@ -121,7 +121,7 @@ def wake_sleep(
         row = {name: running.totals[name].item() / cases for name in ("wake_error", "sleep_error")}
         if validation is not None:
             images, truth = validation
-            held = as_rows(bottom, images, like).rows(torch.arange(len(images)), fresh_generator(like, derive(seed, MONITOR)))
+            held = as_rows(visible, images, like).rows(torch.arange(len(images)), fresh_generator(like, derive(seed, MONITOR)))
             found = label_log_probability(dbn, held).argmax(1)
             row["validation_error_percent"] = 100 * (found != truth.to(found)).double().mean().item()
         return row

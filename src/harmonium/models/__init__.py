@@ -1,7 +1,9 @@
 """Models put together from units and couplings."""
 
+from harmonium.models.dbm import DBM, MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
+from harmonium.models.doubled import composed, doubled
 from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
@@ -10,11 +12,15 @@ from harmonium.models.saving import load, save
 from harmonium.models.turned import turned
 
 __all__ = [
+    "DBM",
     "DBN",
     "RBM",
     "Directed",
+    "MeanField",
     "Phase",
     "check_normalisable",
+    "composed",
+    "doubled",
     "label_free_energy",
     "label_log_probability",
     "load",
