@@ -131,7 +131,14 @@ def digits():
 def joint(images, labels, epochs=12):
     layers = [hm.Bernoulli(64, values="probabilities"), hm.Bernoulli(60), hm.Bernoulli(60), hm.Bernoulli(120)]
     return hm.greedy(
-        images, layers, labels=labels, classes=10, epochs=epochs, batch_size=20, optimizer=partial(hm.MomentumSGD, lr=0.1, momentum=0.9)
+        images,
+        layers,
+        labels=labels,
+        classes=10,
+        negative=hm.ContrastiveDivergence(reconstruction="mean"),
+        epochs=epochs,
+        batch_size=20,
+        optimizer=partial(hm.MomentumSGD, lr=0.1, momentum=0.9),
     )
 
 
