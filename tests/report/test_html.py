@@ -8,7 +8,7 @@ import pytest
 
 from harmonium.report import Headline, Section, image_grid, write_report
 
-VOID = {"meta", "img", "link", "br", "hr", "input"}
+VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
 
 
 class Page(HTMLParser):

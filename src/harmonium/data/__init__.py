@@ -1,6 +1,6 @@
-"""Data sets, each in a module with a `load`, and what makes binary data of grey images."""
+"""Data sets, each in a module with a `load`, what makes binary data of grey images, and noise to put on them."""
 
-from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images
+from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images, noise
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.dataset import Dataset
 from harmonium.data.frames import past_frames
@@ -15,6 +15,7 @@ __all__ = [
     "digits",
     "mnist",
     "natural_images",
+    "noise",
     "past_frames",
     "read_idx",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -40,10 +41,11 @@ def fine_tune(
 ) -> TrainingState:
     """Trains a classifier's last layer alone for `head_epochs`, then all of it (Hinton & Salakhutdinov 2006).
 
-    `inputs`: (cases, width), floats or uint8 grey levels, which count as level / 255; `labels`: (cases,) integers below the net's number
-    of classes. With `validation` (inputs, labels) the net ends with the weights of the epoch that erred least there, and `patience`
-    epochs without a better one end training. `optimizer`: as for `fit`; by default SGD with learning rate 0.1. The other arguments
-    are those of `fit`. ValueError for labels outside the classes, for widths that do not fit, or for values that are not finite.
+    `inputs`: (cases, width), floats or uint8 grey levels, which count as level / 255; a net that sees them as images begins with
+    `nn.Unflatten(1, ...)`. `labels`: (cases,) integers below the net's number of classes. With `validation` (inputs, labels) the net ends
+    with the weights of the epoch that erred least there, and `patience` epochs without a better one end training. `optimizer`: as for
+    `fit`; by default SGD with learning rate 0.1. The other arguments are those of `fit`. ValueError for labels outside the classes, for
+    widths that do not fit, or for values that are not finite.
     """
     like = next(net.parameters()).detach()
     check_cases(net, inputs, labels)
@@ -126,8 +128,9 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
 
 def check_cases(net: nn.Sequential, inputs: Tensor, labels: Tensor) -> None:
     """Raises a ValueError that says what was expected and found, unless a classifier can learn from these cases."""
-    linear = [module for module in net if isinstance(module, nn.Linear)]
-    width, classes = linear[0].in_features, linear[-1].out_features
+    linear, first = [module for module in net if isinstance(module, nn.Linear)], net[0]
+    width = math.prod(first.unflattened_size) if isinstance(first, nn.Unflatten) else linear[0].in_features
+    classes = linear[-1].out_features
     if inputs.dim() != 2 or inputs.shape[1] != width or len(inputs) == 0:
         raise ValueError(f"expected inputs of shape (cases, {width}), at least one case, found {tuple(inputs.shape)}")
     if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):

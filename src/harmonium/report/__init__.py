@@ -2,6 +2,7 @@
 
 from ._against_time import against_time
 from ._evaluation import evaluation
+from ._film import Film, film
 from .figures import (
     before_after,
     confusion,
@@ -15,6 +16,7 @@ from .figures import (
 from .html import Headline, Section, write_report
 
 __all__ = [
+    "Film",
     "Headline",
     "Section",
     "against_time",
@@ -22,6 +24,7 @@ __all__ = [
     "confusion",
     "evaluation",
     "fantasies",
+    "film",
     "filters",
     "image_grid",
     "learning_curves",

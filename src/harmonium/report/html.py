@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from ._film import Film
 from ._style import DPI
 
 Value = str | int | float | None
@@ -36,13 +37,13 @@ class Section:
     Attributes:
         title: the heading.
         text: plain text, escaped; a blank line starts a new paragraph.
-        figures: (figure, caption) pairs; the caption is also the picture's alternative text.
+        figures: (figure or film, caption) pairs; the caption is also the picture's alternative text.
         table: rows of column -> value; columns come in order of first appearance, and a row may lack some.
     """
 
     title: str
     text: str = ""
-    figures: Sequence[tuple[Figure, str]] = ()
+    figures: Sequence[tuple[Figure | Film, str]] = ()
     table: Sequence[Mapping[str, object]] = ()
 
 
@@ -82,7 +83,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=_shown, paragraphs=_paragraphs, png=_png, columns=_columns)
+    environment.filters.update(shown=_shown, paragraphs=_paragraphs, picture=_picture, still=_still, columns=_columns)
     page = environment.get_template("report.html").render(
         title=title, summary=summary, headline=headline, sections=sections, settings=settings or {}, facts=facts
     )
@@ -119,8 +120,19 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return list(dict.fromkeys(column for row in rows for column in row))
 
 
-def _png(figure: Figure) -> str:
+def _picture(shown: Figure | Film) -> str:
+    if isinstance(shown, Film):
+        return _data(shown.moving)
     buffer = io.BytesIO()
     # Without the drawing program's name the same figure gives the same bytes after an upgrade that draws alike.
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    shown.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return _data(buffer.getvalue())
+
+
+def _still(shown: Figure | Film) -> str | None:
+    """What stands for a film where nothing should move."""
+    return _data(shown.still) if isinstance(shown, Film) else None
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -1,6 +1,7 @@
 """Samplers: `init(model, ...) -> state` and `step(model, state, *, generator) -> (state, info)`."""
 
-from harmonium.sampling import clamped, gibbs, tempering, trajectory
+from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
+from harmonium.sampling.top_down import Cleaned, remove_noise
 
-__all__ = ["Completion", "clamped", "complete", "gibbs", "tempering", "trajectory"]
+__all__ = ["Cleaned", "Completion", "clamped", "complete", "gibbs", "remove_noise", "tempering", "top_down", "trajectory"]
