@@ -17,6 +17,7 @@ lint: .venv/installed
 
 bench: .venv/peers
 	$(BIN)/python benchmarks/rbm_step.py
+	$(BIN)/python benchmarks/dbm_step.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/nats.py

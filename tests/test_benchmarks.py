@@ -14,6 +14,20 @@ import torch
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
+def test_dbm_step(tmp_path: Path) -> None:
+    path = tmp_path / "step.json"
+    options = {"--batch": "4", "--chains": "3", "--steps": "1", "--sweeps": "2", "--rounds": "3", "--repeats": "2", "--rows": "8"}
+    arguments = ["--json", str(path), "--threads", "1", *(text for option in options.items() for text in option)]
+    done = subprocess.run([sys.executable, str(FOLDER / "dbm_step.py"), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(path.read_text())["lines"]
+    assert [line["line"] for line in lines] == ["matrix products", "harmonium: gradient", "harmonium: a step of hm.fit"]
+    for line in lines:
+        values = np.array(line["values_ms"])
+        assert line["median_ms"] == pytest.approx(np.median(values))
+        assert line["ratio_to_products"] == pytest.approx(np.median(values / lines[0]["values_ms"]))
+
+
 def test_rbm_step(tmp_path: Path) -> None:
     path = tmp_path / "step.json"
     options = {"--batches": "8", "--rounds": "3", "--rows": "64", "--repeats": "5", "--threads": "1", "--data": "random"}

@@ -1,7 +1,7 @@
 """Deep generative models learnt one layer of features at a time."""
 
 from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Conditional, Convolutional, Coupling, Dense, LowRank
+from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
@@ -19,9 +19,10 @@ from harmonium.learning import (
     fine_tune,
     fit,
     greedy,
+    greedy_dbm,
     predict,
 )
-from harmonium.models import DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -43,11 +44,13 @@ from harmonium.units import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DBM",
     "DBN",
     "RBM",
     "Bernoulli",
     "Binomial",
     "Callback",
+    "Chain",
     "Conditional",
     "ContrastiveDivergence",
     "Convolutional",
@@ -82,6 +85,7 @@ __all__ = [
     "fine_tune",
     "fit",
     "greedy",
+    "greedy_dbm",
     "likelihood",
     "load",
     "nets",

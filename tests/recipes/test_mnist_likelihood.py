@@ -7,7 +7,7 @@ import pytest
 
 from harmonium.data import mnist
 from harmonium.likelihood import exact_log_z
-from harmonium.recipes import MnistDbnBound, MnistRbm
+from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
 from harmonium.recipes.run import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
@@ -65,6 +65,29 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
     assert [rbm.hidden.shape for rbm in net.rbms] == [(12,), (800,)]
     assert metrics["top_log_z"]["value"] == pytest.approx(exact_log_z(net.top), abs=1e-3)
     assert harmonium(monkeypatch, "sample", str(found.folder), "--steps", "2") is None
+
+
+def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-dbm", images, tmp_path / "run", "--units", "12", "20")
+    bound, tight = (metrics[name]["value"] for name in ("test_bound_nats", "test_tightened_bound_nats"))
+    assert -784 < bound <= tight < 0
+    assert metrics["test_bound_nats"]["published"] == "-84.62"
+    assert metrics["test_bound_nats_before_learning_together"]["value"] != bound
+    found = Run.open(tmp_path / "run")
+    assert {phase: len(rows) for phase, rows in found.histories().items()} == {"first layer": 1, "second layer": 1, "all layers": 2}
+    assert "mean_field_change" in found.histories()["all layers"][0]
+    machine = MnistDbm(smoke=True, units=(12, 20), data_dir=images).learnt(found)
+    assert [unit.shape for unit in machine.layers] == [(784,), (12,), (20,)]
+    assert metrics["log_z"]["value"] == pytest.approx(exact_log_z(machine), abs=1e-3)
+    before = json.loads((found.folder / "results.json").read_text())["metrics"]
+    assert harmonium(monkeypatch, "resume", str(found.folder)) is None
+    assert json.loads((found.folder / "results.json").read_text())["metrics"] == before
+    report = (found.folder / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 4
+    assert harmonium(monkeypatch, "evaluate", str(found.folder), "--betas", "20", "--sweeps", "5") is None
+    assert harmonium(monkeypatch, "sample", str(found.folder), "--steps", "2") is None
+    with pytest.raises(ValueError, match="mean_field_sweeps=0"):
+        MnistDbm(mean_field_sweeps=0)
 
 
 def test_a_run_is_not_quick_and_long_at_once() -> None:

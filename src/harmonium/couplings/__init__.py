@@ -1,9 +1,10 @@
 """The ways to wire two layers."""
 
+from harmonium.couplings.chain import Chain
 from harmonium.couplings.conditional import Conditional
 from harmonium.couplings.convolutional import Convolutional
 from harmonium.couplings.coupling import Coupling
 from harmonium.couplings.dense import Dense
 from harmonium.couplings.low_rank import LowRank
 
-__all__ = ["Conditional", "Convolutional", "Coupling", "Dense", "LowRank"]
+__all__ = ["Chain", "Conditional", "Convolutional", "Coupling", "Dense", "LowRank"]

@@ -7,6 +7,7 @@ from harmonium.learning.fast import FastPCD
 from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import contrastive_gradient, fit
 from harmonium.learning.greedy import features, greedy
+from harmonium.learning.greedy_dbm import greedy_dbm
 from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.persistent import PersistentCD
 from harmonium.learning.progress import Progress
@@ -40,5 +41,6 @@ __all__ = [
     "fine_tune",
     "fit",
     "greedy",
+    "greedy_dbm",
     "predict",
 ]

@@ -19,6 +19,7 @@ from harmonium.learning.batches import ONCE, Batches, Stream, derive
 from harmonium.learning.cases import Data, Rows, as_batches, for_base_rates
 from harmonium.learning.centring import Centring
 from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule, check_unpaired
+from harmonium.learning.mean_field import SWEEPS, check_deep, data_layer, dbm_figures
 from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.monitors import rbm_figures
 from harmonium.learning.progress import Progress
@@ -27,7 +28,7 @@ from harmonium.learning.sparsity import Sparsity
 from harmonium.learning.standard import StandardForm
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback, fresh_generator, train
-from harmonium.models import RBM
+from harmonium.models import DBM, RBM, Phase
 from harmonium.models.normalisable import leaves
 from harmonium.sampling.clamped import draw_missing
 from harmonium.sampling.gaps import fill, gaps
@@ -36,6 +37,7 @@ from harmonium.units.scaled import Scaled
 
 ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
 STARTING = 10_000  # cases that the visible biases start from, at most
+OF_MISSING = 5  # sweeps of clamped Gibbs sampling, where nothing else is asked for
 MONITORED = 1000  # cases that the figures of an epoch are computed on
 
 OFFSETS: dict[str, Any] = {"plain": None, "centred": "data", "enhanced": "both"}  # of each gradient
@@ -58,7 +60,7 @@ def fit(
     sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
     given: Given | None = None,
     validation_given: Given | None = None,
-    sweeps: int = 5,
+    sweeps: int | None = None,
     gradient: Literal["plain", "centred", "enhanced"] = "plain",
     standardise: bool = True,
     averaging: float | None = None,
@@ -89,30 +91,37 @@ def fit(
     only. `sample_weight`: (cases,), non-negative; a row of weight 2 counts as the row twice. `validation`: data for the free-energy gap.
     `given`, `validation_given`: what is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or
     values missing, or contexts; NaN may stand in the gaps.
-    Missing values are drawn anew at each visit, by `sweeps` of clamped Gibbs sampling from the biases' own draws; like CD's few steps, few
-    sweeps bias learning. `seed`: of order and draws; the same seed, machine and thread count give the same bits. `state`: a state returned
-    before, to train on to `epochs` in all. `checkpoint`: a file that is written after each epoch (and every half minute), and gone on from
-    if it is there. `progress`: a progress bar; by default on a terminal only.
+    Missing values are drawn anew at each visit, by `sweeps` of clamped Gibbs sampling from the biases' own draws, 5 by default; like CD's
+    few steps, few sweeps bias learning. A deep Boltzmann machine's data are whole cases of its lowest layer; `sweeps` are of mean field,
+    10 by default, in the positive phase; the figure `mean_field_change` shows whether these suffice. `seed`: of order and draws; the same
+    seed, machine and thread count give the same bits. `state`: a state returned before, to train on to `epochs` in all. `checkpoint`: a
+    file that is written after each epoch (and every half minute), and gone on from if it is there. `progress`: a progress bar; by default
+    on a terminal only.
 
     ValueError for data the units cannot take, or a checkpoint of other settings; FloatingPointError if learning diverges.
     """
     like = next(model.parameters()).detach()
-    batches = as_batches(model, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
+    deep, visible = isinstance(model, DBM), data_layer(model)
+    if isinstance(model, DBM):
+        check_deep(model, negative, given, validation_given)
+    sweeps = (SWEEPS if deep else OF_MISSING) if sweeps is None else sweeps
+    if sweeps < 1:
+        what = "mean field takes at least one sweep" if deep else "missing values take at least one sweep of clamped Gibbs sampling"
+        raise ValueError(f"{what}, found sweeps={sweeps}")
+    batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     generator = fresh_generator(like, derive(seed, DRAWS))
-    training, training_given = _monitored(model, batches, like, seed)
-    known = training_given if training is None else model.visible.given_by(training, training_given)
+    training, training_given = _monitored(visible, batches, like, seed)
+    known = training_given if training is None else visible.given_by(training, training_given)
     if isinstance(negative, Rule):
         negative.check(model, known)
     elif not negative.paired:
         check_unpaired(known)
     held, held_given = None, None
     if validation is not None:
-        held_out = as_batches(model, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
-        held, held_given = _monitored(model, held_out, like, seed)
+        held_out = as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
+        held, held_given = _monitored(visible, held_out, like, seed)
         if held is None:
             raise ValueError("validation takes data that can be visited by number: a tensor, array or Source")
-    if sweeps < 1:
-        raise ValueError(f"missing values take at least one sweep of clamped Gibbs sampling, found sweeps={sweeps}")
     if isinstance(batches, Stream) and batches.once and epochs > 1:
         raise ValueError(ONCE)
     if sparsity is not None and any(not isinstance(leaf, Bernoulli | Softmax) for _, _, leaf in leaves(model.hidden)):
@@ -122,7 +131,9 @@ def fit(
         )
     form = None
     if standardise and StandardForm.changes(model):
-        rows = None if training is None else for_base_rates(model.visible, training, None, training_given)
+        rows = None if training is None else for_base_rates(visible, training, None, training_given)
+        if rows is not None and isinstance(model, DBM):
+            rows = model.mean_field(rows).phase.v
         form = StandardForm(model, rows)
     if gradient not in OFFSETS:
         raise ValueError(f"gradient is one of {', '.join(map(repr, OFFSETS))}, found {gradient!r}")
@@ -134,9 +145,9 @@ def fit(
     average = None if averaging is None else Averaging(averaging)
     fresh = False
     if state is None:
-        if isinstance(batches, Batches) and _as_made(model.visible):
+        if isinstance(batches, Batches) and _as_made(visible):
             rows, shares, side = batches.some(STARTING, generator)
-            model.visible.init_from(for_base_rates(model.visible, rows, shares, side), shares)
+            visible.init_from(for_base_rates(visible, rows, shares, side), shares)
             if form is not None:
                 form.start()
             fresh = True
@@ -154,7 +165,7 @@ def fit(
             "negative": repr(negative),
             "given": kinds or None,
         }
-        settings["sweeps"] = sweeps if "missing" in kinds else None
+        settings["sweeps"] = sweeps if deep or "missing" in kinds else None
         settings |= {"standardise": None if form is None else True, "gradient": None if centring is None else gradient}
         settings["averaging"] = averaging
         state = TrainingState(model, made, generator, settings)
@@ -172,8 +183,12 @@ def fit(
     running = state
 
     def learning_signal(v: Tensor, weights: Tensor | None = None, side: Given | None = None) -> None:
-        v, side = draw_missing(model, v, side, steps=sweeps, generator=running.generator)
-        contrastive_gradient(model, v, weights, negative, running, sparsity, side, centring)
+        data: Tensor | Phase
+        if isinstance(model, DBM):
+            data = model.mean_field(v, sweeps=sweeps).phase
+        else:
+            data, side = draw_missing(model, v, side, steps=sweeps, generator=running.generator)
+        contrastive_gradient(model, data, weights, negative, running, sparsity, side, centring)
         if centring is not None:
             centring.gradient(running)
         if form is not None:
@@ -186,6 +201,8 @@ def fit(
         own = negative.figures(running) if isinstance(negative, Rule) else {}
         if training is None:
             return own
+        if isinstance(model, DBM):
+            return dbm_figures(model, training, held, sweeps=sweeps) | own
         draws = fresh_generator(like, derive(seed, MONITOR, running.epoch))
         beside = {"given": training_given, "validation_given": held_given}
         return rbm_figures(model, training, held, generator=draws, sweeps=sweeps, **beside) | own
@@ -199,7 +216,7 @@ def fit(
 @torch.no_grad()
 def contrastive_gradient(
     model: RBM,
-    v: Tensor,
+    v: Tensor | Phase,
     weights: Tensor | None,
     negative: Negative | Rule,
     state: TrainingState,
@@ -209,11 +226,12 @@ def contrastive_gradient(
 ) -> None:
     """Writes <∂E/∂θ>_data - <∂E/∂θ>_model into every `.grad`; each average is divided by its own total weight. (Or what a `Rule` writes.)
 
-    `v`: (cases, *visible.shape), missing values filled in; `weights`: (cases,) or None; `given`: what is given of each case.
+    `v`: (cases, *visible.shape), missing values filled in, or what a pass has made of them (a deep Boltzmann machine's mean field);
+    `weights`: (cases,) or None; `given`: what is given of each case.
     """
-    given = model.visible.given_by(v, given)
-    data = model.infer(v, given)
-    scale, total = 1 / len(v), None if weights is None else weights.sum()
+    given = model.visible.given_by(v.v if isinstance(v, Phase) else v, given)
+    data = v if isinstance(v, Phase) else model.infer(v, given)
+    scale, total = 1 / len(data.v), None if weights is None else weights.sum()
     if weights is not None and total is not None:  # as shares, which stay on the device; a batch of no weight teaches nothing
         weights, scale = weights / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0
     if centring is not None:
@@ -235,13 +253,13 @@ def contrastive_gradient(
         sparsity.accumulate_gradient(model, data, weights, state.activity, given)
 
 
-def _monitored(model: RBM, batches: Batches | Stream, like: Tensor, seed: int) -> tuple[Tensor | None, Given | None]:
+def _monitored(visible: Unit, batches: Batches | Stream, like: Tensor, seed: int) -> tuple[Tensor | None, Given | None]:
     """Some rows to compute figures on, and what is given of them; none of a stream. A source's rows are checked here."""
     found = batches.some(MONITORED, fresh_generator(like, derive(seed, MONITOR)))
     if not found:
         return None, None
     rows, _, side = found
-    model.visible.check(fill(model.visible, rows, gaps(side)))
+    visible.check(fill(visible, rows, gaps(side)))
     return rows, side
 
 

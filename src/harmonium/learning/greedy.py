@@ -125,7 +125,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None 
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
     beside = None if given is None else GivenRows(given, rbms[0].visible, len(data), like)
-    source = as_rows(rbms[0], data, like, beside)
+    source = as_rows(rbms[0].visible, data, like, beside)
     risen = _Features(source, beside, rbms, sampled)
     if sampled or not isinstance(source, ArrayRows):
         return risen

@@ -15,6 +15,7 @@ SHOWN = {
     "reconstruction_error": "error {:.2f}",
     "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",
     "free_energy_gap": "gap {:+.2f}",
+    "mean_field_change": "mean field still changes by {:.0e}",
     "update_ratio": "update/weight {:.0e}",
     "dead": "dead {:.0%}",
     "saturated": "saturated {:.0%}",

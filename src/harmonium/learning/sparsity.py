@@ -17,7 +17,7 @@ class Sparsity:
 
     q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input,
     `cost` · (q - target), is added to the gradients of its bias and, times each visible statistic's mean, of its weights, so that the
-    weights do not grow to make up for a sinking bias.
+    weights do not grow to make up for a sinking bias. Of a deep Boltzmann machine it is the odd layers' units that have the target.
     """
 
     target: float

@@ -6,6 +6,7 @@ from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
 from harmonium.likelihood.evaluate import Evaluation, evaluate
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
+from harmonium.likelihood.mean_field import dbm_bound
 from harmonium.likelihood.moments import Moments, exact_moments
 from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
 from harmonium.likelihood.raise_ import AnnealingBound, raise_bound
@@ -23,6 +24,7 @@ __all__ = [
     "VariationalBound",
     "ais",
     "bridge",
+    "dbm_bound",
     "dbn_bound",
     "evaluate",
     "exact_log_z",

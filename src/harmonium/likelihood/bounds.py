@@ -71,7 +71,7 @@ def dbn_bound(
     _check(dbn, samples)
     if not len(dbn.recognition):
         values = log_likelihood(dbn.top, data, log_z=log_z, given=given)
-        return _bound(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
+        return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
     rbms = dbn.rbms
     visible, like = rbms[0].visible, rbms[0].visible.blank()
     rows, given, log_z = checked(visible, data, given, log_z)
@@ -94,9 +94,9 @@ def dbn_bound(
             raise ValueError(
                 f"the bound of case {case} is not a finite number: an input is past what a layer can bear, or a parameter is not finite"
             )
-        found.append(torch.stack(_figures(log_weights, tighten)))
+        found.append(torch.stack(of_weights(log_weights, tighten=tighten)))
     values, errors, ess = torch.cat(found, dim=1)
-    return _bound(values - log_z.to(values.device), errors, ess, samples, tighten)
+    return summarised(values - log_z.to(values.device), errors, ess, samples, tighten)
 
 
 def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, given: Given | None) -> Tensor:
@@ -110,19 +110,19 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
         # The first input is the same for every sample of a case.
         states = up.unit.sample(input.expand(samples, len(v), *up.unit.statistic_shape), generator=generator)
         upper.visible.check(states)  # the machine above has no probability for states outside its units' support
-        total += _log_probability(down.unit, below, down.input(states, given), given)
-        total -= _log_probability(up.unit, states, input, None)
+        total += log_probability(down.unit, below, down.input(states, given), given)
+        total -= log_probability(up.unit, states, input, None)
         below, given = states, above(given)
     return total - dbn.top.free_energy(below, given).double()
 
 
-def _log_probability(unit: Unit, states: Tensor, input: Tensor, given: Given | None) -> Tensor:
+def log_probability(unit: Unit, states: Tensor, input: Tensor, given: Given | None) -> Tensor:
     """log p(states | input): (*leading), float64."""
     met = (unit.statistic(states, given) * input).sum(dim=tuple(range(-len(unit.statistic_shape), 0)))
     return met.double() - unit.energy(states, given).double() - unit.log_partition(input, given).double()
 
 
-def _figures(log_weights: Tensor, tighten: bool) -> tuple[Tensor, Tensor, Tensor]:
+def of_weights(log_weights: Tensor, *, tighten: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Each case's value, its standard error over the samples and the effective sample size of its weights, of (samples, cases)."""
     samples = len(log_weights)
     weights = torch.exp(log_weights - log_weights.amax(0))
@@ -134,7 +134,8 @@ def _figures(log_weights: Tensor, tighten: bool) -> tuple[Tensor, Tensor, Tensor
     return values, spread / math.sqrt(samples), ess
 
 
-def _bound(values: Tensor, errors: Tensor, ess: Tensor, samples: int, tightened: bool) -> VariationalBound:
+def summarised(values: Tensor, errors: Tensor, ess: Tensor, samples: int, tightened: bool) -> VariationalBound:
+    """The figures of each case, (cases,) each, with their means and errors over the cases."""
     cases = len(values)
     case_error = (values.std() / math.sqrt(cases)).item() if cases > 1 else math.inf
     return VariationalBound(

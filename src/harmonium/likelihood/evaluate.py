@@ -14,14 +14,14 @@ from torch import Tensor
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
-from harmonium.likelihood.bounds import dbn_bound
-from harmonium.likelihood.exact import ROWS, exact_log_z, log_likelihood, one_case
+from harmonium.likelihood.exact import ROWS, exact_log_z, one_case
+from harmonium.likelihood.kinds import base_rates_of, bound_of, every, parts, unnormalised_of
 from harmonium.likelihood.monitors import pseudo_likelihood
 from harmonium.likelihood.reverse import reverse_ais
 from harmonium.likelihood.states import as_states
 from harmonium.likelihood.tempered import Tempered, tempered_samples
 from harmonium.likelihood.trust import of_estimates, of_exact
-from harmonium.models import DBN, RBM
+from harmonium.models import DBM, DBN, RBM
 from harmonium.models.dbn import above
 from harmonium.units import Bernoulli, Given, Unit
 
@@ -43,15 +43,15 @@ class Row(NamedTuple):
 class Evaluation:
     """How probable a model makes some cases, in nats a case (natural logarithms), and how far to trust that.
 
-    `nats`: the mean of log p(v), or with `bound` that of a deep belief net's variational bound on it; `case_error`: its standard error, of
-    what these cases say of others. `log_z`, `log_z_error`: of the RBM, or of the net's top one, and its standard error, zero where it is
-    `exact`; otherwise of `long`, the longer run of AIS. An error in log Z shifts every case alike, and is no part of `case_error`.
+    `nats`: the mean of log p(v), or with `bound` that of a deep model's variational bound on it; `case_error`: its standard error, of
+    what these cases say of others. `log_z`, `log_z_error`: of the machine, or of a belief net's top one, and its standard error, zero where
+    it is `exact`; otherwise of `long`, the longer run of AIS. An error in log Z shifts every case alike, and is no part of `case_error`.
 
     Where log Z is estimated: `short` and `long`, by AIS with `betas` and four times as many inverse temperatures; `reverse`, by reverse
     AIS over as many as `long` from the ends of `tempered` chains, a second estimate and no bound; `least_log_z`, what the distinct cases
     (training ones too) add up to, below which log Z cannot be (None where the units are not finite).
 
-    `tightened`: of a net, the importance-sampled bound and its standard error over the cases. `pseudo_likelihood`: of binary visible
+    `tightened`: of a deep model, the importance-sampled bound and its standard error over the cases. `pseudo_likelihood`: of binary visible
     units, a case, and its standard error. `gap`: mean free energy of the validation cases less that of the training cases, nats a case,
     and its standard error; above zero it is overfitting. `trust`: one sentence.
     """
@@ -146,7 +146,8 @@ def evaluate(
     Exact where `exact_log_z` takes the machine. Otherwise by AIS with `betas` inverse temperatures and with four times as many, over a base
     of the training cases' means (those of the data where there are none), and by reverse AIS from the ends of as many independent tempered
     chains of `sweeps` sweeps. Of a deep belief net it is the variational bound, from `samples` up-passes a case, and its tightening, over
-    log Z of the top RBM found in these ways.
+    log Z of the top RBM found in these ways; of a deep Boltzmann machine that of mean field, and its tightening from `samples` draws a
+    case, over log Z of the machine itself, its even layers being the visible side (see `DBM`).
 
     What it proves: AIS overestimates log p in expectation, without limit where its chains miss a mode, and neither the effective sample
     size nor the standard error shows it. Reverse AIS bounds log Z from above only from exact samples, which tempered chains are not; where
@@ -160,10 +161,12 @@ def evaluate(
     if isinstance(model, DBN) and not len(model.recognition):
         model = model.top
     if not isinstance(model, RBM | DBN):
-        raise TypeError(f"evaluate takes an RBM or a deep belief net, found {type(model).__name__}")
+        raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
-    top, visible = (model.top, model.rbms[0].visible) if isinstance(model, DBN) else (model, model.visible)
+    if isinstance(model, DBM) and given is not None:
+        raise ValueError("the bound of a deep Boltzmann machine is of whole cases that have nothing beside them, found given=...")
+    top, visible, bound = parts(model)
     given = _shared(visible, torch.as_tensor(data), given)
     v = as_states(visible, data, given)
     learnt = None if training is None else as_states(visible, training, given)
@@ -174,18 +177,18 @@ def evaluate(
     seeds = torch.randint(2**31, (5,), generator=torch.Generator().manual_seed(seed)).tolist()
 
     tightened = guessed = gap = least = None
-    if isinstance(model, DBN):
-        bound, tight = (
-            dbn_bound(model, v, log_z=0.0, samples=samples, seed=seeds[0], given=_each(given, v), tighten=tighten)
-            for tighten in (False, True)
-        )
-        unnormalised, tightened = bound.values, (tight.mean, tight.case_error)
+    unnormalised = unnormalised_of(model, v, given, samples, seeds[0])
+    if bound is None:
+        assert isinstance(model, RBM)
+        guessed = _pseudo_likelihood(model, v, given, seeds[0])
     else:
-        unnormalised, guessed = _unnormalised(model, v, given), _pseudo_likelihood(model, v, given, seeds[0])
+        tight = bound_of(model, v, given, samples, seeds[0], tighten=True)
+        tightened = tight.mean, tight.case_error
+    if not isinstance(model, DBN):  # the values of whose bound are draws
         known, at_known = v, unnormalised
         if learnt is not None:
-            at_training = _unnormalised(model, learnt, given)
-            gap = _difference(at_training, unnormalised if validation is None else _unnormalised(model, held, given))
+            at_training = unnormalised_of(model, learnt, given)
+            gap = _difference(at_training, unnormalised if validation is None else unnormalised_of(model, held, given))
             known, at_known = torch.cat([v, learnt]), torch.cat([unnormalised, at_training])
         if exact_z is None:
             least = _sum_of_distinct(known, at_known, visible.count)
@@ -194,9 +197,9 @@ def evaluate(
     short = long = reverse = tempered = None
     if exact_z is not None:
         log_z, error = exact_z, 0.0
-        trust = of_exact(len(v), case_error, bound=isinstance(model, DBN))
+        trust = of_exact(len(v), case_error, bound=bound)
     else:
-        base_rates = _means(model, v if learnt is None else learnt, given)
+        base_rates = base_rates_of(model, v if learnt is None else learnt, given)
         generator = torch.Generator(top.visible.blank().device).manual_seed(seeds[3])
         forward = partial(ais, top, chains=chains, base_rates=base_rates, given=of_top, progress=progress)
         backward = partial(reverse_ais, top, base_rates=base_rates, given=of_top, progress=progress)
@@ -206,14 +209,14 @@ def evaluate(
             tempered = tempered_samples(top, chains, sweeps, generator=generator, given=of_top, progress=progress)
             reverse = backward(tempered.v, betas=LONGER * betas, seed=seeds[4])
         log_z, error = long.log_z, long.standard_error
-        trust = of_estimates(short, long, reverse, tempered, chains=chains, least_log_z=least, bound=isinstance(model, DBN))
+        trust = of_estimates(short, long, reverse, tempered, chains=chains, least_log_z=least, bound=bound)
     return Evaluation(
         nats=mean - log_z,
         case_error=case_error,
         log_z=log_z,
         log_z_error=error,
         exact=exact_z is not None,
-        bound=isinstance(model, DBN),
+        bound=bound is not None,
         cases=len(v),
         trust=trust,
         chains=None if long is None else chains,
@@ -266,11 +269,6 @@ def _shared(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
     return replace(given or Given(), length=visible.blank().new_tensor(low))
 
 
-def _each(given: Given | None, v: Tensor) -> Given | None:
-    """What is given, for every case."""
-    return None if given is None else given.map(lambda field: field.to(v.device).expand(len(v), *field.shape))
-
-
 def _mean(values: Tensor) -> tuple[float, float]:
     """The mean over the cases and its standard error, infinite where there is one case."""
     return values.mean().item(), (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.inf
@@ -282,26 +280,13 @@ def _difference(of_training: Tensor, of_others: Tensor) -> tuple[float, float]:
     return one - other, math.hypot(one_error, other_error)
 
 
-def _unnormalised(model: RBM, v: Tensor, given: Given | None) -> Tensor:
-    """-F(v) of each case, (cases,) float64."""
-    return log_likelihood(model, v, log_z=0.0, given=_each(given, v))
-
-
-def _means(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
-    """The visible means, (*visible.shape), of the RBM or of the net's top one, that go with these cases."""
-    if isinstance(model, RBM):
-        return v.mean(0)
-    blocks = torch.split(v, ROWS)
-    return torch.stack([model.up(block, given=_each(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
-
-
 def _pseudo_likelihood(model: RBM, v: Tensor, given: Given | None, seed: int) -> tuple[float, float] | None:
     """The mean over the cases and its standard error; None where the units are not binary."""
     if not isinstance(model.visible, Bernoulli):
         return None
     generator = torch.Generator(v.device).manual_seed(seed)
     blocks = torch.split(v, ROWS)
-    return _mean(torch.cat([pseudo_likelihood(model, block, generator=generator, given=_each(given, block)) for block in blocks]))
+    return _mean(torch.cat([pseudo_likelihood(model, block, generator=generator, given=every(given, block)) for block in blocks]))
 
 
 def _sum_of_distinct(v: Tensor, unnormalised: Tensor, states: float) -> float | None:

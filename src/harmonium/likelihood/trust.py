@@ -12,25 +12,28 @@ ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans 
 ROUND_TRIPS = 1  # of the tempered chains, each in the mean
 
 
-def of_exact(cases: int, case_error: float, *, bound: bool) -> str:
-    """Where log Z is exact."""
+def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
+    """Where log Z is exact. `bound`: whose log Z is meant, where the figure is a bound over it."""
     spread = f"of having seen {cases:,} cases, ± {case_error:.2g} nats" if cases > 1 else "of having seen one case only"
     if bound:
-        return f"A lower bound, and log Z of the top RBM in it is exact: its error is that of the samples and {spread}."
+        return (
+            f"A lower bound, and log Z of the {bound} in it is exact: its error is that of the samples, where it is a mean over some, and "
+            f"{spread}."
+        )
     return f"Exact: log Z is computed in full, and the only error is that {spread}."
 
 
 def of_estimates(
-    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, *, chains: int, least_log_z: float | None, bound: bool
+    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, *, chains: int, least_log_z: float | None, bound: str | None
 ) -> str:
     """Where log Z is estimated: says what disagrees and what to do, and never that agreement proves anything.
 
     The weights of annealing chains, their spread and their effective sample size know nothing of a mode that no chain met; forward and
     reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015). `least_log_z`: below which log Z
-    cannot be, as the distinct cases alone add up to it. `bound`: whether the figure is a bound over a machine of this log Z.
+    cannot be, as the distinct cases alone add up to it. `bound`: whose log Z it is, where the figure is a bound over it.
     """
     wrong, cures = _disagreements(short, long, reverse, tempered, chains, least_log_z)
-    what = "A lower bound only if log Z of the top RBM is right, and that is an estimate: " if bound else ""
+    what = f"A lower bound only if log Z of the {bound} is right, and that is an estimate: " if bound else ""
     if wrong:
         opening = "do not rely on this figure" if bound else "Do not rely on this figure"
         return (

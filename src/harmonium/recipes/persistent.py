@@ -34,7 +34,11 @@ class Persistent:
 
     def learn(self, run: Run, phase: str, rbm: RBM, data: Data, seed: int) -> RBM:
         """The machine with averaged parameters; `rbm` learns in place. Snapshots are kept beside the checkpoint."""
-        state = fit(
+        return cast(RBM, self.fit(run, phase, rbm, data, seed).averaged())
+
+    def fit(self, run: Run, phase: str, rbm: RBM, data: Data, seed: int, *, sweeps: int | None = None) -> TrainingState:
+        """The final state of the same. `sweeps`: of mean field, of a deep machine."""
+        return fit(
             rbm,
             data,
             negative=PersistentCD(self.chains, self.gibbs_steps),
@@ -44,12 +48,12 @@ class Persistent:
             schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / self.epochs),
             gradient=self.gradient,
             averaging=self.averaging,
+            sweeps=sweeps,
             seed=seed,
             callbacks=[*run.callbacks(phase), _Snapshots(run, phase, self.epochs)],
             checkpoint=run.checkpoint(phase),
             progress=False,
         )
-        return cast(RBM, state.averaged())
 
 
 def learnt(run: Run, phase: str, rbm: RBM) -> RBM:

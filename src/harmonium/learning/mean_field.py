@@ -1,0 +1,56 @@
+"""What learning a deep Boltzmann machine takes beside an RBM's: its positive phase is mean field (Salakhutdinov & Hinton 2009)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmonium.learning.contrastive import Negative, Rule
+from harmonium.models import DBM, RBM
+from harmonium.units import Bernoulli, Given, Unit
+
+SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
+
+
+def data_layer(model: RBM) -> Unit:
+    """The layer that data are states of."""
+    return model.layers[0] if isinstance(model, DBM) else model.visible
+
+
+def check_deep(model: DBM, negative: Negative | Rule, *given: Given | None) -> None:
+    """Raises a ValueError where the positive phase of this machine would be wrong."""
+    if any(field is not None for each in given if each is not None for field in vars(each).values()):
+        raise ValueError("a deep Boltzmann machine learns from whole cases alone, found given=...")
+    if isinstance(negative, Rule) and not negative.contrasts:
+        raise ValueError(f"{type(negative).__name__} needs free energies of the data, which a deep Boltzmann machine has none of")
+    for number, unit in enumerate(model.layers[2::2]):
+        if unit.statistic_is_learnt:
+            raise ValueError(
+                f"mean field keeps the means of the even hidden layers alone, and the learnt variance of layer {2 * number + 2} would need "
+                "that of their squares: give it a fixed one, or put the layer at an odd place"
+            )
+
+
+@torch.no_grad()
+def dbm_figures(model: DBM, training: Tensor, validation: Tensor | None, *, sweeps: int) -> dict[str, float]:
+    """Figures of a machine on a fixed part of its training data and, where there are any, of the validation data.
+
+    `mean_field_change`: by how much hidden units' means change in the last of `sweeps` sweeps, over units and cases: small where they
+    suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over cases.
+    `free_energy_gap`: nats a case, of the variational free energy, whose difference is that of the bounds. `dead` and `saturated`:
+    shares of binary hidden units, of all layers, whose mean stays below 0.1, or above 0.9, on every one of the cases.
+    """
+    found = model.mean_field(training, sweeps=sweeps)
+    error = model.data_mean(found.phase.hidden_mean) - training
+    figures = {"reconstruction_error": error.square().sum(1).mean().item(), "mean_field_change": found.change.mean().item()}
+    pairs = zip(model.layers, model.split(found.phase.v, found.phase.hidden_mean), strict=True)
+    binary = [means for unit, means in list(pairs)[1:] if isinstance(unit, Bernoulli)]
+    if binary:
+        means = torch.cat(binary, dim=1)
+        figures["dead"] = (means.amax(0) < 0.1).double().mean().item()
+        figures["saturated"] = (means.amin(0) > 0.9).double().mean().item()
+    if validation is not None:
+        alike = model.variational_free_energy(found)[: len(validation)].double().mean()
+        held = model.variational_free_energy(model.mean_field(validation, sweeps=sweeps)).double().mean()
+        figures["free_energy_gap"] = (held - alike).item()
+    return figures

@@ -1,0 +1,49 @@
+"""What an evaluation needs to know of each kind of model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmonium.likelihood.bounds import VariationalBound, dbn_bound
+from harmonium.likelihood.exact import ROWS, log_likelihood
+from harmonium.likelihood.mean_field import SWEEPS, TOLERANCE, dbm_bound
+from harmonium.models import DBM, DBN, RBM
+from harmonium.units import Given, Unit
+
+
+def parts(model: RBM | DBN) -> tuple[RBM, Unit, str | None]:
+    """The machine whose log Z counts, the layer of the data and, where the figure is a bound, what to call the machine."""
+    if isinstance(model, DBM):
+        return model, model.layers[0], "machine"
+    return (model.top, model.rbms[0].visible, "top RBM") if isinstance(model, DBN) else (model, model.visible, None)
+
+
+def bound_of(model: RBM | DBN, v: Tensor, given: Given | None, samples: int, seed: int, *, tighten: bool) -> VariationalBound:
+    """Over a log Z of zero."""
+    if isinstance(model, DBM):
+        return dbm_bound(model, v, log_z=0.0, samples=samples, seed=seed, tighten=tighten)
+    assert isinstance(model, DBN)
+    return dbn_bound(model, v, log_z=0.0, samples=samples, seed=seed, given=every(given, v), tighten=tighten)
+
+
+def unnormalised_of(model: RBM | DBN, v: Tensor, given: Given | None, samples: int = 1, seed: int = 0) -> Tensor:
+    """-F(v) of each case, or a bound on it, (cases,) float64."""
+    if isinstance(model, DBM | DBN):
+        return bound_of(model, v, given, samples, seed, tighten=False).values
+    return log_likelihood(model, v, log_z=0.0, given=every(given, v))
+
+
+def base_rates_of(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
+    """The visible means, (*visible.shape), of the machine or of the net's top one, that go with these cases."""
+    blocks = torch.split(v, ROWS)
+    if isinstance(model, DBM):
+        return torch.stack([model.mean_field(x, sweeps=SWEEPS, tolerance=TOLERANCE).phase.v.sum(0) for x in blocks]).sum(0) / len(v)
+    if isinstance(model, RBM):
+        return v.mean(0)
+    return torch.stack([model.up(block, given=every(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
+
+
+def every(given: Given | None, v: Tensor) -> Given | None:
+    """What is given, for every case."""
+    return None if given is None else given.map(lambda field: field.to(v.device).expand(len(v), *field.shape))

@@ -1,0 +1,205 @@
+"""MNIST by a deep Boltzmann machine of 500 and 1000 hidden units: all layers learnt together, and a bound on its likelihood.
+
+Paper: Salakhutdinov & Hinton (AISTATS 2009): the variational bound of a 784-500-1000 machine is at least -84.62 nats a test image, with
+log Z by annealing over 20,000 temperatures. Two RBMs are learnt one after the other with doubled input and put together; then all of it
+learns by persistent chains against mean field. Here both phases use the centred gradient, a rate that falls linearly to zero, and
+averaged parameters. Test images are binarised once; training images anew at every visit. Settings are for choosing on the last 10,000
+training cases (`--held-out 10000`). Protocol, and what was tried: docs/recipes/mnist-dbm.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from harmonium.couplings import Dense
+from harmonium.data import binarise, mnist
+from harmonium.learning import TrainingState, greedy_dbm
+from harmonium.learning.batches import derive
+from harmonium.likelihood import Evaluation, evaluate
+from harmonium.models import DBM, RBM
+from harmonium.recipes.persistent import Persistent, learnt
+from harmonium.recipes.recipe import Recipe, headlines
+from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
+from harmonium.report import Section, evaluation, fantasies, filters, learning_curves, write_report
+from harmonium.units import Bernoulli
+
+LAYERS, JOINT = ("first layer", "second layer"), "all layers"
+
+
+@dataclasses.dataclass(frozen=True)
+class MnistDbm(Recipe):
+    """A deep Boltzmann machine 784-500-1000 on binary MNIST: its variational bound."""
+
+    units: tuple[int, int] = (500, 1000)
+    layers: Persistent = Persistent(epochs=20, learning_rate=0.05)
+    """How each RBM is learnt before."""
+    joint: Persistent = Persistent(epochs=100, learning_rate=0.05, chains=100, gibbs_steps=5)
+    """How all layers learn together: about an hour on two cores."""
+    mean_field_sweeps: int = 10
+    """Of the positive phase."""
+    samples: int = 100
+    """Of the second hidden layer for each image, in the tightened bound."""
+    held_out: int = 0
+    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
+    data_dir: Path | None = None
+    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
+
+    name: ClassVar[str] = "mnist-dbm"
+    paper: ClassVar[str] = "Salakhutdinov & Hinton 2009"
+    published: ClassVar[dict[str, str]] = {"test_bound_nats": "-84.62"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.units) < 1 or self.mean_field_sweeps < 1 or self.samples < 1:
+            raise ValueError(
+                f"expected at least one unit a layer, one sweep and one sample, found units={self.units}, "
+                f"mean_field_sweeps={self.mean_field_sweeps} and samples={self.samples}"
+            )
+
+    @property
+    def plans(self) -> tuple[Persistent, Persistent]:
+        """How the RBMs are learnt, and then all layers."""
+        epochs = (1, 2) if self.smoke else (self.layers.epochs, self.joint.epochs)
+        return dataclasses.replace(self.layers, epochs=epochs[0]), dataclasses.replace(self.joint, epochs=epochs[1])
+
+    @property
+    def betas(self) -> int:
+        """Of annealed importance sampling; a second run takes four times as many."""
+        return 50 if self.smoke else 5000
+
+    @property
+    def annealing_sweeps(self) -> int:
+        """Of the tempered chains."""
+        return 20 if self.smoke else 1000
+
+    @property
+    def judged(self) -> str:
+        return "validation" if self.held_out else "test"
+
+    def cases(self) -> tuple[Tensor, Tensor]:
+        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
+        data = mnist.load(self.data_dir)
+        images, judged = data.train_images, data.test_images
+        if self.held_out:
+            images, _, judged, _ = data.hold_out(self.held_out)
+        return (images[:400], judged[:200]) if self.smoke else (images, judged)
+
+    def machine(self) -> DBM:
+        """As it is before learning."""
+        sizes = (784, *self.units)
+        couplings = [Dense(sizes[n], sizes[n + 1], seed=derive(self.seed, n)) for n in range(2)]
+        return DBM([Bernoulli(size) for size in sizes], couplings)
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """The steps: each layer by itself, the bound there, all layers together, the bound again."""
+        images, judged = self.cases()
+        data, (alone, together) = binarise(images, "resampled"), self.plans
+
+        def train(rbm: RBM, rows: Any, index: int) -> TrainingState:
+            state = alone.fit(run, LAYERS[index], rbm, rows, derive(self.seed, 2, index))
+            rbm.load_state_dict(state.averaged().state_dict())
+            return state
+
+        fresh = self.machine()
+        start = greedy_dbm(data, fresh.layers, couplings=fresh.coupling.links(), train=train)
+        test = binarise(judged, "fixed", seed=30)
+        before = self.bound(start, test, self.betas // 5, self.annealing_sweeps // 5)
+        state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps)
+        dbm = state.averaged()
+        assert isinstance(dbm, DBM)
+        found = self.judge(run, dbm, judged, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
+        assert found.tightened is not None
+        figures = [
+            (f"{self.judged}_bound_nats", found.nats, "nats"),
+            (f"{self.judged}_tightened_bound_nats", found.tightened[0], "nats"),
+            (f"{self.judged}_bound_nats_before_learning_together", before.nats, "nats"),
+            ("mean_field_change", state.history[-1]["mean_field_change"], "of a hidden unit's mean"),
+            ("log_z", found.log_z, "nats"),
+        ]
+        if found.long is not None and found.short is not None:
+            figures.append(("log_z_of_a_quarter_of_the_betas", found.short.log_z, "nats"))
+            figures.append(("effective_sample_size", found.long.ess, "chains"))
+        likelihood = f"{found}\n\nBefore all layers learnt together:\n{before}"
+        results = self.results(run, "smoke" if self.smoke else "full", figures, likelihood=likelihood)
+        self.report(run)
+        return results
+
+    def bound(self, dbm: DBM, test: Tensor, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
+        samples = 5 if self.smoke else self.samples
+        return evaluate(dbm, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
+
+    def judge(self, run: Run, dbm: DBM, judged: Tensor, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """The bound, drawn into evaluation.png."""
+        found = self.bound(dbm, binarise(judged, "fixed", seed=30), betas, sweeps, chains)
+        evaluation(found, title=f"{self.name}, on {self.judged} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
+        return found
+
+    def learnt(self, run: Run) -> DBM:
+        """The machine of a run that has begun to learn all layers together. ValueError before."""
+        dbm = self.machine()
+        learnt(run, JOINT, dbm)
+        return dbm
+
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        return self.judge(run, self.learnt(run), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
+
+    def fantasies(self, dbm: DBM, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
+        """Pixels' probabilities as free chains go on, begun at the units' own biases' draws: (chains, frames, 28, 28)."""
+        generator = torch.Generator().manual_seed(seed)
+        even, film = dbm.visible.sample(dbm.visible.blank(chains), generator=generator), []
+        for _ in range(frames):
+            even = dbm.gibbs(even, steps=steps, generator=generator)
+            film.append(dbm.data_mean(dbm.sample_hidden(even, generator=generator)).detach())
+        return torch.stack(film, 1).reshape(chains, frames, 28, 28)
+
+    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
+        path = run.folder / SAMPLES
+        film = self.fantasies(self.learnt(run), chains=10, frames=10, steps=steps, seed=seed)
+        fantasies(film, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
+        return path
+
+    def report(self, run: Run) -> None:
+        dbm, results = self.learnt(run), run.results() if run.finished else None
+        facts: dict[str, object] = {"seed": self.seed, "training": f"{run.training_seconds:.0f} s"}
+        parts = []
+        if results is not None:
+            facts |= {name: results[name] for name in ("setting", "machine", "commit", "command")}
+            parts = [Section("How good is it?", results["likelihood"])]
+        steps = 10 if self.smoke else 500
+        film = self.fantasies(dbm, chains=10, frames=10, steps=steps, seed=self.seed)
+        first, second = (link.matrix().cpu() for link in dbm.coupling.links())
+        parts += [
+            Section(
+                "Fantasies",
+                "Free chains of Gibbs sampling of all layers, begun at the units' own biases, a row a chain; pixels are shown as "
+                "probabilities.",
+                [(fantasies(film, steps=range(steps, 10 * steps + 1, steps)), f"a frame every {steps} sweeps")],
+            ),
+            Section(
+                "Features",
+                "",
+                [
+                    (filters(first, (28, 28), count=60), "the first layer's units with the largest weights"),
+                    (
+                        filters(first @ second, (28, 28), count=60),
+                        "the second layer's, seen in the pixels through the first's weights",
+                    ),
+                ],
+            ),
+            Section("Learning", "", [(learning_curves(run.histories()), "the figures of each epoch")]),
+        ]
+        write_report(
+            run.folder / REPORT,
+            title=f"{self.name}, seed {self.seed}",
+            summary=f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"
+            + ("." if results else "; the run has not finished."),
+            headline=headlines(results) if results else (),
+            sections=parts,
+            facts=facts,
+            settings=run.settings,
+        )
