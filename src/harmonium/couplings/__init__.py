@@ -5,5 +5,6 @@ from harmonium.couplings.convolutional import Convolutional
 from harmonium.couplings.coupling import Coupling
 from harmonium.couplings.dense import Dense
 from harmonium.couplings.low_rank import LowRank
+from harmonium.couplings.transposed import Transposed
 
-__all__ = ["Conditional", "Convolutional", "Coupling", "Dense", "LowRank"]
+__all__ = ["Conditional", "Convolutional", "Coupling", "Dense", "LowRank", "Transposed"]

@@ -110,16 +110,10 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
         # The first input is the same for every sample of a case.
         states = up.unit.sample(input.expand(samples, len(v), *up.unit.statistic_shape), generator=generator)
         upper.visible.check(states)  # the machine above has no probability for states outside its units' support
-        total += _log_probability(down.unit, below, down.input(states, given), given)
-        total -= _log_probability(up.unit, states, input, None)
+        total += down.log_probability(below, states, given)
+        total -= up.unit.log_probability(states, input)
         below, given = states, above(given)
     return total - dbn.top.free_energy(below, given).double()
-
-
-def _log_probability(unit: Unit, states: Tensor, input: Tensor, given: Given | None) -> Tensor:
-    """log p(states | input): (*leading), float64."""
-    met = (unit.statistic(states, given) * input).sum(dim=tuple(range(-len(unit.statistic_shape), 0)))
-    return met.double() - unit.energy(states, given).double() - unit.log_partition(input, given).double()
 
 
 def _figures(log_weights: Tensor, tighten: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Models put together from units and couplings."""
 
-from harmonium.models.dbn import DBN, Directed
+from harmonium.models.dbn import DBN
+from harmonium.models.directed import Directed
 from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase

@@ -8,37 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings import Coupling
+from harmonium.models.directed import Directed
 from harmonium.models.rbm import RBM
-from harmonium.units import Given, Unit
-
-
-class Directed(nn.Module):
-    """A layer of units that depends on its neighbour one way: p(unit | neighbour) through a coupling.
-
-    `upward`: whether the neighbour is the coupling's visible side (recognition), or its hidden side (generation).
-    """
-
-    def __init__(self, unit: Unit, coupling: Coupling, neighbour: Unit, *, upward: bool) -> None:
-        super().__init__()
-        self.unit, self.coupling, self.upward = unit, coupling, upward
-        self.neighbour = neighbour
-
-    def input(self, states: Tensor, given: Given | None = None) -> Tensor:
-        """The unit's input from the neighbour's states."""
-        if not self.upward:
-            return self.coupling.to_visible(self.neighbour.statistic(states), given)
-        given = self.neighbour.given_by(states, given)
-        return self.coupling.to_hidden(self.neighbour.statistic(states, given), given)
-
-    def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given | None = None) -> Tensor:
-        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
-        if self.upward:
-            input, given = self.input(states, given), None  # what is given of a case is of its visible side
-        else:
-            input = self.input(self.neighbour.from_output(states, generator), given)
-        found = self.unit.mean(input, given) if generator is None else self.unit.sample(input, generator=generator, given=given)
-        return self.unit.output(found) if self.upward else found
+from harmonium.units import Given
 
 
 def above(given: Given | None) -> Given | None:
