@@ -21,7 +21,7 @@ from harmonium.learning import (
     greedy,
     predict,
 )
-from harmonium.models import DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBN, RBM, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -82,6 +82,7 @@ __all__ = [
     "fine_tune",
     "fit",
     "greedy",
+    "infinite_net",
     "likelihood",
     "load",
     "nets",

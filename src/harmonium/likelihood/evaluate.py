@@ -21,7 +21,7 @@ from harmonium.likelihood.reverse import reverse_ais
 from harmonium.likelihood.states import as_states
 from harmonium.likelihood.tempered import Tempered, tempered_samples
 from harmonium.likelihood.trust import of_estimates, of_exact
-from harmonium.models import DBN, RBM
+from harmonium.models import DBN, RBM, label_log_probability
 from harmonium.models.dbn import above
 from harmonium.units import Bernoulli, Given, Unit
 
@@ -163,7 +163,7 @@ def evaluate(
         raise TypeError(f"evaluate takes an RBM or a deep belief net, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
-    top, visible = (model.top, model.rbms[0].visible) if isinstance(model, DBN) else (model, model.visible)
+    top, visible = (model.top, model.visible) if isinstance(model, DBN) else (model, model.visible)
     given = _shared(visible, torch.as_tensor(data), given)
     v = as_states(visible, data, given)
     learnt = None if training is None else as_states(visible, training, given)
@@ -292,7 +292,10 @@ def _means(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
     if isinstance(model, RBM):
         return v.mean(0)
     blocks = torch.split(v, ROWS)
-    return torch.stack([model.up(block, given=_each(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
+    mean = torch.stack([model.up(block, given=_each(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
+    if model.labels is None:
+        return mean
+    return torch.cat([mean, label_log_probability(model, v, given=_each(given, v)).exp().mean(0)])
 
 
 def _pseudo_likelihood(model: RBM, v: Tensor, given: Given | None, seed: int) -> tuple[float, float] | None:

@@ -3,9 +3,25 @@
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.gauge import zero_sum_gauge
+from harmonium.models.infinite import InfiniteNet, infinite_net
+from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 from harmonium.models.turned import turned
 
-__all__ = ["DBN", "RBM", "Directed", "Phase", "check_normalisable", "load", "save", "turned", "zero_sum_gauge"]
+__all__ = [
+    "DBN",
+    "RBM",
+    "Directed",
+    "InfiniteNet",
+    "Phase",
+    "check_normalisable",
+    "infinite_net",
+    "label_free_energy",
+    "label_log_probability",
+    "load",
+    "save",
+    "turned",
+    "zero_sum_gauge",
+]
