@@ -93,10 +93,10 @@ def label_log_probability(
     """log p(y = k | v) of every label k, in nats: (cases, K).
 
     `v`: data, (cases, *shape), as `hm.fit` takes them; of an RBM the visible units without the labels. Exact for an RBM. Of a deep belief
-    net it is softmax(-F) of the top RBM after an up-pass: by default of means, Hinton's protocol and that of his figures; with a
-    `generator` the logarithm of the mean probability over `passes` stochastic up-passes, log E_Q[p(y | x_L)]. With means the free energy is taken
-    between the states of binary units, which is no probability of the model but classifies as well as about twenty stochastic passes do
-    (Hinton, Osindero & Teh 2006, section 6.1). ValueError for models without labels.
+    net it is softmax(-F) of the top RBM after an up-pass: by default of means, Hinton's protocol and that of his figures. With a
+    `generator` it is the logarithm of the mean probability over `passes` stochastic up-passes, log E_Q[p(y | x_L)]. With means the free
+    energy is taken between the states of binary units, which is no probability of the model but classifies as well as about twenty
+    stochastic passes do (Hinton, Osindero & Teh 2006, section 6.1). ValueError for models without labels.
     """
     if passes < 1 or (passes > 1 and generator is None):
         raise ValueError(f"a stochastic up-pass takes a generator, and there is one pass or more: found {passes=} and {generator=}")
