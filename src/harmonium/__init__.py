@@ -20,6 +20,7 @@ from harmonium.learning import (
     fit,
     greedy,
     predict,
+    wake_sleep,
 )
 from harmonium.models import DBN, RBM, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
@@ -89,5 +90,6 @@ __all__ = [
     "predict",
     "sampling",
     "save",
+    "wake_sleep",
     "zero_sum_gauge",
 ]

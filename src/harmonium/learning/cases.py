@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harmonium.learning.batches import BLOCK, ArrayRows, Batches, MappedRows, Source, Stream
 from harmonium.models import RBM
+from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
 
@@ -57,17 +58,30 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
         yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
 
 
-def as_rows(model: RBM, data: Rows, like: Tensor, given: GivenRows | None = None) -> Source:
-    """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole, but for gaps."""
+def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None) -> Source:
+    """Data as a source that gives the rows of these units; arrays are checked against the units' support, whole, but for gaps."""
     if not isinstance(data, Tensor | np.ndarray):
         return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
-    shape = model.visible.shape
+    shape = visible.shape
     if data.ndim != len(shape) + 1 or len(data) == 0:
         raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")
     for number, rows in enumerate(blocks(data)):
         here = torch.arange(number * BLOCK, number * BLOCK + len(rows))
-        model.visible.check(fill(model.visible, rows, None if given is None else gaps(given.rows(here))))
-    return ArrayRows(data, lambda rows: model.visible.from_data(rows, like))
+        visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
+    return ArrayRows(data, lambda rows: visible.from_data(rows, like))
+
+
+class LabelledRows:
+    """A source's rows beside one-hot labels: (cases, size + classes). `labels`: (cases,) integers."""
+
+    def __init__(self, source: Source, labels: Tensor, classes: int) -> None:
+        self.source, self.labels, self.classes = source, labels, classes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return with_labels(self.source.rows(indices, generator), self.labels[indices.to(self.labels.device)], self.classes)
 
 
 def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
@@ -86,7 +100,7 @@ def as_batches(
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
         beside = None if given is None else GivenRows(given, model.visible, cases, like)
-        rows = as_rows(model, data, like, beside)
+        rows = as_rows(model.visible, data, like, beside)
         weights = None if sample_weight is None else ArrayRows(as_weights(sample_weight, len(rows), like))
         return Batches([rows, weights, beside], batch_size=batch_size, seed=seed)
     if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
@@ -97,7 +111,7 @@ def as_batches(
         raise ValueError("what is given of each case goes with data that can be visited by number: a tensor, array or Source")
 
     def convert(batch: Any) -> Tensor:
-        return as_rows(model, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
+        return as_rows(model.visible, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
 
     def convert_weights(weights: Any, cases: int) -> Tensor:
         if not torch.as_tensor(weights).is_floating_point():
