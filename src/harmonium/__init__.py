@@ -21,8 +21,9 @@ from harmonium.learning import (
     greedy,
     greedy_dbm,
     predict,
+    wake_sleep,
 )
-from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -86,11 +87,13 @@ __all__ = [
     "fit",
     "greedy",
     "greedy_dbm",
+    "infinite_net",
     "likelihood",
     "load",
     "nets",
     "predict",
     "sampling",
     "save",
+    "wake_sleep",
     "zero_sum_gauge",
 ]

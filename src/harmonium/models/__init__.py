@@ -1,9 +1,12 @@
 """Models put together from units and couplings."""
 
 from harmonium.models.dbm import DBM, MeanField
-from harmonium.models.dbn import DBN, Directed
+from harmonium.models.dbn import DBN
+from harmonium.models.directed import Directed
 from harmonium.models.doubled import composed, doubled
 from harmonium.models.gauge import zero_sum_gauge
+from harmonium.models.infinite import InfiniteNet, infinite_net
+from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
@@ -14,11 +17,15 @@ __all__ = [
     "DBN",
     "RBM",
     "Directed",
+    "InfiniteNet",
     "MeanField",
     "Phase",
     "check_normalisable",
     "composed",
     "doubled",
+    "infinite_net",
+    "label_free_energy",
+    "label_log_probability",
     "load",
     "save",
     "turned",

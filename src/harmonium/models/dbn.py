@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings import Coupling
+from harmonium.models.directed import Directed
+from harmonium.models.labels import check_labels, label_free_energy, label_units, with_labels
 from harmonium.models.rbm import RBM
-from harmonium.units import Given, Unit
-
-
-class Directed(nn.Module):
-    """A layer of units that depends on its neighbour one way: p(unit | neighbour) through a coupling.
-
-    `upward`: whether the neighbour is the coupling's visible side (recognition), or its hidden side (generation).
-    """
-
-    def __init__(self, unit: Unit, coupling: Coupling, neighbour: Unit, *, upward: bool) -> None:
-        super().__init__()
-        self.unit, self.coupling, self.upward = unit, coupling, upward
-        self.neighbour = neighbour
-
-    def input(self, states: Tensor, given: Given | None = None) -> Tensor:
-        """The unit's input from the neighbour's states."""
-        if not self.upward:
-            return self.coupling.to_visible(self.neighbour.statistic(states), given)
-        given = self.neighbour.given_by(states, given)
-        return self.coupling.to_hidden(self.neighbour.statistic(states, given), given)
-
-    def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given | None = None) -> Tensor:
-        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
-        if self.upward:
-            input, given = self.input(states, given), None  # what is given of a case is of its visible side
-        else:
-            input = self.input(self.neighbour.from_output(states, generator), given)
-        found = self.unit.mean(input, given) if generator is None else self.unit.sample(input, generator=generator, given=given)
-        return self.unit.output(found) if self.upward else found
+from harmonium.units import Given, Groups, Softmax, Unit
 
 
 def above(given: Given | None) -> Given | None:
@@ -52,32 +27,117 @@ class DBN(nn.Module):
         p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(h_{L-1}, h_L)
 
     `rbms`: bottom to top, each one's hidden layer of the shape of the next one's visible layer. `recognition[l]` gives layer l + 1
-    from layer l and `generative[l]` layer l from layer l + 1; while tied, both are made of the same tensors as the RBM they came
-    from. The bottom-up connections are no part of the generative model: they are its approximate inference.
+    from layer l and `generative[l]` layer l from layer l + 1; the bottom-up connections are no part of the generative model: they are
+    its approximate inference. While tied, both have the coupling of the RBM they came from; with `untied`, as contrastive wake-sleep
+    learns it, the generative one has a copy of its own. A layer's units have biases for each direction in either case: those of the RBM
+    below, as its hidden layer, and those of the RBM above, as its visible one.
+
+    The top RBM's visible layer may be `Groups(units, Softmax(1, categories=K))`, the units of the layer below beside a label: the net
+    then models p(v, y).
     """
 
-    def __init__(self, rbms: Sequence[RBM]) -> None:
+    def __init__(self, rbms: Sequence[RBM], untied: bool = False) -> None:
         super().__init__()
         if not rbms:
             raise ValueError("a deep belief net needs at least one RBM")
+        self.untied = untied
         for below, above in pairwise(rbms):
-            if below.hidden.output_shape != above.visible.shape:
+            parts = label_units(above.visible) if above is rbms[-1] else None
+            if below.hidden.output_shape not in (above.visible.shape, None if parts is None else parts[0].shape):
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it: found "
-                    f"{above.visible.shape} on {below.hidden.output_shape}"
+                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (the top one's may have "
+                    f"labels beside it): found {above.visible.shape} on {below.hidden.output_shape}"
                 )
+        down = [copy.deepcopy(r.coupling) if untied else r.coupling for r in rbms[:-1]]
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
-        self.generative = nn.ModuleList(Directed(r.visible, r.coupling, r.hidden, upward=False) for r in rbms[:-1])
+        self.generative = nn.ModuleList(Directed(r.visible, c, r.hidden, upward=False) for r, c in zip(rbms, down, strict=False))
         self.top = rbms[-1]
 
     @property
     def rbms(self) -> list[RBM]:
-        """The stack as it was learnt, bottom to top, sharing this model's tensors."""
-        layers = [layer for layer in self.recognition if isinstance(layer, Directed)]
-        return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in layers), self.top]
+        """The stack as it was learnt, bottom to top, sharing this model's tensors; of an untied net with the recognition weights."""
+        return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in self.upwards()), self.top]
+
+    def upwards(self) -> Iterator[Directed]:
+        """The recognition layers from the data upwards, typed."""
+        for layer in self.recognition:
+            assert isinstance(layer, Directed)
+            yield layer
+
+    def downwards(self) -> Iterator[Directed]:
+        """The generative layers from the top downwards, typed."""
+        for layer in reversed(self.generative):
+            assert isinstance(layer, Directed)
+            yield layer
+
+    def untie(self) -> DBN:
+        """A copy, of tensors of its own, whose recognition and generative weights are free to part: the same distribution, so far."""
+        return DBN([copy.deepcopy(rbm) for rbm in self.rbms], untied=True)
+
+    # Labels ---------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> Softmax | None:
+        """The label units beside the others of the top RBM's visible layer, or None.
+
+        Of a net of one RBM: the second part of a visible layer `Groups(others, Softmax(1, categories=K))`.
+        """
+        parts, shape = label_units(self.top.visible), self._below_top()
+        return None if parts is None or shape == self.top.visible.shape else parts[1]
+
+    @property
+    def penultimate(self) -> Unit:
+        """The units of the top RBM's visible layer without the labels."""
+        visible = self.top.visible
+        if self.labels is None:
+            return visible
+        assert isinstance(visible, Groups)
+        return next(visible.layers())
+
+    @property
+    def visible(self) -> Unit:
+        """The units of the data."""
+        lowest = next(self.upwards(), None)
+        return self.penultimate if lowest is None else lowest.neighbour
+
+    def _below_top(self) -> tuple[int, ...] | None:
+        """The shape of what the layer below gives the top RBM, if there is one."""
+        found = [layer.unit.output_shape for layer in self.upwards()]
+        return found[-1] if found else None
+
+    def given_above(self, given: Given | None) -> Given | None:
+        """What is given of a case as the top RBM sees it."""
+        return above(given) if len(self.recognition) else given
+
+    def join(
+        self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given | None = None
+    ) -> Tensor:
+        """States of the top RBM's visible layer: `h`, (cases, *penultimate.shape), beside one-hot `labels`, (cases,) integers.
+
+        Without labels these are drawn from p(y | h), which is exact, with the `generator`. Of a net that has none, `h` itself. ValueError
+        for labels that the net has not, or that do not fit; `given`: as the top RBM sees it.
+        """
+        units = self.labels
+        if units is None:
+            if labels is not None:
+                raise ValueError("this net has no label units: give the top RBM a visible layer Groups(units, Softmax(1, categories=K))")
+            return h
+        if labels is not None:
+            return with_labels(h, check_labels(labels, len(h), units.categories), units.categories)
+        if generator is None:
+            raise ValueError("labels that are not given are drawn from p(y | h): give a generator")
+        p = torch.softmax(-label_free_energy(self.top, h, given), dim=-1)
+        return torch.cat([h, units.sample(units.blank(len(h)), generator=generator, mean=p)], dim=-1)
+
+    def part(self, states: Tensor) -> Tensor:
+        """States of the top RBM's visible layer without the labels; those that have none already as they are."""
+        if self.labels is None or states.shape[-1] == self.penultimate.shape[-1]:
+            return states
+        return states[..., : self.penultimate.shape[-1]]
 
     def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """The states of the top RBM's visible layer, or after `layers` directed layers: means, or samples with a generator.
+        """The states below the top RBM (`join` sets labels beside them), or after `layers` directed layers: means, or samples with a
+        generator.
 
         `given`: what is given of each case, of which the layers above the lowest see the context alone.
         """
@@ -86,10 +146,11 @@ class DBN(nn.Module):
         return v
 
     def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """Visible means given states of the top RBM's visible layer (or of the layer `layers` above the data).
+        """Visible means given states of the top RBM's visible layer, labels beside them or not (or of the layer `layers` above the data).
 
         With a generator every layer between is sampled, and the pixels are shown as means. `given`: as for `up`.
         """
+        h = self.part(h) if layers is None else h
         path = list(self.generative[:layers])[::-1]
         for layer in path[:-1]:
             h = layer(h, generator, above(given))
@@ -97,23 +158,56 @@ class DBN(nn.Module):
 
     @torch.no_grad()
     def generate(
-        self, count: int, *, steps: int = 1000, generator: torch.Generator, start: Tensor | None = None, given: Given | None = None
+        self,
+        count: int,
+        *,
+        steps: int = 1000,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        labels: Tensor | None = None,
+        given: Given | None = None,
     ) -> Tensor:
         """`count` fantasies, as means of the visible layer: (count, *visible.shape).
 
         Alternating Gibbs sampling in the top RBM for `steps` sweeps, then one top-down pass. The chains begin at `start` (data:
-        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `given`: what is given of each fantasy, fields of
+        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `labels`: (count,) integers, the class that stays
+        clamped in each chain; by default a net's label units run freely too. `given`: what is given of each fantasy, fields of
         (count, ...).
         """
-        visible, top = self.top.visible, above(given) if len(self.generative) else given
-        random = visible.sample(visible.blank(count), generator=generator, given=top)
-        states = random if start is None else self.up(start, generator=generator, given=given)
-        states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=top)
-        h = self.top.sample_hidden(states, generator=generator, given=top)
+        states, side = self.begin(count, generator=generator, start=start, labels=labels, given=given)
+        states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=side)
+        side = None if side is None else side.whole()
+        h = self.top.sample_hidden(states, generator=generator, given=side)
         if not len(self.generative):
-            return self.top.visible_mean(h, top)
-        return self.down(self.top.sample_visible(h, generator=generator, given=top), generator=generator, given=given)
+            return self.part(self.top.visible_mean(h, side))
+        return self.down(self.top.sample_visible(h, generator=generator, given=side), generator=generator, given=given)
+
+    @torch.no_grad()
+    def begin(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        labels: Tensor | None = None,
+        given: Given | None = None,
+    ) -> tuple[Tensor, Given | None]:
+        """Where chains in the top RBM begin, (count, *top.visible.shape), and what is given of them: `labels` stay clamped under `gibbs`.
+
+        The arguments are those of `generate`.
+        """
+        visible, side = self.top.visible, self.given_above(given)
+        if start is None:
+            states = visible.sample(visible.blank(count), generator=generator, given=side)
+            states = states if labels is None else self.join(self.part(states), labels)
+        else:
+            states = self.join(self.up(start, generator=generator, given=given), labels, generator=generator, given=side)
+        if labels is None:
+            return states, side
+        free = torch.ones(visible.shape, dtype=torch.bool, device=states.device)
+        free[self.penultimate.shape[-1] :] = False
+        return states, replace(side or Given(), missing=free)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""
-        return {"rbms": self.rbms}
+        return {"rbms": self.rbms, "untied": self.untied}

@@ -138,16 +138,8 @@ class RBM(nn.Module):
         s_h = hidden.statistic(phase.hidden_mean)
         coupling.accumulate_gradient(phase.s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
         visible_input = coupling.to_visible(s_h, given) if visible.statistic_is_learnt else None
-        for unit, gradient in (
-            (visible, visible.parameter_gradient(phase.v, visible_input, weights, given)),
-            (hidden, hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean)),
-        ):
-            for name, value in gradient.items():
-                parameter = unit.get_parameter(name)
-                if not parameter.requires_grad:
-                    continue
-                total = None if fresh else parameter.grad
-                parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
+        visible.add_gradient(visible.parameter_gradient(phase.v, visible_input, weights, given), scale=scale, fresh=fresh)
+        hidden.add_gradient(hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean), scale=scale, fresh=fresh)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""

@@ -32,8 +32,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harmonium.models import DBN
-from harmonium.models.dbn import Directed
+from harmonium.models import DBN, Directed
 from harmonium.units import Bernoulli, Groups, Unit
 
 

@@ -1,0 +1,98 @@
+"""The joint recipe in a smoke run, on files of the real format whose images tell their labels."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harmonium.data import mnist
+from harmonium.recipes import MnistDenoise, MnistJoint
+from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
+from harmonium.recipes.mnist_joint import UpDown
+from harmonium.recipes.run import Run
+from harmonium.recipes.stack import Layers
+from tests.data.idx_files import write_blank_images, write_labels
+from tests.recipes.test_command_line import harmonium
+from tests.recipes.test_mnist_likelihood import smoke
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Label k is white in rows 2 k and 2 k + 1, so that anything that learns can tell."""
+    folder = tmp_path_factory.mktemp("mnist")
+    names = [name.removesuffix(".gz") for name in mnist.FILES]
+    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
+        cases = sum(counts)
+        write_blank_images(folder / names[at], cases, pixel=0)
+        write_labels(folder / names[at + 1], counts)
+        labels = np.frombuffer((folder / names[at + 1]).read_bytes()[8:], np.uint8)
+        order = np.random.default_rng(0).permutation(cases)
+        labels = labels[order]
+        (folder / names[at + 1]).write_bytes((folder / names[at + 1]).read_bytes()[:8] + labels.tobytes())
+        pixels = np.zeros((cases, 28, 28), np.uint8)
+        for label in range(10):
+            pixels[labels == label, 2 * label : 2 * label + 2] = 255
+        (folder / names[at]).write_bytes((folder / names[at]).read_bytes()[:16] + pixels.tobytes())
+    return folder
+
+
+def test_every_step_is_gone_through(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--layers.units", "20", "20", "40")
+    metrics = smoke(monkeypatch, "mnist-joint", images, tmp_path / "run", *words)
+    assert metrics["test_greedy_error_percent"]["published"] == "2.49"
+    assert metrics["test_error_percent"]["published"] == "1.25"
+    for way in ("", "stochastic_passes_", "gibbs_"):
+        assert 0 <= metrics[f"test_{way}error_percent"]["value"] <= 100
+    assert 0 <= metrics["fantasies_recognised_percent"]["value"] <= 100
+    assert metrics["fantasies_nearest_training_distance"]["value"] > 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(words in page for words in ("Every class on demand", "What is on its mind", "Half an image completed", "recognised"))
+    assert page.count("data:image/png;base64,") >= 7
+    assert harmonium(monkeypatch, "sample", str(tmp_path / "run"), "--steps", "2") is None
+    assert (tmp_path / "run" / "samples.png").exists()
+    assert harmonium(monkeypatch, "report", str(tmp_path / "run")) is None
+
+
+def test_the_net_of_a_run_is_the_averaged_one(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--layers.units", "20", "20", "40", "--held-out", "1000")
+    metrics = smoke(monkeypatch, "mnist-joint", images, tmp_path / "run", *words)
+    run = Run.open(tmp_path / "run")
+    options = MnistJoint(smoke=True, threads=1, layers=Layers(units=(20, 20, 40), epochs=30), held_out=1000, data_dir=images)
+    data, cases = options.cases()
+    net = options.learnt(run, data, cases)
+    assert net.untied
+    assert options.errors(net, cases)["error_percent"] == metrics["validation_error_percent"]["value"]
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert {row["phase"] for row in rows} >= {"layer 1", "layer 2", "top layer with labels", "up-down", "judge"}
+    assert all("validation_error_percent" in row for row in rows if row["phase"] == "up-down")
+
+
+def test_sweeps_rise_by_thirds() -> None:
+    plan = UpDown(epochs=9)
+    assert [plan.negative(epoch).steps for epoch in range(9)] == [3, 3, 3, 6, 6, 6, 10, 10, 10]
+    with pytest.raises(ValueError, match="at least one epoch"):
+        UpDown(epochs=0)
+
+
+def test_noise_is_removed_and_judged(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-denoise", images, tmp_path / "run", "--layers.units", "20", "20", "40")
+    for way in ("bottom_up", "top_down", "gate", "gate_noise_is_ink"):
+        for kind in ("clean", "strokes", "grid", "block", "border", "salt_and_pepper"):
+            assert 0 <= metrics[f"test_{way}_error_percent_{kind}"]["value"] <= 100
+    cut = 100 * (1 - metrics["test_gate_error_percent_grid"]["value"] / metrics["test_bottom_up_error_percent_grid"]["value"])
+    assert metrics["cut_percent_gate_grid"]["value"] == pytest.approx(cut)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(words in page for words in ("Does it improve recognition?", "Step by step: top-down", "Step by step: gate, noise is ink"))
+    assert harmonium(monkeypatch, "report", str(tmp_path / "run")) is None
+
+
+def test_schedules_go_up_and_end_bottom_up() -> None:
+    schedule = Schedule(3, 0.0, 1.0, 2, 0.1, 0.99)
+    assert schedule.path == [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0), (1.0, 0.0)]
+    assert schedule.words == "3 steps to (0, 1), then 2 bottom-up, gate 0.1, ink 0.99"
+    assert all(len(set(schedules)) == len(schedules) for schedules in FAMILIES.values())
+    with pytest.raises(ValueError, match="leave --held-out alone"):
+        MnistDenoise(held_out=5)
+    with pytest.raises(ValueError, match="two hidden layers"):
+        MnistJoint(layers=Layers(units=(5,), epochs=1))
