@@ -23,7 +23,7 @@ from harmonium.learning import (
     predict,
     wake_sleep,
 )
-from harmonium.models import DBM, DBN, RBM, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -87,6 +87,7 @@ __all__ = [
     "fit",
     "greedy",
     "greedy_dbm",
+    "infinite_net",
     "likelihood",
     "load",
     "nets",

@@ -20,6 +20,16 @@ def test_the_joint_is_the_same(pair: tuple[str, str]) -> None:
     torch.testing.assert_close(over.energy(h, v), rbm.energy(v, h), rtol=0, atol=1e-10)
 
 
+def test_any_wiring_is_turned_with_copies_of_its_tensors() -> None:
+    for coupling, shape in ((hm.LowRank(4, 3, rank=2, scale=1.0), 4), (hm.Convolutional((2, 4), 3, kernel=2, scale=1.0), (2, 4))):
+        rbm = hm.RBM(hm.Bernoulli(shape), hm.Bernoulli(coupling.hidden), coupling)
+        over, generator = turned(rbm), torch.Generator().manual_seed(0)
+        v = rbm.visible.sample(rbm.visible.blank(20), generator=generator)
+        h = rbm.sample_hidden(v, generator=generator)
+        torch.testing.assert_close(over.energy(h, v), rbm.energy(v, h))
+        assert not {id(p) for p in over.parameters()} & {id(p) for p in rbm.parameters()}
+
+
 def tight(extra: int, scale: float = 0.01) -> tuple[hm.RBM, hm.DBN]:
     rbm = machine("bernoulli", "bernoulli", seed=5)
     return rbm, hm.DBN([rbm, turned(rbm, extra=extra, scale=scale)])
@@ -55,7 +65,8 @@ def test_it_shares_no_tensor_with_the_machine_it_came_from() -> None:
 @pytest.mark.parametrize(
     ("rbm", "extra", "said"),
     [
-        (hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), hm.LowRank(4, 3, rank=2)), 0, "dense"),
+        (hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), hm.LowRank(4, 3, rank=2)), 1, "dense"),
+        (hm.RBM(hm.ReplicatedSoftmax(4), hm.Bernoulli(3)), 0, "documents"),
         (hm.RBM(hm.Gaussian(4), hm.Bernoulli(3)), 2, "flat Bernoulli"),
         (hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3)), -1, "flat Bernoulli"),
     ],

@@ -6,5 +6,6 @@ from harmonium.couplings.convolutional import Convolutional
 from harmonium.couplings.coupling import Coupling
 from harmonium.couplings.dense import Dense
 from harmonium.couplings.low_rank import LowRank
+from harmonium.couplings.transposed import Transposed
 
-__all__ = ["Chain", "Conditional", "Convolutional", "Coupling", "Dense", "LowRank"]
+__all__ = ["Chain", "Conditional", "Convolutional", "Coupling", "Dense", "LowRank", "Transposed"]

@@ -85,17 +85,37 @@ class Conditional(Coupling):
     def core(self) -> Coupling:
         return self.coupling.core
 
-    @torch.no_grad()
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        context = self._context(given)
         self.coupling.accumulate_gradient(s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
-        context = rows(context.expand(*s_h.shape[: s_h.dim() - len(self.hidden)], context.shape[-1]), context.shape[-1:])
+        for side, statistic, shape in (("visible", s_v, self.visible), ("hidden", s_h, self.hidden)):
+            self._accumulate(side, rows(statistic, shape), given, s_h.shape[: s_h.dim() - len(self.hidden)], weights, scale, fresh)
+
+    def accumulate_one_way(
+        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+    ) -> None:
+        self.coupling.accumulate_one_way(s_v, s_h, upward=upward, weights=weights, scale=scale, fresh=fresh, given=given)
+        side, statistic = ("hidden", rows(s_h, self.hidden)) if upward else ("visible", rows(s_v, self.visible))
+        self._accumulate(side, statistic, given, s_h.shape[: s_h.dim() - len(self.hidden)], weights, scale, fresh)
+
+    @torch.no_grad()
+    def _accumulate(
+        self,
+        side: str,
+        statistic: Tensor,
+        given: Given | None,
+        leading: Sequence[int],
+        weights: Tensor | None,
+        scale: float,
+        fresh: bool,
+    ) -> None:
+        """The gradient of one side's dynamic biases: `statistic` (cases, size)."""
+        context = self._context(given)
+        context = rows(context.expand(*leading, context.shape[-1]), context.shape[-1:])
         if weights is not None:
             context = context * weights.reshape(-1, 1)
-        add_product(self.dynamic["visible"], context, rows(s_v, self.visible), scale=scale, fresh=fresh)
-        add_product(self.dynamic["hidden"], context, rows(s_h, self.hidden), scale=scale, fresh=fresh)
+        add_product(self.dynamic[side], context, statistic, scale=scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         base = {f"coupling.{name}": factor for name, factor in self.coupling.scales(visible, hidden).items()}

@@ -80,6 +80,13 @@ class Coupling(nn.Module, ABC):
     ) -> None:
         """Adds scale · Σ weights · ∂(-interaction)/∂θ over the leading axes to each parameter's `.grad` (replaces it if `fresh`)."""
 
+    def accumulate_one_way(
+        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+    ) -> None:
+        """The same of the interaction's terms in which the layer that is written to takes part: the hidden one if `upward`, or else the
+        visible one. All that a directed layer, p(one layer | the other), knows of."""
+        self.accumulate_gradient(s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
+
 
 def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     """A size as the shape of one axis, a shape as it is."""

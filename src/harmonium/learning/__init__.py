@@ -18,6 +18,7 @@ from harmonium.learning.state import TrainingState
 from harmonium.learning.tempered import TemperedCD
 from harmonium.learning.trainer import Callback
 from harmonium.learning.trajectory import Trajectory
+from harmonium.learning.up_down import up_down_gradient
 from harmonium.learning.wake_sleep import wake_sleep
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "greedy",
     "greedy_dbm",
     "predict",
+    "up_down_gradient",
     "wake_sleep",
 ]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.learning.batches import BLOCK, ArrayRows, Batches, MappedRows, Source, Stream
+from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
 
@@ -57,7 +58,7 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
 
 
 def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None) -> Source:
-    """Data as a source that gives the visible units' rows; arrays are checked against the units' support, whole, but for gaps."""
+    """Data as a source that gives the rows of these units; arrays are checked against the units' support, whole, but for gaps."""
     if not isinstance(data, Tensor | np.ndarray):
         return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
     shape = visible.shape
@@ -67,6 +68,19 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
         here = torch.arange(number * BLOCK, number * BLOCK + len(rows))
         visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
     return ArrayRows(data, lambda rows: visible.from_data(rows, like))
+
+
+class LabelledRows:
+    """A source's rows beside one-hot labels: (cases, size + classes). `labels`: (cases,) integers."""
+
+    def __init__(self, source: Source, labels: Tensor, classes: int) -> None:
+        self.source, self.labels, self.classes = source, labels, classes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return with_labels(self.source.rows(indices, generator), self.labels[indices.to(self.labels.device)], self.classes)
 
 
 def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.learning.batches import BLOCK, ArrayRows, Source, derive
-from harmonium.learning.cases import Data, GivenRows, as_rows
+from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import fresh_generator
 from harmonium.models import DBN, RBM
-from harmonium.models.dbn import above, one_hot
+from harmonium.models.dbn import above
+from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.units import Given, Groups, Softmax, Unit
 
@@ -32,9 +33,9 @@ def greedy(
     layers: Sequence[Unit],
     *,
     couplings: Sequence[Coupling | None] | None = None,
-    given: Given | None = None,
-    labels: Tensor | None = None,
+    labels: Tensor | np.ndarray[Any, Any] | Sequence[int] | None = None,
     classes: int | None = None,
+    given: Given | None = None,
     seed: int = 0,
     train: Train | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -44,11 +45,12 @@ def greedy(
 
     `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones.
     `couplings`: one between each two of them, None for a dense one; by default all are dense. `given`: what is given of each case,
-    as `fit` takes it, of which the layers above the first see the context alone. `labels`: (cases,) integers below `classes` (by default
-    one more than the largest), which stand one-hot beside the layer below the top: the net then models data and labels together (Hinton,
-    Osindero & Teh 2006). All `settings` go to `fit` for every layer; where layers
-    differ, `train(rbm, data, index)` does the learning instead.
-    `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on.
+    as `fit` takes it, of which the layers above the first see the context alone. `labels`: (cases,) integers from 0 to `classes` - 1, which
+    stand one-hot beside the top machine's visible units, so that the net models data and labels jointly (`DBN.labels`); a `validation` of
+    (data, labels) is then watched in every layer, one of data alone in those below the top. All `settings` go to `fit` for every layer;
+    where layers differ, `train(rbm, data, index)` does the learning instead.
+    `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on. ValueError for labels that do not fit, and
+    for labels beside an iterable of batches, which has no cases by number.
     """
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
@@ -58,21 +60,29 @@ def greedy(
         raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
     if couplings is not None and len(couplings) != len(layers) - 1:
         raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
-    hot = None if labels is None else _one_hot(labels, classes, data, layers)
+    known = None if labels is None else _labels(data, labels, classes)
+    if labels is None and classes is not None:
+        raise ValueError(f"classes={classes} are those of labels=, found none")
     validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
+    held_labels = None
+    if known is not None and isinstance(validation, tuple):
+        validation, held_labels = validation
+        held_labels = _labels(validation, held_labels, classes)
     rbms: list[RBM] = []
     for index, hidden in enumerate(layers[1:]):
         visible = layers[0] if index == 0 else layers[index].taking_means()
+        joint = known if index == len(layers) - 2 else None
+        if joint is not None:
+            visible = Groups(visible, Softmax(1, categories=joint[1]))
         coupling = None if couplings is None else couplings[index]
-        below, joint = features(data, *rbms, given=given), hot is not None and index == len(layers) - 2
-        if hot is not None and joint:
-            visible, below = Groups(visible, Softmax(1, categories=hot.shape[1])), beside(below, hot)
-        rbm = RBM(visible, hidden, coupling, seed=derive(seed, index))
+        rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms, given=given)
+        below = _beside(rbm, below, joint)
         if train is not None:
             train(rbm, below, index)
         else:
             path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
-            held_out = None if validation is None or joint else features(validation, *rbms, given=validation_given)
+            watched = validation is not None and (joint is None or held_labels is not None)
+            held_out = _beside(rbm, features(validation, *rbms, given=validation_given), joint and held_labels) if watched else None
             side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
             settings |= {"given": side, "validation": held_out, "validation_given": held_side}
             fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
@@ -81,36 +91,21 @@ def greedy(
     return DBN(rbms)
 
 
-def _one_hot(labels: Tensor, classes: int | None, data: Data, layers: Sequence[Unit]) -> Tensor:
-    """Labels as rows of zeros and a one, (cases, classes). ValueError where they do not fit the data or the stack."""
-    if len(layers) < 3:
-        raise ValueError("labels stand beside the layer below the top one: give at least two hidden layers")
+def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int]:
+    """Labels checked against the data, and how many classes there are."""
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("labels go with data that can be visited by number: a tensor, array or Source")
-    if labels.shape != (len(data),) or labels.is_floating_point() or not len(data):
-        raise ValueError(f"expected {len(data)} integer labels, one a case, found shape {tuple(labels.shape)} of {labels.dtype}")
-    return one_hot(Softmax(1, categories=int(labels.max()) + 1 if classes is None else classes), labels).to(torch.float32)
+    if classes is None or classes < 2:
+        raise ValueError(f"labels need classes=, how many there are, at least two: found {classes}")
+    return check_labels(labels, len(data), classes), classes
 
 
-def beside(rows: Any, more: Tensor) -> Any:
-    """Data with `more`, (cases, columns), as further columns: of a tensor a tensor, of a source a source."""
-    if isinstance(rows, Tensor):
-        return torch.cat([rows, more.to(rows)], dim=1)
-    return _Beside(rows, more)
-
-
-class _Beside:
-    """A source whose rows have further columns."""
-
-    def __init__(self, source: Source, more: Tensor) -> None:
-        self.source, self.more = source, more
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        rows = self.source.rows(indices, generator)
-        return torch.cat([rows, self.more[indices].to(rows)], dim=1)
+def _beside(rbm: RBM, rows: Any, labels: tuple[Tensor, int] | None) -> Any:
+    """Features and one-hot labels side by side, where there are labels."""
+    if labels is None:
+        return rows
+    like = next(rbm.parameters()).detach()
+    return LabelledRows(as_rows(labelled(rbm)[0], rows, like), *labels)
 
 
 class _StreamOfFeatures:

@@ -13,6 +13,8 @@ from harmonium.learning.trainer import Callback
 STEPS = 10  # between updates of the bar, which take time from learning
 SHOWN = {
     "reconstruction_error": "error {:.2f}",
+    "wake_error": "wake {:.2f}",
+    "sleep_error": "sleep {:.2f}",
     "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",
     "free_energy_gap": "gap {:+.2f}",
     "mean_field_change": "mean field still changes by {:.0e}",
@@ -22,11 +24,10 @@ SHOWN = {
     "swap_rate": "swaps {:.0%}",
     "least_swap_rate": "at least {:.0%}",
     "round_trips": "round trips {:.1f}",
-    "wake_error": "wake {:.2f}",
-    "sleep_error": "sleep {:.2f}",
     "train_loss": "loss {:.4f}",
     "train_error_percent": "training error {:.2f}%",
     "validation_error_percent": "validation error {:.2f}%",
+    "averaged_error_percent": "averaged {:.2f}%",
 }
 
 

@@ -1,167 +1,214 @@
-"""Contrastive wake-sleep: a belief net, learnt greedily, fine-tuned to generate."""
+"""Contrastive wake-sleep: a deep belief net fine-tuned to generate."""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.learning.averaging import Averaging
-from harmonium.learning.batches import ArrayRows, Batches, derive
+from harmonium.learning.batches import ArrayRows, Batches, Source, derive
 from harmonium.learning.cases import Rows, as_rows
-from harmonium.learning.contrastive import ContrastiveDivergence, Negative
-from harmonium.learning.fit import DRAWS, MONITOR, ORDER, MakeOptimizer
+from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule
+from harmonium.learning.fit import DRAWS, MONITOR, MONITORED, ORDER, MakeOptimizer
 from harmonium.learning.momentum import MomentumSGD
 from harmonium.learning.progress import Progress
 from harmonium.learning.schedules import Scheduler
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback, fresh_generator, train
-from harmonium.models import DBN, Directed, label_log_probability
-from harmonium.models.dbn import one_hot
+from harmonium.learning.up_down import Pixels, up_down_gradient, wake_error
+from harmonium.models import DBN, label_log_probability
+from harmonium.models.labels import check_labels
+from harmonium.models.normalisable import leaves
 
-PRODUCTS = ("coupling",)  # what weight cost applies to, by the parameters' names
+Labels = Tensor | np.ndarray[Any, Any] | Sequence[int]
 
 
 def wake_sleep(
     dbn: DBN,
     data: Rows,
     *,
-    labels: Tensor | None = None,
+    labels: Labels | None = None,
     negative: Negative | Callable[[int], Negative] = ContrastiveDivergence(3),  # noqa: B008 (frozen)
+    pixels: Pixels = "mean",
     epochs: int = 10,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: Callable[[torch.optim.Optimizer], Scheduler] | None = None,
     weight_cost: float = 0.0,
     averaging: float | None = None,
-    validation: tuple[Tensor, Tensor] | None = None,
+    validation: Rows | tuple[Rows, Labels] | None = None,
+    keep_best: bool = False,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Fine-tunes a belief net by the contrastive version of wake-sleep, the up-down algorithm (Hinton, Osindero & Teh 2006, appendix B).
+    """Fine-tunes an untied net (`dbn.untie()`) to generate, in place, by the up-down algorithm (Hinton, Osindero & Teh 2006, section 5
+    and appendix B), and returns the final training state.
 
-    The net is untied, and learns in place. Each update has four parts. Wake: a stochastic up-pass from the data, after which every
-    generative layer learns to make what it finds below it from what was found above. The top RBM, labels beside: the data's states minus
-    the particles that `negative` makes. Sleep: from the particles a stochastic down-pass, whose lowest layer stays a mean, after which
-    every recognition layer learns to find what it was made from. Means over the cases of each pass, written into `.grad`.
+    An update: awake, a stochastic up-pass from the data through the recognition layers, whose states the generative layers learn to
+    reconstruct, each from the layer above; in the top RBM, with the true labels beside them, <∂E/∂θ>_data - <∂E/∂θ>_model; asleep, from the
+    model's particles a stochastic down-pass, whose states the recognition layers learn to recover, each from the layer below. Every
+    gradient is a mean over its own cases.
 
-    `data`: (cases, *visible.shape), a tensor, an array, or a `Source` such as `hm.data.binarise(images, "resampled")`. `labels`: (cases,)
-    integers, for a net that has label units. `negative`: how particles of the top RBM are made; or epoch -> that, for a schedule such as
-    Hinton's 3, then 6, then 10 sweeps: `lambda epoch: hm.ContrastiveDivergence((3, 6, 10)[epoch // 100])`. Persistent chains begin at
-    draws of the top RBM's own biases. `weight_cost`: on the couplings' weights only. `averaging`: as for `fit`. `validation`: images and
-    labels, whose error the epochs' figures hold. The other arguments are those of `fit`.
+    `data`: (cases, *shape), a tensor, array, memory map or `Source`, as `fit` takes them; `labels`: (cases,) integers, of a net with label
+    units. `negative`: how the top RBM's particles are made, where the dreams begin; or a function of the epoch, from 0, which gives it:
+    `lambda epoch: hm.ContrastiveDivergence(3 if epoch < 100 else 6 if epoch < 200 else 10)` is Hinton's schedule. `pixels`: whether the
+    lowest layer dreams means, as Hinton's probabilities, or samples, the wake-sleep algorithm's own and the one for real-valued data.
 
-    The figures: `wake_error` and `sleep_error`, the squared error with which the generative and the recognition layers make the states of
-    the two passes, summed over layers and units, averaged over cases. ValueError for data or labels that do not fit, and for rules that
-    write their own gradient; FloatingPointError if learning diverges.
+    `optimizer`: as for `fit`; by default fused SGD with momentum 0.9 and learning rate 0.001, 0.0001 where a layer is real-valued or
+    without end: large steps let the recognition weights drift, and the label error rises. It follows the exact gradient, not that of
+    standardised data. `averaging`, `schedule`, `weight_cost` (on couplings alone), `seed`, `state`, `checkpoint`, `progress`: as for `fit`.
+
+    Figures of an epoch: `wake_error` and `sleep_error`, squared errors of what each generative, or recognition, layer predicts, summed over
+    units and layers, the mean of the epoch's cases, or dreams. `validation`: data, or (data, labels); then also `validation_wake_error`,
+    on at most 1,000 of them, and `validation_error_percent`, by `label_log_probability` (with `averaging` also `averaged_error_percent`,
+    of the averaged net). `keep_best`: end with the weights of the epoch whose `validation_error_percent` was lowest.
+
+    ValueError for a tied net, pooled layers between machines, data or labels that do not fit, or a checkpoint of other settings; TypeError
+    for a `Rule`, which makes no particles to dream from; FloatingPointError if learning diverges.
     """
-    if not len(dbn.recognition):
-        raise ValueError("wake-sleep learns directed layers below a top RBM, and this net is one RBM: use hm.fit")
-    if any(rbm.hidden.output_shape != rbm.hidden.shape for rbm in dbn.rbms[:-1]):
-        raise ValueError(
-            "wake-sleep needs layers that are seen as they are: which unit of a pooled block is on belongs to one machine alone"
-        )
-    if (labels is None) != (dbn.labels is None):
-        raise ValueError(
-            "the net has label units, and no labels are given" if labels is None else "labels are given, and the net has no label units"
-        )
-    dbn.untie()
-    visible, like = dbn.rbms[0].visible, next(dbn.parameters()).detach()
-    rows = as_rows(visible, data, like)
-    if labels is not None:
-        one_hot(dbn.labels, labels)  # refuses what is no class
-        if len(labels) != len(rows):
-            raise ValueError(f"expected one label for each of {len(rows)} cases, found {len(labels)}")
-    if validation is not None and dbn.labels is None:
-        raise ValueError("validation is of labels, and the net has no label units")
-    schedule_of = negative if callable(negative) and not hasattr(negative, "particles") else lambda epoch: negative
-    first = cast(Negative, schedule_of(0))
-    if not hasattr(first, "particles"):
-        raise ValueError(f"wake-sleep takes particles of the top RBM, as CD and persistent CD make them, found {type(first).__name__}")
-    batches = Batches([rows, None if labels is None else ArrayRows(labels)], batch_size=batch_size, seed=derive(seed, ORDER))
+    _check(dbn, negative, labels, pixels)
+    like = next(dbn.parameters()).detach()
+    rows = as_rows(dbn.visible, _numbered(data), like)
+    known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)))
+    batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
+    images, held_labels = validation if isinstance(validation, tuple) else (validation, None)
+    held = None if images is None else as_rows(dbn.visible, _numbered(images), like)
+    true = None if held is None or held_labels is None else _labels(dbn, held_labels, len(held))
+    if keep_best and true is None:
+        raise ValueError("keep_best chooses by the label error on validation data: give validation=(data, labels)")
+    choose = _schedule(negative)
     average = None if averaging is None else Averaging(averaging)
     if state is None:
-        named = list(dbn.named_parameters())
-        groups = [
-            {"params": [p for name, p in named if any(part in name for part in PRODUCTS)], "weight_decay": weight_cost},
-            {"params": [p for name, p in named if not any(part in name for part in PRODUCTS)], "weight_decay": 0.0},
-        ]
-        made = (optimizer or partial(MomentumSGD, lr=0.01))(groups)
-        settings: dict[str, Any] = {
+        made = (optimizer or default_optimizer(dbn))(groups(dbn, weight_cost))
+        settings = {
             "seed": seed,
             "batch_size": batch_size,
             "cases": len(rows),
-            "negative": repr(first),
+            "negative": repr(choose(0)),  # of a schedule the first: a function cannot be compared
+            "pixels": pixels,
+            "labels": known is not None,
             "averaging": averaging,
         }
         state = TrainingState(dbn, made, fresh_generator(like, derive(seed, DRAWS)), settings)
         state.schedule = schedule(made) if schedule is not None else None
         if average is not None:
             average.start(state)
-        state.chains = first.start(dbn.top, state.generator)
+        state.chains = choose(0).start(dbn.top, state.generator)
         if checkpoint is not None and Path(checkpoint).exists():
             state.restore(checkpoint)
     elif state.model is not dbn:
-        raise ValueError("the state given is that of another model: a state holds the net it trains, wake_sleep(state.model, ...)")
+        raise ValueError("the state given is that of another net: a state holds the model it trains, wake_sleep(state.model, ...)")
     running = state
 
     def gradient(v: Tensor, y: Tensor | None) -> None:
-        up_down_gradient(dbn, v, y, cast(Negative, schedule_of(running.epoch)), running)
+        now = choose(running.epoch)
+        if running.chains is None and not now.paired:
+            running.chains = now.start(dbn.top, running.generator)
+        up_down_gradient(dbn, v, y, now, running, pixels=pixels)
 
     def figures() -> dict[str, float]:
-        cases = running.totals["cases"].item()
-        row = {name: running.totals[name].item() / cases for name in ("wake_error", "sleep_error")}
-        if validation is not None:
-            images, truth = validation
-            held = as_rows(visible, images, like).rows(torch.arange(len(images)), fresh_generator(like, derive(seed, MONITOR)))
-            found = label_log_probability(dbn, held).argmax(1)
-            row["validation_error_percent"] = 100 * (found != truth.to(found)).double().mean().item()
+        row = {}
+        if len(dbn.recognition):
+            totals = {name: value.item() for name, value in running.totals.items()}
+            row = {"wake_error": totals["wake_error"] / len(rows), "sleep_error": totals["sleep_error"] / totals["dreams"]}
+        if held is not None and len(dbn.recognition):
+            draws = fresh_generator(like, derive(seed, MONITOR, running.epoch))
+            row["validation_wake_error"] = wake_error(dbn, held, draws)
+        if held is not None and true is not None:
+            row["validation_error_percent"] = _error_percent(dbn, held, true, derive(seed, MONITOR))
+            averaged = running.averaged() if average is not None else None
+            if isinstance(averaged, DBN):
+                row["averaged_error_percent"] = _error_percent(averaged, held, true, derive(seed, MONITOR))
         return row
 
     shown = [Progress("wake-sleep")] if progress or (progress is None and Progress.wanted()) else []
-    before = [] if average is None else [average]
-    path = None if checkpoint is None else Path(checkpoint)
-    return train(state, batches, gradient, figures, epochs=epochs, callbacks=[*before, *callbacks, *shown], checkpoint=path)
+    first = [] if average is None else [average]
+    return train(
+        state,
+        batches,
+        gradient,
+        figures,
+        epochs=epochs,
+        callbacks=[*first, *callbacks, *shown],
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        keep_best="validation_error_percent" if keep_best else None,
+    )
 
 
-@torch.no_grad()
-def up_down_gradient(dbn: DBN, v: Tensor, labels: Tensor | None, negative: Negative, state: TrainingState) -> None:
-    """Writes one update's gradient into every `.grad` of an untied net, and adds its errors to the state's sums.
+def _error_percent(dbn: DBN, held: Source, labels: Tensor, seed: int) -> float:
+    """The share of the cases whose most probable label is another."""
+    generator = fresh_generator(next(dbn.parameters()).detach(), seed)
+    wrong = 0
+    for block in torch.split(torch.arange(len(held)), MONITORED):
+        found = label_log_probability(dbn, held.rows(block, generator)).argmax(1)
+        wrong += int((found != labels[block].to(found.device)).sum())
+    return 100 * wrong / len(held)
 
-    `v`: (cases, *visible.shape), states or means; `labels`: (cases,) integers where the net has labels. No product is formed twice: what
-    the up-pass found teaches the generative layers and is the top RBM's data.
-    """
-    generator, top = state.generator, dbn.top
-    scale, layers = 1 / len(v), list(zip(dbn.recognition, dbn.generative, strict=True))
-    wake = [v]
-    for up in dbn.recognition:
-        wake.append(cast(Directed, up)(wake[-1], generator))
-    wake_error = [
-        (below - cast(Directed, down).accumulate_gradient(below, above, scale=scale, fresh=True)).square().sum()
-        for (_, down), below, above in zip(layers, wake, wake[1:], strict=False)
+
+def groups(dbn: DBN, weight_cost: float) -> list[dict[str, Any]]:
+    """The parameters as an optimiser takes them: the couplings', with the weight cost, and the units'."""
+    layers = [*dbn.upwards(), *list(dbn.downwards())[::-1]]
+    couplings, units = [*(layer.coupling for layer in layers), dbn.top.coupling], [layer.unit for layer in layers]
+    return [
+        {"params": [p for coupling in couplings for p in coupling.parameters()], "weight_decay": weight_cost},
+        {"params": [p for unit in (*units, dbn.top.visible, dbn.top.hidden) for p in unit.parameters()], "weight_decay": 0.0},
     ]
 
-    states = wake[-1] if labels is None else dbn.beside(wake[-1], labels.to(v.device))
-    data = top.infer(states)
-    particles = negative.particles(top, data, state.chains, generator=generator)
-    top.accumulate_gradient(data, scale=scale, fresh=True)
-    top.accumulate_gradient(top.infer(particles), scale=-1 / len(particles))
 
-    sleep, back = dbn.split(particles)[0], 1 / len(particles)
-    sleep_error = []
-    for number, (up, down) in reversed(list(enumerate(layers))):
-        below = cast(Directed, down)(sleep, generator if number else None)
-        found = cast(Directed, up).accumulate_gradient(sleep, below, scale=back, fresh=True)
-        sleep_error.append((sleep - found).square().sum() * (back / scale))
-        sleep = below
-    state.add("wake_error", torch.stack(wake_error).sum())
-    state.add("sleep_error", torch.stack(sleep_error).sum())
-    state.add("cases", torch.tensor(len(v)))
+def default_optimizer(dbn: DBN) -> MakeOptimizer:
+    """Fused SGD with momentum, a tenth of what `fit` learns a binary machine with, and less where states are without end."""
+    units = [*(layer.unit for layer in (*dbn.upwards(), *dbn.downwards())), dbn.top.visible, dbn.top.hidden]
+    endless = any(leaf.count == math.inf for unit in units for _, _, leaf in leaves(unit))
+    return partial(MomentumSGD, lr=1e-4 if endless else 1e-3, momentum=0.9)
+
+
+def _check(dbn: DBN, negative: object, labels: object, pixels: str) -> None:
+    """What can be known before any data are looked at."""
+    if len(dbn.recognition) and not dbn.untied:
+        raise ValueError(
+            "wake-sleep learns recognition and generative weights apart, and this net's are tied: give it dbn.untie(), a copy whose "
+            "weights can part"
+        )
+    for layer in dbn.upwards():
+        if layer.unit.output_shape != layer.unit.shape:
+            raise ValueError(
+                "pooled layers between machines cannot be dreamt: the machine above gives the pooled map alone, and which unit of a block "
+                f"is on belongs to neither, found {layer.unit}"
+            )
+    if isinstance(negative, Rule):
+        raise TypeError(f"{type(negative).__name__} makes no particles to dream from: give ContrastiveDivergence or PersistentCD")
+    if dbn.labels is not None and labels is None:
+        raise ValueError("this net has label units: give labels=, one integer a case")
+    if pixels not in ("mean", "sample"):
+        raise ValueError(f'pixels must be "mean" or "sample", found {pixels!r}')
+
+
+def _schedule(negative: Negative | Callable[[int], Negative]) -> Callable[[int], Negative]:
+    """What makes the particles, by the epoch."""
+    if hasattr(negative, "particles"):
+        found: Any = negative
+        return lambda epoch: found
+    return negative
+
+
+def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
+    if dbn.labels is None:
+        raise ValueError("this net has no label units: learn it with hm.greedy(..., labels=, classes=), or leave labels out")
+    return check_labels(labels, cases, dbn.labels.categories)
+
+
+def _numbered(data: Any) -> Rows:
+    if not isinstance(data, Tensor | np.ndarray | Source):
+        raise ValueError(f"wake-sleep takes data that can be visited by number: a tensor, array or Source, found {type(data).__name__}")
+    return data

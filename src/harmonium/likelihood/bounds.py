@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.exact import checked, log_likelihood
-from harmonium.models import DBN, Directed
+from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
 from harmonium.models.normalisable import leaves
 from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Unit
@@ -56,7 +56,8 @@ def dbn_bound(
 
         log w = Σ_l [log p(x_{l-1} | x_l) - log Q(x_l | x_{l-1})] - F_top(x_L) - log Z_top
 
-    and the bound is E_Q[log w] (Hinton, Osindero & Teh 2006; Salakhutdinov & Murray 2008), here a mean over `samples` draws. With
+    (F of a top RBM with label units sums these out) and the bound is E_Q[log w] (Hinton, Osindero & Teh 2006; Salakhutdinov & Murray
+    2008), here a mean over `samples` draws. With
     `tighten` it is log mean w, which in expectation lies between the bound and log p(v), and nears log p(v) as samples grow (Burda,
     Grosse & Salakhutdinov 2016). A net of one RBM has no Q: the values are log p(v).
 
@@ -72,13 +73,12 @@ def dbn_bound(
     if not len(dbn.recognition):
         values = log_likelihood(dbn.top, data, log_z=log_z, given=given)
         return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
-    rbms = dbn.rbms
-    visible, like = rbms[0].visible, rbms[0].visible.blank()
+    visible, like = dbn.visible, dbn.visible.blank()
     rows, given, log_z = checked(visible, data, given, log_z)
     if given is not None and given.missing is not None:
         given = given.only(present=~given.missing)
     generator = torch.Generator(like.device).manual_seed(seed)
-    widest = max(math.prod(unit.statistic_shape) for rbm in rbms for unit in (rbm.visible, rbm.hidden))
+    widest = max(math.prod(unit.statistic_shape) for rbm in dbn.rbms for unit in (rbm.visible, rbm.hidden))
     draws = min(samples, max(1, VALUES // widest))
     cases = max(1, VALUES // (widest * draws))
     found = []
@@ -103,23 +103,19 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
     """log w + log Z_top of `samples` up-passes from each case: (samples, cases), float64."""
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)
     below = v
-    for up, down, upper in zip(dbn.recognition, dbn.generative, dbn.rbms[1:], strict=True):
-        assert isinstance(up, Directed)
-        assert isinstance(down, Directed)
+    downwards = list(dbn.downwards())[::-1]
+    uppers = [*(layer.unit for layer in downwards[1:]), dbn.penultimate]
+    for up, down, upper in zip(dbn.upwards(), downwards, uppers, strict=True):
         input = up.input(below, given)
         # The first input is the same for every sample of a case.
         states = up.unit.sample(input.expand(samples, len(v), *up.unit.statistic_shape), generator=generator)
-        upper.visible.check(states)  # the machine above has no probability for states outside its units' support
-        total += log_probability(down.unit, below, down.input(states, given), given)
-        total -= log_probability(up.unit, states, input, None)
+        upper.check(states)  # the machine above has no probability for states outside its units' support
+        total += down.log_probability(below, states, given)
+        total -= up.unit.log_probability(states, input)
         below, given = states, above(given)
-    return total - dbn.top.free_energy(below, given).double()
-
-
-def log_probability(unit: Unit, states: Tensor, input: Tensor, given: Given | None) -> Tensor:
-    """log p(states | input): (*leading), float64."""
-    met = (unit.statistic(states, given) * input).sum(dim=tuple(range(-len(unit.statistic_shape), 0)))
-    return met.double() - unit.energy(states, given).double() - unit.log_partition(input, given).double()
+    if dbn.labels is None:
+        return total - dbn.top.free_energy(below, given).double()
+    return total + torch.logsumexp(-label_free_energy(dbn.top, below, given).double(), dim=-1)
 
 
 def of_weights(log_weights: Tensor, *, tighten: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -154,7 +150,7 @@ def _check(dbn: DBN, samples: int) -> None:
                 if not leaf.joint:
                     raise no_joint(leaf, "a bound")
     for below, upper in pairwise(rbms):
-        hidden, visible = below.hidden, upper.visible
+        hidden, visible = below.hidden, upper.visible if upper is not rbms[-1] else dbn.penultimate
         if hidden.output_shape != hidden.shape:
             raise ValueError(
                 "no bound is known for a net with pooled layers between its machines: the machine above gives the pooled map alone, and "

@@ -8,7 +8,7 @@ from torch import Tensor
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.exact import ROWS, log_likelihood
 from harmonium.likelihood.mean_field import SWEEPS, TOLERANCE, dbm_bound
-from harmonium.models import DBM, DBN, RBM
+from harmonium.models import DBM, DBN, RBM, label_log_probability
 from harmonium.units import Given, Unit
 
 
@@ -16,7 +16,7 @@ def parts(model: RBM | DBN) -> tuple[RBM, Unit, str | None]:
     """The machine whose log Z counts, the layer of the data and, where the figure is a bound, what to call the machine."""
     if isinstance(model, DBM):
         return model, model.layers[0], "machine"
-    return (model.top, model.rbms[0].visible, "top RBM") if isinstance(model, DBN) else (model, model.visible, None)
+    return (model.top, model.visible, "top RBM") if isinstance(model, DBN) else (model, model.visible, None)
 
 
 def bound_of(model: RBM | DBN, v: Tensor, given: Given | None, samples: int, seed: int, *, tighten: bool) -> VariationalBound:
@@ -41,7 +41,10 @@ def base_rates_of(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
         return torch.stack([model.mean_field(x, sweeps=SWEEPS, tolerance=TOLERANCE).phase.v.sum(0) for x in blocks]).sum(0) / len(v)
     if isinstance(model, RBM):
         return v.mean(0)
-    return torch.stack([model.up(block, given=every(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
+    mean = torch.stack([model.up(block, given=every(given, block)).sum(0) for block in blocks]).sum(0) / len(v)
+    if model.labels is None:
+        return mean
+    return torch.cat([mean, label_log_probability(model, v, given=every(given, v)).exp().mean(0)])
 
 
 def every(given: Given | None, v: Tensor) -> Given | None:

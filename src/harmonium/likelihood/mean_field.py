@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.bounds import VALUES, VariationalBound, log_probability, of_weights, summarised
+from harmonium.likelihood.bounds import VALUES, VariationalBound, of_weights, summarised
 from harmonium.likelihood.exact import ROWS, checked
 from harmonium.models import DBM
 
@@ -77,5 +77,5 @@ def _log_weights(dbm: DBM, v: Tensor, even_input: Tensor, samples: int, generato
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)
     for unit, input in list(zip(dbm.visible.layers(), dbm.visible.split_input(inputs), strict=True))[1:]:
         even.append(unit.sample(input, generator=generator))
-        total -= log_probability(unit, even[-1], input, None)
+        total -= unit.log_probability(even[-1], input)
     return total - dbm.free_energy(torch.cat(even, dim=-1)).double()

@@ -5,6 +5,7 @@ from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.doubled import composed, doubled
 from harmonium.models.gauge import zero_sum_gauge
+from harmonium.models.infinite import InfiniteNet, infinite_net
 from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
@@ -16,11 +17,13 @@ __all__ = [
     "DBN",
     "RBM",
     "Directed",
+    "InfiniteNet",
     "MeanField",
     "Phase",
     "check_normalisable",
     "composed",
     "doubled",
+    "infinite_net",
     "label_free_energy",
     "label_log_probability",
     "load",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.models.directed import Directed
+from harmonium.models.labels import check_labels, label_free_energy, label_units, with_labels
 from harmonium.models.rbm import RBM
 from harmonium.units import Given, Groups, Softmax, Unit
 
@@ -26,73 +27,117 @@ class DBN(nn.Module):
         p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(h_{L-1}, h_L)
 
     `rbms`: bottom to top, each one's hidden layer of the shape of the next one's visible layer. `recognition[l]` gives layer l + 1
-    from layer l and `generative[l]` layer l from layer l + 1; while tied, both are made of the same tensors as the RBM they came
-    from. `untied`: generation has tensors of its own, as wake-sleep needs. The bottom-up connections are no part of the generative model:
-    they are its approximate inference.
+    from layer l and `generative[l]` layer l from layer l + 1; the bottom-up connections are no part of the generative model: they are
+    its approximate inference. While tied, both have the coupling of the RBM they came from; with `untied`, as contrastive wake-sleep
+    learns it, the generative one has a copy of its own. A layer's units have biases for each direction in either case: those of the RBM
+    below, as its hidden layer, and those of the RBM above, as its visible one.
 
-    The visible layer of the top RBM may be `Groups(layer, Softmax(1, categories=classes))`: the layer below and, beside it, a label. The
-    net then models both together.
+    The top RBM's visible layer may be `Groups(units, Softmax(1, categories=K))`, the units of the layer below beside a label: the net
+    then models p(v, y).
     """
 
     def __init__(self, rbms: Sequence[RBM], untied: bool = False) -> None:
         super().__init__()
         if not rbms:
             raise ValueError("a deep belief net needs at least one RBM")
+        self.untied = untied
         for below, above in pairwise(rbms):
-            beside = above is rbms[-1] and label_part(above.visible) is not None
-            shapes = [above.visible.shape, *([first_part(above.visible).shape] if beside else [])]
-            if below.hidden.output_shape not in shapes:
+            parts = label_units(above.visible) if above is rbms[-1] else None
+            if below.hidden.output_shape not in (above.visible.shape, None if parts is None else parts[0].shape):
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it: found "
-                    f"{above.visible.shape} on {below.hidden.output_shape}"
+                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (the top one's may have "
+                    f"labels beside it): found {above.visible.shape} on {below.hidden.output_shape}"
                 )
+        down = [copy.deepcopy(r.coupling) if untied else r.coupling for r in rbms[:-1]]
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
-        self.generative = nn.ModuleList(Directed(r.visible, r.coupling, r.hidden, upward=False) for r in rbms[:-1])
+        self.generative = nn.ModuleList(Directed(r.visible, c, r.hidden, upward=False) for r, c in zip(rbms, down, strict=False))
         self.top = rbms[-1]
-        self.untied = False
-        if untied:
-            self.untie()
-
-    def untie(self) -> DBN:
-        """Gives generation tensors of its own, equal to recognition's until one of them learns; the net itself."""
-        if not self.untied:
-            for up, down in zip(self.recognition, self.generative, strict=True):
-                down.unit, down.coupling = copy.deepcopy(down.unit), copy.deepcopy(down.coupling)
-                up.neighbour = down.unit  # no tensor is kept that neither direction uses
-            self.untied = True
-        return self
 
     @property
     def rbms(self) -> list[RBM]:
-        """The stack as it was learnt, bottom to top, sharing this model's tensors; of an untied net, those of recognition."""
-        layers = [layer for layer in self.recognition if isinstance(layer, Directed)]
-        return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in layers), self.top]
+        """The stack as it was learnt, bottom to top, sharing this model's tensors; of an untied net with the recognition weights."""
+        return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in self.upwards()), self.top]
+
+    def upwards(self) -> Iterator[Directed]:
+        """The recognition layers from the data upwards, typed."""
+        for layer in self.recognition:
+            assert isinstance(layer, Directed)
+            yield layer
+
+    def downwards(self) -> Iterator[Directed]:
+        """The generative layers from the top downwards, typed."""
+        for layer in reversed(self.generative):
+            assert isinstance(layer, Directed)
+            yield layer
+
+    def untie(self) -> DBN:
+        """A copy, of tensors of its own, whose recognition and generative weights are free to part: the same distribution, so far."""
+        return DBN([copy.deepcopy(rbm) for rbm in self.rbms], untied=True)
+
+    # Labels ---------------------------------------------------------------------------------------------------------------------
 
     @property
     def labels(self) -> Softmax | None:
-        """The label units beside the layer below the top RBM, if there are any."""
-        if not len(self.recognition):
-            return None
-        below = self.recognition[-1].unit
-        assert isinstance(below, Unit)
-        return None if self.top.visible.shape == below.output_shape else label_part(self.top.visible)
+        """The label units beside the others of the top RBM's visible layer, or None.
 
-    def split(self, states: Tensor) -> tuple[Tensor, Tensor | None]:
-        """States of the top RBM's visible layer as those of the layer below, (*leading, size), and the labels', if there are any."""
-        if self.labels is None:
-            return states, None
-        size = self.labels.shape[0]
-        return states[..., :-size], states[..., -size:]
-
-    def beside(self, states: Tensor, labels: Tensor) -> Tensor:
-        """States of the top RBM's visible layer: those of the layer below, (*leading, size), and labels (*leading,), integers.
-
-        ValueError where the net has no labels, or for labels that are none of its classes.
+        Of a net of one RBM: the second part of a visible layer `Groups(others, Softmax(1, categories=K))`.
         """
-        return torch.cat([states, one_hot(self.labels, labels).to(states)], dim=-1)
+        parts, shape = label_units(self.top.visible), self._below_top()
+        return None if parts is None or shape == self.top.visible.shape else parts[1]
+
+    @property
+    def penultimate(self) -> Unit:
+        """The units of the top RBM's visible layer without the labels."""
+        visible = self.top.visible
+        if self.labels is None:
+            return visible
+        assert isinstance(visible, Groups)
+        return next(visible.layers())
+
+    @property
+    def visible(self) -> Unit:
+        """The units of the data."""
+        lowest = next(self.upwards(), None)
+        return self.penultimate if lowest is None else lowest.neighbour
+
+    def _below_top(self) -> tuple[int, ...] | None:
+        """The shape of what the layer below gives the top RBM, if there is one."""
+        found = [layer.unit.output_shape for layer in self.upwards()]
+        return found[-1] if found else None
+
+    def given_above(self, given: Given | None) -> Given | None:
+        """What is given of a case as the top RBM sees it."""
+        return above(given) if len(self.recognition) else given
+
+    def join(
+        self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given | None = None
+    ) -> Tensor:
+        """States of the top RBM's visible layer: `h`, (cases, *penultimate.shape), beside one-hot `labels`, (cases,) integers.
+
+        Without labels these are drawn from p(y | h), which is exact, with the `generator`. Of a net that has none, `h` itself. ValueError
+        for labels that the net has not, or that do not fit; `given`: as the top RBM sees it.
+        """
+        units = self.labels
+        if units is None:
+            if labels is not None:
+                raise ValueError("this net has no label units: give the top RBM a visible layer Groups(units, Softmax(1, categories=K))")
+            return h
+        if labels is not None:
+            return with_labels(h, check_labels(labels, len(h), units.categories), units.categories)
+        if generator is None:
+            raise ValueError("labels that are not given are drawn from p(y | h): give a generator")
+        p = torch.softmax(-label_free_energy(self.top, h, given), dim=-1)
+        return torch.cat([h, units.sample(units.blank(len(h)), generator=generator, mean=p)], dim=-1)
+
+    def part(self, states: Tensor) -> Tensor:
+        """States of the top RBM's visible layer without the labels; those that have none already as they are."""
+        if self.labels is None or states.shape[-1] == self.penultimate.shape[-1]:
+            return states
+        return states[..., : self.penultimate.shape[-1]]
 
     def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """The states of the layer below the top RBM, or after `layers` directed layers: means, or samples with a generator.
+        """The states below the top RBM (`join` sets labels beside them), or after `layers` directed layers: means, or samples with a
+        generator.
 
         `given`: what is given of each case, of which the layers above the lowest see the context alone.
         """
@@ -101,10 +146,11 @@ class DBN(nn.Module):
         return v
 
     def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """Visible means given states of the layer below the top RBM (or of the layer `layers` above the data).
+        """Visible means given states of the top RBM's visible layer, labels beside them or not (or of the layer `layers` above the data).
 
         With a generator every layer between is sampled, and the pixels are shown as means. `given`: as for `up`.
         """
+        h = self.part(h) if layers is None else h
         path = list(self.generative[:layers])[::-1]
         for layer in path[:-1]:
             h = layer(h, generator, above(given))
@@ -124,20 +170,20 @@ class DBN(nn.Module):
         """`count` fantasies, as means of the visible layer: (count, *visible.shape).
 
         Alternating Gibbs sampling in the top RBM for `steps` sweeps, then one top-down pass. The chains begin at `start` (data:
-        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `labels`: (count,) integers, kept clamped, so
-        that each fantasy is of this class; otherwise label units are free. `given`: what is given of each fantasy, fields of (count, ...).
+        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `labels`: (count,) integers, the class that stays
+        clamped in each chain; by default a net's label units run freely too. `given`: what is given of each fantasy, fields of
+        (count, ...).
         """
-        top = above(given) if len(self.generative) else given
-        states = self.beginning(count, generator=generator, start=start, labels=labels, given=given)
-        states = self.dream(states, steps=max(steps - 1, 0), generator=generator, clamped=labels is not None, given=top)
-        h = self.top.sample_hidden(states, generator=generator, given=top)
+        states, side = self.begin(count, generator=generator, start=start, labels=labels, given=given)
+        states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=side)
+        side = None if side is None else side.whole()
+        h = self.top.sample_hidden(states, generator=generator, given=side)
         if not len(self.generative):
-            return self.split(self.top.visible_mean(h, top))[0]
-        states, _ = self.split(self.top.sample_visible(h, generator=generator, given=top))
-        return self.down(states, generator=generator, given=given)
+            return self.part(self.top.visible_mean(h, side))
+        return self.down(self.top.sample_visible(h, generator=generator, given=side), generator=generator, given=given)
 
     @torch.no_grad()
-    def beginning(
+    def begin(
         self,
         count: int,
         *,
@@ -145,52 +191,23 @@ class DBN(nn.Module):
         start: Tensor | None = None,
         labels: Tensor | None = None,
         given: Given | None = None,
-    ) -> Tensor:
-        """Where chains of the top RBM begin: at draws of its visible units' own biases, or at a stochastic up-pass from `start`, with these
-        labels or with drawn ones: (count, *top.visible.shape). The arguments are those of `generate`."""
-        visible, top = self.top.visible, above(given) if len(self.generative) else given
-        states = visible.sample(visible.blank(count), generator=generator, given=top)
-        if start is not None:
-            risen = self.up(start, generator=generator, given=given)
-            states = torch.cat([risen, states[..., risen.shape[-1] :]], dim=-1) if self.labels is not None else risen
-        return states if labels is None else self.beside(self.split(states)[0], labels)
+    ) -> tuple[Tensor, Given | None]:
+        """Where chains in the top RBM begin, (count, *top.visible.shape), and what is given of them: `labels` stay clamped under `gibbs`.
 
-    def dream(self, states: Tensor, *, steps: int, generator: torch.Generator, clamped: bool = False, given: Given | None = None) -> Tensor:
-        """States of the top RBM's visible layer after `steps` sweeps of Gibbs sampling; with `clamped` the labels stay as they are."""
-        if clamped:
-            free = torch.zeros_like(states, dtype=torch.bool)
-            self.split(free)[0].fill_(True)
-            given = replace(given or Given(), missing=free)
-        return self.top.gibbs(states, steps=steps, generator=generator, given=given)
+        The arguments are those of `generate`.
+        """
+        visible, side = self.top.visible, self.given_above(given)
+        if start is None:
+            states = visible.sample(visible.blank(count), generator=generator, given=side)
+            states = states if labels is None else self.join(self.part(states), labels)
+        else:
+            states = self.join(self.up(start, generator=generator, given=given), labels, generator=generator, given=side)
+        if labels is None:
+            return states, side
+        free = torch.ones(visible.shape, dtype=torch.bool, device=states.device)
+        free[self.penultimate.shape[-1] :] = False
+        return states, replace(side or Given(), missing=free)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""
         return {"rbms": self.rbms, "untied": self.untied}
-
-
-def first_part(unit: Unit) -> Unit:
-    """The first part of a group, or a layer that is no group."""
-    return next(unit.layers()) if isinstance(unit, Groups) else unit
-
-
-def label_part(unit: Unit) -> Softmax | None:
-    """The label that stands beside a layer: the second of two parts, one softmax group. None where there is none."""
-    parts = list(unit.layers()) if isinstance(unit, Groups) else []
-    last = parts[-1] if len(parts) == 2 else None
-    return last if isinstance(last, Softmax) and last.groups == 1 else None
-
-
-def one_hot(unit: Softmax | None, labels: Tensor) -> Tensor:
-    """Labels, (*leading,) integers, as states of a softmax group, (*leading, categories). ValueError for labels that are none of its
-    categories, or where there is no group."""
-    if unit is None:
-        raise ValueError(
-            "the net has no labels: its top RBM's visible layer must be Groups(layer below, Softmax(1, categories=classes)), as "
-            "hm.greedy(..., labels=, classes=) makes it"
-        )
-    if labels.is_floating_point() or labels.dtype == torch.bool or not labels.numel():
-        raise ValueError(f"expected labels as integers, at least one, found shape {tuple(labels.shape)} of {labels.dtype}")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= unit.categories:
-        raise ValueError(f"expected labels from 0 to {unit.categories - 1}, found {low if low < 0 else high}")
-    return torch.nn.functional.one_hot(labels.long(), unit.categories)

@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from harmonium.couplings import Dense
+from harmonium.couplings import Dense, Transposed
 from harmonium.models.rbm import RBM
 from harmonium.units import Bernoulli, Unit
 
@@ -18,11 +18,17 @@ def turned(rbm: RBM, *, extra: int = 0, scale: float = 0.01, seed: int = 0) -> R
     On top of `rbm` it is the second layer of the infinite directed net with tied weights, so that the belief net of the two has exactly
     p(v) of `rbm`, and its variational bound is tight; learning it from samples of p(h | v) then raises the bound (Hinton, Osindero & Teh
     2006, section 4). `extra`: as many hidden units more, of a Bernoulli layer, with weights from N(0, `scale`²) drawn with `seed`: small
-    ones hardly change the distribution. ValueError for couplings other than `Dense`, for documents, and for extra units of other layers.
+    ones hardly change the distribution. ValueError for documents, and for extra units of other layers or couplings than `Dense`.
     """
-    if not isinstance(rbm.coupling, Dense) or rbm.visible.scales_hidden_bias:
-        raise ValueError(f"turning takes a machine of a dense coupling whose layers are alike in kind, found {rbm.coupling}")
+    if rbm.visible.scales_hidden_bias:
+        raise ValueError(
+            f"turning takes a machine whose layers are alike in kind, and documents can be no hidden layer: found {rbm.visible}"
+        )
     visible, hidden = copy.deepcopy(rbm.hidden), copy.deepcopy(rbm.visible)
+    if not isinstance(rbm.coupling, Dense):
+        if extra:
+            raise ValueError(f"extra units are joined by a dense coupling, found {rbm.coupling}")
+        return RBM(visible, hidden, Transposed(copy.deepcopy(rbm.coupling)))
     if extra:
         hidden = _with(hidden, extra)
     coupling = Dense(visible.statistic_shape, hidden.statistic_shape, scale=scale, seed=seed).to(rbm.coupling.weight)

@@ -7,16 +7,19 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from harmonium.data import Dataset, binarise
 from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBN
 from harmonium.models.saving import read_tensors, restore
 from harmonium.recipes import outcome
-from harmonium.recipes.pictures import films, one_of_each
+from harmonium.recipes.pictures import one_of_each
 from harmonium.recipes.recipe import Recipe
 from harmonium.recipes.run import EVALUATION, SAMPLES, Run
 from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
 from harmonium.report import evaluation, fantasies
+from harmonium.sampling import film
 
 
 class Plan(NamedTuple):
@@ -102,10 +105,11 @@ class DeepBeliefNet(Recipe):
         """Draws fantasies, a chain begun at an image of each class, into samples.png, and says where it is."""
         data = self.load()
         cases = self.cases(data)
-        film = films(self.learnt(run, cases), one_of_each(cases, data.classes), frames=10, steps=steps, seed=seed)
+        start, generator = one_of_each(cases, data.classes), torch.Generator().manual_seed(seed)
+        shown = film(self.learnt(run, cases), len(start), start=start, frames=10, steps=steps, generator=generator)
         path = run.folder / SAMPLES
         frames = [steps * (frame + 1) for frame in range(10)]
-        fantasies(film.reshape(*film.shape[:2], *data.image_shape), steps=frames).savefig(path, dpi=110)
+        fantasies(shown.reshape(*shown.shape[:2], *data.image_shape), steps=frames).savefig(path, dpi=110)
         return path
 
     def report(self, run: Run) -> None:

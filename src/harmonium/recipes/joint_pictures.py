@@ -13,7 +13,7 @@ from harmonium.recipes.run import Run
 from harmonium.recipes.stack import Split
 from harmonium.report import Section, fantasies, filters, image_grid, learning_curves, mistakes
 from harmonium.report import film as moving
-from harmonium.sampling import complete_image, film
+from harmonium.sampling import complete, film
 
 SHOWN = 10  # chains, or images, a row
 
@@ -85,14 +85,14 @@ def _halves(dbn: DBN, data: Dataset, cases: Split, generator: torch.Generator, s
     missing[:, data.image_shape[0] // 2 :] = True
     missing = missing.reshape(len(images), -1)
     steps = 2 if short else 50
-    free = complete_image(dbn, images, missing, steps=steps, generator=generator)
-    known = complete_image(dbn, images, missing, steps=steps, generator=generator, labels=cases.test_labels[: len(images)])
+    labels = cases.test_labels[: len(images)]
+    free, known = (complete(dbn, images, missing, steps=steps, generator=generator, labels=each).mean for each in (None, labels))
     seen = torch.where(missing, torch.nan, images)
     return image_grid(torch.cat([seen, free, known]).reshape(-1, *data.image_shape), columns=len(images), limits=(0, 1))
 
 
 def _mistakes(dbn: DBN, data: Dataset, cases: Split) -> tuple[Figure, str]:
     """The surest of them."""
-    p, predicted = label_log_probability(dbn, cases.test_images.float() / 255).exp().max(1)
+    p, predicted = label_log_probability(dbn, cases.test_images).exp().max(1)
     images = cases.test_images.reshape(-1, *data.image_shape)
     return mistakes(images, cases.test_labels, predicted, p), "the mistakes it was surest of, by the labels' free energies"

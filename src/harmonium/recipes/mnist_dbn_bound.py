@@ -26,6 +26,7 @@ from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
 from harmonium.report import Section, evaluation, fantasies, filters, learning_curves, write_report
+from harmonium.sampling import film
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"
@@ -134,16 +135,12 @@ class MnistDbnBound(Recipe):
     def fantasies(self, dbn: DBN, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
         """Pixels' probabilities as free chains of the top RBM go on, begun at random states: (chains, frames, 28, 28)."""
         generator = torch.Generator().manual_seed(seed)
-        v, film = dbn.top.visible.sample(dbn.top.visible.blank(chains), generator=generator), []
-        for _ in range(frames):
-            v = dbn.top.gibbs(v, steps=steps, generator=generator)
-            film.append((dbn.down(v) if len(dbn.generative) else v).detach())
-        return torch.stack(film, 1).reshape(chains, frames, 28, 28)
+        return film(dbn, chains, frames=frames, steps=steps, generator=generator).reshape(chains, frames, 28, 28)
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         path = run.folder / SAMPLES
-        film = self.fantasies(self.learnt(run), chains=10, frames=10, steps=steps, seed=seed)
-        fantasies(film, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
+        shown = self.fantasies(self.learnt(run), chains=10, frames=10, steps=steps, seed=seed)
+        fantasies(shown, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
         return path
 
     def report(self, run: Run) -> None:
@@ -154,7 +151,7 @@ class MnistDbnBound(Recipe):
             facts |= {name: results[name] for name in ("setting", "machine", "commit", "command")}
             parts = [Section("How good is it?", results["likelihood"])]
         steps = 10 if self.smoke else 500
-        film = self.fantasies(dbn, chains=10, frames=10, steps=steps, seed=self.seed)
+        shown = self.fantasies(dbn, chains=10, frames=10, steps=steps, seed=self.seed)
         first = dbn.rbms[0].coupling.matrix().cpu()
         seen = [(filters(first, (28, 28), count=60), "the first layer's units with the largest weights")]
         if len(dbn.rbms) > 1:
@@ -167,7 +164,7 @@ class MnistDbnBound(Recipe):
                 "Fantasies",
                 "Free chains of Gibbs sampling in the top RBM, begun at its units' own biases, a row a chain; pixels are shown as "
                 "probabilities.",
-                [(fantasies(film, steps=range(steps, 10 * steps + 1, steps)), f"a frame every {steps} sweeps")],
+                [(fantasies(shown, steps=range(steps, 10 * steps + 1, steps)), f"a frame every {steps} sweeps")],
             ),
             Section("Features", "", seen),
             Section("Learning", "", [(learning_curves(run.histories()), "the figures of each epoch")]),

@@ -169,7 +169,7 @@ class MnistDenoise(MnistJoint):
             for bottom_up, weight in schedule.path if schedule is not None else ():
                 assert schedule is not None
                 state, _ = top_down.step(dbn, state, bottom_up=bottom_up, top_down=weight, robust=schedule.robust, ink=schedule.ink)
-            predicted.append(label_free_energy(dbn.top, dbn.split(state.top)[0]).argmin(1))
+            predicted.append(label_free_energy(dbn.top, dbn.part(state.top)).argmin(1))
         return 100 * (torch.cat(predicted) != labels).double().mean().item()
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:

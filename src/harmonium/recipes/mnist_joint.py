@@ -21,9 +21,8 @@ from harmonium.couplings import Dense
 from harmonium.data import Dataset, mnist
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, features, fit, wake_sleep
 from harmonium.learning.batches import derive
-from harmonium.learning.greedy import beside
 from harmonium.models import DBN, RBM, label_log_probability
-from harmonium.models.dbn import one_hot
+from harmonium.models.labels import with_labels
 from harmonium.models.saving import read_tensors, restore
 from harmonium.recipes.joint_pictures import sections
 from harmonium.recipes.judge import Verdict, judge_fantasies, learn_judge
@@ -116,10 +115,9 @@ class MnistJoint(Recipe):
         layers, _ = self.plan()
         lower = learn(run, cases, dataclasses.replace(layers, units=layers.units[:-1]), self.seed).rbms
         top = self.top(layers, data.classes)
-        labels = one_hot(cast(Softmax, list(cast(Groups, top.visible).layers())[1]), cases.labels).float()
         fit(
             top,
-            beside(features(cases.images, *lower), labels),
+            with_labels(features(cases.images, *lower), cases.labels, data.classes),
             negative=ContrastiveDivergence(reconstruction="mean"),
             epochs=layers.epochs,
             batch_size=layers.batch_size,
@@ -134,10 +132,10 @@ class MnistJoint(Recipe):
         return DBN([*lower, top])
 
     def fine_tuned(self, run: Run, dbn: DBN, cases: Split) -> DBN:
-        """The net after wake-sleep, with averaged parameters; `dbn` learns in place."""
+        """A copy of the net after wake-sleep, with averaged parameters."""
         plan = self.plan()[1]
         state = wake_sleep(
-            dbn,
+            dbn.untie(),
             cases.images,
             labels=cases.labels,
             negative=plan.negative,
@@ -157,11 +155,11 @@ class MnistJoint(Recipe):
 
     def errors(self, dbn: DBN, cases: Split) -> dict[str, float]:
         """Percent of the judged cases, by the three ways to a label."""
-        grey, draws = cases.test_images.float() / 255, torch.Generator().manual_seed(derive(self.seed, 6))
+        images, draws = cases.test_images, torch.Generator().manual_seed(derive(self.seed, 6))
         found = {
-            "error_percent": label_log_probability(dbn, grey),
-            "stochastic_passes_error_percent": label_log_probability(dbn, grey, generator=draws, passes=2 if self.smoke else PASSES),
-            "gibbs_error_percent": gibbs_label_probability(dbn, grey, sweeps=4 if self.smoke else 50, generator=draws),
+            "error_percent": label_log_probability(dbn, images),
+            "stochastic_passes_error_percent": label_log_probability(dbn, images, generator=draws, passes=2 if self.smoke else PASSES),
+            "gibbs_error_percent": gibbs_label_probability(dbn, images, sweeps=4 if self.smoke else 50, generator=draws),
         }
         return {name: 100 * (p.argmax(1) != cases.test_labels).double().mean().item() for name, p in found.items()}
 
@@ -211,7 +209,8 @@ class MnistJoint(Recipe):
         dbn = DBN([*lower, self.top(layers, data.classes)])
         restore(dbn.top, read_tensors(run.checkpoint(TOP))[0], "model.")
         if run.checkpoint(UP_DOWN).exists():
-            restore(dbn.untie(), read_tensors(run.checkpoint(UP_DOWN))[0], "average.")
+            dbn = dbn.untie()
+            restore(dbn, read_tensors(run.checkpoint(UP_DOWN))[0], "average.")
         return dbn
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:

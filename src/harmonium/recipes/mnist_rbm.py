@@ -27,6 +27,7 @@ from harmonium.recipes.persistent import Persistent, learnt, snapshot
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
 from harmonium.report import Section, against_time, evaluation, fantasies, filters, learning_curves, write_report
+from harmonium.sampling import film
 from harmonium.units import Bernoulli
 
 PHASE = "persistent CD"
@@ -143,16 +144,12 @@ class MnistRbm(Recipe):
     def fantasies(self, rbm: RBM, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
         """Pixels' probabilities as free chains go on, begun at the biases' own draws: (chains, frames, 28, 28)."""
         generator = torch.Generator().manual_seed(seed)
-        v, film = rbm.visible.sample(rbm.visible.blank(chains), generator=generator), []
-        for _ in range(frames):
-            v = rbm.gibbs(v, steps=steps, generator=generator)
-            film.append(rbm.visible_mean(rbm.sample_hidden(v, generator=generator)).detach())
-        return torch.stack(film, 1).reshape(chains, frames, 28, 28)
+        return film(rbm, chains, frames=frames, steps=steps, generator=generator).reshape(chains, frames, 28, 28)
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         path = run.folder / SAMPLES
-        film = self.fantasies(learnt(run, PHASE, self.machine()), chains=10, frames=10, steps=steps, seed=seed)
-        fantasies(film, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
+        shown = self.fantasies(learnt(run, PHASE, self.machine()), chains=10, frames=10, steps=steps, seed=seed)
+        fantasies(shown, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
         return path
 
     def report(self, run: Run) -> None:
@@ -168,7 +165,7 @@ class MnistRbm(Recipe):
                 Section("How good is it?", results["likelihood"]),
             ]
         steps = 10 if self.smoke else 1000
-        film = self.fantasies(rbm, chains=10, frames=10, steps=steps, seed=self.seed)
+        shown = self.fantasies(rbm, chains=10, frames=10, steps=steps, seed=self.seed)
         seen = rbm.coupling.matrix().cpu()
         parts += [
             Section(
@@ -176,7 +173,7 @@ class MnistRbm(Recipe):
                 "Free chains of Gibbs sampling, begun at the pixels' base rates, a row a chain. Pixels are shown as probabilities.",
                 [
                     (
-                        fantasies(film, steps=range(1000, 10_001, 1000) if not self.smoke else range(10, 101, 10)),
+                        fantasies(shown, steps=range(1000, 10_001, 1000) if not self.smoke else range(10, 101, 10)),
                         "a frame every so many sweeps",
                     )
                 ],

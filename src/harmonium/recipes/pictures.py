@@ -24,20 +24,7 @@ from harmonium.report import (
     mistakes,
     reconstructions,
 )
-
-
-@torch.no_grad()
-def films(dbn: DBN, start: Tensor, *, frames: int, steps: int, seed: int) -> Tensor:
-    """Fantasies: a chain for each image of `start`, (chains, pixels), a frame every `steps` Gibbs sweeps: (chains, frames, pixels).
-
-    The chains begin at a stochastic up-pass of the images and then run freely in the top RBM; the pixels are probabilities.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    v, pictures = dbn.up(start, generator=generator), []
-    for _ in range(frames):
-        v = dbn.top.gibbs(v, steps=steps, generator=generator)
-        pictures.append(dbn.down(v, generator=generator))
-    return torch.stack(pictures, dim=1)
+from harmonium.sampling import film
 
 
 def one_of_each(cases: Split, classes: int) -> Tensor:
@@ -66,14 +53,15 @@ def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str,
     seen = layer_filters(dbn)
     some = cases.test_images[:24].float() / 255
     reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
-    film = films(dbn, one_of_each(cases, data.classes), frames=10, steps=100, seed=run.settings["seed"])
+    start, generator = one_of_each(cases, data.classes), torch.Generator().manual_seed(run.settings["seed"])
+    shown = film(dbn, len(start), start=start, frames=10, steps=100, generator=generator).reshape(len(start), 10, *shape)
     curves = {phase: [{k: v for k, v in row.items() if k not in ("step", "seconds")} for row in h] for phase, h in run.histories().items()}
     parts = [
         Section(
             "Fantasies",
             f"What the net believes in: alternating Gibbs sampling in the top RBM, a row a chain, each begun at a {cases.name} image of "
             "another class and then left to itself, and one top-down pass a frame. Pixels are shown as probabilities.",
-            [(fantasies(film.reshape(*film.shape[:2], *shape), steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
+            [(fantasies(shown, steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
         ),
         Section(
             "Features",

@@ -2,7 +2,8 @@
 
 from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
-from harmonium.sampling.dreams import complete_image, film, gibbs_label_probability
+from harmonium.sampling.films import film
+from harmonium.sampling.labels import gibbs_label_probability
 from harmonium.sampling.top_down import Cleaned, remove_noise
 
 __all__ = [
@@ -10,7 +11,6 @@ __all__ = [
     "Completion",
     "clamped",
     "complete",
-    "complete_image",
     "film",
     "gibbs",
     "gibbs_label_probability",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.models import RBM
+from harmonium.models import DBN, RBM
 from harmonium.sampling.gaps import check_mask, fill
 from harmonium.sampling.gibbs import GibbsInfo, GibbsState, step
 from harmonium.units import Given
@@ -37,13 +37,15 @@ def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, 
 
 @torch.no_grad()
 def complete(
-    model: RBM,
+    model: RBM | DBN,
     v: Tensor,
     missing: Tensor,
     *,
     steps: int,
     generator: torch.Generator,
     average: int | None = None,
+    sweeps: int = 10,
+    labels: Tensor | None = None,
     given: Given | None = None,
 ) -> Completion:
     """Draws the missing values from p(v_missing | v_seen) by clamped Gibbs sampling: all hidden units, then the missing visible ones.
@@ -51,23 +53,88 @@ def complete(
     `v`: (*leading, *visible.shape), where missing anything, NaN included; `missing`: a mask that broadcasts to it. `steps`: sweeps from a
     start at the biases' own draws, after which the states are nearly exact draws where the chain mixes. The mean is that of
     E[v_missing | h] over the last `average` sweeps (by default the later half), which estimates E[v_missing | v_seen] with less noise
-    than the draws do. ValueError for values outside the visible units' support, or a mask that does not fit.
+    than the draws do.
+
+    Of a deep belief net a step is a stochastic up-pass of the present states, `sweeps` sweeps of Gibbs sampling in the top RBM, and a
+    stochastic down-pass, of which the missing values are kept. Below a directed layer this is approximate, however many steps: the
+    up-pass is no exact posterior, and the top RBM moves on from what was seen. A net of one RBM is exact. `labels`: (cases,) integers of a
+    net with label units, clamped; by default these are free, and beside the data they are no part of `v`.
+
+    ValueError for values outside the visible units' support, or a mask that does not fit.
     """
     average = (steps + 1) // 2 if average is None else average
     if not 1 <= average <= steps:
         raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
-    like = model.visible.blank()
-    check_mask(model.visible, missing, "missing")
+    if labels is not None and isinstance(model, RBM):
+        raise ValueError("of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm])")
+    visible, like = model.visible, model.visible.blank()
+    check_mask(visible, missing, "missing")
     missing = missing.to(like.device).bool().expand(v.shape)
-    v = fill(model.visible, v.to(like.device), missing)
-    model.visible.check(v)
-    state = init(model, model.visible.from_data(v, like), missing, generator=generator, given=given)
+    v = fill(visible, v.to(like.device), missing)
+    visible.check(v)
+    v = visible.from_data(v, like)
+    if isinstance(model, DBN) and len(model.generative):
+        return _complete_net(model, v, missing, steps, generator, average, sweeps, labels, given)
+    if isinstance(model, DBN):
+        found = _complete(model.top, *_beside(model, v, missing, labels), steps, generator, average, given)
+        return Completion(model.part(found.v), model.part(found.mean))
+    return _complete(model, v, missing, steps, generator, average, given)
+
+
+def _complete(
+    model: RBM, v: Tensor, missing: Tensor, steps: int, generator: torch.Generator, average: int, given: Given | None
+) -> Completion:
+    state = init(model, v, missing, generator=generator, given=given)
     total = torch.zeros_like(state.v)
     for sweep in range(steps):
         state, info = step(model, state, generator=generator)
         if sweep >= steps - average:
             total += info.visible_mean
     return Completion(state.v, torch.where(missing, total / average, state.v))
+
+
+def _beside(dbn: DBN, v: Tensor, missing: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The states and the mask of the top RBM's whole visible layer, the labels free where none are given."""
+    if dbn.labels is None and labels is None:
+        return v, missing
+    x, mask = v.reshape(-1, v.shape[-1]), missing.reshape(-1, v.shape[-1])
+    classes = x.new_zeros(len(x), dtype=torch.long) if labels is None else labels
+    states = dbn.join(x, classes)
+    free = mask.new_full((len(x), states.shape[-1] - x.shape[-1]), labels is None)
+    leading = v.shape[:-1]
+    return states.reshape(*leading, -1), torch.cat([mask, free], dim=-1).reshape(*leading, -1)
+
+
+def _complete_net(
+    dbn: DBN,
+    v: Tensor,
+    missing: Tensor,
+    steps: int,
+    generator: torch.Generator,
+    average: int,
+    sweeps: int,
+    labels: Tensor | None,
+    given: Given | None,
+) -> Completion:
+    *middle, lowest = dbn.downwards()
+    visible, axes = dbn.visible, len(dbn.visible.shape)
+    leading = v.shape[: v.dim() - axes]
+    v, missing = v.reshape(-1, *visible.shape), missing.reshape(-1, *visible.shape)
+    given = None if given is None else given.whole()
+    v = torch.where(missing, visible.sample(visible.blank(len(v)), generator=generator, given=given), v)
+    total = torch.zeros_like(v)
+    for number in range(steps):
+        states, side = dbn.begin(len(v), generator=generator, start=v, labels=labels, given=given)
+        h = dbn.part(dbn.top.gibbs(states, steps=sweeps, generator=generator, given=side))
+        for layer in middle:
+            h = layer(h, generator, dbn.given_above(given))
+        input = lowest.input(lowest.neighbour.from_output(h, generator), given)
+        mean = visible.mean(input, given)
+        v = torch.where(missing, visible.sample(input, generator=generator, given=given, mean=mean), v)
+        if number >= steps - average:
+            total += mean
+    found = v, torch.where(missing, total / average, v)
+    return Completion(*(each.reshape(*leading, *visible.shape) for each in found))
 
 
 @torch.no_grad()

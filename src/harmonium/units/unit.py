@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -199,6 +199,22 @@ class Unit(nn.Module, ABC):
         """The layer's part of the joint energy, in nats: (*leading)."""
         return self.total(keep_present(self.energy_terms(states), given))
 
+    def log_probability(self, states: Tensor, input: Tensor, given: Given | None = None) -> Tensor:
+        """log p(x | input), a density where x is real: (*leading), nats, float64. The leading axes of the two broadcast."""
+        met = (self.statistic(states, given) * input).sum(dim=tuple(range(-len(self.statistic_shape), 0)))
+        return met.double() - self.energy(states, given).double() - self.log_partition(input, given).double()
+
+    def add_gradient(self, gradient: Mapping[str, Tensor], *, scale: float, fresh: bool) -> None:
+        """Adds scale times each of these sums, by parameter name, to the parameter's `.grad` (replaces it if `fresh`).
+
+        Frozen parameters are left alone. The sums may be written to.
+        """
+        for name, value in gradient.items():
+            parameter = self.get_parameter(name)
+            if parameter.requires_grad:
+                total = None if fresh else parameter.grad
+                parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
+
     def total(self, terms: Tensor) -> Tensor:
         """Sums (*leading, *shape) over the shape's axes."""
         return terms.sum(dim=tuple(range(-len(self.shape), 0)))
@@ -207,15 +223,6 @@ class Unit(nn.Module, ABC):
         """A zero input from the other layer: (*leading, *statistic_shape), with this layer's type and device."""
         like = next(self.parameters())
         return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
-
-    def add_gradient(self, gradient: dict[str, Tensor], *, scale: float, fresh: bool = False) -> None:
-        """Adds scale · gradient, found anew by one of the two above, to each parameter's `.grad` (replaces it if `fresh`)."""
-        for name, value in gradient.items():
-            parameter = self.get_parameter(name)
-            if not parameter.requires_grad:
-                continue
-            total = None if fresh else parameter.grad
-            parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
 
     def taking_means(self) -> Unit:
         """A fresh layer of what the next machine sees of this one, to be its visible layer, that takes conditional means as its data."""

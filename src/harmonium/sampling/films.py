@@ -1,0 +1,43 @@
+"""Chains that are looked at as they go."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmonium.models import DBN, RBM
+from harmonium.units import Given
+
+
+@torch.no_grad()
+def film(
+    model: RBM | DBN,
+    chains: int,
+    *,
+    frames: int,
+    steps: int,
+    generator: torch.Generator,
+    start: Tensor | None = None,
+    labels: Tensor | None = None,
+    given: Given | None = None,
+) -> Tensor:
+    """Fantasies as the chains go on: (chains, frames, *visible.shape), means of the visible layer.
+
+    Gibbs sampling of an RBM, or of a net's top one, `steps` sweeps from frame to frame; each frame is one stochastic top-down pass whose
+    lowest layer is shown as means ("what is on its mind", Hinton, Osindero & Teh 2006, section 7). `start`: data, (chains,
+    *visible.shape), sent up once; by default draws from the units' own biases. `labels`: (chains,) integers, clamped, of a model with
+    labels. `given`: what is given of each chain.
+    """
+    if frames < 1 or steps < 1:
+        raise ValueError(f"a film has at least one frame, and a sweep from one to the next, found {frames=} and {steps=}")
+    dbn = DBN([model]) if isinstance(model, RBM) else model
+    states, side = dbn.begin(chains, generator=generator, start=start, labels=labels, given=given)
+    pictures = []
+    for _ in range(frames):
+        states = dbn.top.gibbs(states, steps=steps, generator=generator, given=side)
+        if len(dbn.generative):
+            pictures.append(dbn.down(states, generator=generator, given=given))
+        else:
+            free = None if side is None else side.whole()
+            pictures.append(dbn.part(dbn.top.visible_mean(dbn.top.sample_hidden(states, generator=generator, given=free), free)))
+    return torch.stack(pictures, dim=1)
