@@ -89,3 +89,71 @@ def test_validation_data_rise_through_the_stack_too():
     below, above = dbn.rbms
     training, held_out = (below.hidden_mean(torch.tensor(rows)) for rows in (DATA, 1 - DATA))
     assert gaps[-1] == pytest.approx(hm.likelihood.free_energy_gap(above, training, held_out), abs=1e-5)
+
+
+LABELS = np.random.default_rng(1).integers(3, size=60)
+
+
+@pytest.mark.parametrize("source", [False, True])
+def test_labels_stand_beside_the_top_machines_visible_units(source):
+    data = hm.data.binarise(DATA, "resampled") if source else DATA
+    seen = []
+
+    def train(rbm, rows, index):
+        seen.append(rows)
+        return hm.fit(rbm, rows, seed=index, **SETTINGS)
+
+    dbn = hm.greedy(data, layers(), labels=LABELS, classes=3, train=train)
+    assert dbn.labels is not None
+    assert [rbm.visible.shape for rbm in dbn.rbms] == [(6,), (5,), (7,)]
+    assert dbn.penultimate.values == "probabilities"
+    rows = seen[-1].rows(torch.arange(60), torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(rows[:, 4:].numpy(), np.eye(3)[LABELS])
+    torch.testing.assert_close(rows[:, :4], dbn.up(torch.tensor(DATA)))
+    assert hm.models.label_log_probability(dbn, DATA if not isinstance(DATA, np.ndarray) else torch.tensor(DATA)).shape == (60, 3)
+
+
+def test_the_lower_layers_are_learnt_as_without_labels():
+    plain = hm.greedy(DATA, layers(), seed=3, **SETTINGS)
+    dbn = hm.greedy(DATA, layers(), labels=list(LABELS), classes=3, seed=3, **SETTINGS)
+    for one, other in zip(plain.rbms[:-1], dbn.rbms[:-1], strict=True):
+        assert torch.equal(one.coupling.weight, other.coupling.weight)
+
+
+def test_one_machine_of_data_and_labels():
+    grey = (255 * DATA).astype(np.uint8)
+    dbn = hm.greedy(grey, [hm.Bernoulli(6, values="probabilities"), hm.Bernoulli(4)], labels=LABELS, classes=3, **SETTINGS)
+    assert dbn.top.visible.shape == (9,)
+    assert dbn.labels.bias.detach().numpy() == pytest.approx(np.log(np.bincount(LABELS) / 60), abs=0.2)  # they start at the base rates
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_validation_with_labels_is_watched_in_every_layer(labelled):
+    watched = []
+
+    class Watch(hm.Callback):
+        def on_end(self, state):
+            watched.append("free_energy_gap" in state.history[-1])
+
+    validation = (1 - DATA[:20], LABELS[:20]) if labelled else 1 - DATA[:20]
+    hm.greedy(DATA, layers(3), labels=LABELS, classes=3, validation=validation, callbacks=[Watch()], **SETTINGS)
+    assert watched == [True, labelled]
+
+
+@pytest.mark.parametrize(
+    ("data", "change", "message"),
+    [
+        (DATA, {"labels": LABELS + 1}, "from 0 to 2, found values from 1 to 3"),
+        (DATA, {"labels": LABELS[:-1]}, "expected 60 integer labels"),
+        (DATA, {"labels": LABELS.astype(float)}, "float64"),
+        (DATA, {"classes": None}, "classes="),
+        (DATA, {"labels": None}, "labels="),
+        ([DATA], {}, "visited by number"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_before_any_work(data, change, message):
+    def train(*_):
+        raise AssertionError("learning began")
+
+    with pytest.raises(ValueError, match=message):
+        hm.greedy(data, layers(), train=train, **{"labels": LABELS, "classes": 3, **change})

@@ -142,30 +142,35 @@ def test_recognition_and_generation_that_have_parted():
     assert (np.abs(found.values.numpy() - bound) < 4 * found.errors.numpy()).all()
 
 
-def test_learning_the_second_layer_raises_the_bound():
-    """From the tied start, by the exact gradient of E_Q[log p(h)]; the truth rises at least as much as the bound does."""
-    draw = np.random.default_rng(0)
-    v = draw.permutation(np.repeat(np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [1, 1, 1, 1.0]]), 10, axis=0))
-    below = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), hm.Dense(4, 3, scale=2.0, seed=1)).double()
+@pytest.mark.parametrize("seed", range(10))
+def test_learning_the_second_layer_raises_the_bound(seed):
+    """From the tied start, by exact gradient steps on E_Q[log p(h)]: log p(new) >= bound(new) >= log p(old), averaged over the training
+    data (Hinton, Osindero & Teh 2006, section 4)."""
+    draw = np.random.default_rng(seed)
+    v = draw.permutation(np.repeat(draw.integers(2, size=(4, 4)).astype(float), 10, axis=0))
+    below = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), hm.Dense(4, 3, scale=2.0, seed=seed)).double()
     dbn = hm.DBN([below, tied(below)])
     h, _ = oracle.table(plain(below).hidden)
     wanted = torch.tensor(oracle.conditional(plain(below), v)[1].mean(0))
     old = oracle.log_likelihood(plain(below), v)
     data = torch.tensor(v)
-    before = dbn_bound(dbn, data, log_z=top_log_z(dbn), samples=50)
+    before = dbn_bound(dbn, data, log_z=top_log_z(dbn), samples=20)
     close(before.values, old, 1e-9)
-    optimiser = torch.optim.Adam(dbn.top.parameters(), lr=0.05)
-    for _ in range(150):
+    optimiser = torch.optim.SGD(dbn.top.parameters(), lr=0.2)
+    bounds = [old.mean()]
+    for step in range(100):
         optimiser.zero_grad()
         free = dbn.top.free_energy(torch.tensor(h))
         loss = (wanted * free).sum() + torch.logsumexp(-free, dim=0)
         loss.backward()
         optimiser.step()
-    exact, bound = truth(dbn, v)
+        if step in (0, 9, 99):
+            exact, bound = truth(dbn, v)
+            assert exact.mean() >= bound.mean() >= bounds[-1]
+            bounds.append(bound.mean())
+    assert bounds[-1] > old.mean() + 0.01
     after = dbn_bound(dbn, data, log_z=top_log_z(dbn), samples=400, seed=1)
-    assert abs(after.mean - bound.mean()) < 4 * after.sample_error
-    assert after.mean - before.mean > 4 * math.hypot(after.sample_error, before.sample_error)
-    assert exact.mean() >= bound.mean() > old.mean() + 0.05
+    assert abs(after.mean - bounds[-1]) < 4 * after.sample_error
 
 
 @pytest.mark.parametrize("seed", range(10))

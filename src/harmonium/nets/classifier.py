@@ -40,7 +40,7 @@ def classifier(
     """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
 
     The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. The new weights are drawn from
-    N(0, `scale`²) with `seed`. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. TypeError
+    N(0, `scale`²) with `seed`. Label units beside a top RBM's visible layer are left out, none of them on. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. TypeError
     for couplings that are not dense, and for hidden units without a feed-forward mean.
     """
     if classes < 2:
@@ -48,13 +48,15 @@ def classifier(
     modules: list[nn.Module] = [Dropout(input_dropout)] if input_dropout else []
     width = 0
     for rbm in dbn.rbms:
+        visible = dbn.penultimate if rbm is dbn.top else rbm.visible
         if not isinstance(rbm.coupling, Dense):
             raise TypeError(f"a feed-forward layer needs a dense coupling, found {type(rbm.coupling).__name__}")
         weight, module = rbm.coupling.weight, activation(rbm.hidden)
-        inputs = math.prod(rbm.visible.shape)
+        inputs = math.prod(visible.shape)
         linear = uninitialised(inputs, weight.shape[1], weight)
-        each = torch.eye(inputs, dtype=weight.dtype, device=weight.device).reshape(inputs, *rbm.visible.shape)
-        linear.weight.copy_((rbm.visible.statistic(each).flatten(1) @ weight).T)
+        each = torch.eye(inputs, dtype=weight.dtype, device=weight.device).reshape(inputs, *visible.shape)
+        seen = visible.statistic(each).flatten(1)
+        linear.weight.copy_((seen @ weight[: seen.shape[1]]).T)
         linear.bias.copy_(rbm.hidden.get_parameter("bias").expand(rbm.hidden.shape).flatten())
         modules += [linear, module, *([Dropout(dropout)] if dropout else [])]
         width = weight.shape[1]
