@@ -40,8 +40,9 @@ def classifier(
     """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
 
     The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. The new weights are drawn from
-    N(0, `scale`²) with `seed`. Label units beside a top RBM's visible layer are left out, none of them on. `dropout` and `input_dropout` are the shares of hidden units and of inputs dropped in training. TypeError
-    for couplings that are not dense, and for hidden units without a feed-forward mean.
+    N(0, `scale`²) with `seed`. Label units beside a top RBM's visible layer are left out. `dropout` and `input_dropout` are the shares of
+    hidden units and of inputs dropped in training. TypeError for couplings that are not dense, and for hidden units without a feed-forward
+    mean.
     """
     if classes < 2:
         raise ValueError(f"a classifier needs at least two classes, found {classes}")
