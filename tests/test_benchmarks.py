@@ -11,6 +11,8 @@ import pytest
 import scipy.special
 import torch
 
+import harmonium as hm
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -195,3 +197,47 @@ def test_sweeps(tmp_path: Path) -> None:
     assert "bar" in rows[2]
     shown = subprocess.run([*command, "--from-json", str(path)], capture_output=True, text=True, check=True).stdout
     assert f"| harmonium: rbm.gibbs | {rows[1]['median_ms']:.3f} | {rows[1]['chain_sweeps_a_second']:,.0f} |" in shown
+
+
+def test_up_down_step(tmp_path: Path) -> None:
+    path = tmp_path / "up_down.json"
+    options = {"--batch": "4", "--rounds": "2", "--rows": "12", "--repeats": "2", "--threads": "1", "--json": str(path)}
+    command = [sys.executable, str(FOLDER / "up_down_step.py"), *(text for option in options.items() for text in option)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["lines"]
+    assert [row["contender"] for row in rows] == [
+        "matrix products",
+        "harmonium: gradient",
+        "harmonium: an update",
+        "harmonium: a step of hm.wake_sleep",
+    ]
+    for row in rows:
+        values = np.array(row["values_ms"])
+        assert len(values) == 2
+        assert row["ratio_to_floor"] == pytest.approx(np.median(values / rows[0]["values_ms"]))
+        assert row.get("holds") in (None, row["ratio_to_floor"] <= 1.5)
+    assert "bar" in rows[2]
+
+
+def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same shapes, as often, as an update asks for."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    benchmark = importlib.import_module("up_down_step")
+    dbn, batch, steps = benchmark.net(), 4, 3
+    state = hm.TrainingState(dbn, benchmark.OPTIMIZER(dbn.parameters()), torch.Generator().manual_seed(0), {})
+    v, y = torch.rand(batch, 784), torch.zeros(batch, dtype=torch.long)
+
+    def update() -> None:
+        hm.learning.up_down_gradient(dbn, v, y, hm.ContrastiveDivergence(steps), state)
+
+    found = []
+    for work in (update, benchmark.floor(batch, steps)):
+        with torch.profiler.profile(record_shapes=True) as profile:
+            work()
+        products = {"aten::mm": slice(2), "aten::addmm_": slice(1, 3)}
+        found.append(sorted(event.input_shapes[products[event.name]] for event in profile.events() if event.name in products))
+    label_row = [[batch, 510], [510, 2000]]
+    assert found[0].count(label_row) == 1 + steps
+    assert found[0] == found[1]
+    assert len(found[0]) == 15 + 2 * steps

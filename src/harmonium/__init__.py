@@ -1,7 +1,7 @@
 """Deep generative models learnt one layer of features at a time."""
 
 from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank
+from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
@@ -80,6 +80,7 @@ __all__ = [
     "TemperedCD",
     "TrainingState",
     "Trajectory",
+    "Transposed",
     "TruncatedGaussian",
     "Unit",
     "data",

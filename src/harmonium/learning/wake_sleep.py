@@ -104,7 +104,6 @@ def wake_sleep(
         state.schedule = schedule(made) if schedule is not None else None
         if average is not None:
             average.start(state)
-        state.chains = choose(0).start(dbn.top, state.generator)
         if checkpoint is not None and Path(checkpoint).exists():
             state.restore(checkpoint)
     elif state.model is not dbn:
