@@ -71,7 +71,7 @@ SEARCHED = (
     Setting("rbms", "searched", batch=500, rate=1.0, chains=500),
     Setting("learnergy", "searched", batch=128, rate=0.1, steps=5),
 )
-"""The best of `GRID` on held-out cases, by `python benchmarks/nats.py --search --threads 1 --seconds 100`, on cores that other work shared."""
+"""The best of `GRID` on held-out cases, by `python benchmarks/nats.py --search --threads 1 --seconds 100`, beside other work."""
 
 GRID = (
     *(Setting("scikit-learn", "searched", 100, rate, 100) for rate in (0.02, 0.05, 0.1)),
