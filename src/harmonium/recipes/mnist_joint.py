@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
@@ -38,10 +38,20 @@ PASSES = 20  # stochastic up-passes that are averaged (Hinton, Osindero & Teh 20
 
 
 @dataclasses.dataclass(frozen=True)
+class Top:
+    """How the machine of the top layer and the labels is learnt, in what it differs from the layers below."""
+
+    learning_rate: float = 0.05
+    scale: float = 0.01
+    """Standard deviation of the initial weights: with 0.1 half of the units die in the first epoch."""
+    reconstruction: Literal["mean", "sample"] = "sample"
+
+
+@dataclasses.dataclass(frozen=True)
 class UpDown:
     """How wake-sleep goes on from the greedily learnt stack."""
 
-    epochs: int = 150
+    epochs: int = 240
     steps: tuple[int, int, int] = (3, 6, 10)
     """Gibbs sweeps of the top machine's contrastive divergence, in each third of the epochs."""
     learning_rate: float = 0.1
@@ -66,6 +76,7 @@ class MnistJoint(Recipe):
     """A deep belief net 784-500-500-2000 of digits and their labels, learnt greedily and then by contrastive wake-sleep."""
 
     layers: Layers = Layers(units=(500, 500, 2000), epochs=30)
+    labelled: Top = Top()
     up_down: UpDown = UpDown()
     quick: bool = False
     """About a tenth of the time: 8 epochs a layer, 12 of wake-sleep."""
@@ -107,7 +118,7 @@ class MnistJoint(Recipe):
         """The machine of the layer below and the label, before learning."""
         below, above = layers.units[-2:]
         visible = Groups(Bernoulli(below, values="probabilities"), Softmax(1, categories=classes))
-        coupling = Dense(below + classes, above, scale=layers.scale, seed=derive(self.seed, 3))
+        coupling = Dense(below + classes, above, scale=self.labelled.scale, seed=derive(self.seed, 3))
         return RBM(visible, Bernoulli(above), coupling)
 
     def greedy(self, run: Run, data: Dataset, cases: Split) -> DBN:
@@ -118,10 +129,10 @@ class MnistJoint(Recipe):
         fit(
             top,
             with_labels(features(cases.images, *lower), cases.labels, data.classes),
-            negative=ContrastiveDivergence(reconstruction="mean"),
+            negative=ContrastiveDivergence(reconstruction=self.labelled.reconstruction),
             epochs=layers.epochs,
             batch_size=layers.batch_size,
-            optimizer=partial(MomentumSGD, lr=layers.learning_rate, momentum=layers.early_momentum),
+            optimizer=partial(MomentumSGD, lr=self.labelled.learning_rate, momentum=layers.early_momentum),
             schedule=partial(Schedule, momentum=lambda epoch: layers.early_momentum if epoch < 5 else layers.late_momentum),
             weight_cost=layers.weight_cost,
             seed=derive(self.seed, 4),
