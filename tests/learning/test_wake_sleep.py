@@ -263,3 +263,8 @@ def test_digits_and_their_labels():
     assert state.history[-1]["wake_error"] < state.history[0]["wake_error"]
     assert state.history[-1]["sleep_error"] < state.history[0]["sleep_error"]
     assert state.history[-1]["validation_error_percent"] == pytest.approx(error(free))
+
+
+def test_only_belief_nets_are_taken():
+    with pytest.raises(TypeError, match=r"found DBM: hm\.fit learns that"):
+        hm.wake_sleep(hm.DBM([hm.Bernoulli(6), hm.Bernoulli(3)]), planted()[0])

@@ -173,3 +173,12 @@ def test_a_start_keeps_its_class():
     after = dbn.top.gibbs(states, steps=3, generator=torch.Generator().manual_seed(1), given=given)
     assert torch.equal(after[:, 3:], states[:, 3:])
     assert not torch.equal(after[:, :3], states[:, :3])
+
+
+def test_data_that_no_unit_takes_get_no_label():
+    """A NaN would make every label NaN, of which one is the largest all the same."""
+    rbm = hm.RBM(hm.Groups(hm.Bernoulli(3), hm.Softmax(1, categories=3)), hm.Bernoulli(2))
+    with pytest.raises(ValueError, match="found 1 NaN"):
+        label_log_probability(rbm, torch.tensor([[0.0, float("nan"), 1.0]]))
+    with pytest.raises(ValueError, match=r"shape \(\.\.\., 3\)"):
+        label_log_probability(rbm, torch.zeros(2, 4))

@@ -172,8 +172,10 @@ def default_optimizer(dbn: DBN) -> MakeOptimizer:
     return partial(MomentumSGD, lr=1e-4 if endless else 1e-3, momentum=0.9)
 
 
-def _check(dbn: DBN, negative: object, labels: object, pixels: str) -> None:
+def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
     """What can be known before any data are looked at."""
+    if not isinstance(dbn, DBN):
+        raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: hm.fit learns that")
     if len(dbn.recognition) and not dbn.untied:
         raise ValueError(
             "wake-sleep learns recognition and generative weights apart, and this net's are tied: give it dbn.untie(), a copy whose "

@@ -96,13 +96,15 @@ def label_log_probability(
     net it is softmax(-F) of the top RBM after an up-pass: by default of means, Hinton's protocol and that of his figures. With a
     `generator` it is the logarithm of the mean probability over `passes` stochastic up-passes, log E_Q[p(y | x_L)]. With means the free
     energy is taken between the states of binary units, which is no probability of the model but classifies as well as about twenty
-    stochastic passes do (Hinton, Osindero & Teh 2006, section 6.1). ValueError for models without labels.
+    stochastic passes do (Hinton, Osindero & Teh 2006, section 6.1). ValueError for models without labels, and for data that the
+    units cannot take.
     """
     if passes < 1 or (passes > 1 and generator is None):
         raise ValueError(f"a stochastic up-pass takes a generator, and there is one pass or more: found {passes=} and {generator=}")
     rbm = model if isinstance(model, RBM) else model.top
     bottom = labelled(rbm)[0] if isinstance(model, RBM) else model.visible
     like, found = rbm.visible.blank(), []
+    bottom.check(v)
     for start in range(0, len(v), BLOCK):
         x = bottom.from_data(v[start : start + BLOCK], like)
         side = None if given is None else given.map(lambda field, start=start: field[start : start + BLOCK])  # type: ignore[misc]

@@ -25,7 +25,6 @@ from harmonium.learning.batches import derive
 from harmonium.models import DBN, label_free_energy
 from harmonium.recipes.denoise_pictures import sections
 from harmonium.recipes.mnist_joint import MnistJoint, UpDown
-from harmonium.recipes.recipe import headlines
 from harmonium.recipes.run import REPORT, Run
 from harmonium.recipes.stack import Split
 from harmonium.report import write_report
@@ -198,7 +197,6 @@ class MnistDenoise(MnistJoint):
             title=f"{self.name}, seed {self.seed}",
             summary="Does a belief net recognise noisy digits better with top-down effects? It was learnt from clean digits, and is told "
             "neither where the noise is nor of which kind" + ("." if results else "; the run has not finished."),
-            headline=headlines(results)[:0] if results else (),
             sections=sections(run, dbn, data, few, schedules, rows),
             facts=facts,
             settings=run.settings,
