@@ -38,10 +38,10 @@ class MnistDbm(Recipe):
     units: tuple[int, int] = (500, 1000)
     layers: Persistent = Persistent(epochs=20, learning_rate=0.05)
     """How each RBM is learnt before."""
-    joint: Persistent = Persistent(epochs=100, learning_rate=0.05, chains=100, gibbs_steps=5)
-    """How all layers learn together: about an hour on two cores."""
-    mean_field_sweeps: int = 10
-    """Of the positive phase."""
+    joint: Persistent = Persistent(epochs=80, learning_rate=0.05, chains=100, gibbs_steps=5)
+    """How all layers learn together: about an hour."""
+    mean_field_sweeps: int = 5
+    """Of the positive phase: 0.02 nats from where mean field settles, at half of the cost of ten."""
     samples: int = 100
     """Of the second hidden layer for each image, in the tightened bound."""
     held_out: int = 0
@@ -70,7 +70,7 @@ class MnistDbm(Recipe):
     @property
     def betas(self) -> int:
         """Of annealed importance sampling; a second run takes four times as many."""
-        return 50 if self.smoke else 5000
+        return 50 if self.smoke else 10_000
 
     @property
     def annealing_sweeps(self) -> int:
