@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harmonium.data import mnist
+from harmonium.learning import ContrastiveDivergence, PersistentCD
 from harmonium.recipes import MnistDenoise, MnistJoint
 from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
 from harmonium.recipes.mnist_joint import UpDown
@@ -68,9 +69,10 @@ def test_the_net_of_a_run_is_the_averaged_one(tmp_path: Path, images: Path, monk
     assert all("validation_error_percent" in row for row in rows if row["phase"] == "up-down")
 
 
-def test_sweeps_rise_by_thirds() -> None:
-    plan = UpDown(epochs=9)
-    assert [plan.negative(epoch).steps for epoch in range(9)] == [3, 3, 3, 6, 6, 6, 10, 10, 10]
+def test_sweeps_rise_by_thirds_and_end_in_persistent_chains() -> None:
+    plan = UpDown(epochs=9, chains=7)
+    sweeps = [ContrastiveDivergence(3)] * 3 + [ContrastiveDivergence(6)] * 3
+    assert [plan.negative(epoch) for epoch in range(9)] == [*sweeps, *[PersistentCD(7)] * 3]
     with pytest.raises(ValueError, match="at least one epoch"):
         UpDown(epochs=0)
 

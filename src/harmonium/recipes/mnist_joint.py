@@ -19,8 +19,9 @@ from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import Dataset, mnist
-from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, features, fit, wake_sleep
+from harmonium.learning import ContrastiveDivergence, MomentumSGD, PersistentCD, Schedule, features, fit, wake_sleep
 from harmonium.learning.batches import derive
+from harmonium.learning.contrastive import Negative
 from harmonium.models import DBN, RBM, label_log_probability
 from harmonium.models.labels import with_labels
 from harmonium.models.saving import read_tensors, restore
@@ -52,8 +53,10 @@ class UpDown:
     """How wake-sleep goes on from the greedily learnt stack."""
 
     epochs: int = 240
-    steps: tuple[int, int, int] = (3, 6, 10)
-    """Gibbs sweeps of the top machine's contrastive divergence, in each third of the epochs."""
+    steps: tuple[int, int] = (3, 6)
+    """Gibbs sweeps of the top machine's contrastive divergence, in the first and the second third of the epochs."""
+    chains: int = 200
+    """Persistent ones, that the top machine learns from in the last third."""
     learning_rate: float = 0.1
     """At first; it falls linearly to zero."""
     momentum: float = 0.0
@@ -63,12 +66,13 @@ class UpDown:
     """The share of the updates, the last ones, that parameters are averaged over."""
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or min(self.steps) < 1:
-            raise ValueError(f"wake-sleep takes at least one epoch and one sweep, found {self}")
+        if self.epochs < 1 or min(*self.steps, self.chains) < 1:
+            raise ValueError(f"wake-sleep takes at least one epoch, one sweep and one chain, found {self}")
 
-    def negative(self, epoch: int) -> ContrastiveDivergence:
+    def negative(self, epoch: int) -> Negative:
         """The top machine's particles in this epoch."""
-        return ContrastiveDivergence(self.steps[min(3 * epoch // self.epochs, 2)])
+        third = 3 * epoch // self.epochs
+        return ContrastiveDivergence(self.steps[third]) if third < 2 else PersistentCD(self.chains)
 
 
 @dataclasses.dataclass(frozen=True)
