@@ -1,40 +1,22 @@
 """The gallery's scripts run, and what they print and say is so."""
 
 import math
-import runpy
-from pathlib import Path
-from typing import Any
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from scipy import integrate, special, stats
 
 from harmonium.report import _style
+from tests.gallery.scripts import GALLERY, run
 
-GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
-SIZES = "SIDE, HIDDEN, EPOCHS, TRAIN, TEST = 8, 100, 20, 20_000, 150"
-SMALL = "SIDE, HIDDEN, EPOCHS, TRAIN, TEST = 5, 30, 10, 6000, 60"
-
-
-@pytest.fixture(autouse=True)
-def _quietly(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(plt, "show", lambda: None)
-    with matplotlib.rc_context():
-        matplotlib.use("Agg")
-        yield
-        plt.close("all")
-
-
-def labels() -> list[str]:
-    return [plt.figure(number).get_label() for number in plt.get_fignums()]
+SIZES, SMALL = "SIDE, HIDDEN, EPOCHS, TRAIN, TEST", "5, 30, 10, 6000, 60"
 
 
 def test_from_binary_to_rectified() -> None:
-    found = runpy.run_path(str(GALLERY / "plot_from_binary_to_rectified.py"))
-    assert labels() == ["from_binary_to_rectified", "rectified_against_copies", "scale_equivariance"]
+    found = run("plot_from_binary_to_rectified")
+    assert found["figures"] == ["from_binary_to_rectified", "rectified_against_copies", "scale_equivariance"]
 
     x = found["x"].double().numpy()
     copies = special.expit(x[:, None] - np.arange(1, 60) + 0.5)
@@ -83,12 +65,8 @@ def max_moments(mean: float, spread: float) -> tuple[float, float]:
 def test_logistic_against_gaussian(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not own:
         monkeypatch.delenv("HARMONIUM_DATA", raising=False)
-    path = GALLERY / "plot_logistic_against_gaussian.py"
-    source = path.read_text()
-    assert SIZES in source
-    found: dict[str, Any] = {"__file__": str(path), "__name__": "gallery"}
-    exec(compile(source.replace(SIZES, SMALL), str(path), "exec"), found)
-    assert labels() == ["logistic_against_gaussian"]
+    found = run("plot_logistic_against_gaussian", **{SIZES: SMALL})
+    assert found["figures"] == ["logistic_against_gaussian"]
 
     # The ceiling is one for every pixel of every patch, and on the grey scenes the Gaussian machine is above it.
     assert (found["true"]["logistic"] <= found["ceiling"] + 0.02).all()
