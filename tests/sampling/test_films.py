@@ -8,7 +8,7 @@ import torch
 
 import harmonium as hm
 from harmonium.sampling import complete, film, gibbs_label_probability
-from tests import oracle
+from tests import deep, oracle
 from tests.models.machines import machine, plain, samples
 
 K, CHAINS = 3, 20000
@@ -49,6 +49,17 @@ def test_frames_have_the_exact_mean(make):
     clamped = film(dbn, CHAINS, frames=2, steps=15, generator=generator(1), labels=torch.full((CHAINS,), 2))
     chosen = v[:, 5] == 1
     near(clamped[:, 1], p[chosen] / p[chosen].sum() @ shown[chosen])
+
+
+def test_frames_of_a_deep_boltzmann_machine_show_its_data():
+    dbm = deep.dbm("bernoulli", "bernoulli", "bernoulli")
+    table = deep.table(deep.plain(dbm))
+    p = np.exp(table.log_p - table.log_p.max()).sum((1, 2))
+    found = film(dbm, CHAINS, frames=2, steps=30, generator=generator())
+    for frame in range(2):
+        near(found[:, frame], p @ table.states[0] / p.sum())
+    with pytest.raises(ValueError, match="no labels to clamp"):
+        film(dbm, 2, frames=1, steps=1, generator=generator(), labels=torch.zeros(2, dtype=torch.long))
 
 
 def test_the_first_frame_is_so_many_sweeps_from_the_start():

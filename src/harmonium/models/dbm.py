@@ -146,13 +146,16 @@ class DBM(RBM):
         `steps` sweeps of Gibbs sampling of all layers. The chains begin at `start` (data: (count, units)) with hidden states drawn by mean
         field, or else at the units' own biases' draws.
         """
-        if start is None:
-            even = self.visible.sample(self.visible.blank(count), generator=generator)
-        else:
-            drawn = self.visible.sample(self.mean_field(start).even_input, generator=generator)
-            even = torch.cat([start, *self.visible.split(drawn)[1:]], dim=-1)
-        even = self.gibbs(even, steps=max(steps - 1, 0), generator=generator)
+        even = self.gibbs(self.begin(count, generator=generator, start=start), steps=max(steps - 1, 0), generator=generator)
         return self.data_mean(self.sample_hidden(even, generator=generator))
+
+    @torch.no_grad()
+    def begin(self, count: int, *, generator: torch.Generator, start: Tensor | None = None) -> Tensor:
+        """Even layers where chains begin, (count, *visible.shape); the arguments are those of `generate`."""
+        if start is None:
+            return self.visible.sample(self.visible.blank(count), generator=generator)
+        drawn = self.visible.sample(self.mean_field(start).even_input, generator=generator)
+        return torch.cat([start, *self.visible.split(drawn)[1:]], dim=-1)
 
     def data_mean(self, odd: Tensor) -> Tensor:
         """E[v | h1, h3, ...], (*leading, units of the data's layer), of which only h1 matters."""

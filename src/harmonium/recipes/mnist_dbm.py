@@ -10,29 +10,28 @@ training cases (`--held-out 10000`). Protocol, and what was tried: docs/recipes/
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.couplings import Dense
-from harmonium.data import binarise, mnist
+from harmonium.data import binarise
 from harmonium.learning import TrainingState, greedy_dbm
 from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, evaluate
-from harmonium.models import DBM, RBM
+from harmonium.models import DBM, DBN, RBM
+from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.persistent import Persistent, learnt
-from harmonium.recipes.recipe import Recipe, headlines
-from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
-from harmonium.report import Section, evaluation, fantasies, filters, learning_curves, write_report
+from harmonium.recipes.run import EVALUATION, Run
+from harmonium.report import evaluation, filters
 from harmonium.units import Bernoulli
 
 LAYERS, JOINT = ("first layer", "second layer"), "all layers"
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbm(Recipe):
+class MnistDbm(BinaryMnist):
     """A deep Boltzmann machine 784-500-1000 on binary MNIST: its variational bound."""
 
     units: tuple[int, int] = (500, 1000)
@@ -44,10 +43,6 @@ class MnistDbm(Recipe):
     """Of the positive phase: 0.02 nats from where mean field settles, at half of the cost of ten."""
     samples: int = 100
     """Of the second hidden layer for each image, in the tightened bound."""
-    held_out: int = 0
-    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
-    data_dir: Path | None = None
-    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
 
     name: ClassVar[str] = "mnist-dbm"
     paper: ClassVar[str] = "Salakhutdinov & Hinton 2009"
@@ -77,18 +72,6 @@ class MnistDbm(Recipe):
         """Of the tempered chains."""
         return 20 if self.smoke else 1000
 
-    @property
-    def judged(self) -> str:
-        return "validation" if self.held_out else "test"
-
-    def cases(self) -> tuple[Tensor, Tensor]:
-        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
-        data = mnist.load(self.data_dir)
-        images, judged = data.train_images, data.test_images
-        if self.held_out:
-            images, _, judged, _ = data.hold_out(self.held_out)
-        return (images[:400], judged[:200]) if self.smoke else (images, judged)
-
     def machine(self) -> DBM:
         """As it is before learning."""
         sizes = (784, *self.units)
@@ -115,9 +98,9 @@ class MnistDbm(Recipe):
         found = self.judge(run, dbm, judged, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
         assert found.tightened is not None
         figures = [
-            (f"{self.judged}_bound_nats", found.nats, "nats"),
-            (f"{self.judged}_tightened_bound_nats", found.tightened[0], "nats"),
-            (f"{self.judged}_bound_nats_before_learning_together", before.nats, "nats"),
+            (f"{self.split}_bound_nats", found.nats, "nats"),
+            (f"{self.split}_tightened_bound_nats", found.tightened[0], "nats"),
+            (f"{self.split}_bound_nats_before_learning_together", before.nats, "nats"),
             ("mean_field_change", state.history[-1]["mean_field_change"], "of a hidden unit's mean"),
             ("log_z", found.log_z, "nats"),
         ]
@@ -136,7 +119,7 @@ class MnistDbm(Recipe):
     def judge(self, run: Run, dbm: DBM, judged: Tensor, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         """The bound, drawn into evaluation.png."""
         found = self.bound(dbm, binarise(judged, "fixed", seed=30), betas, sweeps, chains)
-        evaluation(found, title=f"{self.name}, on {self.judged} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
+        evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
         return found
 
     def learnt(self, run: Run) -> DBM:
@@ -148,58 +131,13 @@ class MnistDbm(Recipe):
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         return self.judge(run, self.learnt(run), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
 
-    def fantasies(self, dbm: DBM, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
-        """Pixels' probabilities as free chains go on, begun at the units' own biases' draws: (chains, frames, 28, 28)."""
-        generator = torch.Generator().manual_seed(seed)
-        even, film = dbm.visible.sample(dbm.visible.blank(chains), generator=generator), []
-        for _ in range(frames):
-            even = dbm.gibbs(even, steps=steps, generator=generator)
-            film.append(dbm.data_mean(dbm.sample_hidden(even, generator=generator)).detach())
-        return torch.stack(film, 1).reshape(chains, frames, 28, 28)
+    def summary(self) -> str:
+        return f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"
 
-    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
-        path = run.folder / SAMPLES
-        film = self.fantasies(self.learnt(run), chains=10, frames=10, steps=steps, seed=seed)
-        fantasies(film, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
-        return path
-
-    def report(self, run: Run) -> None:
-        dbm, results = self.learnt(run), run.results() if run.finished else None
-        facts: dict[str, object] = {"seed": self.seed, "training": f"{run.training_seconds:.0f} s"}
-        parts = []
-        if results is not None:
-            facts |= {name: results[name] for name in ("setting", "machine", "commit", "command")}
-            parts = [Section("How good is it?", results["likelihood"])]
-        steps = 10 if self.smoke else 500
-        film = self.fantasies(dbm, chains=10, frames=10, steps=steps, seed=self.seed)
-        first, second = (link.matrix().cpu() for link in dbm.coupling.links())
-        parts += [
-            Section(
-                "Fantasies",
-                "Free chains of Gibbs sampling of all layers, begun at the units' own biases, a row a chain; pixels are shown as "
-                "probabilities.",
-                [(fantasies(film, steps=range(steps, 10 * steps + 1, steps)), f"a frame every {steps} sweeps")],
-            ),
-            Section(
-                "Features",
-                "",
-                [
-                    (filters(first, (28, 28), count=60), "the first layer's units with the largest weights"),
-                    (
-                        filters(first @ second, (28, 28), count=60),
-                        "the second layer's, seen in the pixels through the first's weights",
-                    ),
-                ],
-            ),
-            Section("Learning", "", [(learning_curves(run.histories()), "the figures of each epoch")]),
+    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+        assert isinstance(model, DBM)
+        first, second = (link.matrix().cpu() for link in model.coupling.links())
+        return [
+            (filters(first, (28, 28), count=60), "the first layer's units with the largest weights"),
+            (filters(first @ second, (28, 28), count=60), "the second layer's, seen in the pixels through the first's weights"),
         ]
-        write_report(
-            run.folder / REPORT,
-            title=f"{self.name}, seed {self.seed}",
-            summary=f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"
-            + ("." if results else "; the run has not finished."),
-            headline=headlines(results) if results else (),
-            sections=parts,
-            facts=facts,
-            settings=run.settings,
-        )

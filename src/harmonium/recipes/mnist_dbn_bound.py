@@ -10,30 +10,28 @@ Test images are binarised once; training images anew at every visit. Settings we
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.couplings import Dense
-from harmonium.data import binarise, mnist
+from harmonium.data import binarise
 from harmonium.learning import features
 from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBN, RBM, turned
+from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.persistent import Persistent, learnt
-from harmonium.recipes.recipe import Recipe, headlines
-from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
-from harmonium.report import Section, evaluation, fantasies, filters, learning_curves, write_report
-from harmonium.sampling import film
+from harmonium.recipes.run import EVALUATION, Run
+from harmonium.report import evaluation, filters
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbnBound(Recipe):
+class MnistDbnBound(BinaryMnist):
     """A deep belief net 784-500-2000 on binary MNIST, learnt greedily: its variational bound beside the likelihood of its first RBM."""
 
     units: tuple[int, int] = (500, 2000)
@@ -41,10 +39,6 @@ class MnistDbnBound(Recipe):
     top: Persistent = Persistent(epochs=25, learning_rate=0.1)
     samples: int = 100
     """Of the first hidden layer for each image, in the bound."""
-    held_out: int = 0
-    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
-    data_dir: Path | None = None
-    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
 
     name: ClassVar[str] = "mnist-dbn-bound"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
@@ -72,18 +66,6 @@ class MnistDbnBound(Recipe):
         """Of the tempered chains."""
         return 20 if self.smoke else 1000
 
-    def cases(self) -> tuple[Tensor, Tensor]:
-        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
-        data = mnist.load(self.data_dir)
-        images, judged = data.train_images, data.test_images
-        if self.held_out:
-            images, _, judged, _ = data.hold_out(self.held_out)
-        return (images[:400], judged[:200]) if self.smoke else (images, judged)
-
-    @property
-    def judged(self) -> str:
-        return "validation" if self.held_out else "test"
-
     def first(self) -> RBM:
         """The first machine, before learning."""
         return RBM(Bernoulli(784), Bernoulli(self.units[0]), Dense(784, self.units[0], seed=derive(self.seed, 0)))
@@ -103,9 +85,9 @@ class MnistDbnBound(Recipe):
         alone = evaluate(rbm, test, betas=self.betas, sweeps=self.sweeps, seed=self.seed, progress=True)
         assert found.tightened is not None
         figures = [
-            (f"{self.judged}_bound_nats", found.nats, "nats"),
-            (f"{self.judged}_tightened_bound_nats", found.tightened[0], "nats"),
-            (f"bottom_rbm_{self.judged}_nats_fixed_stochastic", alone.nats, "nats"),
+            (f"{self.split}_bound_nats", found.nats, "nats"),
+            (f"{self.split}_tightened_bound_nats", found.tightened[0], "nats"),
+            (f"bottom_rbm_{self.split}_nats_fixed_stochastic", alone.nats, "nats"),
             ("improvement_nats", found.nats - alone.nats, "nats"),
         ]
         for name, each in (("top", found), ("bottom", alone)):
@@ -121,7 +103,7 @@ class MnistDbnBound(Recipe):
         """The bound, drawn into evaluation.png."""
         test, samples = binarise(judged, "fixed", seed=30), 5 if self.smoke else self.samples
         found = evaluate(dbn, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
-        evaluation(found, title=f"{self.name}, on {self.judged} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
+        evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
         return found
 
     def learnt(self, run: Run) -> DBN:
@@ -132,50 +114,14 @@ class MnistDbnBound(Recipe):
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         return self.judge(run, self.learnt(run), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
 
-    def fantasies(self, dbn: DBN, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
-        """Pixels' probabilities as free chains of the top RBM go on, begun at random states: (chains, frames, 28, 28)."""
-        generator = torch.Generator().manual_seed(seed)
-        return film(dbn, chains, frames=frames, steps=steps, generator=generator).reshape(chains, frames, 28, 28)
+    def summary(self) -> str:
+        return f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD"
 
-    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
-        path = run.folder / SAMPLES
-        shown = self.fantasies(self.learnt(run), chains=10, frames=10, steps=steps, seed=seed)
-        fantasies(shown, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
-        return path
-
-    def report(self, run: Run) -> None:
-        dbn, results = self.learnt(run), run.results() if run.finished else None
-        facts: dict[str, object] = {"seed": self.seed, "training": f"{run.training_seconds:.0f} s"}
-        parts = []
-        if results is not None:
-            facts |= {name: results[name] for name in ("setting", "machine", "commit", "command")}
-            parts = [Section("How good is it?", results["likelihood"])]
-        steps = 10 if self.smoke else 500
-        shown = self.fantasies(dbn, chains=10, frames=10, steps=steps, seed=self.seed)
-        first = dbn.rbms[0].coupling.matrix().cpu()
+    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+        assert isinstance(model, DBN)
+        first = model.rbms[0].coupling.matrix().cpu()
         seen = [(filters(first, (28, 28), count=60), "the first layer's units with the largest weights")]
-        if len(dbn.rbms) > 1:
-            through = first @ dbn.top.coupling.matrix().cpu()
-            seen.append(
-                (filters(through, (28, 28), count=60), "the second layer's, projected to the pixels through the first layer's weights")
-            )
-        parts += [
-            Section(
-                "Fantasies",
-                "Free chains of Gibbs sampling in the top RBM, begun at its units' own biases, a row a chain; pixels are shown as "
-                "probabilities.",
-                [(fantasies(shown, steps=range(steps, 10 * steps + 1, steps)), f"a frame every {steps} sweeps")],
-            ),
-            Section("Features", "", seen),
-            Section("Learning", "", [(learning_curves(run.histories()), "the figures of each epoch")]),
-        ]
-        write_report(
-            run.folder / REPORT,
-            title=f"{self.name}, seed {self.seed}",
-            summary=f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD"
-            + ("." if results else "; the run has not finished."),
-            headline=headlines(results) if results else (),
-            sections=parts,
-            facts=facts,
-            settings=run.settings,
-        )
+        if len(model.rbms) > 1:
+            through = first @ model.top.coupling.matrix().cpu()
+            seen.append((filters(through, (28, 28), count=60), "the second layer's, seen in the pixels through the first's weights"))
+        return seen

@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.couplings import Dense
-from harmonium.data import binarise, mnist
+from harmonium.data import binarise
 from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
-from harmonium.models import RBM, load
+from harmonium.models import DBN, RBM, load
+from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.persistent import Persistent, learnt, snapshot
-from harmonium.recipes.recipe import Recipe, headlines
-from harmonium.recipes.run import EVALUATION, REPORT, SAMPLES, Run
-from harmonium.report import Section, against_time, evaluation, fantasies, filters, learning_curves, write_report
-from harmonium.sampling import film
+from harmonium.recipes.run import EVALUATION, Run
+from harmonium.report import Section, against_time, evaluation, filters
 from harmonium.units import Bernoulli
 
 PHASE = "persistent CD"
@@ -35,7 +33,7 @@ LEVELS = {"CD-25 (Salakhutdinov & Murray 2008)": -86.34, "best released (Grosse 
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistRbm(Recipe):
+class MnistRbm(BinaryMnist):
     """An RBM of 500 hidden units on binary MNIST, for likelihood."""
 
     hidden: int = 500
@@ -47,10 +45,6 @@ class MnistRbm(Recipe):
     """Within 90 seconds on two cores: 22 epochs."""
     long: bool = False
     """Within 3 hours on two cores: 2900 epochs."""
-    held_out: int = 0
-    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
-    data_dir: Path | None = None
-    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
 
     name: ClassVar[str] = "mnist-rbm"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
@@ -81,15 +75,7 @@ class MnistRbm(Recipe):
     def judged(self) -> str:
         """What the nats are of, as metrics name it."""
         pixels = "threshold" if self.binarisation == "threshold" else "fixed_stochastic"
-        return f"{'validation' if self.held_out else 'test'}_nats_{pixels}"
-
-    def cases(self) -> tuple[Tensor, Tensor]:
-        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
-        data = mnist.load(self.data_dir)
-        images, judged = data.train_images, data.test_images
-        if self.held_out:
-            images, _, judged, _ = data.hold_out(self.held_out)
-        return (images[:500], judged[:500]) if self.smoke else (images, judged)
+        return f"{self.split}_nats_{pixels}"
 
     def pixels(self, images: Tensor, seed: int) -> Tensor:
         """Images as they are judged: binary, drawn once, or thresholded."""
@@ -99,18 +85,24 @@ class MnistRbm(Recipe):
         """The steps: learn, anneal, draw."""
         images, judged = self.cases()
         rbm = self.plan.learn(run, PHASE, self.machine(), binarise(images, self.binarisation, seed=derive(self.seed, 1)), self.seed)
-        test, training = self.pixels(judged, 30), self.pixels(images[: len(judged)], 31)
-        found = evaluate(rbm, test, training=training, betas=self.betas, sweeps=100 if self.smoke else 1000, seed=self.seed, progress=True)
+        found = self.judge(run, rbm, betas=self.betas, chains=100, sweeps=100 if self.smoke else 1000)
         figures = [(self.judged, found.nats, "nats"), ("log_z", found.log_z, "nats")]
         if found.long is not None and found.short is not None:
             figures += [("log_z_of_a_quarter_of_the_betas", found.short.log_z, "nats"), ("effective_sample_size", found.long.ess, "chains")]
         if found.gap is not None:
             figures.append(("free_energy_gap", found.gap[0], "nats"))
-        curve = self.curve(run, test)
+        curve = self.curve(run, self.pixels(judged, 30))
         results = self.results(run, self.setting, figures, likelihood=str(found), curve=curve)
-        evaluation(found, title=f"{self.name}: {self.judged.replace('_', ' ')}").savefig(run.folder / EVALUATION, dpi=110)
         self.report(run)
         return results
+
+    def judge(self, run: Run, rbm: RBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """Its nats, drawn into evaluation.png."""
+        images, judged = self.cases()
+        test, training = self.pixels(judged, 30), self.pixels(images[: len(judged)], 31)
+        found = evaluate(rbm, test, training=training, betas=betas, chains=chains, sweeps=sweeps, seed=self.seed, progress=True)
+        evaluation(found, title=f"{self.name}: {self.judged.replace('_', ' ')}").savefig(run.folder / EVALUATION, dpi=110)
+        return found
 
     def machine(self) -> RBM:
         """As it is before learning."""
@@ -133,61 +125,20 @@ class MnistRbm(Recipe):
         return rows
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        images, judged = self.cases()
-        test, training = self.pixels(judged, 30), self.pixels(images[: len(judged)], 31)
-        found = evaluate(
-            learnt(run, PHASE, self.machine()), test, training=training, betas=betas, chains=chains, sweeps=sweeps, progress=True
-        )
-        evaluation(found, title=f"{self.name}: {self.judged.replace('_', ' ')}").savefig(run.folder / EVALUATION, dpi=110)
-        return found
+        return self.judge(run, self.learnt(run), betas=betas, chains=chains, sweeps=sweeps)
 
-    def fantasies(self, rbm: RBM, *, chains: int, frames: int, steps: int, seed: int) -> Tensor:
-        """Pixels' probabilities as free chains go on, begun at the biases' own draws: (chains, frames, 28, 28)."""
-        generator = torch.Generator().manual_seed(seed)
-        return film(rbm, chains, frames=frames, steps=steps, generator=generator).reshape(chains, frames, 28, 28)
+    def learnt(self, run: Run) -> RBM:
+        return learnt(run, PHASE, self.machine())
 
-    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
-        path = run.folder / SAMPLES
-        shown = self.fantasies(learnt(run, PHASE, self.machine()), chains=10, frames=10, steps=steps, seed=seed)
-        fantasies(shown, steps=range(steps, 10 * steps + 1, steps)).savefig(path, dpi=110)
-        return path
+    def summary(self) -> str:
+        return f"An RBM of {self.hidden} hidden units, learnt by persistent CD from MNIST ({self.binarisation} pixels)"
 
-    def report(self, run: Run) -> None:
-        rbm, results = learnt(run, PHASE, self.machine()), run.results() if run.finished else None
-        facts: dict[str, object] = {"seed": self.seed, "training": f"{run.training_seconds:.0f} s"}
-        parts = []
-        if results is not None:
-            facts |= {name: results[name] for name in ("setting", "machine", "commit", "command")}
-            line = {self.name: [(row["seconds"], row["nats"]) for row in results["curve"]]}
-            levels = LEVELS if self.binarisation != "threshold" else {}
-            parts = [
-                Section("Nats against seconds", "", [(against_time(line, levels), self.judged.replace("_", " "))]),
-                Section("How good is it?", results["likelihood"]),
-            ]
-        steps = 10 if self.smoke else 1000
-        shown = self.fantasies(rbm, chains=10, frames=10, steps=steps, seed=self.seed)
-        seen = rbm.coupling.matrix().cpu()
-        parts += [
-            Section(
-                "Fantasies",
-                "Free chains of Gibbs sampling, begun at the pixels' base rates, a row a chain. Pixels are shown as probabilities.",
-                [
-                    (
-                        fantasies(shown, steps=range(1000, 10_001, 1000) if not self.smoke else range(10, 101, 10)),
-                        "a frame every so many sweeps",
-                    )
-                ],
-            ),
-            Section("Features", "", [(filters(seen, (28, 28), count=100), "the hidden units with the largest weights")]),
-            Section("Learning", "", [(learning_curves(run.histories()), "the figures of each epoch")]),
-        ]
-        write_report(
-            run.folder / REPORT,
-            title=f"{self.name}, seed {self.seed}",
-            summary=f"An RBM of {self.hidden} hidden units, learnt by persistent CD from MNIST ({self.binarisation} pixels)"
-            + ("." if results else "; the run has not finished."),
-            headline=headlines(results) if results else (),
-            sections=parts,
-            facts=facts,
-            settings=run.settings,
-        )
+    def sections(self, results: dict[str, Any]) -> list[Section]:
+        line = {self.name: [(row["seconds"], row["nats"]) for row in results["curve"]]}
+        levels = LEVELS if self.binarisation != "threshold" else {}
+        nats = Section("Nats against seconds", "", [(against_time(line, levels), self.judged.replace("_", " "))])
+        return [nats, *super().sections(results)]
+
+    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+        assert isinstance(model, RBM)
+        return [(filters(model.coupling.matrix().cpu(), (28, 28), count=100), "the hidden units with the largest weights")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.models import DBN, RBM
+from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Given
 
 
@@ -24,12 +24,23 @@ def film(
     """Fantasies as the chains go on: (chains, frames, *visible.shape), means of the visible layer.
 
     Gibbs sampling of an RBM, or of a net's top one, `steps` sweeps from frame to frame; each frame is one stochastic top-down pass whose
-    lowest layer is shown as means ("what is on its mind", Hinton, Osindero & Teh 2006, section 7). `start`: data, (chains,
-    *visible.shape), sent up once; by default draws from the units' own biases. `labels`: (chains,) integers, clamped, of a model with
-    labels. `given`: what is given of each chain.
+    lowest layer is shown as means ("what is on its mind", Hinton, Osindero & Teh 2006, section 7); of a deep Boltzmann machine all layers
+    are sampled, and frames are (chains, frames, units) of the data's. `start`: data, (chains, *visible.shape), sent up once; by default
+    draws from the units' own biases. `labels`: (chains,) integers, clamped, of a model with labels. `given`: what is given of each chain;
+    ValueError for either of a deep Boltzmann machine.
     """
     if frames < 1 or steps < 1:
         raise ValueError(f"a film has at least one frame, and a sweep from one to the next, found {frames=} and {steps=}")
+    if isinstance(model, DBM):
+        if labels is not None or given is not None:
+            raise ValueError(
+                "a deep Boltzmann machine has no labels to clamp, and nothing is given of its chains: leave labels and given out"
+            )
+        even, shown = model.begin(chains, generator=generator, start=start), []
+        for _ in range(frames):
+            even = model.gibbs(even, steps=steps, generator=generator)
+            shown.append(model.data_mean(model.sample_hidden(even, generator=generator)))
+        return torch.stack(shown, dim=1)
     dbn = DBN([model]) if isinstance(model, RBM) else model
     states, side = dbn.begin(chains, generator=generator, start=start, labels=labels, given=given)
     pictures = []
