@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from harmonium.report._names import name_ends
 from harmonium.report._style import HAIR, INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet, text_width
 
 Curve = Sequence[tuple[float, float]]
@@ -42,21 +43,7 @@ def against_updates(curves: Mapping[str, Sequence[Curve]], levels: Mapping[str, 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel("updates", fontsize=SMALL, color=MUTED)
     axes.set_title("log-likelihood (nats a case)", loc="left", fontsize=LABEL, color=INK)
-    low, high = axes.get_ylim()
-    line, place = (high - low) * 1.5 * SMALL / 72 / (height - 0.85), np.inf
-    for value, name, colour in sorted(ends, reverse=True):
-        place = min(value, place - line)  # names that would overlap move down
-        axes.annotate(
-            name,
-            (1.0, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=colour,
-            annotation_clip=False,
-        )
+    name_ends(axes, ends, height - 0.85)
     return figure
 
 

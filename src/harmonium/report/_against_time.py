@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from ._names import name_ends
 from ._style import HAIR, INK, LABEL, LINES, MUTED, SMALL, page, quiet, text_width
 
 _WIDTH, _HEIGHT = 7.5, 3.8
@@ -60,36 +61,12 @@ def against_time(
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _time(seconds)))
     low, high = axes.get_ylim()
     axes.set_ylim(low if floor is None else max(low, floor), high)
-    low, high = axes.get_ylim()
-    step = (high - low) * 1.5 * SMALL / 72 / (height - head - 0.9)  # a line of type
-    named = sorted((end for end in ends if np.isfinite(end[0])), reverse=True)
-    for (_, name, colour), place in zip(named, _apart([float(np.clip(end[0], low, high)) for end in named], low, step), strict=True):
-        axes.annotate(
-            name,
-            (1.0, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=colour if colour != MUTED else INK,
-            annotation_clip=False,
-        )
+    name_ends(axes, ends, height - head - 0.9)
     axes.set_xlabel("time of training", fontsize=SMALL, color=MUTED)
     axes.set_ylabel(label, fontsize=LABEL, color=INK, rotation=0, ha="left", va="bottom")
     axes.yaxis.set_label_coords(0.0, 1.03)
     axes.spines["bottom"].set_color(HAIR)
     return figure
-
-
-def _apart(places: Sequence[float], low: float, step: float) -> list[float]:
-    """Places in falling order, moved down where they are less than a step apart, and up again from what would be below `low`."""
-    moved: list[float] = []
-    for place in places:
-        moved.append(min(place, moved[-1] - step) if moved else place)
-    for at in reversed(range(len(moved))):
-        moved[at] = max(moved[at], low if at + 1 == len(moved) else moved[at + 1] + step)
-    return moved
 
 
 def _time(seconds: float) -> str:
