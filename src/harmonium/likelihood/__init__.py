@@ -4,6 +4,7 @@ from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
+from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
 from harmonium.likelihood.evaluate import Evaluation, evaluate
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
 from harmonium.likelihood.mean_field import dbm_bound
@@ -17,6 +18,7 @@ from harmonium.likelihood.transition import Transition, exact_transition
 __all__ = [
     "AnnealingBound",
     "Difference",
+    "Distribution",
     "Estimate",
     "Evaluation",
     "Moments",
@@ -27,6 +29,7 @@ __all__ = [
     "dbm_bound",
     "dbn_bound",
     "evaluate",
+    "exact_distribution",
     "exact_log_z",
     "exact_moments",
     "exact_transition",
@@ -36,5 +39,6 @@ __all__ = [
     "raise_bound",
     "reverse_ais",
     "reverse_trajectory_ais",
+    "total_correlation",
     "trajectory_ais",
 ]

@@ -59,14 +59,16 @@ def exact_transition(model: RBM) -> Transition:
             f"an exact transition lists at most 2^25 pairs of a visible and a hidden state, and this machine has "
             f"2^{math.log2(visible.count * hidden.count):.0f}"
         )
-    v, h = _every(visible), _every(hidden)
-    input_h, input_v = model.hidden_input(v), model.visible_input(h)
-    met = model.coupling.to_hidden(visible.statistic(v)).flatten(1) @ hidden.statistic(h).flatten(1).T
-    up = met - hidden.energy(h) - hidden.log_partition(input_h)[:, None]
-    down = met.T - visible.energy(v) - visible.log_partition(input_v)[:, None]
-    return Transition(v, up.exp(), down.exp())
+    v, h = every_state(visible), every_state(hidden)
+    return Transition(v, conditional_table(hidden, h, model.hidden_input(v)), conditional_table(visible, v, model.visible_input(h)))
 
 
-def _every(unit: Unit) -> Tensor:
+def every_state(unit: Unit) -> Tensor:
     """All states of a layer: (states, *shape)."""
     return unit.states(torch.arange(int(unit.count), device=unit.blank().device))
+
+
+def conditional_table(unit: Unit, states: Tensor, input: Tensor) -> Tensor:
+    """p(states | input) of every pair, (inputs, states), of `input` (inputs, *statistic_shape)."""
+    log_p = input.flatten(1) @ unit.statistic(states).flatten(1).T - unit.energy(states) - unit.log_partition(input)[:, None]
+    return log_p.exp()
