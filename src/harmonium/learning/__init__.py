@@ -20,6 +20,7 @@ from harmonium.learning.trainer import Callback
 from harmonium.learning.trajectory import Trajectory
 from harmonium.learning.up_down import up_down_gradient
 from harmonium.learning.wake_sleep import wake_sleep
+from harmonium.learning.whole_machines import Rest, Signal, WholeMachines, asymmetry, least_contrast, settle
 
 __all__ = [
     "Callback",
@@ -31,20 +32,26 @@ __all__ = [
     "PersistentCD",
     "Progress",
     "RatioMatching",
+    "Rest",
     "Rule",
     "Schedule",
+    "Signal",
     "Source",
     "Sparsity",
     "TemperedCD",
     "TrainingState",
     "Trajectory",
+    "WholeMachines",
+    "asymmetry",
     "contrastive_gradient",
     "features",
     "fine_tune",
     "fit",
     "greedy",
     "greedy_dbm",
+    "least_contrast",
     "predict",
+    "settle",
     "up_down_gradient",
     "wake_sleep",
 ]

@@ -22,13 +22,25 @@ import torch
 from torch import Tensor
 
 import harmonium.recipes.run as runs
-from harmonium.learning import MomentumSGD, Negative, PersistentCD, Rule, Schedule, TemperedCD, fit
+from harmonium.learning import (
+    MomentumSGD,
+    Negative,
+    PersistentCD,
+    Rest,
+    Rule,
+    Schedule,
+    TemperedCD,
+    WholeMachines,
+    asymmetry,
+    fit,
+    least_contrast,
+    settle,
+)
 from harmonium.learning.batches import derive
 from harmonium.models.saving import read_tensors, write_tensors
 from harmonium.recipes.cd_bias_pictures import asymmetries, directions, dots, flows, trajectories
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import Run
-from harmonium.recipes.whole_machines import Rest, WholeMachines, settle
 from harmonium.report import Section, write_report
 
 FAMILIES = {
@@ -151,7 +163,7 @@ class CdBias(Recipe):
         for rule, steps in STEPS.items():
             found[rule] = settle(machines, starts, p, steps).theta
             found[f"{rule} then"] = settle(machines, found[rule], p, None).theta
-        return found | {"least contrast": _least_contrast(machines, found["CD-1"], p)}
+        return found | {"least contrast": least_contrast(machines, found["CD-1"], p)}
 
     def _sampled(self, machines: WholeMachines, starts: Tensor, p: Tensor, negative: Negative | Rule, number: int) -> Phase:
         """Where a rule with chains ends that begins at CD-1's rests, its chains at draws from these machines."""
@@ -381,13 +393,6 @@ class Everything:
             yield self.states, self.p
 
 
-def asymmetry(jacobian: Tensor) -> Tensor:
-    """|J - J'| / |J| in the Frobenius norm, zero for the derivative of a gradient: (machines, n, n) -> (machines)."""
-    odd, whole = (torch.linalg.matrix_norm(each) for each in (jacobian - jacobian.mT, jacobian))
-    share: Tensor = odd / whole
-    return share
-
-
 def _kept(rest: Rest) -> Phase:
     return {"theta": rest.theta, "residual": rest.residual, "growth": rest.growth}
 
@@ -399,25 +404,6 @@ def _directions(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
     cosine = torch.nn.functional.cosine_similarity
     uphill = machines.update(theta, p, None)
     return torch.stack([cosine(-followed, uphill), cosine(followed, followed + neglected), neglected.norm(dim=1) / followed.norm(dim=1)])
-
-
-def _least_contrast(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
-    """Where quasi-Newton descent of CD-1's contrast, with the machines' weight cost, ends from theta: the same shape."""
-
-    from scipy.optimize import minimize  # here, so that importing the package does not wait for SciPy
-
-    def objective(x: np.ndarray[Any, Any], q: Tensor) -> tuple[float, np.ndarray[Any, Any]]:
-        here = torch.from_numpy(x)[None]
-        followed, neglected = machines.neglected(here, q[None], 1)
-        value = machines.contrast(here, q[None], 1)[0] + 0.5 * (machines.cost * here.square()).sum()
-        return value.item(), (followed + neglected)[0].numpy()
-
-    options = {"maxiter": 1000, "maxfun": 2000}
-    ends = [
-        minimize(objective, start.numpy(), args=(q,), jac=True, method="L-BFGS-B", options=options).x
-        for start, q in zip(theta, p, strict=True)
-    ]
-    return torch.from_numpy(np.stack(ends))
 
 
 def _followed(machines: WholeMachines, start: Tensor, p: Tensor, steps: int | None, times: np.ndarray[Any, Any]) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -204,3 +205,31 @@ def settle(machines: WholeMachines, theta: Tensor, p: Tensor, steps: int | None,
         theta[rows] += step / excess.clamp_min(1.0)[:, None]
         time[rows] *= torch.where(excess > 1, 0.5, 3.0)
     return Rest(theta, residual, growth)
+
+
+def asymmetry(jacobian: Tensor) -> Tensor:
+    """|J - J'| / |J| in the Frobenius norm, zero for the derivative of a gradient: (machines, n, n) -> (machines)."""
+    odd, whole = (torch.linalg.matrix_norm(each) for each in (jacobian - jacobian.mT, jacobian))
+    share: Tensor = odd / whole
+    return share
+
+
+def least_contrast(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
+    """Where quasi-Newton descent of the contrast of CD-1, with the machines' weight cost, ends from theta: the same shape.
+
+    It descends the whole gradient, the term that CD neglects included, so that its end is a least value of the objective that CD-1 follows.
+    """
+    from scipy.optimize import minimize  # here, so that importing the package does not wait for SciPy
+
+    def objective(x: np.ndarray[Any, Any], q: Tensor) -> tuple[float, np.ndarray[Any, Any]]:
+        here = torch.from_numpy(x)[None]
+        followed, neglected = machines.neglected(here, q[None], 1)
+        value = machines.contrast(here, q[None], 1)[0] + 0.5 * (machines.cost * here.square()).sum()
+        return value.item(), (followed + neglected)[0].numpy()
+
+    options = {"maxiter": 1000, "maxfun": 2000}
+    ends = [
+        minimize(objective, start.numpy(), args=(q,), jac=True, method="L-BFGS-B", options=options).x
+        for start, q in zip(theta, p, strict=True)
+    ]
+    return torch.from_numpy(np.stack(ends))
