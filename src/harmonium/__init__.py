@@ -23,7 +23,7 @@ from harmonium.learning import (
     predict,
     wake_sleep,
 )
-from harmonium.models import DBM, DBN, RBM, infinite_net, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, SigmoidBeliefNet, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -73,6 +73,7 @@ __all__ = [
     "RatioMatching",
     "ReplicatedSoftmax",
     "Schedule",
+    "SigmoidBeliefNet",
     "Softmax",
     "Sparsity",
     "Spin",

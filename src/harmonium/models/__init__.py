@@ -1,5 +1,7 @@
 """Models put together from units and couplings."""
 
+from harmonium.models.belief_mean_field import BeliefMeanField
+from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.dbm import DBM, MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
@@ -10,16 +12,20 @@ from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
+from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.models.turned import turned
 
 __all__ = [
     "DBM",
     "DBN",
     "RBM",
+    "BeliefMeanField",
+    "BeliefPosterior",
     "Directed",
     "InfiniteNet",
     "MeanField",
     "Phase",
+    "SigmoidBeliefNet",
     "check_normalisable",
     "composed",
     "doubled",

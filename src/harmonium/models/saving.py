@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors
 import safetensors.torch
@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from harmonium.couplings import Coupling
 from harmonium.models.dbn import DBN
 from harmonium.models.rbm import RBM
+from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.units import Groups, Unit
 
 FORMAT = "harmonium 1"
+Model = RBM | DBN | SigmoidBeliefNet
 
 
 def describe(value: object) -> Any:
     """A model, unit or coupling as JSON: its class's name and constructor arguments."""
-    if isinstance(value, Unit | Coupling | RBM | DBN):
+    if isinstance(value, Unit | Coupling | Model):
         arguments: dict[str, object] = value.arguments()
         return {"kind": type(value).__name__, **{name: describe(argument) for name, argument in arguments.items()}}
     if isinstance(value, list | tuple):
@@ -45,7 +47,7 @@ def build(description: Any) -> Any:
         return description
     arguments = {name: build(value) for name, value in description.items() if name != "kind"}
     found: Callable[..., Any] | None = next(
-        (kind for kind in _kinds(RBM, DBN, Unit, Coupling) if kind.__name__ == description.get("kind")), None
+        (kind for kind in _kinds(*get_args(Model), Unit, Coupling) if kind.__name__ == description.get("kind")), None
     )
     if found is None:
         raise ValueError(f"the file holds a {description.get('kind')!r}, which is no model, unit or coupling known here")
@@ -114,7 +116,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         raise ValueError(f"{path} has a header that cannot be read: {error}") from error
 
 
-def save(model: RBM | DBN, path: str | os.PathLike[str]) -> None:
+def save(model: Model, path: str | os.PathLike[str]) -> None:
     """Writes a model to one file. The write is atomic: `path` holds the old model or the new one, never a part."""
     tensors = unshared(model)
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")

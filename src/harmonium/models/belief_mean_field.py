@@ -1,0 +1,191 @@
+"""Factorial distributions of a sigmoid belief net's hidden units, and the lower bounds that they give."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from harmonium.models.belief_posterior import mean_given
+from harmonium.models.directed import Directed
+from harmonium.models.every_state import every_state
+from harmonium.units import Bernoulli, Unit
+
+MOST_PARENTS = 2**12
+
+
+@dataclass(frozen=True)
+class BeliefMeanField:
+    """q(h1, ..., hL) of each case, in which every hidden unit is on by itself with a probability of its own.
+
+    `v`: (cases, units). `means`: of each hidden layer, (cases, units). `slopes`: ξ of each layer that has parents, (cases, units), where
+    the bound is the quadratic one, else None. `bound`: the lower bound on log p(v) when it was found, (cases,), nats, float64. `change`:
+    the largest by which a probability changed in the last sweep; `sweeps`: how many there were.
+    """
+
+    v: Tensor = field(repr=False)
+    means: list[Tensor] = field(repr=False)
+    slopes: list[Tensor] | None = field(repr=False)
+    bound: Tensor
+    change: float
+    sweeps: int
+
+    def pairs(self, level: int, layers: Sequence[Bernoulli], weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """As `BeliefPosterior.pairs`."""
+        states = every_parent(layers[level + 1])
+        weighted = probabilities(self.means[level], states)
+        weighted = weighted if weights is None else weighted * weights[:, None]
+        return mean_given(weighted, [self.v, *self.means][level]), states, weighted.sum(0)
+
+
+class Softplus(ABC):
+    """E_q[Σ_i log(1 + e^x_i)] over a layer's inputs x, or an upper bound on it, as a function of its parents' means.
+
+    It is linear in each parent's mean, as a sum over the states of a factorial q is, so that the best mean is had in closed form.
+    """
+
+    @abstractmethod
+    def total(self, means: Tensor) -> Tensor:
+        """(cases,) of (cases, parents)."""
+
+    @abstractmethod
+    def change(self, means: Tensor, parent: int) -> Tensor:
+        """By how much it is larger where this parent is surely on than where it is surely off: (cases,)."""
+
+    @abstractmethod
+    def refresh(self, means: Tensor) -> None:
+        """Makes an upper bound as tight as these means let it be."""
+
+
+class Listed(Softplus):
+    """Exact, by listing the states of the parents."""
+
+    def __init__(self, layer: Directed) -> None:
+        self.states = every_parent(layer.neighbour)
+        self.sums = softplus(_input(layer, self.states)).sum(-1)
+
+    def total(self, means: Tensor) -> Tensor:
+        return probabilities(means, self.states) @ self.sums
+
+    def change(self, means: Tensor, parent: int) -> Tensor:
+        others = [unit for unit in range(means.shape[-1]) if unit != parent]
+        signed = (2 * self.states[:, parent] - 1) * self.sums
+        return probabilities(means[:, others], self.states[:, others]) @ signed
+
+    def refresh(self, means: Tensor) -> None:
+        """It is exact for any means."""
+
+
+class Quadratic(Softplus):
+    """Jaakkola & Jordan's bound, log(1 + e^x) <= x/2 + log 2cosh(ξ/2) + λ(ξ) (x² - ξ²), equal at x = ±ξ."""
+
+    def __init__(self, layer: Directed, slopes: Tensor | None = None) -> None:
+        self.layer, self.slopes = layer, torch.empty(0) if slopes is None else slopes
+        eye = torch.eye(layer.neighbour.shape[0]).to(layer.neighbour.blank())
+        self.weight = layer.coupling.to_visible(eye)  # (parents, units)
+
+    def moments(self, means: Tensor) -> tuple[Tensor, Tensor]:
+        """E[x] and E[x²] of each input: (cases, units) each."""
+        mean = _input(self.layer, means)
+        return mean, mean.square() + (means * (1 - means)) @ self.weight.square()
+
+    def total(self, means: Tensor) -> Tensor:
+        mean, square = self.moments(means)
+        half = self.slopes / 2
+        log_2cosh = half + softplus(-2 * half)
+        return (mean / 2 + log_2cosh + _curvature(self.slopes) * (square - self.slopes.square())).sum(-1)
+
+    def change(self, means: Tensor, parent: int) -> Tensor:
+        weight = self.weight[parent]
+        off = _input(self.layer, means) - means[:, parent, None] * weight
+        return (weight / 2 + _curvature(self.slopes) * weight * (2 * off + weight)).sum(-1)
+
+    def refresh(self, means: Tensor) -> None:
+        self.slopes = self.moments(means)[1].sqrt()
+
+
+def _curvature(slopes: Tensor) -> Tensor:
+    """λ(ξ) = tanh(ξ/2) / 4ξ, which is 1/8 at zero."""
+    small = slopes < 1e-3
+    safe = torch.where(small, 1.0, slopes)
+    return torch.where(small, 1 / 8 - slopes.square() / 96, torch.tanh(safe / 2) / (4 * safe))
+
+
+def _input(layer: Directed, parents: Tensor) -> Tensor:
+    """The total input of a layer's units, own biases included."""
+    assert isinstance(layer.unit, Bernoulli)
+    return layer.input(parents) + layer.unit.bias
+
+
+def every_parent(unit: Unit) -> Tensor:
+    """All states of a layer of parents, (states, units). ValueError where there are more than 2^12."""
+    return every_state(unit, MOST_PARENTS, "mean field with exact expectations (without quadratic=True)")
+
+
+def probabilities(means: Tensor, states: Tensor) -> Tensor:
+    """q of each state, (states, units), of units that are on with these probabilities, (cases, units): (cases, states)."""
+    found = means.new_ones(len(means), len(states))
+    for mean, on in zip(means.T, states.T, strict=True):
+        found = found * torch.where(on > 0, mean[:, None], 1 - mean[:, None])
+    return found
+
+
+def begin(layers: Sequence[Bernoulli], cases: int) -> list[Tensor]:
+    """Every hidden unit as its own bias has it: (cases, units) each."""
+    return [unit.mean(unit.blank(cases)).detach() for unit in layers[1:]]
+
+
+def settle(
+    directed: Sequence[Directed],
+    top: Bernoulli,
+    v: Tensor,
+    means: list[Tensor],
+    *,
+    quadratic: bool,
+    sweeps: int,
+    tolerance: float | None,
+) -> BeliefMeanField:
+    """Coordinate ascent of the bound: each hidden unit's mean in turn, and after each layer what makes the softplus bound tight."""
+    parts: list[Softplus] = [Quadratic(layer) if quadratic else Listed(layer) for layer in directed]
+    weights = [layer.coupling.matrix() for layer in directed]
+    for part, mean in zip(parts, means, strict=True):
+        part.refresh(mean)
+    change, done = math.inf, 0
+    while done < sweeps and not (tolerance is not None and change <= tolerance):
+        done += 1
+        before = [mean.clone() for mean in means]
+        for level, mean in enumerate(means):
+            below = v if level == 0 else means[level - 1]
+            own = top.bias.expand_as(mean) if level == len(means) - 1 else _input(directed[level + 1], means[level + 1])
+            part, met = parts[level], below @ weights[level]
+            for unit in range(mean.shape[-1]):
+                mean[:, unit] = torch.sigmoid(own[:, unit] + met[:, unit] - part.change(mean, unit))
+            part.refresh(mean)
+        change = max((mean - old).abs().max().item() for mean, old in zip(means, before, strict=True))
+    slopes = [part.slopes for part in parts if isinstance(part, Quadratic)] if quadratic else None
+    value = _bound(directed, top, v, means, parts)
+    return BeliefMeanField(v, means, slopes, value, change, done)
+
+
+def bound_of(directed: Sequence[Directed], top: Bernoulli, found: BeliefMeanField) -> Tensor:
+    """The bound that this q gives, (cases,), as a function of the present parameters."""
+    slopes = [None] * len(directed) if found.slopes is None else found.slopes
+    parts: list[Softplus] = [
+        Listed(layer) if ours is None else Quadratic(layer, ours) for layer, ours in zip(directed, slopes, strict=True)
+    ]
+    return _bound(directed, top, found.v, found.means, parts)
+
+
+def _bound(directed: Sequence[Directed], top: Bernoulli, v: Tensor, means: Sequence[Tensor], parts: Sequence[Softplus]) -> Tensor:
+    """E_q[log p] + H(q), the layers' E[s_i x_i - log(1 + e^x_i)] added up: (cases,), float64."""
+    total = (means[-1] * top.bias).sum(-1).double() - top.log_partition(top.blank()).double()
+    for layer, part, below, above in zip(directed, parts, [v, *means], means, strict=False):
+        total = total + (below * _input(layer, above)).sum(-1).double() - part.total(above).double()
+    for mean in means:
+        total = total + (torch.special.entr(mean) + torch.special.entr(1 - mean)).sum(-1).double()
+    return total

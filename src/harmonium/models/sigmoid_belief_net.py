@@ -1,0 +1,240 @@
+"""The sigmoid belief net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from harmonium.couplings import Conditional, Coupling, Dense
+from harmonium.models.belief_mean_field import BeliefMeanField, begin, bound_of, settle
+from harmonium.models.belief_posterior import BeliefPosterior, list_posterior
+from harmonium.models.directed import Directed
+from harmonium.units import Bernoulli
+from harmonium.units.uniform import uniform
+
+
+class SigmoidBeliefNet(nn.Module):
+    """A directed net of layers of stochastic binary units, those of the top layer independent (Neal 1992).
+
+        p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(hL)        p(s_i = 1 | layer above) = σ(b_i + Σ_j w_ij s_j)
+
+    `layers`: flat `Bernoulli` layers from the data upwards. `couplings`: one between each two of them, its visible side below, None for a
+    dense one; by default all are dense, their weights drawn with `seed`, `seed` + 1, ... A sample is easy, from the top downwards; the
+    posterior over the hidden units is not factorial, as an effect makes its causes explain one another away. Three ways to it are here,
+    and `accumulate_gradient` takes what each gives:
+
+    - `posterior(v)`: exact, by listing all hidden states;
+    - `gibbs(v, ...)`: sequential Gibbs sampling, which nears the posterior as sweeps go on;
+    - `mean_field(v, ...)`: the best factorial distribution, with a lower bound on log p(v).
+
+    ValueError for fewer than two layers, layers that are not flat, and couplings that do not fit or depend on a context; TypeError for
+    other kinds of units.
+    """
+
+    def __init__(self, layers: Sequence[Bernoulli], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
+        super().__init__()
+        if len(layers) < 2:
+            raise ValueError(f"a belief net has its data's layer and at least one hidden layer, found {len(layers)} layers")
+        for unit in layers:
+            if not isinstance(unit, Bernoulli):
+                raise TypeError(f"a sigmoid belief net is made of Bernoulli layers, found {type(unit).__name__}")
+            if len(unit.shape) != 1:
+                raise ValueError(f"a sigmoid belief net's layers are flat, found one of shape {unit.shape}")
+        couplings = [None] * (len(layers) - 1) if couplings is None else couplings
+        if len(couplings) != len(layers) - 1:
+            raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
+        links: list[Coupling] = []
+        for index, ((below, above), given) in enumerate(zip(pairwise(layers), couplings, strict=True)):
+            link = Dense(below.shape, above.shape, seed=seed + index) if given is None else given
+            if (link.visible, link.hidden) != (below.shape, above.shape):
+                raise ValueError(
+                    f"the coupling between layers {index} and {index + 1} joins layers of shapes {link.visible} and {link.hidden}, "
+                    f"and these are {below.shape} and {above.shape}"
+                )
+            if isinstance(link, Conditional):
+                raise ValueError("a sigmoid belief net takes no context: give it couplings that are not Conditional")
+            links.append(link)
+        self.generative = nn.ModuleList(
+            Directed(below, link, above, upward=False) for (below, above), link in zip(pairwise(layers), links, strict=True)
+        )
+        self.top = layers[-1]
+
+    @property
+    def layers(self) -> list[Bernoulli]:
+        """The units, from the data upwards."""
+        found = [layer.unit for layer in self.directed()] + [self.top]
+        return [unit for unit in found if isinstance(unit, Bernoulli)]
+
+    @property
+    def visible(self) -> Bernoulli:
+        """The units of the data."""
+        return self.layers[0]
+
+    def directed(self) -> list[Directed]:
+        """The directed layers, from the data's upwards."""
+        return [layer for layer in self.generative if isinstance(layer, Directed)]
+
+    # What the net believes in ---------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def sample(self, count: int, *, generator: torch.Generator) -> list[Tensor]:
+        """`count` unbiased samples of all layers' states from the data upwards, (count, units) each, by one pass downwards."""
+        states = [self.top.sample(self.top.blank(count), generator=generator)]
+        for layer in reversed(self.directed()):
+            states.insert(0, layer(states[0], generator))
+        return states
+
+    def log_joint(self, states: Sequence[Tensor]) -> Tensor:
+        """log p(v, h1, ..., hL) of each layer's states from the data upwards, (*leading, units) each: (*leading), nats, float64."""
+        self._check(states)
+        total = self.top.log_probability(states[-1], self.top.blank())
+        for layer, below, above in zip(self.directed(), states, states[1:], strict=False):
+            total = total + layer.log_probability(below, above)
+        return total
+
+    def log_probability(self, v: Tensor) -> Tensor:
+        """log p(v), the hidden layers summed out by listing their states: (cases,), nats, float64. See `posterior` for what it takes."""
+        return self.posterior(v).log_likelihood
+
+    # The posterior, three ways --------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def posterior(self, v: Tensor) -> BeliefPosterior:
+        """p(h1, ..., hL | v) of each case, (cases, units), exactly: by listing all joint states of the hidden layers.
+
+        ValueError for more than 2^16 hidden states, that is 16 hidden units, for more than 2^26 numbers in the table of cases by states,
+        and for data that are not 0 or 1.
+        """
+        return list_posterior(self.directed(), self.top, self._cases(v))
+
+    @torch.no_grad()
+    def gibbs(self, v: Tensor, hidden: Sequence[Tensor] | None = None, *, steps: int = 1, generator: torch.Generator) -> list[Tensor]:
+        """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v): a list of (cases, units).
+
+        Each hidden unit is drawn in turn given all other units: its log-odds are its own input and, for each of its children i, what
+        log p(s_i | parents) would gain by it (Neal 1992, equation 9). `v`: (cases, units). `hidden`: where the chains are, (cases, units)
+        each, by default at samples from the prior. ValueError for states that do not fit.
+        """
+        if steps < 0:
+            raise ValueError(f"Gibbs sampling takes 0 sweeps or more, found steps={steps}")
+        v = self._cases(v)
+        hidden = self.sample(len(v), generator=generator)[1:] if hidden is None else hidden
+        states = [v, *(layer.clone() for layer in hidden)]
+        self._check(states)
+        directed = self.directed()
+        weights = [layer.coupling.matrix() for layer in directed]
+        for _ in range(steps):
+            for level in range(1, len(states)):
+                below, parents = states[level - 1], states[level]
+                own = self.top.blank(len(v)) if level == len(directed) else directed[level].input(states[level + 1])
+                own = own + self.layers[level].bias
+                total = directed[level - 1].input(parents) + self.layers[level - 1].bias
+                u = uniform(parents.shape, parents, generator)
+                for unit, weight in enumerate(weights[level - 1].T):
+                    off = total - parents[:, unit, None] * weight
+                    on = off + weight
+                    log_odds = own[:, unit] + below @ weight - (softplus(on) - softplus(off)).sum(-1)
+                    parents[:, unit] = (u[:, unit] < torch.sigmoid(log_odds)).to(parents.dtype)
+                    total = torch.where(parents[:, unit, None] > 0, on, off)
+        return states[1:]
+
+    @torch.no_grad()
+    def mean_field(
+        self,
+        v: Tensor,
+        *,
+        quadratic: bool = False,
+        sweeps: int = 100,
+        tolerance: float | None = 1e-6,
+        start: BeliefMeanField | None = None,
+    ) -> BeliefMeanField:
+        """The factorial q(h1, ..., hL) of each case with the highest bound on log p(v), or a local best (Saul, Jaakkola & Jordan 1996):
+
+            log p(v) >= E_q[log p(v, h1, ..., hL)] + H(q)
+
+        Each hidden unit's probability in turn is set to the one that is best given all others, in closed form, so that the bound never
+        falls from update to update. What is hard in it is E_q[log(1 + e^x)] of each unit's input x. By default it is exact, by listing
+        the states of each layer of parents, at most 2^12 of them. With `quadratic` it is bounded in turn, for layers of any size, by
+        Jaakkola & Jordan (1997):
+
+            log(1 + e^x) <= x/2 + log 2cosh(ξ/2) + λ(ξ) (x² - ξ²)        λ(ξ) = tanh(ξ/2) / 4ξ
+
+        the best ξ² being E_q[x²]. `v`: (cases, units); `sweeps` over all units, fewer once no probability changes by more than
+        `tolerance`. `start`: what was found for these cases before, to go on from: learning that is to raise its bound at every step
+        must, as another start may end in a lower local best. ValueError for layers that are too large, and a start that does not fit.
+        """
+        if sweeps < 1:
+            raise ValueError(f"mean field takes at least one sweep, found sweeps={sweeps}")
+        v = self._cases(v)
+        if start is not None and ((start.slopes is not None) != quadratic or start.v.shape != v.shape):
+            raise ValueError("the start is of other cases, or of the other bound: give the same data and the same `quadratic`")
+        means = begin(self.layers, len(v)) if start is None else [mean.clone() for mean in start.means]
+        return settle(self.directed(), self.top, v, means, quadratic=quadratic, sweeps=sweeps, tolerance=tolerance)
+
+    def bound(self, found: BeliefMeanField) -> Tensor:
+        """The lower bound on log p(v) of each case, at the net's present parameters, that this q gives: (cases,), nats, float64."""
+        return bound_of(self.directed(), self.top, found)
+
+    # Learning -------------------------------------------------------------------------------------------------------------------
+
+    def accumulate_gradient(
+        self,
+        found: BeliefPosterior | BeliefMeanField | Sequence[Tensor],
+        *,
+        weights: Tensor | None = None,
+        scale: float = 1.0,
+        fresh: bool = False,
+    ) -> None:
+        """Adds scale · Σ_n weights_n · E_q[∂/∂θ (-log p(v_n, h))] to every parameter's `.grad` (replaces it if `fresh`).
+
+        The learning rule of sigmoid belief nets, -∂/∂w_ij = s_j (s_i - p_i), with the hidden states that `found` brings:
+
+        - what `posterior` gave: the gradient of -log p(v_n), exactly;
+        - what `mean_field` gave: the gradient of minus its bound. (Of the quadratic one, p_i is 1/2 + 2 λ_i x_i in its place.)
+        - the states of each layer from the data upwards, (*leading, units) each, as [v, *net.gibbs(v, ...)]: the rule itself.
+
+        Whole-batch steps of plain gradient descent on the mean, of a rate of at most 4 / (n + 1) with n the units of the largest layer of
+        parents, never lower the bound, for the curvature of log(1 + e^x) is at most 1/4; nor do the E-steps between them. `weights`:
+        (cases,), or the leading shape of the states; one a case by default.
+        """
+        if fresh:
+            self.zero_grad(set_to_none=True)
+        if isinstance(found, BeliefMeanField) and found.slopes is not None:
+            values = self.bound(found)
+            (-scale * (values if weights is None else weights * values).sum()).backward()  # type: ignore[no-untyped-call]
+            return
+        with torch.no_grad():
+            if not isinstance(found, BeliefPosterior | BeliefMeanField):
+                self._check(found)
+            for level, layer in enumerate(self.directed()):
+                if isinstance(found, BeliefPosterior | BeliefMeanField):
+                    below, above, shares = found.pairs(level, self.layers, weights)
+                    layer.accumulate_gradient(below, above, weights=shares, scale=scale)
+                else:
+                    layer.accumulate_gradient(found[level], found[level + 1], weights=weights, scale=scale)
+            tops = found.means[-1] if isinstance(found, BeliefPosterior | BeliefMeanField) else found[-1]
+            gradient = self.top.parameter_gradient(tops, None, weights)
+            for name, average in self.top.mean_parameter_gradient(torch.zeros_like(tops), weights).items():
+                gradient[name].sub_(average)
+            self.top.add_gradient(gradient, scale=scale, fresh=False)
+
+    def _cases(self, v: Tensor) -> Tensor:
+        """Data as states of the visible layer. ValueError unless they are cases of 0 and 1."""
+        self.visible.check_states(v)
+        if v.dim() != 2:
+            raise ValueError(f"expected cases of data, (cases, {self.visible.shape[0]}), found shape {tuple(v.shape)}")
+        return self.visible.from_data(v, self.top.bias)
+
+    def _check(self, states: Sequence[Tensor]) -> None:
+        """Whether these are one layer's states each, from the data upwards."""
+        expected, found = [unit.shape[0] for unit in self.layers], [layer.shape[-1] for layer in states]
+        if expected != found:
+            raise ValueError(f"expected the states of each layer from the data upwards, of {expected} units, found {found}")
+
+    def arguments(self) -> dict[str, object]:
+        """The constructor's arguments that make an untrained copy."""
+        return {"layers": self.layers, "couplings": [layer.coupling for layer in self.directed()]}
