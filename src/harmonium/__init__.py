@@ -23,7 +23,7 @@ from harmonium.learning import (
     predict,
     wake_sleep,
 )
-from harmonium.models import DBM, DBN, RBM, SigmoidBeliefNet, infinite_net, load, save, zero_sum_gauge
+from harmonium.models import DBM, DBN, RBM, BoltzmannMachine, SigmoidBeliefNet, infinite_net, load, save, zero_sum_gauge
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -50,6 +50,7 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "Binomial",
+    "BoltzmannMachine",
     "Callback",
     "Chain",
     "Conditional",

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harmonium.models import RBM
+from harmonium.models import RBM, BoltzmannMachine
 from harmonium.models.normalisable import leaves, quadratic_places
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
@@ -36,7 +36,7 @@ class Listing:
     log_terms: Callable[[Tensor], Tensor]
 
 
-def one_case(model: RBM, given: Given | None) -> Given | None:
+def one_case(model: RBM | BoltzmannMachine, given: Given | None) -> Given | None:
     """`given` without missing values, which one log Z does not depend on; ValueError where its mask is not that of one case."""
     given = None if given is None else given.whole()
     if given is not None and given.present is not None:
@@ -46,8 +46,10 @@ def one_case(model: RBM, given: Given | None) -> Given | None:
     return given
 
 
-def listing(model: RBM, given: Given | None) -> Listing | None:
+def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | None:
     """The side that has fewer states, or None where neither can be listed. ValueError if both have more than 2^25."""
+    if isinstance(model, BoltzmannMachine):
+        return _of_boltzmann(model)
     visible, hidden = model.visible, model.hidden
     visible_count = _count(visible, given)
     smaller = min(visible_count, hidden.count)
@@ -75,19 +77,31 @@ def listing(model: RBM, given: Given | None) -> Listing | None:
     return Listing(False, int(smaller), lambda numbers: _states(visible, numbers, given)[0], log_terms)
 
 
+def _of_boltzmann(model: BoltzmannMachine) -> Listing:
+    """The visible side, whose free energies list the hidden one in turn."""
+    visible, units = model.visible, model.units
+    if units.count > MOST_STATES:
+        raise ValueError(
+            f"exact log Z of a Boltzmann machine lists the joint states of all its units, at most 2^25, and this one has "
+            f"{units.shape[0]} units"
+        )
+    return Listing(False, int(visible.count), visible.states, lambda numbers: -model.free_energy(visible.states(numbers)))
+
+
 @torch.no_grad()
-def exact_log_z(model: RBM, *, given: Given | None = None) -> float:
+def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> float:
     """log Z, in nats, by listing the states of the side that has fewer and summing out the other in closed form.
 
     Takes machines with at most 25 binary units (2^25 states) on one side; of documents of a given length the count vectors are listed.
-    Where both sides have Gaussian units the discrete units of both are listed and the Gaussian ones integrated in closed form. `given`:
-    one case (no leading axes). ValueError if the machine is too large or has no partition function, or no closed form is known;
-    TypeError where a layer has no energy.
+    Where both sides have Gaussian units the discrete units of both are listed and the Gaussian ones integrated in closed form. Of a general
+    Boltzmann machine all joint states are listed, at most 2^25. `given`: one case (no leading axes). ValueError if the machine is too large
+    or has no partition function, or no closed form is known; TypeError where a layer has no energy.
     """
     given = one_case(model, given)
     model.check_normalisable(given)
     listed = listing(model, given)
     if listed is None:
+        assert isinstance(model, RBM)
         return _both_gaussian(model, given)
     return log_sum(listed.count, listed.log_terms, model.visible.blank().device)
 
@@ -213,7 +227,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
 
 
 @torch.no_grad()
-def log_likelihood(model: RBM, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
+def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
     """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64.
 
     `given`: what is given of each case, masks of (cases, *visible.shape) or one for all; NaN may stand in the gaps. Where units are
@@ -225,6 +239,11 @@ def log_likelihood(model: RBM, data: Tensor, *, log_z: float | Tensor, given: Gi
     has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
     """
     visible, like = model.visible, model.visible.blank()
+    if isinstance(model, BoltzmannMachine):
+        model.check_normalisable(given)
+        rows, _, log_z = checked(visible, data, None, log_z)
+        parts = torch.split(rows.to(like), max(1, BLOCK * 16 // (1 if model.hidden is None else int(model.hidden.count))))
+        return torch.cat([-model.free_energy(part).double() for part in parts]) - log_z.to(like.device)
     rows, given, log_z = checked(visible, data, given, log_z)
     found = []
     for start in range(0, len(rows), ROWS):

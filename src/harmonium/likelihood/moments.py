@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.exact import BLOCK, listing, log_sum, one_case
-from harmonium.models import RBM
+from harmonium.likelihood.exact import BLOCK, exact_log_z, listing, log_sum, one_case
+from harmonium.models import RBM, BoltzmannMachine
 from harmonium.units import Given
 from harmonium.units.given import keep_present
 
@@ -31,17 +31,20 @@ class Moments:
 
 
 @torch.no_grad()
-def exact_moments(model: RBM, *, given: Given | None = None) -> Moments:
+def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> Moments:
     """Expectations under the model, by listing the states of the side that has fewer, as `exact_log_z` does, the other averaged out.
 
     They are all that exact maximum likelihood needs: the gradient of the mean of -log p is E[∂E/∂θ] over the data, from
     `model.accumulate_gradient`, minus `energy_gradient`. Float64 throughout, whatever the model's type; the model is left alone. `given`:
     one case (no leading axes). ValueError if neither side can be listed, both are too large, or there is no partition function; TypeError
-    where a layer has no energy.
+    where a layer has no energy. Of a general Boltzmann machine all joint states are listed, at most 2^20, and
+    `energy_gradient` has -E[s_i s_j] of every pair.
     """
     given = one_case(model, given)
     model.check_normalisable(given)
     model = copy.deepcopy(model).double()  # its .grad adds up the gradient
+    if isinstance(model, BoltzmannMachine):
+        return _of_boltzmann(model)
     listed = listing(model, given)
     if listed is None:
         raise ValueError(
@@ -84,6 +87,15 @@ def exact_moments(model: RBM, *, given: Given | None = None) -> Moments:
         product += s_v.flatten(1).T @ (p[:, None] * s_h.flatten(1))
     gradient = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
     return Moments(log_z, mean_v, mean_h, product, gradient)
+
+
+def _of_boltzmann(model: BoltzmannMachine) -> Moments:
+    """Of all joint states, of which a machine in float64 without gradients is given."""
+    states, p = model.distribution()
+    model.accumulate_gradient(states, p, fresh=True)
+    gradient = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    visible, hidden = model.split(states)
+    return Moments(exact_log_z(model), p @ visible, p @ hidden, visible.T @ (p[:, None] * hidden), gradient)
 
 
 def _repeated(given: Given | None, cases: int) -> Given | None:

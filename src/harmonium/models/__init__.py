@@ -2,6 +2,7 @@
 
 from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
+from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM, MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
@@ -21,6 +22,7 @@ __all__ = [
     "RBM",
     "BeliefMeanField",
     "BeliefPosterior",
+    "BoltzmannMachine",
     "Directed",
     "InfiniteNet",
     "MeanField",

@@ -1,0 +1,163 @@
+"""The general Boltzmann machine."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.couplings.coupling import rows
+from harmonium.models.every_state import every_state
+from harmonium.models.normalisable import leaves
+from harmonium.units import Bernoulli, Given, Groups, Spin, Unit
+from harmonium.units.uniform import uniform
+
+MOST_STATES = 2**20
+BLOCK = 2**22  # numbers looked at together
+
+
+class BoltzmannMachine(nn.Module):
+    """Binary units each of which may be joined to every other, some of them visible (Ackley, Hinton & Sejnowski 1985).
+
+        E(s) = Σ_i energy(s_i) - Σ_{i<j} w_ij s_i s_j        s = (v, h)
+
+    `visible`, `hidden`: flat layers of `Bernoulli` or `Spin` units or groups of these; without `hidden` all units are visible. `weight`:
+    (pairs), of the units i < j in the order (0, 1), (0, 2), ..., (1, 2), ...: symmetric connections, none of a unit to itself, drawn from
+    N(0, `scale`²) with `seed`. `matrix()` is the same as a matrix. States are (*leading, units), the visible units first.
+
+    Hidden units are joined to one another, so that neither p(h | v) nor p(v | h) is factorial: Gibbs sampling goes from unit to unit, and
+    what is exact here lists states. ValueError for layers that are not flat, TypeError for other kinds of units.
+    """
+
+    def __init__(self, visible: Unit, hidden: Unit | None = None, *, scale: float = 0.01, seed: int = 0) -> None:
+        super().__init__()
+        for unit in (visible, hidden):
+            for _, _, leaf in [] if unit is None else leaves(unit):
+                if not isinstance(leaf, Bernoulli | Spin):
+                    raise TypeError(f"a Boltzmann machine is made of Bernoulli and Spin units, found {type(leaf).__name__}")
+                if len(leaf.shape) != 1:
+                    raise ValueError(f"a Boltzmann machine's layers are flat, found one of shape {leaf.shape}")
+        self.visible, self.hidden = visible, hidden
+        self.units = visible if hidden is None else Groups(visible, hidden)
+        size = self.units.shape[0]
+        self.weight = nn.Parameter(torch.empty(size * (size - 1) // 2).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
+
+    def pairs(self) -> Tensor:
+        """The places i < j of each weight: (2, pairs)."""
+        size = self.units.shape[0]
+        return torch.triu_indices(size, size, offset=1, device=self.weight.device)
+
+    def matrix(self) -> Tensor:
+        """The weights as a symmetric matrix with nothing on its diagonal: (units, units)."""
+        size = self.units.shape[0]
+        upper = self.weight.new_zeros(size, size).index_put(tuple(self.pairs()), self.weight)
+        return upper + upper.T
+
+    def split(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """States of all units as those of the visible and of the hidden ones: (*leading, visible) and (*leading, hidden)."""
+        size = self.visible.shape[0]
+        return states[..., :size], states[..., size:]
+
+    # Energies, in nats ----------------------------------------------------------------------------------------------------------
+
+    def energy(self, states: Tensor) -> Tensor:
+        """E(v, h): (*leading)."""
+        return self.units.energy(states) - ((states @ self.matrix()) * states).sum(-1) / 2
+
+    def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """F(v) = -log Σ_h exp(-E(v, h)), by listing the hidden states, so that log p(v) = -F(v) - log Z: (*leading).
+
+        ValueError for more than 2^20 hidden states, and where something is given of the cases.
+        """
+        self.check_normalisable(given)
+        if self.hidden is None:
+            return self.energy(v)
+        return -self._log_terms(v).logsumexp(-1)
+
+    def _log_terms(self, v: Tensor) -> Tensor:
+        """-E(v, h) of every hidden state: (*leading, hidden states)."""
+        assert self.hidden is not None
+        h = every_state(self.hidden, MOST_STATES, "summing out a Boltzmann machine's hidden units")
+        size, matrix = self.visible.shape[0], self.matrix()
+        alone_v = -self.visible.energy(v) + ((v @ matrix[:size, :size]) * v).sum(-1) / 2
+        alone_h = -self.hidden.energy(h) + ((h @ matrix[size:, size:]) * h).sum(-1) / 2
+        return v @ matrix[:size, size:] @ h.T + alone_h + alone_v[..., None]
+
+    def check_normalisable(self, given: Given | None = None) -> None:
+        """Binary units always have a partition function. ValueError where something is given of the cases: no unit here takes it."""
+        if given is not None:
+            raise ValueError("a Boltzmann machine takes nothing that is given of a case: neither gaps nor a context")
+
+    # Exactly, where there are few states ----------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def distribution(self) -> tuple[Tensor, Tensor]:
+        """All joint states, (states, units), and the probability of each, (states,). ValueError for more than 2^20 states, 20 units."""
+        states = every_state(self.units, MOST_STATES, "a Boltzmann machine's distribution")
+        terms = torch.cat([-self.energy(block).double() for block in torch.split(states, max(1, BLOCK // states.shape[-1]))])
+        return states, torch.softmax(terms, dim=0).to(states)
+
+    @torch.no_grad()
+    def posterior(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """All states that hold each case, (cases, hidden states, units), and the probability p(h | v) of each, (cases, hidden states).
+
+        What the clamped phase of exact learning weighs. ValueError for more than 2^20 hidden states, and for data that no state is.
+        """
+        self.visible.check_states(v)
+        v = self.visible.from_data(v, self.weight)
+        if self.hidden is None:
+            return v[:, None], v.new_ones(len(v), 1)
+        h = every_state(self.hidden, MOST_STATES, "a Boltzmann machine's posterior")
+        joined = torch.cat([v[:, None].expand(-1, len(h), -1), h.expand(len(v), -1, -1)], dim=-1)
+        return joined, torch.softmax(self._log_terms(v).double(), dim=-1).to(v)
+
+    # Sampling -------------------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def gibbs(self, states: Tensor, *, steps: int = 1, clamped: bool = False, generator: torch.Generator) -> Tensor:
+        """States, (chains, units), after `steps` sweeps of Gibbs sampling, each unit in turn given all others.
+
+        With `clamped` the visible units stay as they are, and the hidden ones come to p(h | v). ValueError for states that do not fit.
+        """
+        self.units.check_states(states)
+        states = self.units.from_data(states, self.weight).clone()
+        # Both kinds have 1 where they are on.
+        off = torch.cat([states.new_full(leaf.shape, -1.0 if isinstance(leaf, Spin) else 0.0) for _, _, leaf in leaves(self.units)])
+        weight = self.matrix()
+        for _ in range(steps):
+            u = uniform(states.shape, states, generator)
+            for unit in range(self.visible.shape[0] if clamped else 0, states.shape[-1]):
+                mean = self.units.mean((states @ weight[:, unit, None]).expand_as(states))[..., unit]
+                p = (mean - off[unit]) / (1 - off[unit])
+                states[..., unit] = torch.where(u[..., unit] < p, 1.0, off[unit])
+        return states
+
+    def start(self, v: Tensor, *, generator: torch.Generator) -> Tensor:
+        """States to begin chains at, (cases, units): the data beside hidden units drawn by their own biases."""
+        self.visible.check_states(v)
+        v = self.visible.from_data(v, self.weight)
+        return v if self.hidden is None else torch.cat([v, self.hidden.sample(self.hidden.blank(len(v)), generator=generator)], dim=-1)
+
+    # Learning -------------------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def accumulate_gradient(self, states: Tensor, weights: Tensor | None = None, *, scale: float = 1.0, fresh: bool = False) -> None:
+        """Adds scale · Σ weights · ∂E/∂θ of joint states to every parameter's `.grad` (replaces it if `fresh`); of a weight -s_i s_j.
+
+        The gradient of the mean of -log p, <s_i s_j> of the model less that of the data, is two calls, with states sampled or listed:
+
+            machine.accumulate_gradient(*machine.posterior(data), scale=1 / len(data), fresh=True)
+            machine.accumulate_gradient(*machine.distribution(), scale=-1)
+
+        `states`: (*leading, units); `weights`: (*leading), one a state by default.
+        """
+        flat = rows(states, self.units.shape)
+        each = None if weights is None else weights.reshape(-1)
+        products = flat.T @ (flat if each is None else each[:, None] * flat)
+        if self.weight.requires_grad:
+            found = products[tuple(self.pairs())].mul_(-scale)
+            self.weight.grad = found if fresh or self.weight.grad is None else self.weight.grad.add_(found)
+        self.units.add_gradient(self.units.parameter_gradient(flat, None, each), scale=scale, fresh=fresh)
+
+    def arguments(self) -> dict[str, object]:
+        """The constructor's arguments that make an untrained copy."""
+        return {"visible": self.visible, "hidden": self.hidden}
