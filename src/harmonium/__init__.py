@@ -23,7 +23,19 @@ from harmonium.learning import (
     predict,
     wake_sleep,
 )
-from harmonium.models import DBM, DBN, RBM, BoltzmannMachine, SigmoidBeliefNet, infinite_net, load, save, zero_sum_gauge
+from harmonium.models import (
+    DBM,
+    DBN,
+    RBM,
+    BoltzmannMachine,
+    Mixture,
+    ProductOfExperts,
+    SigmoidBeliefNet,
+    infinite_net,
+    load,
+    save,
+    zero_sum_gauge,
+)
 from harmonium.units import (
     Bernoulli,
     Binomial,
@@ -65,11 +77,13 @@ __all__ = [
     "Given",
     "Groups",
     "LowRank",
+    "Mixture",
     "MomentumSGD",
     "NoisyReLU",
     "PersistentCD",
     "Poisson",
     "PooledBlocks",
+    "ProductOfExperts",
     "Progress",
     "RatioMatching",
     "ReplicatedSoftmax",

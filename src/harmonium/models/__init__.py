@@ -7,6 +7,7 @@ from harmonium.models.dbm import DBM, MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.doubled import composed, doubled
+from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.infinite import InfiniteNet, infinite_net
 from harmonium.models.labels import label_free_energy, label_log_probability
@@ -26,7 +27,9 @@ __all__ = [
     "Directed",
     "InfiniteNet",
     "MeanField",
+    "Mixture",
     "Phase",
+    "ProductOfExperts",
     "SigmoidBeliefNet",
     "check_normalisable",
     "composed",

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from harmonium.couplings import Coupling
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbn import DBN
+from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.units import Groups, Unit
 
 FORMAT = "harmonium 1"
-Model = RBM | DBN | SigmoidBeliefNet | BoltzmannMachine
+Model = RBM | DBN | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
 
 
 def describe(value: object) -> Any:

@@ -1,0 +1,177 @@
+"""Mixtures and products of small models of the same data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.models.every_state import every_state
+from harmonium.models.rbm import RBM
+from harmonium.units import Unit
+
+MOST_STATES = 2**16
+
+Expert = Unit | RBM
+"""A layer by itself, its units independent with their own biases, or an RBM."""
+
+
+class Experts(nn.Module, ABC):
+    """What a mixture and a product have in common: models of the same visible layer.
+
+    ValueError for fewer than one expert, and for experts whose visible layers differ in kind or shape.
+    """
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        super().__init__()
+        if not experts:
+            raise ValueError("combining models takes one expert at least")
+        self.experts = nn.ModuleList(experts)
+        kinds = {(type(_visible(expert)).__name__, _visible(expert).shape) for expert in experts}
+        if len(kinds) > 1:
+            raise ValueError(f"experts model the same data, found visible layers of {sorted(kinds)}")
+
+    def each(self) -> list[Expert]:
+        """The experts, typed."""
+        return [expert for expert in self.experts if isinstance(expert, Unit | RBM)]
+
+    @property
+    def visible(self) -> Unit:
+        """The visible layer of the first expert: what kind of data all of them model."""
+        return _visible(self.each()[0])
+
+    def _states(self, v: Tensor) -> Tensor:
+        """Data as the visible layer's states. ValueError where they are none."""
+        self.visible.check_states(v)
+        return self.visible.from_data(v, self.visible.blank())
+
+    @abstractmethod
+    def log_probability(self, v: Tensor) -> Tensor:
+        """log p(v): (cases,), nats, float64. ValueError for states outside the visible layer's support."""
+
+    def accumulate_gradient(self, v: Tensor, *, weights: Tensor | None = None, scale: float = 1.0, fresh: bool = False) -> None:
+        """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(v_n)] to every parameter's `.grad` (replaces it if `fresh`), exactly.
+
+        Of a mixture it is the gradient of each expert's own -log p_k, every case weighted with the expert's responsibility for it, as in
+        the EM algorithm (Dempster, Laird & Rubin 1977). `v`: (cases, *visible.shape); `weights`: (cases,), one a case by default.
+        """
+        if fresh:
+            self.zero_grad(set_to_none=True)
+        values = self.log_probability(v)
+        (-scale * (values if weights is None else weights * values).sum()).backward()  # type: ignore[no-untyped-call]
+
+    def arguments(self) -> dict[str, object]:
+        """The constructor's arguments that make an untrained copy."""
+        return {"experts": self.each()}
+
+
+class Mixture(Experts):
+    """A weighted average of the experts' distributions: one of them makes each case.
+
+        p(v) = Σ_k π_k p_k(v)        π = softmax(logits)
+
+    `experts`: layers (`Unit`s, whose units are then independent) or RBMs, of the same data. `logits`: (experts,), zero at first. An RBM's
+    own partition function is listed, of at most 2^16 states on its smaller side, at every use. A mixture's entropy is at least the mean
+    of its experts', so that it is never sharper than they are. Experts that begin alike stay alike: begin with different ones.
+    """
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        super().__init__(experts)
+        self.logits = nn.Parameter(torch.zeros(len(experts)))
+
+    def log_joint(self, v: Tensor) -> Tensor:
+        """log π_k + log p_k(v): (cases, experts), nats, float64."""
+        v = self._states(v)
+        found = [-_free_energy(expert, v).double() - _log_z(expert) for expert in self.each()]
+        return torch.stack(found, dim=-1) + torch.log_softmax(self.logits.double(), dim=0)
+
+    def log_probability(self, v: Tensor) -> Tensor:
+        return self.log_joint(v).logsumexp(-1)
+
+    @torch.no_grad()
+    def responsibilities(self, v: Tensor) -> Tensor:
+        """p(k | v), how probably each expert made each case: (cases, experts), float64."""
+        return torch.softmax(self.log_joint(v), dim=-1)
+
+    @torch.no_grad()
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """`count` unbiased samples, (count, *visible.shape): an expert each, then a case of its own."""
+        chosen = torch.multinomial(torch.softmax(self.logits.double(), dim=0), count, replacement=True, generator=generator)
+        states = torch.zeros(count, *self.visible.shape).to(self.visible.blank())
+        for number, expert in enumerate(self.each()):
+            places = (chosen == number).nonzero()[:, 0]
+            states[places] = _draw(expert, len(places), generator)
+        return states
+
+
+class ProductOfExperts(Experts):
+    """The experts' distributions multiplied at each point, and normalised (Hinton 2002).
+
+        p(v) = Π_k p*_k(v) / Z = exp(-Σ_k F_k(v)) / Z        F_k: an expert's free energy, a layer's energy
+
+    `experts`: layers or RBMs of the same data, whose visible states can be listed, at most 2^16 of them: each use of a probability lists
+    them for Z. What any expert finds improbable is so, and a product can be far sharper than each. An RBM is itself a product of one
+    expert for each hidden unit, of such a kind that p(v | h) and p(h | v) need no list.
+    """
+
+    def free_energy(self, v: Tensor) -> Tensor:
+        """Σ_k F_k(v), so that log p(v) = -F(v) - log Z: (cases,), nats."""
+        v = self._states(v)
+        return torch.stack([_free_energy(expert, v) for expert in self.each()]).sum(0)
+
+    def log_z(self) -> Tensor:
+        """log Z, in nats, float64, by listing the visible states. ValueError for more than 2^16 of them."""
+        return (-self.free_energy(self._every()).double()).logsumexp(0)
+
+    def log_probability(self, v: Tensor) -> Tensor:
+        return -self.free_energy(v).double() - self.log_z()
+
+    @torch.no_grad()
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """`count` unbiased samples, (count, *visible.shape), from the list of all visible states."""
+        states = self._every()
+        return states[_choose(-self.free_energy(states), count, generator)]
+
+    def _every(self) -> Tensor:
+        return every_state(self.visible, MOST_STATES, "a product of experts")
+
+
+def _visible(expert: Expert) -> Unit:
+    return expert.visible if isinstance(expert, RBM) else expert
+
+
+def _free_energy(expert: Expert, v: Tensor) -> Tensor:
+    return expert.free_energy(v) if isinstance(expert, RBM) else expert.energy(v)
+
+
+def _smaller_side(rbm: RBM) -> tuple[bool, Tensor, Tensor]:
+    """Whether the hidden side is listed, its states or the visible ones, and log Σ exp(-E) over the other side of each."""
+    rbm.check_normalisable()
+    hidden = rbm.hidden.count <= rbm.visible.count
+    states = every_state(rbm.hidden if hidden else rbm.visible, MOST_STATES, "an RBM as an expert, on its smaller side,")
+    return hidden, states, -(rbm.hidden_free_energy(states) if hidden else rbm.free_energy(states))
+
+
+def _log_z(expert: Expert) -> Tensor:
+    """The logarithm of what an expert's exp(-free energy) adds up to, float64."""
+    if isinstance(expert, RBM):
+        return _smaller_side(expert)[2].double().logsumexp(0)
+    return expert.log_partition(expert.blank()).double()
+
+
+def _choose(log_terms: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` draws, with replacement, of places by their log-weights."""
+    return torch.multinomial(torch.softmax(log_terms.double(), dim=0), count, replacement=True, generator=generator)
+
+
+def _draw(expert: Expert, count: int, generator: torch.Generator) -> Tensor:
+    """`count` samples of one expert, (count, *shape)."""
+    if not count:
+        return _visible(expert).blank(0).reshape(0, *_visible(expert).shape)
+    if not isinstance(expert, RBM):
+        return expert.sample(expert.blank(count), generator=generator)
+    hidden, states, log_terms = _smaller_side(expert)
+    states = states[_choose(log_terms, count, generator)]
+    return expert.sample_visible(states, generator=generator) if hidden else states
