@@ -129,10 +129,9 @@ def every_parent(unit: Unit) -> Tensor:
 
 def probabilities(means: Tensor, states: Tensor) -> Tensor:
     """q of each state, (states, units), of units that are on with these probabilities, (cases, units): (cases, states)."""
-    found = means.new_ones(len(means), len(states))
-    for mean, on in zip(means.T, states.T, strict=True):
-        found = found * torch.where(on > 0, mean[:, None], 1 - mean[:, None])
-    return found
+    tiny = torch.finfo(means.dtype).tiny  # a logarithm of zero would make a NaN where no state asks for it
+    on, off = means.clamp_min(tiny).log(), (1 - means).clamp_min(tiny).log()
+    return (on @ states.T + off @ (1 - states).T).exp()
 
 
 def begin(layers: Sequence[Bernoulli], cases: int) -> list[Tensor]:
