@@ -62,6 +62,10 @@ def test_what_the_page_says() -> None:
             entropy = -(found["share"] * found["share"].log()).sum().item()
             assert (np.array(found["bounds"][how][::2]) <= -entropy - np.array(values) + 1e-9).all()
 
+    # Learning by a bound makes it a tighter one than learning with the exact posterior does.
+    for how, quadratic in (("mean field", False), ("mean field, quadratic", True)):
+        assert 0 < found["below"][how, quadratic] < 0.8 * found["below"]["exact posterior", quadratic]
+
     # The last of the nets and its q: bound <= the factorial q's own <= log p, by a sum over 2^8 hidden states.
     learner, q, share = found["learner"], found["q"], found["share"].numpy()
     (w1, w2), (b0, b1, b2) = (
@@ -69,9 +73,9 @@ def test_what_the_page_says() -> None:
         [unit.bias.detach().numpy() for unit in learner.layers],
     )
     top, pictures = binary(2), found["pictures"].double().numpy()
-    below = bernoulli(pictures, b0 + h @ w1.T).T
+    given_h = bernoulli(pictures, b0 + h @ w1.T).T
     log_prior = np.log(bernoulli(h, b1 + top @ w2.T) * bernoulli(top, b2[None])[0][:, None])  # (top, bars)
-    joint = np.log(below)[:, None] + log_prior
+    joint = np.log(given_h)[:, None] + log_prior
     log_p = np.log(np.exp(joint).sum((1, 2)))
     first, second = (
         np.prod(np.where(states[None] > 0, mean.numpy()[:, None], 1 - mean.numpy()[:, None]), axis=2)
