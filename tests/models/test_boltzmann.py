@@ -188,6 +188,8 @@ def test_what_does_not_fit_is_refused():
         hm.likelihood.exact_log_z(large)
     with pytest.raises(ValueError, match=r"at most 2\^20"):
         large.free_energy(torch.zeros(1, 20))
+    with pytest.raises(ValueError, match="take fewer cases at once"):
+        hm.BoltzmannMachine(hm.Bernoulli(2), hm.Bernoulli(16)).posterior(torch.zeros(1000, 2))
     with pytest.raises(ValueError, match="0 or 1"):
         large.gibbs(torch.full((1, 50), 0.5), generator=torch.Generator())
     with pytest.raises(ValueError, match="neither gaps nor a context"):

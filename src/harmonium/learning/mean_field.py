@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from harmonium.learning.contrastive import Negative, Rule
-from harmonium.models import DBM, RBM
+from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Bernoulli, Given, Unit
 
 SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
 
 
 def data_layer(model: RBM) -> Unit:
-    """The layer that data are states of."""
+    """The layer that data are states of. TypeError for models that the trainer does not learn."""
+    if not isinstance(model, RBM):
+        advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
+        raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
     return model.layers[0] if isinstance(model, DBM) else model.visible
 
 

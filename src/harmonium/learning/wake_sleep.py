@@ -24,7 +24,7 @@ from harmonium.learning.schedules import Scheduler
 from harmonium.learning.state import TrainingState
 from harmonium.learning.trainer import Callback, fresh_generator, train
 from harmonium.learning.up_down import Pixels, up_down_gradient, wake_error
-from harmonium.models import DBN, label_log_probability
+from harmonium.models import DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels
 from harmonium.models.normalisable import leaves
 
@@ -175,7 +175,8 @@ def default_optimizer(dbn: DBN) -> MakeOptimizer:
 def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
     """What can be known before any data are looked at."""
     if not isinstance(dbn, DBN):
-        raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: hm.fit learns that")
+        advice = "hm.fit learns that" if isinstance(dbn, RBM) else "write its gradient with its own accumulate_gradient"
+        raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: {advice}")
     if len(dbn.recognition) and not dbn.untied:
         raise ValueError(
             "wake-sleep learns recognition and generative weights apart, and this net's are tied: give it dbn.untie(), a copy whose "

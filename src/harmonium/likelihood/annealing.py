@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from harmonium.likelihood.machines import check_machine
 from harmonium.models import RBM
 from harmonium.units import Given
 
@@ -169,9 +170,10 @@ def make_path(
 ) -> Path:
     """The path from a base of these visible means; by default those of a short Gibbs run of `chains` chains of the model itself.
 
-    ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError where a layer has
-    no energy.
+    ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError for other models,
+    and where a layer has no energy.
     """
+    check_machine(model, "annealing")
     model.check_normalisable(given)
     steps = schedule(betas)
     visible, hidden = model.visible, model.hidden

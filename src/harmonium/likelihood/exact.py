@@ -10,6 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from harmonium.likelihood.machines import check_machine
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.models.normalisable import leaves, quadratic_places
 from harmonium.sampling.gaps import check_mask, fill, gaps
@@ -95,8 +96,9 @@ def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) ->
     Takes machines with at most 25 binary units (2^25 states) on one side; of documents of a given length the count vectors are listed.
     Where both sides have Gaussian units the discrete units of both are listed and the Gaussian ones integrated in closed form. Of a general
     Boltzmann machine all joint states are listed, at most 2^25. `given`: one case (no leading axes). ValueError if the machine is too large
-    or has no partition function, or no closed form is known; TypeError where a layer has no energy.
+    or has no partition function, or no closed form is known; TypeError for other models, and where a layer has no energy.
     """
+    check_machine(model, "exact log Z", general=True)
     given = one_case(model, given)
     model.check_normalisable(given)
     listed = listing(model, given)
@@ -237,7 +239,9 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
 
     ValueError for data outside the visible units' support, and for grey levels too: a binary unit that learns from probabilities still
     has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
+    TypeError for models that have no partition function of their own.
     """
+    check_machine(model, "log_likelihood", general=True)
     visible, like = model.visible, model.visible.blank()
     if isinstance(model, BoltzmannMachine):
         model.check_normalisable(given)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.exact import BLOCK, exact_log_z, listing, log_sum, one_case
+from harmonium.likelihood.machines import check_machine
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.units import Given
 from harmonium.units.given import keep_present
@@ -40,6 +41,7 @@ def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) 
     where a layer has no energy. Of a general Boltzmann machine all joint states are listed, at most 2^20, and
     `energy_gradient` has -E[s_i s_j] of every pair.
     """
+    check_machine(model, "exact moments", general=True)
     given = one_case(model, given)
     model.check_normalisable(given)
     model = copy.deepcopy(model).double()  # its .grad adds up the gradient

@@ -12,6 +12,7 @@ from harmonium.units import Bernoulli, Given, Groups, Spin, Unit
 from harmonium.units.uniform import uniform
 
 MOST_STATES = 2**20
+MOST_NUMBERS = 2**26
 BLOCK = 2**22  # numbers looked at together
 
 
@@ -100,13 +101,19 @@ class BoltzmannMachine(nn.Module):
     def posterior(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """All states that hold each case, (cases, hidden states, units), and the probability p(h | v) of each, (cases, hidden states).
 
-        What the clamped phase of exact learning weighs. ValueError for more than 2^20 hidden states, and for data that no state is.
+        What the clamped phase of exact learning weighs. ValueError for more than 2^20 hidden states, for more than 2^26 numbers in all, and
+        for data that no state is.
         """
         self.visible.check_states(v)
         v = self.visible.from_data(v, self.weight)
         if self.hidden is None:
             return v[:, None], v.new_ones(len(v), 1)
         h = every_state(self.hidden, MOST_STATES, "a Boltzmann machine's posterior")
+        if len(v) * len(h) * self.units.shape[0] > MOST_NUMBERS:
+            raise ValueError(
+                f"the posterior of {len(v)} cases by {len(h)} hidden states is more than 2^26 numbers: take fewer cases at once, or sample "
+                "the hidden units with gibbs(..., clamped=True)"
+            )
         joined = torch.cat([v[:, None].expand(-1, len(h), -1), h.expand(len(v), -1, -1)], dim=-1)
         return joined, torch.softmax(self._log_terms(v).double(), dim=-1).to(v)
 

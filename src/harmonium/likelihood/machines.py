@@ -1,0 +1,18 @@
+"""Which models have a partition function to look for."""
+
+from __future__ import annotations
+
+from harmonium.models import DBN, RBM, BoltzmannMachine
+
+
+def check_machine(model: object, what: str, *, general: bool = False) -> None:
+    """Raises a TypeError, which says what to do instead, unless the model is an RBM or, with `general`, a Boltzmann machine of any kind."""
+    if isinstance(model, RBM) or (general and isinstance(model, BoltzmannMachine)):
+        return
+    if isinstance(model, BoltzmannMachine):
+        advice = "log Z of a general Boltzmann machine is had by hm.likelihood.exact_log_z alone"
+    elif isinstance(model, DBN):
+        advice = "a net's partition function is that of its `top`, and hm.likelihood.dbn_bound bounds its log p"
+    else:
+        advice = "where a model is normalised its log-probabilities are those of model.log_probability(v)"
+    raise TypeError(f"{what} takes an RBM{' or a Boltzmann machine' if general else ''}, found {type(model).__name__}; {advice}")
