@@ -44,8 +44,7 @@ with torch.no_grad():
 every_bar, every_picture = bars.states(torch.arange(64)), pixels.states(torch.arange(512))
 prior = hm.SigmoidBeliefNet([bars, top], [second]).log_probability(every_bar).exp()
 alone = hm.SigmoidBeliefNet([pixels, hm.Bernoulli(6)], [first]).double()
-with torch.no_grad():
-    alone.top.bias.copy_(torch.logit(prior @ every_bar))
+alone.top.bias.data = torch.logit(prior @ every_bar).detach()
 own = net.posterior(torch.ones(1, 9))
 marginal = own.means[0]
 found = {
@@ -120,9 +119,7 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), num="complicated_posterior")
 subsets = ["".join(str(int(on)) for on in row) for row in one_way]
 for axis, (name, p) in zip(axes, found.items(), strict=True):
     axis.imshow(p.detach().reshape(8, 8).numpy(), cmap="Blues", origin="lower", norm="log", vmin=1e-3, vmax=0.5)
-    axis.set(title=name, xlabel="which upright bars are on")
-    axis.set_xticks(range(8), subsets)
-    axis.set_yticks(range(8), subsets)
+    axis.set(title=name, xlabel="which upright bars are on", xticks=range(8), yticks=range(8), xticklabels=subsets, yticklabels=subsets)
     axis.grid(False)
 axes[0].set_ylabel("which level bars are on")
 
@@ -143,6 +140,7 @@ right.legend(fontsize=7)
 # What was found
 # --------------
 #
+# The first figure shows the three distributions over the bars that are on, on a logarithmic scale that is white below 0.001.
 # The posterior of the black picture has 0.989 of its probability on three bars of one direction. A product of its marginals gives these
 # 0.031 and is 3.4 nats away from it; what the same weights make of it under independent bars gives them 0.293, and is 1.2 nats away. So
 # the first layer's posterior cannot be had without the second layer's weights, nor therefore the first layer's gradient: with the right

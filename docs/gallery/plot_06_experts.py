@@ -111,19 +111,14 @@ with torch.no_grad():
     log_q = dbn.recognition[0].log_probability(hidden, bars[:, None])
     log_given = dbn.generative[0].log_probability(bars[:, None], hidden)
 
-
-def short() -> list[float]:
-    """By how much the bound and log p fall short of the data's own log-probability, in nats."""
+short = []
+for moment in ("with the second at its start", "once the second has learnt"):
+    if short:
+        learn(second, hidden, frequency @ log_q.exp())
     joint = log_given + second.log_probability(hidden).detach()
-    each = (log_q.exp() * (joint - log_q)).sum(1), joint.logsumexp(1)
-    return [(frequency * (frequency.log() - values)).sum().item() for values in each]
-
-
-before = short()
-learn(second, hidden, frequency @ log_q.exp())
-after = short()
-print(f"missing: the first RBM, or with the second at its start, {before[1]:.3f} nats, and the bound says {before[0]:.3f}")
-print(f"once the second has learnt {after[1]:.3f} nats, and the bound says {after[0]:.3f}")
+    bound, log_p = (log_q.exp() * (joint - log_q)).sum(1), joint.logsumexp(1)
+    short.append([(frequency * (frequency.log() - values)).sum().item() for values in (bound, log_p)])
+    print(f"{moment} the net misses {short[-1][1]:.3f} nats, and the bound says {short[-1][0]:.3f}")
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3.1), num="experts", width_ratios=[1, 1.2, 0.9])
 for (name, p), style in zip(curves.items(), (":", "--", "-", "-"), strict=True):
@@ -138,7 +133,7 @@ middle.plot(range(1, 5), [(4 - k) * math.log(2) for k in range(1, 5)], ":", colo
 middle.set_xscale("log", base=2)
 middle.set(title="nats missing, by the number of experts", xlabel="experts", xticks=[1, 2, 4, 8, 16], xticklabels=[1, 2, 4, 8, 16])
 middle.legend(fontsize=7)
-right.bar(["one RBM", "two: bound", "two: log p"], [before[1], *after], 0.5, color=["C0", "C4", "C1"])
+right.bar(["one RBM", "two: bound", "two: log p"], [short[0][1], *short[1]], 0.5, color=["C0", "C4", "C1"])
 right.set_title("composition: nats missing")
 
 # %%
