@@ -81,7 +81,7 @@ FAMILIES: dict[str, tuple[Schedule, ...]] = {
 class MnistDenoise(MnistJoint):
     """Recognition of digits under structured noise, bottom-up alone and with top-down effects; the net is learnt first."""
 
-    up_down: UpDown = UpDown(epochs=100)
+    up_down: UpDown = UpDown(epochs=60)
     searched: int = 1000
     """Validation digits under each kind of noise that schedules are chosen on."""
 
