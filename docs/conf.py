@@ -1,0 +1,66 @@
+"""How Sphinx makes the site: `make docs`."""
+
+import sys
+from pathlib import Path
+
+import harmonium
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "extensions"))
+
+project = "Harmonium"
+release = version = harmonium.__version__
+project_copyright = "the authors of Harmonium; BSD 3-clause"
+html_title = "Harmonium"
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "links",
+    "prose_docstrings",
+    "public_names",
+    "results_table",
+]
+exclude_patterns = ["gallery", "extensions", "static"]
+
+# Markdown
+myst_heading_anchors = 3
+suppress_warnings = ["config.cache"]  # the gallery's settings hold functions
+
+# The API
+autodoc_inherit_docstrings = False  # a public name is documented once, where it is defined
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autosummary_generate = False
+python_maximum_signature_line_length = 110
+toc_object_entries_show_parents = "hide"
+add_module_names = False
+default_role = "literal"
+highlight_language = "text"
+
+# The gallery
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "show_memory": False,
+    "reset_modules": ("matplotlib", "gallery_scripts.own_path"),
+    "image_srcset": ["2x"],
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "copyfile_regex": r".*\.mplstyle",
+    "remove_config_comments": True,
+}
+
+# The pages
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": True}

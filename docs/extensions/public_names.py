@@ -1,0 +1,74 @@
+"""`.. public-names:: room` documents what a room of the package makes public, under the name that users know it by.
+
+What `harmonium` itself exports stands as harmonium.X, what only the room's own `__all__` has as harmonium.room.X. Nothing has to be listed
+here, so that a new public name is on the site as soon as it is exported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from types import ModuleType
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import harmonium
+
+
+def public(room: str) -> list[tuple[str, Any]]:
+    """(qualified name, object) of all that a room makes public, classes before functions before modules."""
+    module = importlib.import_module(f"harmonium.{room}")
+    found = {}
+    for name in module.__all__:
+        value = getattr(module, name)
+        if isinstance(value, str | int | float | tuple):
+            continue
+        home = "harmonium" if getattr(harmonium, name, None) is value and name in harmonium.__all__ else f"harmonium.{room}"
+        found[f"{home}.{name}"] = value
+
+    def order(item: tuple[str, Any]) -> tuple[int, int, str]:
+        name, value = item
+        return 2 if inspect.ismodule(value) else 0 if inspect.isclass(value) else 1, name.count("."), name
+
+    return sorted(found.items(), key=order)
+
+
+def own_functions(module: ModuleType) -> list[str]:
+    """The public classes and functions that a module defines itself."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
+        and value.__doc__
+    ]
+
+
+class PublicNames(SphinxDirective):
+    """A table of a room's public names, then each of them."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> list[nodes.Node]:
+        room = self.arguments[0]
+        names = public(room)
+        lines = [".. autosummary::", "", *(f"   ~{name}" for name, _ in names), ""]
+        for name, value in names:
+            if inspect.isclass(value):
+                lines += [f".. autoclass:: {name}", "   :members:", "   :show-inheritance:", ""]
+            elif inspect.ismodule(value):
+                module = value.__name__
+                lines += [f".. automodule:: {module}", f"   :members: {', '.join(own_functions(value))}", ""]
+            else:
+                lines += [f".. autofunction:: {name}", ""]
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("public-names", PublicNames)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

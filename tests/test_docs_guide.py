@@ -1,0 +1,24 @@
+"""The pages of the guide are tests: their Python runs, from top to bottom of each page."""
+
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted([*(DOCS / "guide").glob("*.md"), DOCS / "index.md"])
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_python_runs(page: Path) -> None:
+    found = blocks(page)
+    assert found
+    names: dict[str, object] = {"__name__": page.stem}
+    for block in found:
+        exec(compile(block, page.name, "exec"), names)
