@@ -1,10 +1,8 @@
 """The pages of the guide are tests: their Python runs, from top to bottom of each page."""
 
 import re
-import warnings
 from pathlib import Path
 
-import matplotlib
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
