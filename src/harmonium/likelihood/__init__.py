@@ -7,6 +7,7 @@ from harmonium.likelihood.bridge import Difference, bridge
 from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
 from harmonium.likelihood.evaluate import Evaluation, evaluate
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
+from harmonium.likelihood.exact_net import ExactNet, exact_dbn
 from harmonium.likelihood.mean_field import dbm_bound
 from harmonium.likelihood.moments import Moments, exact_moments
 from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
@@ -21,6 +22,7 @@ __all__ = [
     "Distribution",
     "Estimate",
     "Evaluation",
+    "ExactNet",
     "Moments",
     "Transition",
     "VariationalBound",
@@ -29,6 +31,7 @@ __all__ = [
     "dbm_bound",
     "dbn_bound",
     "evaluate",
+    "exact_dbn",
     "exact_distribution",
     "exact_log_z",
     "exact_moments",

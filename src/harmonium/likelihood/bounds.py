@@ -69,7 +69,9 @@ def dbn_bound(
     ValueError for data outside the visible units' support, grey levels too, for pooled layers between two machines, and where two machines
     that share a layer disagree on its states; TypeError where a layer has no joint energy.
     """
-    _check(dbn, samples)
+    if samples < 1:
+        raise ValueError(f"the bound is a mean over one sample or more, found samples={samples}")
+    check_machines(dbn)
     if not len(dbn.recognition):
         values = log_likelihood(dbn.top, data, log_z=log_z, given=given)
         return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
@@ -139,10 +141,8 @@ def summarised(values: Tensor, errors: Tensor, ess: Tensor, samples: int, tighte
     )
 
 
-def _check(dbn: DBN, samples: int) -> None:
+def check_machines(dbn: DBN) -> None:
     """Whether every layer's conditionals are probabilities, of the same states from below and from above."""
-    if samples < 1:
-        raise ValueError(f"the bound is a mean over one sample or more, found samples={samples}")
     rbms = dbn.rbms
     for rbm in rbms:
         for unit in (rbm.visible, rbm.hidden):
