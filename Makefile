@@ -47,4 +47,4 @@ bench: .venv/peers
 	@touch $@
 
 clean:
-	rm -rf .venv build docs/auto_gallery docs/sg_execution_times.rst .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build docs/auto_gallery .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_",
     "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
+    "write_computation_times": False,  # a page that would need a script from elsewhere
     "reset_modules": ("matplotlib", "gallery_scripts.own_path"),
     "image_srcset": ["2x"],
     "abort_on_example_error": True,
