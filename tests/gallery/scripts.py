@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 
 GALLERY = Path(__file__).parents[2] / "docs" / "gallery"
@@ -19,6 +20,7 @@ def run(name: str, **smaller: str) -> dict[str, Any]:
         (at,) = [n for n, line in enumerate(lines) if line.startswith(f"{constant} = ")]
         lines[at] = f"{constant} = {value}"
     found: dict[str, Any] = {"__file__": str(path), "__name__": "gallery"}
-    exec(compile("\n".join(lines), str(path), "exec"), found)
+    with matplotlib.rc_context():  # the gallery's style ends with the script, also in a fixture of a whole file
+        exec(compile("\n".join(lines), str(path), "exec"), found)
     found["figures"] = [plt.figure(number).get_label() for number in plt.get_fignums()]
     return found
