@@ -108,16 +108,14 @@ frequency = times.double() / times.sum()
 dbn = hm.DBN([first.double(), hm.models.turned(first)])
 second, hidden = hm.ProductOfExperts([dbn.top]), dbn.top.visible.states(torch.arange(64))
 with torch.no_grad():
-    log_q = dbn.recognition[0].log_probability(hidden, bars[:, None])
-    log_given = dbn.generative[0].log_probability(bars[:, None], hidden)
+    q = dbn.recognition[0].log_probability(hidden, bars[:, None]).exp()
 
 short = []
 for moment in ("with the second at its start", "once the second has learnt"):
     if short:
-        learn(second, hidden, frequency @ log_q.exp())
-    joint = log_given + second.log_probability(hidden).detach()
-    bound, log_p = (log_q.exp() * (joint - log_q)).sum(1), joint.logsumexp(1)
-    short.append([(frequency * (frequency.log() - values)).sum().item() for values in (bound, log_p)])
+        learn(second, hidden, frequency @ q)
+    found = hm.likelihood.exact_dbn(dbn, bars)
+    short.append([(frequency * (frequency.log() - values)).sum().item() for values in (found.bound, found.log_likelihood)])
     print(f"{moment} the net misses {short[-1][1]:.3f} nats, and the bound says {short[-1][0]:.3f}")
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3.1), num="experts", width_ratios=[1, 1.2, 0.9])
@@ -127,8 +125,8 @@ left.set(title="sharpness: two vague experts combined", xlabel="place", ylabel="
 left.legend(fontsize=7)
 ends = torch.tensor([1.0, 16.0])
 middle.plot(ends, torch.log(16 / ends), color="black", linewidth=1, label="least that a mixture can miss")
-for (name, found), marker in zip(missing.items(), "os", strict=True):
-    middle.plot(list(found), list(found.values()), marker, markersize=5, color=f"C{2 if name == 'mixture' else 3}", label=name)
+for (name, each), marker in zip(missing.items(), "os", strict=True):
+    middle.plot(list(each), list(each.values()), marker, markersize=5, color=f"C{2 if name == 'mixture' else 3}", label=name)
 middle.plot(range(1, 5), [(4 - k) * math.log(2) for k in range(1, 5)], ":", color="C3", label="a bar for each hidden unit")
 middle.set_xscale("log", base=2)
 middle.set(title="nats missing, by the number of experts", xlabel="experts", xticks=[1, 2, 4, 8, 16], xticklabels=[1, 2, 4, 8, 16])
