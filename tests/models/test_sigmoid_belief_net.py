@@ -296,7 +296,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         hm.SigmoidBeliefNet([hm.Gaussian(2), hm.Bernoulli(2)])
     with pytest.raises(ValueError, match="are flat"):
         hm.SigmoidBeliefNet([hm.Bernoulli((2, 2)), hm.Bernoulli(2)])
-    with pytest.raises(ValueError, match=r"joins layers of shapes \(3,\)"):
+    with pytest.raises(ValueError, match=r"expects statistics of shapes \(3,\)"):
         hm.SigmoidBeliefNet([hm.Bernoulli(2), hm.Bernoulli(2)], [hm.Dense(3, 2)])
     large = hm.SigmoidBeliefNet([hm.Bernoulli(2), hm.Bernoulli(20)])
     with pytest.raises(ValueError, match="found 20 hidden units and 3 cases"):

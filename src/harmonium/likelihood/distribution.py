@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.transition import conditional_table, every_state
+from harmonium.likelihood.transition import conditional_table
 from harmonium.models import DBN, RBM, label_free_energy
+from harmonium.models.every_state import every_state
 from harmonium.units import Unit
 from harmonium.units.unit import no_joint
 
@@ -67,9 +68,7 @@ def _listed(unit: Unit) -> Tensor:
     """All states of a layer."""
     if not unit.joint:
         raise no_joint(unit, "a distribution")
-    if unit.count > MOST_STATES:
-        raise ValueError(f"a layer's distribution is listed for at most 2^20 states, and {unit} has {unit.count:g}")
-    return every_state(unit)
+    return every_state(unit, MOST_STATES, "the distribution of a layer")
 
 
 def total_correlation(distribution: Distribution) -> Tensor:

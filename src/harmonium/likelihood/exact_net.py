@@ -12,6 +12,7 @@ from harmonium.likelihood.bounds import check_machines
 from harmonium.likelihood.exact import exact_log_z
 from harmonium.likelihood.states import as_states
 from harmonium.models import DBN, label_free_energy
+from harmonium.models.every_state import every_state
 from harmonium.units import ReplicatedSoftmax
 
 MOST_STATES = 2**14  # of one hidden layer
@@ -47,13 +48,7 @@ def exact_dbn(dbn: DBN, data: Tensor) -> ExactNet:
     recognition, generative = list(dbn.upwards()), list(dbn.downwards())[::-1]
     listed = [as_states(dbn.visible, data)]
     for layer in recognition:
-        if layer.unit.count > MOST_STATES:
-            found = "no end of them" if layer.unit.count == math.inf else f"{layer.unit.count:.0f}"
-            raise ValueError(
-                f"the exact likelihood lists the states of the layers between, at most {MOST_STATES} of each: found {found} of "
-                f"{layer.unit}; hm.likelihood.dbn_bound takes nets of any size"
-            )
-        listed.append(layer.unit.states(torch.arange(int(layer.unit.count), device=listed[0].device)))
+        listed.append(every_state(layer.unit, MOST_STATES, "the exact likelihood of a net (hm.likelihood.dbn_bound takes any size)"))
     unnormalised = -dbn.top.free_energy(listed[-1]) if dbn.labels is None else -label_free_energy(dbn.top, listed[-1])
     if dbn.labels is not None:
         unnormalised = torch.logsumexp(unnormalised.double(), dim=-1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from harmonium.models import RBM
+from harmonium.models.every_state import every_state
 from harmonium.units import Unit
 from harmonium.units.unit import no_joint
 
@@ -59,13 +59,8 @@ def exact_transition(model: RBM) -> Transition:
             f"an exact transition lists at most 2^25 pairs of a visible and a hidden state, and this machine has "
             f"2^{math.log2(visible.count * hidden.count):.0f}"
         )
-    v, h = every_state(visible), every_state(hidden)
+    v, h = (every_state(unit, MOST_PAIRS, "an exact transition") for unit in (visible, hidden))
     return Transition(v, conditional_table(hidden, h, model.hidden_input(v)), conditional_table(visible, v, model.visible_input(h)))
-
-
-def every_state(unit: Unit) -> Tensor:
-    """All states of a layer: (states, *shape)."""
-    return unit.states(torch.arange(int(unit.count), device=unit.blank().device))
 
 
 def conditional_table(unit: Unit, states: Tensor, input: Tensor) -> Tensor:

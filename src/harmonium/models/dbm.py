@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from harmonium.couplings import Chain, Coupling, Dense
+from harmonium.couplings import Chain, Coupling
+from harmonium.couplings.between import between
 from harmonium.models.rbm import RBM, Phase
 from harmonium.units import Groups, Unit
 from harmonium.units.unit import no_joint
@@ -55,19 +55,7 @@ class DBM(RBM):
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
                 raise ValueError("a document's length scales the biases of the layer above it: it cannot be a layer of a deep one")
-        couplings = [None] * (len(layers) - 1) if couplings is None else couplings
-        if len(couplings) != len(layers) - 1:
-            raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
-        links = []
-        for index, ((below, above), given) in enumerate(zip(pairwise(layers), couplings, strict=True)):
-            link = Dense(below.statistic_shape, above.statistic_shape, seed=seed + index) if given is None else given
-            if (link.visible, link.hidden) != (below.statistic_shape, above.statistic_shape):
-                raise ValueError(
-                    f"the coupling between layers {index} and {index + 1} expects statistics of shapes {link.visible} and {link.hidden}, "
-                    f"and the layers' are {below.statistic_shape} and {above.statistic_shape}"
-                )
-            links.append(link)
-        super().__init__(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(links))
+        super().__init__(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(between(layers, couplings, seed)))
 
     @property
     def layers(self) -> list[Unit]:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from harmonium.couplings import Conditional, Coupling, Dense
+from harmonium.couplings import Conditional, Coupling
+from harmonium.couplings.between import between
 from harmonium.models.belief_mean_field import BeliefMeanField, begin, bound_of, settle
 from harmonium.models.belief_posterior import BeliefPosterior, list_posterior
 from harmonium.models.directed import Directed
@@ -44,20 +45,9 @@ class SigmoidBeliefNet(nn.Module):
                 raise TypeError(f"a sigmoid belief net is made of Bernoulli layers, found {type(unit).__name__}")
             if len(unit.shape) != 1:
                 raise ValueError(f"a sigmoid belief net's layers are flat, found one of shape {unit.shape}")
-        couplings = [None] * (len(layers) - 1) if couplings is None else couplings
-        if len(couplings) != len(layers) - 1:
-            raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
-        links: list[Coupling] = []
-        for index, ((below, above), given) in enumerate(zip(pairwise(layers), couplings, strict=True)):
-            link = Dense(below.shape, above.shape, seed=seed + index) if given is None else given
-            if (link.visible, link.hidden) != (below.shape, above.shape):
-                raise ValueError(
-                    f"the coupling between layers {index} and {index + 1} joins layers of shapes {link.visible} and {link.hidden}, "
-                    f"and these are {below.shape} and {above.shape}"
-                )
-            if isinstance(link, Conditional):
-                raise ValueError("a sigmoid belief net takes no context: give it couplings that are not Conditional")
-            links.append(link)
+        links = between(layers, couplings, seed)
+        if any(isinstance(link, Conditional) for link in links):
+            raise ValueError("a sigmoid belief net takes no context: give it couplings that are not Conditional")
         self.generative = nn.ModuleList(
             Directed(below, link, above, upward=False) for (below, above), link in zip(pairwise(layers), links, strict=True)
         )

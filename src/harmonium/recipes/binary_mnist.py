@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.data import mnist
+from harmonium.likelihood import Evaluation
 from harmonium.models import DBN, RBM
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import REPORT, SAMPLES, Run
@@ -31,6 +32,10 @@ class BinaryMnist(Recipe):
     @abstractmethod
     def learnt(self, run: Run) -> RBM | DBN:
         """The model as far as a run has learnt it. ValueError before the first checkpoint."""
+
+    @abstractmethod
+    def judge(self, run: Run, model: Any, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """How probable the model makes the judged images, drawn into evaluation.png."""
 
     @abstractmethod
     def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
@@ -56,6 +61,9 @@ class BinaryMnist(Recipe):
         if self.held_out:
             images, _, judged, _ = data.hold_out(self.held_out)
         return (images[:400], judged[:200]) if self.smoke else (images, judged)
+
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        return self.judge(run, self.learnt(run), betas=betas, chains=chains, sweeps=sweeps)
 
     def fantasies(self, model: RBM | DBN, *, steps: int, seed: int) -> Figure:
         """Ten free chains, begun at draws from the units' own biases, a row a chain; ten frames, `steps` sweeps apart."""

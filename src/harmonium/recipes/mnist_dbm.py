@@ -95,7 +95,7 @@ class MnistDbm(BinaryMnist):
         state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps)
         dbm = state.averaged()
         assert isinstance(dbm, DBM)
-        found = self.judge(run, dbm, judged, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
+        found = self.judge(run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
         assert found.tightened is not None
         figures = [
             (f"{self.split}_bound_nats", found.nats, "nats"),
@@ -116,9 +116,9 @@ class MnistDbm(BinaryMnist):
         samples = 5 if self.smoke else self.samples
         return evaluate(dbm, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
 
-    def judge(self, run: Run, dbm: DBM, judged: Tensor, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+    def judge(self, run: Run, dbm: DBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         """The bound, drawn into evaluation.png."""
-        found = self.bound(dbm, binarise(judged, "fixed", seed=30), betas, sweeps, chains)
+        found = self.bound(dbm, binarise(self.cases()[1], "fixed", seed=30), betas, sweeps, chains)
         evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
         return found
 
@@ -127,9 +127,6 @@ class MnistDbm(BinaryMnist):
         dbm = self.machine()
         learnt(run, JOINT, dbm)
         return dbm
-
-    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        return self.judge(run, self.learnt(run), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
 
     def summary(self) -> str:
         return f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"

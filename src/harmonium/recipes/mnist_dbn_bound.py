@@ -13,7 +13,6 @@ import dataclasses
 from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise
@@ -80,7 +79,7 @@ class MnistDbnBound(BinaryMnist):
         data, (bottom, top) = binarise(images, "resampled"), self.plans
         rbm = bottom.learn(run, BOTTOM, self.first(), data, derive(self.seed, 2))
         upper = top.learn(run, TOP, self.second(rbm), features(data, rbm, sampled=True), derive(self.seed, 3))
-        found = self.judge(run, DBN([rbm, upper]), judged, betas=self.betas, chains=100, sweeps=self.sweeps)
+        found = self.judge(run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
         test = binarise(judged, "fixed", seed=30)
         alone = evaluate(rbm, test, betas=self.betas, sweeps=self.sweeps, seed=self.seed, progress=True)
         assert found.tightened is not None
@@ -99,9 +98,9 @@ class MnistDbnBound(BinaryMnist):
         self.report(run)
         return results
 
-    def judge(self, run: Run, dbn: DBN, judged: Tensor, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+    def judge(self, run: Run, dbn: DBN, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         """The bound, drawn into evaluation.png."""
-        test, samples = binarise(judged, "fixed", seed=30), 5 if self.smoke else self.samples
+        test, samples = binarise(self.cases()[1], "fixed", seed=30), 5 if self.smoke else self.samples
         found = evaluate(dbn, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
         evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
         return found
@@ -110,9 +109,6 @@ class MnistDbnBound(BinaryMnist):
         """The layers that a run has begun to learn. ValueError if there is none."""
         rbm = learnt(run, BOTTOM, self.first())
         return DBN([rbm, learnt(run, TOP, self.second(rbm))] if run.checkpoint(TOP).exists() else [rbm])
-
-    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        return self.judge(run, self.learnt(run), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
 
     def summary(self) -> str:
         return f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD"

@@ -124,9 +124,6 @@ class MnistRbm(BinaryMnist):
             rows.append({"epoch": float(epoch), "seconds": seconds[epoch], "nats": nats, "ess": log_z.ess})
         return rows
 
-    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        return self.judge(run, self.learnt(run), betas=betas, chains=chains, sweeps=sweeps)
-
     def learnt(self, run: Run) -> RBM:
         return learnt(run, PHASE, self.machine())
 

@@ -1,0 +1,31 @@
+"""The couplings of a pile of layers, each joined to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from harmonium.couplings.coupling import Coupling
+from harmonium.couplings.dense import Dense
+from harmonium.units import Unit
+
+
+def between(layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None, seed: int) -> list[Coupling]:
+    """One coupling between each two layers, from the bottom, its visible side below.
+
+    Those that are given, and for None, or where none is given at all, a dense one whose weights are drawn with `seed`, `seed` + 1, ...
+    ValueError for another number of them, and for couplings whose shapes are not those of the layers' statistics.
+    """
+    couplings = [None] * (len(layers) - 1) if couplings is None else couplings
+    if len(couplings) != len(layers) - 1:
+        raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
+    links: list[Coupling] = []
+    for index, ((below, above), given) in enumerate(zip(pairwise(layers), couplings, strict=True)):
+        link = Dense(below.statistic_shape, above.statistic_shape, seed=seed + index) if given is None else given
+        if (link.visible, link.hidden) != (below.statistic_shape, above.statistic_shape):
+            raise ValueError(
+                f"the coupling between layers {index} and {index + 1} expects statistics of shapes {link.visible} and {link.hidden}, "
+                f"and the layers' are {below.statistic_shape} and {above.statistic_shape}"
+            )
+        links.append(link)
+    return links
