@@ -174,3 +174,9 @@ def test_files(kind, tmp_path):
     again = hm.load(tmp_path / "model.safetensors")
     assert type(again) is kind
     assert torch.equal(again.log_probability(torch.tensor(EVERY)), model.log_probability(torch.tensor(EVERY)))
+
+
+def test_an_array_is_no_tensor():
+    for model in (hm.Mixture([hm.Bernoulli(4)]), hm.ProductOfExperts([hm.Bernoulli(4)])):
+        with pytest.raises(TypeError, match="as a tensor, found ndarray"):
+            model.log_probability(np.zeros((2, 4)))

@@ -271,7 +271,9 @@ def no_joint(unit: Unit, what: str) -> TypeError:
 
 
 def check_shape(name: str, states: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises a ValueError unless the states are (*leading, *shape) with at least one case."""
+    """Raises a ValueError unless the states are (*leading, *shape) with at least one case; TypeError unless they are a tensor."""
+    if not isinstance(states, Tensor):
+        raise TypeError(f"{name} units expect states as a tensor, found {type(states).__name__}: torch.as_tensor makes one of an array")
     if tuple(states.shape[states.dim() - len(shape) :]) != shape or states.dim() < len(shape):
         raise ValueError(f"{name} units expect states of shape (..., {', '.join(map(str, shape))}), found {tuple(states.shape)}")
     if states.numel() == 0:
