@@ -68,12 +68,14 @@ class Schedule(NamedTuple):
 
 
 ENDS = ((0.0, 1.0), (0.3, 0.7), (0.5, 0.5), (0.7, 0.3))
+GATES = (
+    *((15, *end, 4, robust) for end, robust in itertools.product(((0.0, 1.0), (0.3, 0.7), (1.0, 0.0)), (0.1, 0.3))),
+    *((30, 0.0, 1.0, 10, robust) for robust in (0.2, 0.3, 0.4, 0.5)),
+)
 FAMILIES: dict[str, tuple[Schedule, ...]] = {
     "top-down": tuple(Schedule(steps, *end, last) for steps, end, last in itertools.product((5, 15), ENDS, (0, 4))),
-    "gate": tuple(Schedule(15, *end, 4, robust) for end, robust in itertools.product(((0.0, 1.0), (0.3, 0.7), (1.0, 0.0)), (0.1, 0.3))),
-    "gate, noise is ink": tuple(
-        Schedule(15, *end, 4, robust, 0.99) for end, robust in itertools.product(((0.0, 1.0), (0.3, 0.7), (1.0, 0.0)), (0.1, 0.3))
-    ),
+    "gate": tuple(Schedule(*way) for way in GATES),
+    "gate, noise is ink": tuple(Schedule(*way, 0.99) for way in GATES),
 }
 
 
