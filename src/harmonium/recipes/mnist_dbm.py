@@ -15,25 +15,23 @@ import dataclasses
 from typing import Any, ClassVar, Literal
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import TrainingState, greedy_dbm
 from harmonium.learning.batches import derive
-from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBM, DBN, RBM
-from harmonium.recipes.binary_mnist import BinaryMnist
+from harmonium.recipes.binary_mnist import log_z_figures
+from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
-from harmonium.recipes.run import EVALUATION, Run
-from harmonium.report import evaluation, filters
+from harmonium.recipes.run import Run
 from harmonium.units import Bernoulli
 
 LAYERS, JOINT = ("first layer", "second layer"), "all layers"
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbm(BinaryMnist):
+class MnistDbm(BinaryMnistBound):
     """A deep Boltzmann machine 784-500-1000 on binary MNIST: its variational bound."""
 
     units: tuple[int, int] = (500, 1000)
@@ -45,8 +43,6 @@ class MnistDbm(BinaryMnist):
     """How all layers learn together: about an hour and a half with what goes before."""
     mean_field_sweeps: int = 3
     """Of the positive phase."""
-    samples: int = 100
-    """Of the second hidden layer for each image, in the tightened bound."""
 
     name: ClassVar[str] = "mnist-dbm"
     paper: ClassVar[str] = "Salakhutdinov & Hinton 2009"
@@ -54,10 +50,9 @@ class MnistDbm(BinaryMnist):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.units) < 1 or self.mean_field_sweeps < 1 or self.samples < 1:
+        if min(self.units) < 1 or self.mean_field_sweeps < 1:
             raise ValueError(
-                f"expected at least one unit a layer, one sweep and one sample, found units={self.units}, "
-                f"mean_field_sweeps={self.mean_field_sweeps} and samples={self.samples}"
+                f"expected at least one unit a layer and one sweep, found units={self.units} and mean_field_sweeps={self.mean_field_sweeps}"
             )
 
     @property
@@ -84,7 +79,7 @@ class MnistDbm(BinaryMnist):
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: each layer by itself, the bound there, all layers together, the bound again."""
-        images, judged = self.cases()
+        images, _ = self.cases()
         data, (alone, together) = binarise(images, "resampled"), self.plans
 
         def train(rbm: RBM, rows: Any, index: int) -> TrainingState:
@@ -97,38 +92,20 @@ class MnistDbm(BinaryMnist):
             start = greedy_dbm(data, start.layers, couplings=start.coupling.links(), train=train)
         else:
             train(RBM(start.layers[0], start.layers[1], start.coupling.links()[0]), data, 0)
-        test = binarise(judged, "fixed", seed=30)
-        before = self.bound(start, test, self.betas // 5, self.annealing_sweeps // 5)
+        before = self.bound(start, betas=self.betas // 5, sweeps=self.annealing_sweeps // 5)
         state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps)
-        dbm = state.averaged()
-        assert isinstance(dbm, DBM)
-        found = self.judge(run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
-        assert found.tightened is not None
+        found = self.judge(run, state.averaged(), betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
         figures = [
-            (f"{self.split}_bound_nats", found.nats, "nats"),
-            (f"{self.split}_tightened_bound_nats", found.tightened[0], "nats"),
+            *self.bounds(found),
             (f"{self.split}_bound_nats_before_learning_together", before.nats, "nats"),
             ("mean_field_change", state.history[-1]["mean_field_change"], "of a hidden unit's mean"),
-            ("log_z", found.log_z, "nats"),
+            *log_z_figures(found),
         ]
-        if found.long is not None and found.short is not None:
-            figures.append(("log_z_of_a_quarter_of_the_betas", found.short.log_z, "nats"))
-            figures.append(("effective_sample_size", found.long.ess, "chains"))
-        likelihood = f"{found}\n\nBefore all layers learnt together:\n{before}"
         setting = ("smoke" if self.smoke else "full") + (", doubled" if self.start == "doubled" else "")
+        likelihood = f"{found}\n\nBefore all layers learnt together:\n{before}"
         results = self.results(run, setting, figures, likelihood=likelihood)
         self.report(run)
         return results
-
-    def bound(self, dbm: DBM, test: Tensor, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
-        samples = 5 if self.smoke else self.samples
-        return evaluate(dbm, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
-
-    def judge(self, run: Run, dbm: DBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        """The bound, drawn into evaluation.png."""
-        found = self.bound(dbm, binarise(self.cases()[1], "fixed", seed=30), betas, sweeps, chains)
-        evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
-        return found
 
     def learnt(self, run: Run) -> DBM:
         """The machine of a run that has begun to learn all layers together. ValueError before."""
@@ -142,7 +119,4 @@ class MnistDbm(BinaryMnist):
     def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
         assert isinstance(model, DBM)
         first, second = (link.matrix().cpu() for link in model.coupling.links())
-        return [
-            (filters(first, (28, 28), count=60), "the first layer's units with the largest weights"),
-            (filters(first @ second, (28, 28), count=60), "the second layer's, seen in the pixels through the first's weights"),
-        ]
+        return seen_in_pixels(first, second)

@@ -18,26 +18,23 @@ from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
 from harmonium.learning.batches import derive
-from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBN, RBM, turned
-from harmonium.recipes.binary_mnist import BinaryMnist
+from harmonium.recipes.binary_mnist import log_z_figures
+from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
-from harmonium.recipes.run import EVALUATION, Run
-from harmonium.report import evaluation, filters
+from harmonium.recipes.run import Run
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbnBound(BinaryMnist):
+class MnistDbnBound(BinaryMnistBound):
     """A deep belief net 784-500-2000 on binary MNIST, learnt greedily: its variational bound beside the likelihood of its first RBM."""
 
     units: tuple[int, int] = (500, 2000)
     bottom: Persistent = Persistent(epochs=100)
     top: Persistent = Persistent(epochs=25, learning_rate=0.1)
-    samples: int = 100
-    """Of the first hidden layer for each image, in the bound."""
 
     name: ClassVar[str] = "mnist-dbn-bound"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
@@ -75,35 +72,22 @@ class MnistDbnBound(BinaryMnist):
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: the first layer, the second from samples of the first, the bound, and the first layer's own likelihood."""
-        images, judged = self.cases()
+        images, _ = self.cases()
         data, (bottom, top) = binarise(images, "resampled"), self.plans
         rbm = bottom.learn(run, BOTTOM, self.first(), data, derive(self.seed, 2))
         upper = top.learn(run, TOP, self.second(rbm), features(data, rbm, sampled=True), derive(self.seed, 3))
         found = self.judge(run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
-        test = binarise(judged, "fixed", seed=30)
-        alone = evaluate(rbm, test, betas=self.betas, sweeps=self.sweeps, seed=self.seed, progress=True)
-        assert found.tightened is not None
+        alone = self.bound(rbm, betas=self.betas, sweeps=self.sweeps)
         figures = [
-            (f"{self.split}_bound_nats", found.nats, "nats"),
-            (f"{self.split}_tightened_bound_nats", found.tightened[0], "nats"),
+            *self.bounds(found),
             (f"bottom_rbm_{self.split}_nats_fixed_stochastic", alone.nats, "nats"),
             ("improvement_nats", found.nats - alone.nats, "nats"),
+            *log_z_figures(found, "top_"),
+            *log_z_figures(alone, "bottom_"),
         ]
-        for name, each in (("top", found), ("bottom", alone)):
-            figures.append((f"{name}_log_z", each.log_z, "nats"))
-            if each.long is not None and each.short is not None:
-                figures.append((f"{name}_log_z_of_a_quarter_of_the_betas", each.short.log_z, "nats"))
-                figures.append((f"{name}_effective_sample_size", each.long.ess, "chains"))
         results = self.results(run, "smoke" if self.smoke else "full", figures, likelihood=f"{found}\n\nThe first RBM alone:\n{alone}")
         self.report(run)
         return results
-
-    def judge(self, run: Run, dbn: DBN, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        """The bound, drawn into evaluation.png."""
-        test, samples = binarise(self.cases()[1], "fixed", seed=30), 5 if self.smoke else self.samples
-        found = evaluate(dbn, test, betas=betas, chains=chains, sweeps=sweeps, samples=samples, seed=self.seed, progress=True)
-        evaluation(found, title=f"{self.name}, on {self.split} images binarised once").savefig(run.folder / EVALUATION, dpi=110)
-        return found
 
     def learnt(self, run: Run) -> DBN:
         """The layers that a run has begun to learn. ValueError if there is none."""
@@ -115,9 +99,4 @@ class MnistDbnBound(BinaryMnist):
 
     def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
         assert isinstance(model, DBN)
-        first = model.rbms[0].coupling.matrix().cpu()
-        seen = [(filters(first, (28, 28), count=60), "the first layer's units with the largest weights")]
-        if len(model.rbms) > 1:
-            through = first @ model.top.coupling.matrix().cpu()
-            seen.append((filters(through, (28, 28), count=60), "the second layer's, seen in the pixels through the first's weights"))
-        return seen
+        return seen_in_pixels(model.rbms[0].coupling.matrix().cpu(), model.top.coupling.matrix().cpu() if len(model.rbms) > 1 else None)

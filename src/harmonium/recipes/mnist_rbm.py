@@ -22,7 +22,7 @@ from harmonium.data import binarise
 from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
 from harmonium.models import DBN, RBM, load
-from harmonium.recipes.binary_mnist import BinaryMnist
+from harmonium.recipes.binary_mnist import BinaryMnist, log_z_figures
 from harmonium.recipes.persistent import Persistent, learnt, snapshot
 from harmonium.recipes.run import EVALUATION, Run
 from harmonium.report import Section, against_time, evaluation, filters
@@ -86,9 +86,7 @@ class MnistRbm(BinaryMnist):
         images, judged = self.cases()
         rbm = self.plan.learn(run, PHASE, self.machine(), binarise(images, self.binarisation, seed=derive(self.seed, 1)), self.seed)
         found = self.judge(run, rbm, betas=self.betas, chains=100, sweeps=100 if self.smoke else 1000)
-        figures = [(self.judged, found.nats, "nats"), ("log_z", found.log_z, "nats")]
-        if found.long is not None and found.short is not None:
-            figures += [("log_z_of_a_quarter_of_the_betas", found.short.log_z, "nats"), ("effective_sample_size", found.long.ess, "chains")]
+        figures = [(self.judged, found.nats, "nats"), *log_z_figures(found)]
         if found.gap is not None:
             figures.append(("free_energy_gap", found.gap[0], "nats"))
         curve = self.curve(run, self.pixels(judged, 30))
