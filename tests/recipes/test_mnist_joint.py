@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from harmonium.data import mnist
 from harmonium.learning import ContrastiveDivergence, PersistentCD
@@ -12,7 +13,7 @@ from harmonium.recipes import MnistDenoise, MnistJoint
 from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
 from harmonium.recipes.mnist_joint import UpDown
 from harmonium.recipes.run import Run
-from harmonium.recipes.stack import Layers
+from harmonium.recipes.stack import Layers, Split
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 from tests.recipes.test_mnist_likelihood import smoke
@@ -98,3 +99,22 @@ def test_schedules_go_up_and_end_bottom_up() -> None:
         MnistDenoise(held_out=5)
     with pytest.raises(ValueError, match="two hidden layers"):
         MnistJoint(layers=Layers(units=(5,), epochs=1))
+
+
+@pytest.mark.parametrize(("cost", "robust"), [(0.1, 0.5), (0.4, 0.4), (9.0, 0.1)])
+def test_the_best_schedule_that_clean_digits_can_bear_is_chosen(cost: float, robust: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stronger a gate the more it helps and the more it costs: 0.5 `cost` points, 0.4 half of that, and so on."""
+    asked = []
+
+    def error(self: MnistDenoise, dbn: object, images: torch.Tensor, labels: torch.Tensor, schedule: Schedule | None) -> float:
+        asked.append(len(images))
+        gate = 0.0 if schedule is None else schedule.robust or 0.0
+        clean = len(images) == 60
+        return 1.0 + (cost * 2.0 ** (10 * (gate - 0.5)) if schedule else 0.0) if clean else 50.0 - 50.0 * gate
+
+    monkeypatch.setattr(MnistDenoise, "error", error)
+    digits, labels = torch.zeros(60, 784, dtype=torch.uint8), torch.zeros(60, dtype=torch.long)
+    plain, chosen = MnistDenoise(searched=20).chosen(None, Split(digits, labels, digits, labels, "validation"))  # type: ignore[arg-type]
+    assert plain["clean"] == 1.0
+    assert chosen["gate"].robust == chosen["gate, noise is ink"].robust == robust
+    assert set(asked) == {20, 60}

@@ -85,7 +85,7 @@ class MnistDenoise(MnistJoint):
 
     up_down: UpDown = UpDown(epochs=60)
     searched: int = 1000
-    """Validation digits under each kind of noise that schedules are chosen on."""
+    """Validation digits under each kind of noise that schedules are chosen on; what they cost clean digits is measured on all of them."""
 
     name: ClassVar[str] = "mnist-denoise"
     paper: ClassVar[str] = "Hinton, tutorial on deep learning, IPAM 2012"
@@ -104,16 +104,16 @@ class MnistDenoise(MnistJoint):
         """The data set; what the net learns from and the validation digits; and the test digits beside them."""
         data, _ = self.cases()
         images, labels, held, truth = data.hold_out(VALIDATION)
-        few = slice(500) if self.smoke else slice(None)
-        chosen = slice(50) if self.smoke else slice(self.searched)
-        validation = Split(images[few], labels[few], held[chosen], truth[chosen], "validation")
+        few, kept = (slice(500), slice(100)) if self.smoke else (slice(None), slice(None))
+        validation = Split(images[few], labels[few], held[kept], truth[kept], "validation")
         return data, validation, Split(images[few], labels[few], data.test_images[few], data.test_labels[few], "test")
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn the net; choose a schedule of each family on validation digits; judge all on the test digits."""
         torch.set_num_threads(self.threads)
         data, validation, test = self.parts()
-        dbn = self.fine_tuned(run, self.greedy(run, data, validation), validation)
+        watched = self.few(validation)
+        dbn = self.fine_tuned(run, self.greedy(run, data, watched), watched)
         plain, chosen = self.chosen(dbn, validation)
         table = self.table(dbn, test, chosen)
         found: list[tuple[str, float, str]] = []
@@ -131,19 +131,35 @@ class MnistDenoise(MnistJoint):
         self.report(run)
         return results
 
+    def few(self, cases: Split) -> Split:
+        """Those of the digits that are looked at under every kind of noise while schedules are chosen."""
+        first = slice(50 if self.smoke else self.searched)
+        return dataclasses.replace(cases, test_images=cases.test_images[first], test_labels=cases.test_labels[first])
+
     def chosen(self, dbn: DBN, cases: Split) -> tuple[dict[str, float], dict[str, Schedule]]:
         """Bottom-up errors of the validation digits, and of each family the schedule that cuts those of structured noise most, in the mean
-        of relative errors, among the ones that cost clean digits at most `LOSS` points; where there is none, the one that costs least."""
-        noisy = {kind: self.images(cases, kind) for kind in NOISES}
-        plain = {kind: self.error(dbn, images, cases.test_labels, None) for kind, images in noisy.items()}
+        of relative errors, among the ones that cost clean digits at most `LOSS` points; where there is none, the one that costs least.
+        What a schedule costs is measured on all of the digits, as a few tenths of a point are a few in a thousand."""
+        few = self.few(cases)
+        noisy = {kind: self.images(few, kind) for kind in STRUCTURED}
+        plain = {kind: self.error(dbn, images, few.test_labels, None) for kind, images in noisy.items()}
+        plain["clean"] = self.error(dbn, cases.test_images, cases.test_labels, None)
         found = {}
         for family, schedules in FAMILIES.items():
-            scored = []
-            for schedule in schedules[:2] if self.smoke else schedules:
-                errors = {kind: self.error(dbn, noisy[kind], cases.test_labels, schedule) for kind in ("clean", *STRUCTURED)}
-                cost = errors["clean"] - plain["clean"]
-                scored.append((max(cost - LOSS, 0.0), fmean(errors[kind] / max(plain[kind], 1e-9) for kind in STRUCTURED), schedule))
-            found[family] = min(scored)[2]
+            kept = [
+                (
+                    fmean(self.error(dbn, images, few.test_labels, schedule) / max(plain[kind], 1e-9) for kind, images in noisy.items()),
+                    schedule,
+                )
+                for schedule in (schedules[:2] if self.smoke else schedules)
+            ]
+            excess: dict[Schedule, float] = {}
+            for _, schedule in sorted(kept, key=lambda pair: pair[0]):
+                cost = self.error(dbn, cases.test_images, cases.test_labels, schedule) - plain["clean"]
+                excess[schedule] = max(cost - LOSS, 0.0)
+                if not excess[schedule]:
+                    break
+            found[family] = min(excess, key=lambda schedule: excess[schedule])
         return plain, found
 
     def table(self, dbn: DBN, cases: Split, chosen: dict[str, Schedule]) -> dict[str, dict[str, float]]:
