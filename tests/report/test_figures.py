@@ -235,6 +235,7 @@ def test_fantasies_run_from_left_to_right(rng):
     figure = fantasies(samples, "Dreams", steps=[1, 10, 100, 1000, 10000])
     np.testing.assert_array_equal(tiles_of(figure, 4, 4), samples)
     assert words(figure) == ["1", "10", "100", "1000", "10000", "steps", "chain 1", "chain 2"]
+    assert "digit 2" in words(fantasies(samples, row="digit"))
     assert [text.get_text() for text in figure.texts] == ["Dreams"]
 
 

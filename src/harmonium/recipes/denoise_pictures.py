@@ -51,7 +51,7 @@ def sections(
             steps = torch.linspace(0, len(found.reconstruction) - 1, min(FRAMES, len(found.reconstruction))).round().long()
             frames = torch.cat([(images.float() / 255)[:, None], found.reconstruction[steps].movedim(0, 1)], dim=1)
             numbers = [0, *(int(step) + 1 for step in steps)]
-            picture = fantasies(frames.reshape(*frames.shape[:2], *data.image_shape), steps=numbers, limits=(0, 1))
+            picture = fantasies(frames.reshape(*frames.shape[:2], *data.image_shape), steps=numbers, limits=(0, 1), row="digit")
             figures.append(
                 (picture, f"{kind}: the noisy digit, then what the first hidden layer would like to reconstruct after so many steps")
             )

@@ -200,6 +200,7 @@ def fantasies(
     *,
     steps: Sequence[int] | None = None,
     limits: tuple[float, float] | None = None,
+    row: str = "chain",
 ) -> Figure:
     """What the model dreams: a row a chain, its successive frames from left to right.
 
@@ -207,6 +208,7 @@ def fantasies(
         samples: (chains, frames, H, W), or (N, H, W) for independent fantasies, which make a plain grid.
         steps: Gibbs steps taken before each frame, written under the columns.
         limits: the values drawn black and white; by default the smallest and largest over all frames.
+        row: what a row of frames is called, before its number.
 
     Raises:
         ValueError: the samples have another number of axes, or the steps are not one a frame.
@@ -223,7 +225,7 @@ def fantasies(
         if len(steps) != frames.shape[1]:
             raise ValueError(f"steps must be one for each of the {frames.shape[1]} frames; got {len(steps)}")
         captions = [[] for _ in range(len(frames) - 1)] + [[str(step) for step in steps]]
-    labels = [f"chain {chain}" for chain in range(1, len(frames) + 1)]
+    labels = [f"{row} {number}" for number in range(1, len(frames) + 1)]
     return draw(frames, title=title, limits=limits, captions=captions, caption_label="steps", row_labels=labels)
 
 
