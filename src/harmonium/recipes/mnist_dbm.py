@@ -3,10 +3,10 @@
 Paper: Salakhutdinov & Hinton (AISTATS 2009): the variational bound of a 784-500-1000 machine is at least -84.62 nats a test image, with
 log Z by annealing over 20,000 temperatures. There two RBMs are learnt one after the other with doubled input and put together; then all
 of it learns by persistent chains against mean field. Here the first RBM learns by itself, not doubled, so that the whole begins as tight
-as an RBM, and the second layer grows from small random weights as all layers learn together; `--start doubled` is the paper's way. All
-phases use the centred gradient, a rate that falls linearly to zero, and averaged parameters. Test images are binarised once; training
-images anew at every visit. Settings were chosen on the last 10,000 training cases (`--held-out 10000`). Protocol, and what was tried:
-docs/recipes/mnist-dbm.md.
+as an RBM, and all layers learn together from there, the second from small random weights, which it hardly leaves: the bound comes to the
+RBM's own. `--start doubled` is the paper's way, whose second layer takes part. All phases use the centred gradient, a rate that falls
+linearly to zero, and averaged parameters. Test images are binarised once; training images anew at every visit. Settings were chosen on
+the last 10,000 training cases (`--held-out 10000`). Protocol, and what was tried: docs/recipes/mnist-dbm.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class MnistDbm(BinaryMnistBound):
     layers: Persistent = Persistent(epochs=200)
     """How each RBM is learnt before. Doubled ones want a lower rate: 0.05."""
     joint: Persistent = Persistent(epochs=180, learning_rate=0.03, gibbs_steps=2)
-    """How all layers learn together: an hour on one core, with what goes before."""
+    """How all layers learn together: an hour and a quarter on one core, with what goes before."""
     mean_field_sweeps: int = 3
     """Of the positive phase."""
 
