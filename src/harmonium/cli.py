@@ -16,7 +16,7 @@ from rich.table import Table
 from harmonium.recipes import RECIPES
 from harmonium.recipes import record as records
 from harmonium.recipes.recipe import Recipe as AnyRecipe
-from harmonium.recipes.run import CONFIGURATION, EVALUATION, REPORT, Run, check_recordable
+from harmonium.recipes.run import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
 
 console = Console()
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def run(recipe: Annotated[Recipe, tyro.conf.arg(name="")]) -> None:
 def resume(folder: Folder) -> None:
     """Go on with a run from its last checkpoint, to the same bits."""
     found = Run.open(folder)
-    carry_out(options_of(found), found)
+    options = options_of(found)
+    unknown = [each.name for each in dataclasses.fields(options) if each.name not in (*found.settings, *NOT_SETTINGS)]
+    if unknown:  # their defaults need not be how the run was begun
+        raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
+    carry_out(options, found)
 
 
 def carry_out(options: AnyRecipe, found: Run) -> None:

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
+import torch
 
 from harmonium.data import mnist
+from harmonium.learning import TrainingState
 from harmonium.likelihood import exact_log_z
+from harmonium.models import DBM, RBM
+from harmonium.models.saving import read_tensors
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
+from harmonium.recipes.persistent import Persistent
 from harmonium.recipes.run import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
@@ -72,7 +77,19 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
 def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     start: Literal["single", "doubled"], alone: list[str], tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun: dict[str, torch.Tensor] = {}
+
+    def fit(self: Persistent, run: Run, phase: str, rbm: RBM, *rest: Any, **more: Any) -> TrainingState:
+        if isinstance(rbm, DBM):
+            begun[phase] = rbm.coupling.links()[0].matrix().detach().clone()
+        return learn(self, run, phase, rbm, *rest, **more)
+
+    learn = Persistent.fit
+    monkeypatch.setattr(Persistent, "fit", fit)
     metrics = smoke(monkeypatch, "mnist-dbm", images, tmp_path / "run", "--units", "12", "20", "--start", start)
+    monkeypatch.setattr(Persistent, "fit", learn)
+    first = read_tensors(tmp_path / "run" / "checkpoints" / "first-layer.safetensors")[0]
+    assert torch.equal(begun["all layers"], first["average.coupling.weight"])  # where the first layer's averaged machine ended
     bound, tight = (metrics[name]["value"] for name in ("test_bound_nats", "test_tightened_bound_nats"))
     assert -784 < bound <= tight < 0
     assert metrics["test_bound_nats"]["published"] == "-84.62"
@@ -102,3 +119,10 @@ def test_a_run_is_not_quick_and_long_at_once() -> None:
 def test_a_second_layer_that_cannot_hold_the_first_is_refused_before_anything_is_learnt() -> None:
     with pytest.raises(ValueError, match="at least the 784"):
         MnistDbnBound(units=(500, 100))
+
+
+def test_a_run_of_an_earlier_version_is_not_gone_on_with_under_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": "mnist-dbm", "settings": {"seed": 1}, "commit": ""}))
+    found = harmonium(monkeypatch, "resume", str(tmp_path))
+    assert "earlier version, which did not have" in str(found)
+    assert "start" in str(found)
