@@ -9,7 +9,7 @@ import torch
 from scipy import special
 
 import harmonium as hm
-from harmonium.learning.state import TrainingState
+from harmonium.learning.loop.state import TrainingState
 from tests import oracle
 from tests.models.machines import close, machine, plain, samples
 

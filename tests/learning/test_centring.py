@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.contrastive import Rule
+from harmonium.learning import Rule
 from tests.couplings.checks import machine as coupled
 from tests.learning.test_exact_gradient import Fixed
 from tests.models.machines import LAYERS, close, leaves, machine, samples
@@ -27,8 +27,8 @@ class Exact(Rule):
     def check(self, model, given):
         pass
 
-    def gradient(self, model, data, weights, *, scale, state, given=None):
-        model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True, given=given)
+    def gradient(self, model, positive, slots, *, generator):
+        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
         for name, average in hm.likelihood.exact_moments(model, given=self.case).energy_gradient.items():
             model.get_parameter(name).grad.sub_(average)
 
@@ -95,12 +95,14 @@ def test_a_fresh_machine_starts_alike_on_flipped_data(gradient):
 class Recorded(Fixed):
     """Remembers the batches; paired particles are the batch's rows in another order, with a bit flipped."""
 
-    def start(self, model, generator):
+    def init(self, model, generator):
         self.batches = []
+        return {}
 
-    def particles(self, model, data, chains, *, generator, given=None):
-        self.batches.append(data.v.numpy().copy())
-        return (data.v.flip(0) - VISIBLE).abs() if self.paired else self.rows
+    def particles(self, model, positive, slots, *, generator):
+        v = positive.phase.v
+        self.batches.append(v.numpy().copy())
+        return (v.flip(0) - VISIBLE).abs() if self.paired else self.rows
 
 
 def sigmoid(x):
@@ -134,7 +136,7 @@ def centred(data, model, offsets):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("formula", [centred, enhanced])
 def test_updates_are_those_of_the_papers(formula, weighted, paired):
-    """Step by step, with short last batches and such as weigh nothing, until the running means have begun to forget."""
+    """Step by step, with short last batches and heavy ones, until the running means have begun to forget."""
     rate, rows = 0.05, np.unique(samples(hm.Bernoulli(6), 12, 4), axis=0)[:7]
     weights = np.array([2.0, 0, 0, 1, 0.5, 0, 3]) if weighted else np.ones(7)
     rbm = machine(hm.Bernoulli(6), hm.Bernoulli(4))
@@ -143,21 +145,17 @@ def test_updates_are_those_of_the_papers(formula, weighted, paired):
     negative = Recorded(torch.tensor(particles), paired=paired)
     settings = {"sample_weight": weights if weighted else None, "batch_size": 2, "epochs": 30, "optimizer": partial(SGD, lr=rate)}
     learn(rbm, torch.tensor(rows), negative, gradient=formula.__name__, **settings)
-    offsets = np.full(6, np.nan), np.full(4, np.nan)
-    assert {len(v) for v in negative.batches} == {1, 2}
-    empty = 0
-    for step, v in enumerate(negative.batches):
-        shares = np.array([weights[(rows == row).all(1).argmax()] for row in v])
-        if not shares.sum():
-            empty += 1
-            continue
-        shares = shares / shares.sum()
+    offsets, seen = (np.full(6, np.nan), np.full(4, np.nan)), 0.0
+    assert {len(v) for v in negative.batches} == ({2} if weighted else {1, 2})  # four rows have a weight
+    for v in negative.batches:
+        shares = np.array([weights[(rows == row).all(1).argmax()] for row in v]) / weights[weights > 0].mean() / len(v)
+        heavy = shares.sum()
+        seen, shares = seen + heavy, shares / heavy
         data = moments(v, shares, parameters)
         model = moments(*((np.abs(v[::-1] - VISIBLE.numpy()), shares) if paired else (particles, np.full(9, 1 / 9))), parameters)
-        forget = max(0.01, 1 / (step + 1))
+        forget = min(1.0, heavy * max(0.01, 1 / seen))
         offsets = [now if forget == 1 else old + forget * (now - old) for old, now in zip(offsets, data[:2], strict=True)]
-        parameters = [p + rate * slope for p, slope in zip(parameters, formula(data, model, offsets), strict=True)]
-    assert bool(empty) == weighted
+        parameters = [p + rate * heavy * slope for p, slope in zip(parameters, formula(data, model, offsets), strict=True)]
     for found, expected in zip((rbm.visible.bias, rbm.hidden.bias, rbm.coupling.weight), parameters, strict=True):
         close(found, expected, 1e-10)
 
@@ -203,7 +201,7 @@ def climbs(rbm, rows, gradient, case=None):
     slopes = {name: p.grad - averages[name] for name, p in before.named_parameters() if p.requires_grad}
     state = learn(rbm, rows, rule, gradient=gradient, given=given, epochs=1, optimizer=partial(SGD, lr=1e-3))
     change = {name: p.detach() - before.get_parameter(name).detach() for name, p in rbm.named_parameters()}
-    for name, value in expected(before, slopes, state.offsets, 1e-3).items():
+    for name, value in expected(before, slopes, state.slots["centring"], 1e-3).items():
         close(rbm.get_parameter(name), value, 1e-12)
     plain = {name: -1e-3 * slope for name, slope in slopes.items()}
     assert max((change[name] - step).abs().max() for name, step in plain.items()) > 1e-5
@@ -259,15 +257,15 @@ def test_enhanced_offsets_are_the_means_alone_with_a_sparsity_target():
         for pair in ((CASES, particles), (rbm.hidden_mean(CASES), rbm.hidden_mean(particles)))
     ]
     state = learn(rbm, CASES, Fixed(particles), gradient="enhanced", epochs=1, sparsity=hm.Sparsity(target=0.05, cost=1.0))
-    close(state.offsets["visible"], means[0], 1e-12)
-    close(state.offsets["hidden"], means[1], 1e-12)
+    close(state.slots["centring"]["visible"], means[0], 1e-12)
+    close(state.slots["centring"]["hidden"], means[1], 1e-12)
 
 
 def test_a_state_of_the_plain_gradient_goes_on_centred():
     rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
     state = hm.fit(rbm, CASES, epochs=1, progress=False)
     hm.fit(rbm, CASES, epochs=2, state=state, gradient="centred", progress=False)
-    assert {side: len(offset) for side, offset in state.offsets.items()} == {"visible": 6, "hidden": 4}
+    assert {side: len(state.slots["centring"][side]) for side in ("visible", "hidden")} == {"visible": 6, "hidden": 4}
 
 
 # What cannot be had ---------------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient
 from harmonium.models import composed, doubled
 from tests import deep
+from tests.learning.signal import contrastive_gradient
 from tests.models.machines import close, samples
 from tests.models.test_dbm import inputs
 
@@ -192,7 +192,9 @@ def test_a_row_of_weight_two_is_two_rows():
 
 
 @pytest.mark.parametrize(
-    "negative", [hm.ContrastiveDivergence(2), hm.FastPCD(20), hm.TemperedCD(20, betas=4)], ids=lambda rule: type(rule).__name__
+    "negative",
+    [hm.ContrastiveDivergence(2), hm.FastPCD(20), hm.PersistentCD(chains=20, sampler=hm.Tempering(betas=4))],
+    ids=lambda rule: type(rule).__name__,
 )
 def test_every_way_to_make_particles_goes(negative):
     model = begun()
@@ -231,10 +233,9 @@ def test_a_pass_of_its_own_is_taken_as_it_is():
     """The learning signal is that of the means it is given."""
     model, v = deep.dbm("bernoulli", "bernoulli", "bernoulli"), torch.ones(4, 3, dtype=torch.float64)
     phase = model.mean_field(v, sweeps=1).phase
-    state = hm.TrainingState(model, torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator().manual_seed(0), {})
     gradients = []
     for data in (phase, phase.v):
-        contrastive_gradient(model, data, None, hm.ExactGradient(), state)
+        contrastive_gradient(model, data, None, hm.ExactGradient())
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for a, b in zip(*gradients, strict=True):
         close(a, b, 1e-12)

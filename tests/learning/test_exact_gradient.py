@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient
+from harmonium.learning import Rule
 from tests import oracle
+from tests.learning.signal import contrastive_gradient
 from tests.models.machines import close, machine, named, plain, samples
 
 
@@ -35,25 +36,18 @@ def test_bars_and_stripes_are_learnt_to_the_entropy_of_the_data():
     assert optimum - 0.01 < reached <= optimum + 1e-9
 
 
-class Fixed:
+class Fixed(Rule):
     """Particles that are handed in, as exact as they are."""
 
     def __init__(self, particles, *, paired=False):
         self.rows, self.paired = particles, paired
 
-    def start(self, model, generator):
-        return None
-
-    def particles(self, model, data, chains, *, generator, given=None):
+    def particles(self, model, positive, slots, *, generator):
         return self.rows
 
 
-class State:
-    chains, generator, activity = None, None, None
-
-
 def gradient(rbm, v, weights, negative):
-    contrastive_gradient(rbm, v, weights, negative, State())
+    contrastive_gradient(rbm, v, weights, negative)
     return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters()}
 
 

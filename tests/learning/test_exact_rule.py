@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient, exact
-from harmonium.learning.state import TrainingState
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.rules import exact_gradient as exact
 from tests import oracle
+from tests.learning.signal import begun, contrastive_gradient
 from tests.learning.test_exact_gradient import bars_and_stripes
 from tests.models.machines import close, machine, named, plain, samples
 
@@ -35,7 +36,7 @@ PAIRS = [
 
 
 def gradient(rbm: hm.RBM, v: np.ndarray, weights: np.ndarray | None = None, given: hm.Given | None = None) -> dict[str, torch.Tensor]:
-    state = TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=1.0), torch.Generator(), {})
+    state = begun(rbm, hm.ExactGradient())
     shares = None if weights is None else torch.tensor(weights).to(rbm.visible.blank())
     contrastive_gradient(rbm, torch.as_tensor(v).to(rbm.visible.blank()), shares, hm.ExactGradient(), state, given=given)
     return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters() if parameter.grad is not None}

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from tests.learning.signal import begun, contrastive_gradient
 
 COINS = torch.tensor([[0.0], [1.0]]).repeat(50, 1)
 SIZES = [1, 7, 33, 100, 1000]
@@ -41,10 +42,10 @@ def test_the_expected_update_of_a_short_batch_is_that_of_a_long_one(sizes):
     batch_size, chains = sizes
     generator, signals = torch.Generator().manual_seed(0), []
     negative = hm.PersistentCD(chains=chains)
-    state = hm.TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=1.0), generator, {}, chains=negative.start(rbm, generator))
+    state = begun(rbm, negative)
     for _ in range(2000):
         v = (torch.rand(batch_size, 1, generator=generator, dtype=torch.float64) < 0.5).double()
-        hm.learning.contrastive_gradient(rbm, v, None, negative, state)
+        contrastive_gradient(rbm, v, None, negative, state)
         signals.append(rbm.visible.bias.grad.item())
     expected = np.sqrt(0.25 / batch_size + 0.25 / chains)
     assert np.std(signals) == pytest.approx(expected, rel=0.1)

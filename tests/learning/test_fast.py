@@ -1,6 +1,6 @@
 """Fast weights: the chains move under a shadow of the parameters that learns and forgets quickly, and training resumes to the same bits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +9,11 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient
-from harmonium.learning.fast import overlaid
-from harmonium.learning.state import TrainingState
-from harmonium.models.saving import read_tensors
+from harmonium.files import read_tensors
+from harmonium.learning import Slots
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.rules.fast import overlaid
+from tests.learning.signal import begun, contrastive_gradient
 from tests.models.machines import close, machine, samples
 
 
@@ -20,28 +21,32 @@ def rows(cases: int = 60, units: int = 5, seed: int = 1) -> torch.Tensor:
     return torch.tensor(samples(hm.Bernoulli(units), cases, seed)).float()
 
 
-def state_of(rbm: hm.RBM, negative: hm.FastPCD, lr: float = 0.1) -> TrainingState:
-    generator = torch.Generator().manual_seed(0)
-    return TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=lr), generator, {}, chains=negative.start(rbm, generator))
+def fast_of(state: TrainingState) -> dict[str, torch.Tensor]:
+    """The fast weights, by the parameter's name."""
+    return {name.removeprefix("fast."): slot for name, slot in state.slots["rule"].items() if name.startswith("fast.")}
+
+
+def nothing() -> None:
+    """No coordinates that a step would have to be completed in."""
 
 
 def test_four_updates_are_those_written_out() -> None:
     """By hand, of binary units, with the same draws: Gibbs sampling of another machine that has the summed parameters."""
     rbm, v = machine("bernoulli", "bernoulli"), torch.tensor(samples(hm.Bernoulli(3), 6, 1))
     negative, rate, decay, lr = hm.FastPCD(chains=7, steps=2, rate=0.3, decay=0.9), 0.3, 0.9, 0.1
-    state = state_of(rbm, negative, lr)
+    state = begun(rbm, negative)
     names = ("coupling.weight", "visible.bias", "hidden.bias")
     theta = {name: rbm.get_parameter(name).detach().clone().numpy() for name in names}
     fast = {name: np.zeros_like(value) for name, value in theta.items()}
     by_hand, moved = torch.Generator().manual_seed(0), machine("bernoulli", "bernoulli")
-    chains = negative.start(rbm, by_hand)
+    chains = negative.init(rbm, by_hand)["chains"]
 
     def means(x: np.ndarray, at: dict[str, np.ndarray]) -> np.ndarray:
         return 1 / (1 + np.exp(-(x @ at["coupling.weight"] + at["hidden.bias"])))
 
     for _ in range(4):
         contrastive_gradient(rbm, v, None, negative, state)
-        negative.after(rbm, state, [])
+        negative.after(rbm, state.slots["rule"], nothing)
         state.optimizer.step()
 
         both = {name: theta[name] + fast[name] for name in names}
@@ -60,7 +65,7 @@ def test_four_updates_are_those_written_out() -> None:
         assert torch.equal(state.chains, chains)
         for name in names:
             close(rbm.get_parameter(name), theta[name], 1e-12)
-            close(state.fast[name], fast[name], 1e-12)
+            close(fast_of(state)[name], fast[name], 1e-12)
 
 
 def test_the_first_update_is_that_of_persistent_cd() -> None:
@@ -68,7 +73,7 @@ def test_the_first_update_is_that_of_persistent_cd() -> None:
     for weights in (None, torch.tensor([1.0, 0, 2, 3, 1, 1], dtype=torch.float64), torch.zeros(6, dtype=torch.float64)):
         found = []
         for negative in (hm.FastPCD(chains=7, steps=2), hm.PersistentCD(chains=7, steps=2)):
-            contrastive_gradient(rbm, v, weights, negative, state_of(rbm, negative))
+            contrastive_gradient(rbm, v, weights, negative, begun(rbm, negative))
             found.append([parameter.grad.clone() for parameter in rbm.parameters()])
         assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
@@ -77,18 +82,19 @@ def test_variances_have_no_shadow_and_frozen_parameters_none() -> None:
     rbm = machine("learnt_gaussian", "spin")
     rbm.hidden.bias.requires_grad_(False)
     negative, v = hm.FastPCD(chains=5), torch.tensor(samples(rbm.visible, 6, 1))
-    state = state_of(rbm, negative)
+    state = begun(rbm, negative)
     contrastive_gradient(rbm, v, None, negative, state)
-    negative.after(rbm, state, [])
-    assert set(state.fast) == {"coupling.weight", "visible.bias"}
+    negative.after(rbm, state.slots["rule"], nothing)
+    assert set(fast_of(state)) == {"coupling.weight", "visible.bias"}
 
 
 def test_an_overlay_leaves_the_parameters_to_the_bit() -> None:
     rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    room = {name: torch.empty_like(parameter) for name, parameter in rbm.named_parameters()}
     before = {name: (parameter, parameter.data_ptr(), parameter.detach().clone()) for name, parameter in rbm.named_parameters()}
 
     def broken_off() -> None:
-        with overlaid(rbm, {"coupling.weight": torch.ones(4, 3), "hidden.bias": torch.ones(3)}):
+        with overlaid(rbm, {"coupling.weight": torch.ones(4, 3), "hidden.bias": torch.ones(3)}, room):
             close(rbm.coupling.weight, before["coupling.weight"][2] + 1)
             close(rbm.hidden.bias, torch.ones(3))
             close(rbm.visible.bias, torch.zeros(4))
@@ -105,10 +111,20 @@ def test_an_overlay_leaves_the_parameters_to_the_bit() -> None:
 class Seen(hm.FastPCD):
     """Notes the gradients, offsets and fast weights of each update."""
 
-    def after(self, model: hm.RBM, state: TrainingState, followers: Sequence[hm.Callback]) -> None:
+    def after(self, model: hm.RBM, slots: Slots, complete: Callable[[], None]) -> None:
         gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
-        super().after(model, state, followers)
-        SEEN.append((gradients, *({name: value.clone() for name, value in kept.items()} for kept in (state.offsets, state.fast))))
+        super().after(model, slots, complete)
+        SEEN.append((gradients, {name.removeprefix("fast."): slot.clone() for name, slot in slots.items() if name.startswith("fast.")}))
+
+
+class Offsets(hm.Callback):
+    """Notes the centred gradient's offsets of each update."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def on_step(self, state: TrainingState) -> None:
+        self.seen.append({side: state.slots["centring"][side].clone() for side in ("visible", "hidden")})
 
 
 SEEN: list[tuple[dict[str, torch.Tensor], ...]] = []
@@ -117,11 +133,12 @@ SEEN: list[tuple[dict[str, torch.Tensor], ...]] = []
 def test_with_a_centred_gradient_the_fast_biases_make_up_for_the_fast_weights() -> None:
     """The step of the centred machine's parameters, b' and c', taken at the fast rate and back to b = b' - W λ and c = c' - W' μ."""
     SEEN.clear()
+    noted, settings = Offsets(), {"gradient": "centred", "epochs": 1, "batch_size": 20, "progress": False}
     rbm = hm.RBM(hm.Bernoulli(5), hm.Bernoulli(3)).double()
-    hm.fit(rbm, rows().double(), negative=Seen(chains=9, rate=0.2, decay=0.5), gradient="centred", epochs=1, batch_size=20, progress=False)
+    hm.fit(rbm, rows().double(), negative=Seen(chains=9, rate=0.2, decay=0.5), callbacks=[noted], **settings)
     expected = {name: torch.zeros_like(parameter) for name, parameter in rbm.named_parameters()}
     assert len(SEEN) == 3
-    for gradients, offsets, fast in SEEN:
+    for (gradients, fast), offsets in zip(SEEN, noted.seen, strict=True):
         weight = gradients["coupling.weight"]
         step = {
             "coupling.weight": weight,
@@ -158,12 +175,12 @@ def test_fast_weights_take_chains_from_mode_to_mode() -> None:
         rbm.hidden.bias.data.fill_(-18.0)
         v = torch.cat([torch.zeros(20, 12), torch.ones(20, 12)])
         negative = hm.FastPCD(chains=50, rate=rate)
-        state = state_of(rbm, negative)
-        state.chains.zero_()
+        state = begun(rbm, negative)
+        state.slots["rule"]["chains"].zero_()
         ones = []
         for _ in range(300):
             contrastive_gradient(rbm, v, None, negative, state)
-            negative.after(rbm, state, [])
+            negative.after(rbm, state.slots["rule"], nothing)
             ones.append((state.chains.mean(1) > 0.5).float().mean().item())
         shares.append(np.mean(ones[100:]))
     assert shares[0] < 0.06
@@ -195,13 +212,13 @@ def test_resuming_gives_the_same_bits(gradient: str, tmp_path: Path) -> None:
         learn(5, checkpoint=path, callbacks=[Stop()])
     saved, header = read_tensors(path)
     assert header["step"] == 12
-    assert saved["fast.coupling.weight"].any()
+    assert saved["slots.rule.fast.coupling.weight"].any()
     for other in (learn(5, checkpoint=path), learn(5, state=learn(2))):
         assert other.step == whole.step == 30
         assert torch.equal(other.chains, whole.chains)
-        assert set(other.fast) == set(whole.fast) == {"coupling.weight", "visible.bias", "hidden.bias"}
-        for name, tensor in whole.fast.items():
-            assert torch.equal(other.fast[name], tensor), name
+        assert set(fast_of(other)) == set(fast_of(whole)) == {"coupling.weight", "visible.bias", "hidden.bias"}
+        for name, tensor in fast_of(whole).items():
+            assert torch.equal(fast_of(other)[name], tensor), name
         for name, tensor in whole.model.state_dict().items():
             assert torch.equal(other.model.state_dict()[name], tensor), name
     negative = hm.FastPCD(chains=9, steps=2, rate=0.2)
@@ -215,7 +232,7 @@ def test_what_persistent_chains_cannot_carry_is_refused_and_missing_values_are_n
     with pytest.raises(ValueError, match=r"given\.present changes the partition function"):
         hm.fit(rbm, v, negative=negative, given=hm.Given(present=~mask), progress=False)
     with pytest.raises(ValueError, match=r"given\.present changes the partition function"):
-        contrastive_gradient(rbm, v, None, negative, state_of(rbm, negative), given=hm.Given(present=~mask))
+        contrastive_gradient(rbm, v, None, negative, begun(rbm, negative), given=hm.Given(present=~mask))
     conditional = hm.RBM(hm.Bernoulli(5), hm.Bernoulli(4), hm.Conditional(hm.Dense(5, 4), 2))
     with pytest.raises(ValueError, match=r"given\.context changes the partition function"):
         hm.fit(conditional, v, negative=negative, given=hm.Given(context=torch.ones(20, 2)), progress=False)

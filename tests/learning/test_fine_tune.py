@@ -15,8 +15,10 @@ CENTRES = torch.tensor(DRAW.integers(2, size=(3, 8)))
 INPUTS = (torch.tensor(DRAW.random((240, 8))) < 0.15 + 0.7 * CENTRES[LABELS]).float()
 
 
-def net(seed=0, **settings):
-    dbn = hm.DBN([hm.RBM(hm.Bernoulli(8), hm.Bernoulli(6), seed=seed), hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5), seed=seed + 1)])
+def net(seed=0, values="binary", **settings):
+    dbn = hm.DBN(
+        [hm.RBM(hm.Bernoulli(8, values=values), hm.Bernoulli(6), seed=seed), hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5), seed=seed + 1)]
+    )
     return hm.nets.classifier(dbn, 3, **settings)
 
 
@@ -101,11 +103,11 @@ def test_patience_ends_training_after_that_many_epochs_without_a_better_one(pati
     assert len(state.history) == state.epoch == 1 + patience
 
 
-def test_grey_bytes_count_as_shares_of_255():
+def test_grey_bytes_declared_as_probabilities_count_as_shares_of_255():
     results = []
     grey = (INPUTS * 200).to(torch.uint8)
     for inputs in (grey, grey.float() / 255):
-        classifier = net()
+        classifier = net(values="probabilities")
         tune(classifier, inputs)
         results.append((classifier.state_dict(), hm.predict(classifier, inputs)))
     torch.testing.assert_close(results[0][0], results[1][0])

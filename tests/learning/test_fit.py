@@ -8,6 +8,7 @@ import torch
 
 import harmonium as hm
 from tests import oracle
+from tests.learning.signal import contrastive_gradient
 from tests.learning.test_exact_gradient import bars_and_stripes
 
 DATA = bars_and_stripes().float()
@@ -96,12 +97,9 @@ def test_the_sparsity_signal_by_hand():
     """cost · (q - target) on each hidden bias, and times the mean pixel on its weights, with q the decayed mean activity."""
     rbm = new(hidden=3).double()
     v, weights = DATA[:5].double(), torch.tensor([1.0, 2, 0, 1, 1]).double()
-    generator = torch.Generator()
-    state = hm.TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=1.0), generator, {}, activity=torch.full((3,), 0.2).double())
     gradients = []
-    for sparsity in (None, hm.Sparsity(0.2, cost=0.7, decay=0.9)):
-        generator.manual_seed(0)
-        hm.learning.contrastive_gradient(rbm, v, weights, hm.ContrastiveDivergence(), state, sparsity)
+    for transforms in ((), (hm.Sparsity(0.2, cost=0.7, decay=0.9),)):
+        contrastive_gradient(rbm, v, weights, hm.ContrastiveDivergence(), transforms=transforms)
         gradients.append({name: parameter.grad.clone() for name, parameter in rbm.named_parameters()})
     share = weights / weights.sum()
     slope = 0.7 * (0.9 * 0.2 + 0.1 * (share @ rbm.hidden_mean(v)) - 0.2)

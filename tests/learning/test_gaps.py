@@ -8,12 +8,14 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient, monitors
+from harmonium.learning import Positive
 from harmonium.learning.cases import for_base_rates
+from harmonium.learning.loop import metrics
 from harmonium.sampling.clamped import draw_missing
 from harmonium.units import Given
 from tests import gapped, oracle
-from tests.learning.test_exact_gradient import Fixed, State
+from tests.learning.signal import contrastive_gradient
+from tests.learning.test_exact_gradient import Fixed
 from tests.models.machines import close, machine, named, plain, samples
 
 NAN = math.nan
@@ -26,11 +28,6 @@ def gradients(rbm):
 
 def holed(v, gaps):
     return torch.tensor(np.where(gaps, NAN, v))
-
-
-class Drawing(State):
-    def __init__(self, seed=0):
-        self.generator = torch.Generator().manual_seed(seed)
 
 
 # Absent ------------------------------------------------------------------------------------------------------------------------
@@ -68,7 +65,7 @@ def test_contrastive_divergence_reconstructs_with_each_case_s_own_mask():
     rbm, copies = machine("bernoulli", "bernoulli", seed=2, size=1.5), 20000
     v, gaps = np.array([[1.0, 0, 1], [0, 1, 1]]), np.array([[False, True, False], [False, False, True]])
     rows, present = holed(v, gaps).repeat(copies, 1), torch.tensor(~gaps).repeat(copies, 1)
-    contrastive_gradient(rbm, rows, None, hm.ContrastiveDivergence(), Drawing(), given=Given(present))
+    contrastive_gradient(rbm, rows, None, hm.ContrastiveDivergence(), given=Given(present))
     found, expected, variance = rbm.coupling.weight.grad.numpy(), np.zeros((3, 3)), np.zeros((3, 3))
     for row, gap in zip(v, gaps, strict=True):
         small = oracle.without(plain(rbm), ~gap)
@@ -91,10 +88,11 @@ def test_a_unit_that_is_always_absent_learns_nothing(visible, reconstruction, st
     gaps[:, -3 if "softmax" in visible else -1 :] = True
     negative, given = hm.ContrastiveDivergence(steps=steps, reconstruction=reconstruction), Given(torch.tensor(~gaps))
     v = holed(samples(rbm.visible, 5, 0), gaps)
-    particles = negative.particles(rbm, rbm.infer(v, given), None, generator=torch.Generator().manual_seed(0), given=given)
+    positive = Positive(rbm.infer(v, given), 0.2, 1.0, given)
+    particles = negative.particles(rbm, positive, {}, generator=torch.Generator().manual_seed(0))
     assert particles.any()
     assert not particles[torch.tensor(gaps)].any()
-    contrastive_gradient(rbm, v, None, negative, Drawing(), given=given)
+    contrastive_gradient(rbm, v, None, negative, given=given)
     found, gap = gradients(rbm), torch.tensor(gaps[0])
     assert all(torch.isfinite(gradient).all() for gradient in found.values())
     biases = torch.cat([gradient for name, gradient in found.items() if name.startswith("visible") and name.endswith("bias")])
@@ -260,7 +258,7 @@ def test_a_row_of_weight_two_is_the_row_twice_with_its_gaps(kind):
     found = []
     for rows, weights in ((torch.arange(4), torch.tensor([1.0, 2, 1, 1], dtype=torch.float64)), (twice, None)):
         beside = None if given is None else given.map(lambda field, rows=rows: field[rows])
-        contrastive_gradient(rbm, v[rows], weights, Fixed(particles[rows], paired=True), State(), given=beside)
+        contrastive_gradient(rbm, v[rows], weights, Fixed(particles[rows], paired=True), given=beside)
         found.append(gradients(rbm))
     for name, value in found[0].items():
         close(value, found[1][name], 1e-12)
@@ -352,7 +350,7 @@ def figures(given=None, validation_given=None, data=V, validation=V):
     rbm = machine("bernoulli", "bernoulli", seed=2)
     rows, held = data[:, :3].double(), None if validation is None else validation[:, :3].double()
     generator = torch.Generator().manual_seed(0)
-    return rbm, monitors.rbm_figures(rbm, rows, held, generator=generator, given=given, validation_given=validation_given)
+    return rbm, metrics.rbm_metrics(rbm, rows, held, generator=generator, given=given, validation_given=validation_given)
 
 
 def test_figures_with_absent_units():

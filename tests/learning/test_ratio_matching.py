@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient, ratio_matching
-from harmonium.learning.state import TrainingState
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.rules import ratio_matching
 from tests import oracle
+from tests.learning.signal import begun, contrastive_gradient
 from tests.models.machines import close, machine, named, plain, samples
 
 WEIGHTS = np.array([0.5, 2.0, 0.0, 1.0])
@@ -32,7 +33,7 @@ def objective(model: oracle.Machine, v: np.ndarray, weights: np.ndarray, present
 def gradient(
     rbm: hm.RBM, v: object, weights: object = None, rule: hm.RatioMatching | None = None, given: hm.Given | None = None, seed: int = 0
 ) -> dict[str, torch.Tensor]:
-    state = TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=1.0), torch.Generator().manual_seed(seed), {})
+    state = begun(rbm, hm.RatioMatching(), seed=seed)
     like = rbm.visible.blank()
     shares = None if weights is None else torch.as_tensor(weights).to(like)
     contrastive_gradient(rbm, torch.as_tensor(v).to(like), shares, rule or hm.RatioMatching(), state, given=given)

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import trainer
-from harmonium.learning.state import TrainingState
-from harmonium.models.saving import read_tensors
+from harmonium.files import read_tensors
+from harmonium.learning.loop import trainer
+from harmonium.learning.loop.state import TrainingState
 
 EPOCHS = 8
 

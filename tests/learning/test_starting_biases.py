@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.batches import derive
+from harmonium.seeds import derive
 
 
 def test_a_row_of_weight_two_starts_as_the_row_twice() -> None:

@@ -11,12 +11,12 @@ import torch
 from scipy import stats
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient
-from harmonium.learning.progress import sentence
-from harmonium.learning.state import TrainingState
+from harmonium.learning.loop.progress import sentence
+from harmonium.learning.loop.state import TrainingState
 from harmonium.report import learning_curves
 from harmonium.sampling import tempering
 from tests import oracle
+from tests.learning.signal import begun, contrastive_gradient
 from tests.models.machines import close, plain
 
 
@@ -28,40 +28,41 @@ def modes(cases: int = 400, seed: int = 0) -> torch.Tensor:
     return torch.tensor(np.where(draw.random(shown.shape) < 0.02, 1 - shown, shown)).float()
 
 
-def learn(negative: hm.learning.Negative | hm.learning.Rule, *, epochs: int = 6, seed: int = 5, **settings: object) -> TrainingState:
+def learn(negative: hm.learning.Rule, *, epochs: int = 6, seed: int = 5, **settings: object) -> TrainingState:
     rbm = hm.RBM(hm.Bernoulli(16), hm.Bernoulli(4), seed=seed)
     optimizer = partial(torch.optim.SGD, lr=0.1)
     return hm.fit(rbm, modes(), negative=negative, epochs=epochs, optimizer=optimizer, seed=seed, progress=False, **settings)
 
 
-def begun(rbm: hm.RBM, negative: hm.TemperedCD, seed: int = 0) -> TrainingState:
-    """Training that moves nothing but the chains."""
-    generator = torch.Generator().manual_seed(seed)
-    return TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=0.0), generator, {}, chains=negative.start(rbm, generator))
-
-
-def updated(state: TrainingState, negative: hm.TemperedCD, v: torch.Tensor, updates: int) -> None:
+def updated(state: TrainingState, negative: hm.PersistentCD, v: torch.Tensor, updates: int) -> None:
     for _ in range(updates):
         contrastive_gradient(state.model, v, None, negative, state)
         state.step += 1
+        negative.between(state.model, state.slots["rule"], state.step)
+
+
+def ladder_of(state: TrainingState, negative: hm.PersistentCD) -> tempering.TemperingState:
+    """The slots as the state of a tempering sampler."""
+    return negative.sampler.state(state.slots["rule"])
 
 
 def test_the_chains_are_those_of_a_tempering_sampler() -> None:
     """Who stands where, the round trips and the figures too, over five updates at fixed temperatures."""
-    rbm, negative = hm.RBM(hm.Bernoulli((3, 4)), hm.Bernoulli(6), seed=1), hm.TemperedCD(chains=7, betas=[0, 0.5, 1], steps=2)
+    rbm = hm.RBM(hm.Bernoulli((3, 4)), hm.Bernoulli(6), seed=1)
+    negative = hm.PersistentCD(chains=7, steps=2, sampler=hm.Tempering(betas=[0, 0.5, 1]))
     rbm.coupling.weight.data *= 100
     training, v = begun(rbm, negative), torch.ones(2, 3, 4)
     assert training.chains.shape == (3, 7, 3, 4)
     generator, accepted = torch.Generator().manual_seed(0), []
     state = tempering.init(rbm, 7, [0, 0.5, 1], generator=generator)
-    same(negative.state(training), state)
+    same(ladder_of(training, negative), state)
     for _ in range(5):
         updated(training, negative, v, 1)
         for _ in range(2):
             state, info = tempering.step(rbm, state, generator=generator)
             accepted.append(info.acceptance.mean(1))
-        same(negative.state(training), state)
-    rates, figures = torch.stack(accepted).mean(0), negative.figures(training)
+        same(ladder_of(training, negative), state)
+    rates, figures = torch.stack(accepted).mean(0), negative.metrics(training.slots["rule"])
     assert rates.min() < rates.mean() - 0.01
     close(
         torch.tensor([figures["swap_rate"], figures["least_swap_rate"], figures["round_trips"]]),
@@ -75,24 +76,22 @@ def same(found: tempering.TemperingState, expected: tempering.TemperingState) ->
         assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
-class Coldest:
+class Coldest(hm.Rule):
     """What learning at fixed temperatures comes to: data minus the mean over the sampler's coldest replicas."""
 
-    paired = False
-
-    def start(self, model: hm.RBM, generator: torch.Generator) -> torch.Tensor:
+    def init(self, model: hm.RBM, generator: torch.Generator) -> hm.learning.Slots:
         self.sampler = tempering.init(model, 13, (0.1, 0.5, 1), generator=generator)
-        return self.sampler.v
+        return {}
 
-    def particles(self, model, data, chains, *, generator, given=None):
+    def particles(self, model, positive, slots, *, generator):
         self.sampler, _ = tempering.step(model, self.sampler, generator=generator)
         return self.sampler.v[-1]
 
 
-@pytest.mark.parametrize("settings", [{}, {"gradient": "enhanced"}, {"sample_weight": (torch.arange(400) < 2).float()}])
+@pytest.mark.parametrize("settings", [{}, {"gradient": "enhanced"}, {"sample_weight": (torch.arange(400) % 4 + 0.5).float()}])
 def test_at_fixed_temperatures_the_update_is_the_plain_contrast(settings) -> None:
-    """To the bit. With the weights at least two of the four batches teach nothing."""
-    found = learn(hm.TemperedCD(chains=13, betas=(0.1, 0.5, 1)), **settings).model.state_dict()
+    """To the bit."""
+    found = learn(hm.PersistentCD(chains=13, sampler=hm.Tempering(betas=(0.1, 0.5, 1))), **settings).model.state_dict()
     expected = learn(Coldest(), **settings).model.state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
@@ -109,35 +108,38 @@ def test_adapted_temperatures_swap_evenly() -> None:
     """At six even ones the rates of the first epoch are apart; after three adaptations they are not, and the figures say both."""
     rows = torch.ones(50, 8, dtype=torch.float64)
     learning = partial(hm.fit, epochs=4, batch_size=1, optimizer=partial(torch.optim.SGD, lr=0.0), progress=False)
-    fixed, adapted = hm.TemperedCD(chains=100, betas=6), hm.TemperedCD(chains=100, betas=6, adapt=50)
+    fixed, adapted = (
+        hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=6)),
+        hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=6, adapt=50)),
+    )
     before, after = (learning(planted(), rows, negative=negative) for negative in (fixed, adapted))
     figures = ("swap_rate", "least_swap_rate", "round_trips")
     assert {name: after.history[0][name] for name in figures} == {name: before.history[0][name] for name in figures}
     assert after.history[0]["swap_rate"] - after.history[0]["least_swap_rate"] > 0.2
     assert after.history[3]["swap_rate"] - after.history[3]["least_swap_rate"] < 0.05
     assert after.history[3]["round_trips"] > 1.1 * before.history[3]["round_trips"] > 0
-    assert torch.equal(fixed.state(before).betas, tempering.ladder(6))
-    betas = adapted.state(after).betas
+    assert torch.equal(ladder_of(before, fixed).betas, tempering.ladder(6))
+    betas = ladder_of(after, adapted).betas
     assert torch.equal(tempering.ladder(betas), betas)
     assert (len(betas), betas[0], betas[-1]) == (6, 0, 1)
 
 
 def test_an_adaptation_by_hand() -> None:
     """From the swaps of three updates, all made at the temperatures that were before, and of no others."""
-    rbm, negative, v = planted(), hm.TemperedCD(chains=20, betas=4, adapt=3), torch.ones(1, 8, dtype=torch.float64)
+    rbm, negative, v = planted(), hm.PersistentCD(chains=20, sampler=hm.Tempering(betas=4, adapt=3)), torch.ones(1, 8, dtype=torch.float64)
     training, generator = begun(rbm, negative), torch.Generator().manual_seed(0)
     state = tempering.init(rbm, 20, 4, generator=generator)
     for _ in range(2):
         accepted = []
         for _ in range(3):
-            assert torch.equal(negative.state(training).betas, state.betas)
+            assert torch.equal(ladder_of(training, negative).betas, state.betas)
             updated(training, negative, v, 1)
             state, info = tempering.step(rbm, state, generator=generator)
             accepted.append(info.acceptance.mean(1))
         state = replace(state, betas=tempering.adapt(state.betas, torch.stack(accepted).mean(0)))
-        close(negative.state(training).betas, state.betas, 1e-12)
-        state = replace(state, betas=negative.state(training).betas)
-    same(negative.state(training), state)
+        close(ladder_of(training, negative).betas, state.betas, 1e-12)
+        state = replace(state, betas=ladder_of(training, negative).betas.clone())
+    same(ladder_of(training, negative), state)
 
 
 def test_with_adapted_temperatures_the_chains_and_the_signal_are_the_exact_models() -> None:
@@ -145,10 +147,11 @@ def test_with_adapted_temperatures_the_chains_and_the_signal_are_the_exact_model
     rbm, chains = hm.RBM(hm.Spin(4), hm.Spin(2)).double(), 4000
     rbm.coupling.weight.data = torch.tensor([[1.3, 0.2], [1.1, -0.6], [1.2, 0.9], [-1.0, 0.4]], dtype=torch.float64)
     rbm.visible.bias.data = torch.tensor([0.1, -0.2, 0.0, 0.1], dtype=torch.float64)
-    negative, data = hm.TemperedCD(chains=chains, betas=4, adapt=20), torch.tensor([[1.0, 1, -1, 1], [1, -1, -1, -1]], dtype=torch.float64)
+    negative = hm.PersistentCD(chains=chains, sampler=hm.Tempering(betas=4, adapt=20))
+    data = torch.tensor([[1.0, 1, -1, 1], [1, -1, -1, -1]], dtype=torch.float64)
     training = begun(rbm, negative)
     updated(training, negative, data, 200)
-    assert (negative.state(training).betas - tempering.ladder(4)).abs().max() > 0.03
+    assert (ladder_of(training, negative).betas - tempering.ladder(4)).abs().max() > 0.03
 
     v, p = oracle.visible_distribution(plain(rbm))
     p = p / p.sum()
@@ -171,7 +174,7 @@ def test_the_figures_of_each_epoch_are_kept_and_shown() -> None:
     """Without weights all swaps are made and three walkers go round: two round trips in the first four steps, then one a step."""
     rbm, rows = hm.RBM(hm.Bernoulli(16), hm.Bernoulli(4)), modes()
     rbm.coupling.weight.data.zero_()
-    negative, still = hm.TemperedCD(chains=5, betas=3), partial(torch.optim.SGD, lr=0.0)
+    negative, still = hm.PersistentCD(chains=5, sampler=hm.Tempering(betas=3)), partial(torch.optim.SGD, lr=0.0)
 
     class Stream:
         def __iter__(self):
@@ -198,7 +201,8 @@ class Interrupt(hm.Callback):
 @pytest.mark.parametrize("adapt", [None, 7])
 def test_resuming_gives_the_same_bits(adapt: int | None, tmp_path: Path) -> None:
     """From files at the end and in the middle of an epoch, where some swaps wait for the next adaptation, and from a state at hand."""
-    negative, path = hm.TemperedCD(chains=9, betas=(0.1, 0.4, 1), steps=2, adapt=adapt), tmp_path / "state.safetensors"
+    negative = hm.PersistentCD(chains=9, steps=2, sampler=hm.Tempering(betas=(0.1, 0.4, 1), adapt=adapt))
+    path = tmp_path / "state.safetensors"
     whole = learn(negative)
     learn(negative, epochs=2, checkpoint=path)
     assert learn(negative, epochs=2, checkpoint=path).chains.shape == (3, 9, 16)
@@ -207,18 +211,17 @@ def test_resuming_gives_the_same_bits(adapt: int | None, tmp_path: Path) -> None
     resumed = learn(negative, checkpoint=path)
     half = learn(negative, epochs=3)
     on = hm.fit(half.model, modes(), negative=negative, epochs=6, seed=5, progress=False, state=half)
-    assert torch.equal(negative.state(whole).betas, tempering.ladder((0.1, 0.4, 1))) == (adapt is None)
+    assert torch.equal(ladder_of(whole, negative).betas, tempering.ladder((0.1, 0.4, 1))) == (adapt is None)
     for other in (resumed, on):
         assert other.step == whole.step == 24
         assert torch.equal(other.chains, whole.chains)
-        assert other.tempering.keys() == whole.tempering.keys() == {"betas", "identity", "heading", "round_trips", "swaps"}
-        assert all(torch.equal(other.tempering[name], tensor) for name, tensor in whole.tempering.items())
+        assert all(torch.equal(other.slots["rule"][name], slot) for name, slot in whole.slots["rule"].items())
         for name, tensor in whole.model.state_dict().items():
             assert torch.equal(other.model.state_dict()[name], tensor), name
         for row, expected in zip(other.history, whole.history, strict=True):
             assert {**row, "seconds": 0} == {**expected, "seconds": 0}
-    with pytest.raises(ValueError, match=r"TemperedCD\(chains=9, betas=\(0.1, 0.4, 1.0\)"):
-        learn(hm.TemperedCD(chains=9, betas=(0.1, 0.4, 1), steps=2, adapt=8), checkpoint=path)
+    with pytest.raises(ValueError, match=r"PersistentCD\(chains=9, steps=2, sampler=Tempering\(betas=\(0.1, 0.4, 1.0\)"):
+        learn(hm.PersistentCD(chains=9, steps=2, sampler=hm.Tempering(betas=(0.1, 0.4, 1), adapt=8)), checkpoint=path)
 
 
 def test_it_learns_modes_whose_weights_persistent_chains_miss() -> None:
@@ -226,15 +229,15 @@ def test_it_learns_modes_whose_weights_persistent_chains_miss() -> None:
     schedule = partial(hm.Schedule, lr=lambda epoch: 1 - epoch / 150)
     for seed in range(3):
         found = []
-        adapted = [hm.TemperedCD(chains=100, betas=6, adapt=50)] if seed == 0 else []
-        for negative in (hm.PersistentCD(chains=100), hm.TemperedCD(chains=100, betas=6), *adapted):
+        adapted = [hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=6, adapt=50))] if seed == 0 else []
+        for negative in (hm.PersistentCD(chains=100), hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=6)), *adapted):
             model = learn(negative, epochs=150, seed=seed, schedule=schedule).model
             found.append(oracle.log_likelihood(plain(model), modes().double().numpy()).mean())
         assert min(found[1:]) > found[0] + 0.2
 
 
 def test_what_persistent_chains_cannot_carry_is_refused_and_missing_values_are_not() -> None:
-    rbm, negative, v = hm.RBM(hm.Bernoulli(16), hm.Bernoulli(6)), hm.TemperedCD(chains=5, betas=3), modes(20)
+    rbm, negative, v = hm.RBM(hm.Bernoulli(16), hm.Bernoulli(6)), hm.PersistentCD(chains=5, sampler=hm.Tempering(betas=3)), modes(20)
     mask = torch.rand(20, 16, generator=torch.Generator().manual_seed(0)) < 0.3
     with pytest.raises(ValueError, match=r"given\.present changes the partition function"):
         hm.fit(rbm, v, negative=negative, given=hm.Given(present=~mask), progress=False)
@@ -250,12 +253,14 @@ def test_what_persistent_chains_cannot_carry_is_refused_and_missing_values_are_n
 def test_settings_are_checked() -> None:
     for settings in ({"chains": 0}, {"steps": 0}):
         with pytest.raises(ValueError, match="at least one chain and one step"):
-            hm.TemperedCD(**settings)
+            hm.PersistentCD(**settings, sampler=hm.Tempering())
     with pytest.raises(ValueError, match="number of updates from one adaptation"):
-        hm.TemperedCD(adapt=0)
+        hm.PersistentCD(sampler=hm.Tempering(adapt=0))
     for betas in (1, [0, 0.5], [0.5, 0.2, 1]):
         with pytest.raises(ValueError, match="at least two inverse temperatures"):
-            hm.TemperedCD(betas=betas)
-    assert hm.TemperedCD(betas=[0, 1]) == hm.TemperedCD(betas=(0.0, 1.0))
+            hm.PersistentCD(sampler=hm.Tempering(betas=betas))
+    assert hm.PersistentCD(sampler=hm.Tempering(betas=[0, 1])) == hm.PersistentCD(sampler=hm.Tempering(betas=(0.0, 1.0)))
     with pytest.raises(TypeError, match="a tempered distribution"):
-        hm.fit(hm.RBM(hm.Bernoulli(16), hm.NoisyReLU(2)), modes(20), negative=hm.TemperedCD(chains=5), progress=False)
+        hm.fit(
+            hm.RBM(hm.Bernoulli(16), hm.NoisyReLU(2)), modes(20), negative=hm.PersistentCD(chains=5, sampler=hm.Tempering()), progress=False
+        )

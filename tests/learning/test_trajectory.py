@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import trainer
-from harmonium.models.saving import read_tensors
+from harmonium.files import read_tensors
+from harmonium.learning.loop import trainer
 from harmonium.sampling.trajectory import acceptance
 
 
@@ -153,7 +153,7 @@ def test_a_finished_run_gone_on_with_changes_nothing(tmp_path):
     assert contents(tmp_path / "kept") == before
 
 
-@pytest.mark.parametrize("negative", [hm.PersistentCD(chains=200), hm.TemperedCD(chains=200, betas=3)])
+@pytest.mark.parametrize("negative", [hm.PersistentCD(chains=200), hm.PersistentCD(chains=200, sampler=hm.Tempering(betas=3))])
 def test_kept_where_the_acceptance_has_fallen(negative, tmp_path):
     """Of the models kept, by the chains kept with them: below the target, and above it one look before."""
     target, trajectory, every = 0.7, hm.Trajectory(tmp_path, acceptance=0.7), EveryStep()

@@ -8,7 +8,9 @@ import torch
 from torch.nn import functional as F
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient, up_down_gradient
+from harmonium.learning import Positive, UpDown
+from harmonium.learning.loop.step import allocate_gradients
+from tests.learning.signal import contrastive_gradient
 from tests.models.machines import close, machine, samples
 
 K, CASES = 3, 8
@@ -30,8 +32,13 @@ def net(*kinds, labels=True, size=0.7):
 
 def ready(dbn, negative, seed=0):
     state = hm.TrainingState(dbn, torch.optim.SGD(dbn.parameters(), lr=0.1), torch.Generator().manual_seed(seed), {})
-    state.chains = negative.start(dbn.top, torch.Generator().manual_seed(9))
+    state.slots["rule"] = negative.init(dbn.top, torch.Generator().manual_seed(9))
+    allocate_gradients(dbn)
     return state
+
+
+def up_down_gradient(dbn, v, y, negative, state, pixels="mean"):
+    UpDown(state, lambda epoch: negative, pixels).gradient(v, y)
 
 
 def gradients(dbn):
@@ -47,7 +54,8 @@ def sampled(dbn, v, y, negative, state, pixels):
     for level, layer in enumerate(dbn.recognition):
         awake.append(layer(awake[-1], generator, None if level else given))
     joint = awake[-1] if y is None else torch.cat([awake[-1], F.one_hot(y, K).to(v)], dim=1)
-    particles = negative.particles(dbn.top, dbn.top.infer(joint), state.chains, generator=generator).detach().clone()
+    positive = Positive(dbn.top.infer(joint), 1 / len(v), 1.0, None)
+    particles = negative.particles(dbn.top, positive, state.slots["rule"], generator=generator).detach().clone()
     asleep = [dbn.part(particles)]
     for level in reversed(range(len(dbn.generative))):
         known = None if level or given is None else given.map(lambda x: x[torch.arange(len(particles)) % len(v)])

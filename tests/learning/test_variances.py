@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.standard import StandardForm
+from harmonium.learning.transforms.standardising import StandardForm
 from tests.models.machines import close
 
 FACES, PATCHES = "cbcl-faces/facesCBCL.mat", "natural-images/hyvarinen/1.tiff"
@@ -146,9 +146,10 @@ def test_a_step_by_hand():
     ):
         parameter.data, parameter.grad = torch.tensor(value), torch.tensor(gradient)
     form = StandardForm(rbm)
-    form.gradient()
+    slots = form.init(rbm, 0)
+    form.gradient(rbm, None, slots)
     torch.optim.SGD(rbm.parameters(), lr=lr).step()
-    form.on_step(None)
+    form.after(rbm, slots)
     new_weight = weight - lr * variance[:, None] * (g_w - np.outer(mu / variance, g_c))
     slope = g_l + mu / variance * (weight @ g_c)
     assert np.abs(slope).max() < 1

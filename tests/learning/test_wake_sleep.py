@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import trainer
+from harmonium.files import read_tensors
+from harmonium.learning.loop import trainer
 from harmonium.models import label_log_probability
-from harmonium.models.saving import read_tensors
 from tests import oracle
 from tests.models.machines import plain
 
@@ -138,7 +138,7 @@ def test_a_state_trains_on_and_belongs_to_its_net():
     hm.wake_sleep(two, data, epochs=3, state=state, **settings)
     for name, tensor in one.state_dict().items():
         assert torch.equal(two.state_dict()[name], tensor)
-    with pytest.raises(ValueError, match="another net"):
+    with pytest.raises(ValueError, match="another model"):
         hm.wake_sleep(net(), data, epochs=3, state=state, **settings)
     averaged = whole.averaged()
     assert isinstance(averaged, hm.DBN)
@@ -155,7 +155,7 @@ def test_the_figures():
     assert row["validation_error_percent"] == pytest.approx(100 * wrong)
     wrong = (label_log_probability(state.averaged(), held).argmax(1) != truth).double().mean().item()
     assert row["averaged_error_percent"] == pytest.approx(100 * wrong)
-    line = hm.learning.progress.sentence(row)
+    line = hm.learning.loop.progress.sentence(row)
     assert f"wake {row['wake_error']:.2f}" in line
     assert f"sleep {row['sleep_error']:.2f}" in line
     # Nothing moves: the epoch's wake error is that of a great many up-passes, the dreams' that of the chain.

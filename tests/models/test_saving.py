@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 import harmonium as hm
-from harmonium.models.saving import FORMAT
+from harmonium.files import FORMAT
 
 from .machines import LAYERS, PAIRS, machine
 

@@ -52,7 +52,7 @@ def test_outputs(bottom):
     h = sigmoid(divided @ array(first.coupling.weight) + array(first.hidden.bias))
     h = sigmoid(h @ array(second.coupling.weight) + array(second.hidden.bias))
     close(net(torch.tensor(x)), h @ array(net[-1].weight).T + array(net[-1].bias), 1e-10)
-    assert [type(module) for module in net] == [torch.nn.Linear, torch.nn.Sigmoid, torch.nn.Linear, torch.nn.Sigmoid, torch.nn.Linear]
+    assert [type(module) for module in net[1:]] == [torch.nn.Linear, torch.nn.Sigmoid, torch.nn.Linear, torch.nn.Sigmoid, torch.nn.Linear]
 
 
 def test_linear_and_shared_hidden_units():
@@ -78,7 +78,7 @@ def test_training_the_net_leaves_the_deep_belief_net_alone():
     dbn = stack(lambda: hm.Bernoulli(6), lambda: hm.Bernoulli(4))
     before = dbn.rbms[0].coupling.weight.detach().clone()
     net = hm.nets.classifier(dbn, 2)
-    net[0].weight.data.zero_()
+    net[1].weight.data.zero_()
     assert torch.equal(dbn.rbms[0].coupling.weight, before)
 
 
@@ -106,8 +106,8 @@ def test_dropout_keeps_the_mean_and_its_own_generator():
 def test_dropout_stands_where_it_is_asked_for():
     net = hm.nets.classifier(stack(lambda: hm.Bernoulli(6), lambda: hm.Bernoulli(4)), 2, dropout=0.5, input_dropout=0.2)
     assert [module.p for module in net if isinstance(module, hm.nets.Dropout)] == [0.2, 0.5]
-    assert isinstance(net[0], hm.nets.Dropout)
-    assert isinstance(net[3], hm.nets.Dropout)
+    assert isinstance(net[1], hm.nets.Dropout)
+    assert isinstance(net[4], hm.nets.Dropout)
 
 
 RECTIFIED = {
@@ -134,7 +134,7 @@ def test_rectified_hidden_units_are_rectified_without_noise(kind):
         h = h / array(second.visible.log_variance.exp())
     h = np.tanh(h @ array(second.coupling.weight) + array(second.hidden.bias))
     close(net(torch.tensor(x)), h @ array(net[-1].weight).T, 1e-10)
-    assert [type(module) for module in net[1::2]] == [torch.nn.ReLU if cap is None else torch.nn.Hardtanh, torch.nn.Tanh]
+    assert [type(module) for module in net[2::2]] == [torch.nn.ReLU if cap is None else torch.nn.Hardtanh, torch.nn.Tanh]
 
 
 def test_documents_are_fed_as_counts():
@@ -143,7 +143,7 @@ def test_documents_are_fed_as_counts():
     rbm.coupling.weight.data = torch.tensor(np.random.default_rng(0).normal(size=(5, 3)))
     net = hm.nets.classifier(hm.DBN([rbm]), 2)
     counts = torch.tensor([[1, 0, 2, 0], [0, 5, 0, 3]], dtype=torch.float64)
-    close(net[1](net[0](counts)), rbm.hidden_mean(counts).detach().numpy(), 1e-12)
+    close(net[:3](counts), rbm.hidden_mean(counts).detach().numpy(), 1e-12)
 
 
 def test_label_units_are_left_out():

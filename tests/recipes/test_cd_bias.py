@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.models.saving import read_tensors
+from harmonium.files import read_tensors
 from harmonium.recipes import CdBias
 from harmonium.recipes.cd_bias import FAMILIES
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harmonium.data.binary_density import Splits
-from harmonium.learning import PersistentCD, TemperedCD, fit
+from harmonium.learning import PersistentCD, Tempering, fit
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import RBM
 from harmonium.recipes import density
@@ -215,7 +215,7 @@ def test_candidates_are_told_apart() -> None:
     for found in density.SEARCH.values():
         assert len({candidate.label for candidate in found}) == len(found)
     assert Candidate(3, 0.1).negative() == PersistentCD(100)
-    assert Candidate(3, 0.1, replicas=4, chains=7).negative() == TemperedCD(7, betas=4)
+    assert Candidate(3, 0.1, replicas=4, chains=7).negative() == PersistentCD(chains=7, sampler=Tempering(betas=4))
 
 
 def test_the_baseline_of_independent_variables() -> None:

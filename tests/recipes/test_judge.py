@@ -53,10 +53,12 @@ def test_it_reads_real_digits(learnt) -> None:
 
 
 def test_a_judge_once_learnt_is_found_again(learnt) -> None:
-    """From its checkpoint, and so without a look at the images, which are blank this time."""
+    """From its checkpoint, which is of these images alone."""
     run, net = learnt
     assert [row["epoch"] for row in run.histories()["judge"]] == list(range(1, 26))
-    again = learn_judge(run, torch.zeros_like(DIGITS.train_images), DIGITS.train_labels, epochs=25, **SETTINGS)
+    with pytest.raises(ValueError, match="was made with data="):
+        learn_judge(run, torch.zeros_like(DIGITS.train_images), DIGITS.train_labels, epochs=25, **SETTINGS)
+    again = learn_judge(run, DIGITS.train_images, DIGITS.train_labels, epochs=25, **SETTINGS)
     assert len(run.histories()["judge"]) == 25
     for name, value in net.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
@@ -64,14 +66,14 @@ def test_a_judge_once_learnt_is_found_again(learnt) -> None:
 
 def test_initial_weights_are_as_wide_as_their_inputs_ask() -> None:
     net = untrained((28, 28), 10, seed=1)
-    for index, inputs in ((1, 25), (4, 16 * 25), (8, 32 * 49)):
+    for index, inputs in ((2, 25), (5, 16 * 25), (9, 32 * 49)):
         weight, bias = net[index].weight.detach(), net[index].bias.detach()
         assert weight[0].numel() == inputs
         spread = weight.square().mean().sqrt() / np.sqrt(2 / inputs)
         assert abs(float(spread) - 1) < 4 / np.sqrt(2 * weight.numel())
         assert not bias.any()
-    assert torch.equal(untrained((28, 28), 10, seed=1)[4].weight, net[4].weight)
-    assert not torch.equal(untrained((28, 28), 10, seed=2)[4].weight, net[4].weight)
+    assert torch.equal(untrained((28, 28), 10, seed=1)[5].weight, net[5].weight)
+    assert not torch.equal(untrained((28, 28), 10, seed=2)[5].weight, net[5].weight)
 
 
 @pytest.mark.parametrize("block", [7, 1000])

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from harmonium import cli
-from harmonium.learning import trainer
-from harmonium.models.saving import read_tensors
+from harmonium.files import read_tensors
+from harmonium.learning.loop import trainer
 
 WORDS = ("--threads", "1", "--layers.units", "30", "20", "--layers.epochs", "4", "--generation.epochs", "4", "--tuning.epochs", "5")
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from harmonium.data import mnist
+from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
 from harmonium.likelihood import exact_log_z
 from harmonium.models import DBM, RBM
-from harmonium.models.saving import read_tensors
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
 from harmonium.recipes.persistent import Persistent
 from harmonium.recipes.run import Run
@@ -89,7 +89,7 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     metrics = smoke(monkeypatch, "mnist-dbm", images, tmp_path / "run", "--units", "12", "20", "--start", start)
     monkeypatch.setattr(Persistent, "fit", learn)
     first = read_tensors(tmp_path / "run" / "checkpoints" / "first-layer.safetensors")[0]
-    assert torch.equal(begun["all layers"], first["average.coupling.weight"])  # where the first layer's averaged machine ended
+    assert torch.equal(begun["all layers"], first["slots.averaging.coupling.weight"])  # where the first layer's averaged machine ended
     bound, tight = (metrics[name]["value"] for name in ("test_bound_nats", "test_tightened_bound_nats"))
     assert -784 < bound <= tight < 0
     assert metrics["test_bound_nats"]["published"] == "-84.62"

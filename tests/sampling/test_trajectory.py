@@ -178,7 +178,7 @@ def left_share(rbm):
 
 
 def test_both_learnt_modes_are_found_where_gibbs_sampling_stays_in_one():
-    rbm, models = learnt(hm.TemperedCD(100, 4))
+    rbm, models = learnt(hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=4)))
     share, chains, generator = left_share(rbm), 500, torch.Generator().manual_seed(6)
     assert 0.55 < share < 0.85
     models = [models[number] for number in trajectory.choose(models, target=0.3, generator=generator)]

@@ -1,49 +1,64 @@
-"""Learning: contrastive rules, the trainer and its state, greedy stacks and fine-tuning."""
+"""Learning: rules, gradient transforms, the training loop, and the entry points that put them together."""
 
-from harmonium.learning.batches import Source
-from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule
-from harmonium.learning.exact import ExactGradient
-from harmonium.learning.fast import FastPCD
+from harmonium.data.batches import Source
+from harmonium.learning.contrast import write_gradient
 from harmonium.learning.finetune import fine_tune, predict
-from harmonium.learning.fit import contrastive_gradient, fit
+from harmonium.learning.fit import fit
 from harmonium.learning.greedy import features, greedy
 from harmonium.learning.greedy_dbm import greedy_dbm
-from harmonium.learning.momentum import MomentumSGD
-from harmonium.learning.persistent import PersistentCD
-from harmonium.learning.progress import Progress
-from harmonium.learning.ratio_matching import RatioMatching
-from harmonium.learning.schedules import Schedule
-from harmonium.learning.sparsity import Sparsity
-from harmonium.learning.state import TrainingState
-from harmonium.learning.tempered import TemperedCD
-from harmonium.learning.trainer import Callback
-from harmonium.learning.trajectory import Trajectory
-from harmonium.learning.up_down import up_down_gradient
+from harmonium.learning.loop.momentum import MomentumSGD
+from harmonium.learning.loop.progress import Progress
+from harmonium.learning.loop.schedules import Schedule
+from harmonium.learning.loop.snapshots import Trajectory
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.step import Step
+from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.rules import (
+    ContrastiveDivergence,
+    ExactGradient,
+    FastPCD,
+    Gibbs,
+    PersistentCD,
+    Positive,
+    RatioMatching,
+    Rule,
+    Slots,
+    Tempering,
+)
+from harmonium.learning.transforms import Averaging, Centring, Sparsity, StandardForm, Transform
+from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
 from harmonium.learning.whole_machines import Rest, Signal, WholeMachines, asymmetry, least_contrast, settle
 
 __all__ = [
+    "Averaging",
     "Callback",
+    "Centring",
     "ContrastiveDivergence",
     "ExactGradient",
     "FastPCD",
+    "Gibbs",
     "MomentumSGD",
-    "Negative",
     "PersistentCD",
+    "Positive",
     "Progress",
     "RatioMatching",
     "Rest",
     "Rule",
     "Schedule",
     "Signal",
+    "Slots",
     "Source",
     "Sparsity",
-    "TemperedCD",
+    "StandardForm",
+    "Step",
+    "Tempering",
     "TrainingState",
     "Trajectory",
+    "Transform",
+    "UpDown",
     "WholeMachines",
     "asymmetry",
-    "contrastive_gradient",
     "features",
     "fine_tune",
     "fit",
@@ -52,6 +67,6 @@ __all__ = [
     "least_contrast",
     "predict",
     "settle",
-    "up_down_gradient",
     "wake_sleep",
+    "write_gradient",
 ]

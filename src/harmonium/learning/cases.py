@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.learning.batches import BLOCK, ArrayRows, Batches, MappedRows, Source, Stream
+from harmonium.data.batches import BLOCK, ArrayRows, Batches, MappedRows, Numbered, Source, Stream
 from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
@@ -57,17 +57,26 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
         yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
 
 
-def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None) -> Source:
-    """Data as a source that gives the rows of these units; arrays are checked against the units' support, whole, but for gaps."""
+def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:
+    """Data as a source that gives the rows of these units; arrays are checked against the units' support, whole, but for gaps.
+
+    `kept`: the numbers of the rows that are checked, where others are never visited.
+    """
     if not isinstance(data, Tensor | np.ndarray):
         return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
-    shape = visible.shape
-    if data.ndim != len(shape) + 1 or len(data) == 0:
-        raise ValueError(f"expected data of shape (cases, {', '.join(map(str, shape))}), at least one case, found {tuple(data.shape)}")
-    for number, rows in enumerate(blocks(data)):
-        here = torch.arange(number * BLOCK, number * BLOCK + len(rows))
+    check_cases(visible, data)
+    numbers = torch.split(torch.arange(len(data)) if kept is None else kept, BLOCK)
+    found = blocks(data) if kept is None else (ArrayRows(data).rows(here, NO_DRAWS) for here in numbers)
+    for here, rows in zip(numbers, found, strict=True):
         visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
     return ArrayRows(data, lambda rows: visible.from_data(rows, like))
+
+
+def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any]) -> None:
+    """Raises a ValueError unless these are cases of the layer by their axes, at least one."""
+    if data.ndim != len(visible.shape) + 1 or len(data) == 0:
+        expected = ", ".join(map(str, visible.shape))
+        raise ValueError(f"expected data of shape (cases, {expected}), at least one case, found {tuple(data.shape)}")
 
 
 class LabelledRows:
@@ -84,43 +93,96 @@ class LabelledRows:
 
 
 def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
-    """One weight a case, (cases,). ValueError says what is wrong with them."""
-    found = torch.as_tensor(weights).to(like)
+    """One weight for each case, (cases,). ValueError says what is wrong with them."""
+    found = torch.as_tensor(weights).detach().to(like)
     if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
         spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
         raise ValueError(f"sample_weight must be {cases} finite non-negative numbers, one a case, found shape {tuple(found.shape)}{spread}")
     return found
 
 
+class Chosen:
+    """Those of some rows whose numbers are `kept`, (count,), as if there were no others."""
+
+    def __init__(self, rows: Numbered, kept: Tensor) -> None:
+        self.held, self.kept = rows, kept
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Any:
+        return self.held.rows(self.kept[indices], generator)
+
+
 def as_batches(
     visible: Unit, data: Data, sample_weight: Any, given: Given | None, *, batch_size: int, seed: int, like: Tensor
 ) -> Batches | Stream:
-    """Whatever the user gave, as mini-batches (states, weights or None, given or None). ValueError says what is wrong with it."""
+    """Whatever the user gave, as mini-batches (states, weights or None, given or None). ValueError says what is wrong with it.
+
+    Rows of weight zero are left out, whatever stands in them.
+    """
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
+        weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
+        kept = None if weights is None or bool((weights > 0).all()) else weights.nonzero().squeeze(1).cpu()
+        if weights is not None and cases and kept is not None and not len(kept):
+            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: nothing would be learnt")
         beside = None if given is None else GivenRows(given, visible, cases, like)
-        rows = as_rows(visible, data, like, beside)
-        weights = None if sample_weight is None else ArrayRows(as_weights(sample_weight, len(rows), like))
-        return Batches([rows, weights, beside], batch_size=batch_size, seed=seed)
+        rows = as_rows(visible, data, like, beside, kept)
+        sources: list[Numbered | None] = [rows, None if weights is None else ArrayRows(weights), beside]
+        mean = 1.0 if weights is None else float(weights.double().sum()) / len(weights if kept is None else kept)
+        if kept is not None:
+            sources = [None if source is None else Chosen(source, kept) for source in sources]
+        return Batches(sources, batch_size=batch_size, seed=seed, mean_weight=mean)
     if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
         raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
     if sample_weight is not None:
         raise ValueError("an iterable brings its own weights: let it give (data, weights) pairs")
     if given is not None:
         raise ValueError("what is given of each case goes with data that can be visited by number: a tensor, array or Source")
+    return Stream(data, OfStream(visible, like))
 
-    def convert(batch: Any) -> Tensor:
-        return as_rows(visible, torch.as_tensor(batch), like).rows(torch.arange(len(batch)), torch.Generator())
 
-    def convert_weights(weights: Any, cases: int) -> Tensor:
-        if not torch.as_tensor(weights).is_floating_point():
+class OfStream:
+    """What a user's iterable gives, as states and weights; their mean is that of the rows so far."""
+
+    def __init__(self, visible: Unit, like: Tensor) -> None:
+        self.visible, self.like = visible, like
+        self.rows, self.weight = 0, 0.0
+
+    def __call__(self, item: Any) -> tuple[Tensor, ...] | None:
+        """(states,) or (states, weights); None of a batch in which no row has a weight."""
+        pieces = item if isinstance(item, tuple | list) else (item,)
+        data = torch.as_tensor(pieces[0])
+        check_cases(self.visible, data)
+        if len(pieces) == 1:
+            return (self._states(data),)
+        if not torch.as_tensor(pieces[1]).is_floating_point():
             raise ValueError(
                 "the iterable gives (data, integers) pairs: the second of a pair is each case's weight, a floating-point number; "
                 "leave labels out"
             )
-        return as_weights(weights, cases, like)
+        weights = as_weights(pieces[1], len(data), self.like)
+        kept = weights > 0
+        if not bool(kept.any()):
+            return None
+        if not bool(kept.all()):
+            data, weights = data[kept.to(data.device)], weights[kept]
+        self.rows, self.weight = self.rows + len(weights), self.weight + weights.double().sum().item()
+        return self._states(data), weights
 
-    return Stream(data, convert, convert_weights)
+    @property
+    def mean_weight(self) -> float:
+        return self.weight / self.rows if self.rows else 1.0
+
+    def _states(self, data: Tensor) -> Tensor:
+        return as_rows(self.visible, data, self.like).rows(torch.arange(len(data)), NO_DRAWS)
+
+    def state_dict(self) -> dict[str, float]:
+        return {"rows": self.rows, "weight": self.weight}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.rows, self.weight = int(state["rows"]), state["weight"]
 
 
 @torch.no_grad()

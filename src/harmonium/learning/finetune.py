@@ -6,137 +6,157 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harmonium.learning.batches import BLOCK, ArrayRows, Batches, derive
-from harmonium.learning.fit import DRAWS, ORDER, MakeOptimizer
-from harmonium.learning.progress import Progress
-from harmonium.learning.schedules import Scheduler
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback, fresh_generator, train
+from harmonium.data.batches import BLOCK, ArrayRows, Batches
+from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
+from harmonium.learning.cases import blocks
+from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
+from harmonium.learning.loop.settings import described
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.step import Step
+from harmonium.learning.loop.trainer import Callback, Choice, train
 from harmonium.nets import Dropout
+from harmonium.nets.visible import visible_of
+from harmonium.seeds import derive
 
 
 def fine_tune(
-    net: nn.Sequential,
+    net: nn.Module,
     inputs: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     *,
+    loss: Loss = F.cross_entropy,
+    head: nn.Module | None = None,
     validation: tuple[Tensor, Tensor] | None = None,
     epochs: int = 30,
     head_epochs: int = 5,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
-    schedule: Callable[[torch.optim.Optimizer], Scheduler] | None = None,
+    schedule: MakeSchedule | None = None,
     weight_cost: float = 0.0,
     patience: int | None = None,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
+    state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Trains a classifier's last layer alone for `head_epochs`, then all of it (Hinton & Salakhutdinov 2006).
+    """Trains a net's last layer alone for `head_epochs`, then all of it (Hinton & Salakhutdinov 2006).
 
-    `inputs`: (cases, width), floats or uint8 grey levels, which count as level / 255; a net that sees them as images begins with
-    `nn.Unflatten(1, ...)`. `labels`: (cases,) integers below the net's number of classes. With `validation` (inputs, labels) the net ends
-    with the weights of the epoch that erred least there, and `patience` epochs without a better one end training. `optimizer`: as for
-    `fit`; by default SGD with learning rate 0.1. The other arguments are those of `fit`. ValueError for labels outside the classes, for
-    widths that do not fit, or for values that are not finite.
+    `net`: any `nn.Module`. `inputs`: (cases, width), data as `fit` takes them: the net's `Visible` module holds what the visible units were
+    told of them. A net without one takes floats and booleans; one that sees its inputs as images unflattens them
+    (`nn.Unflatten(1, ...)`). `targets`: (cases,) integers below a classifier's number of classes, or what else `loss` takes, (cases, ...).
+    `loss`: (outputs, targets) -> the mean over the cases. `head`: the part that learns alone at first, by default the last module of an
+    `nn.Sequential`; other nets have none.
+
+    With `validation` (inputs, targets) the net ends with the weights of the epoch that erred least there, by the share of wrong labels
+    or, where targets are none, by the loss; `patience` epochs without a better one end training. `optimizer`: as for `fit`; by default SGD
+    with learning rate 0.1. The other arguments are those of `fit`.
+
+    ValueError for labels outside the classes, for inputs that the visible units cannot take or whose width does not fit, for values that
+    are not finite, and for bytes where the net has no `Visible` module to say what they mean.
     """
     like = next(net.parameters()).detach()
-    check_cases(net, inputs, labels)
+    if head is None and isinstance(net, nn.Sequential):
+        head = net[-1]
+    check_cases(net, inputs, targets, loss)
+    rows = input_rows(net, inputs, like)
     if validation is not None:
-        check_cases(net, *validation)
-    head = net[-1]
-    batches = Batches([grey_rows(inputs, like), ArrayRows(labels)], batch_size=batch_size, seed=derive(seed, ORDER))
-    groups = [
-        {"params": [p for p in module.parameters() if (p.dim() > 1) == cost], "weight_decay": weight_cost if cost else 0.0}
-        for module in (net[:-1], head)  # apart, because fused optimisers want every parameter of a group to begin at the same step
-        for cost in (True, False)
-    ]
-    made = (optimizer or partial(torch.optim.SGD, lr=0.1))(groups)
-    settings = {"seed": seed, "batch_size": batch_size, "cases": len(inputs), "head_epochs": head_epochs}
-    state = TrainingState(net, made, fresh_generator(like, derive(seed, DRAWS)), settings)
-    state.schedule = schedule(made) if schedule is not None else None
-    if checkpoint is not None and Path(checkpoint).exists():
-        state.restore(checkpoint)
-    for module in net:
+        check_cases(net, *validation, loss)
+        input_rows(net, validation[0], like)  # whose checks predict would make after the first epoch
+    batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
+    plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
+    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
+    plan.restore(training)
+    for module in net.modules():
         if isinstance(module, Dropout):
-            module.generator = state.generator
+            module.generator = training.generator
+    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0)
+    kept = None
+    if validation is not None:
+        kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
 
-    def gradient(x: Tensor, y: Tensor) -> None:
-        y = y.to(x.device).long()
-        net.train()
-        made.zero_grad(set_to_none=True)
-        with torch.set_grad_enabled(state.epoch >= head_epochs):
-            features = net[:-1](x)
-        logits = head(features)
-        loss = F.cross_entropy(logits, y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.add("loss", loss * len(x))
-        state.add("errors", (logits.detach().argmax(1) != y).sum())
-        state.add("cases", torch.tensor(len(x)))
+    def metrics() -> dict[str, float]:
+        return signal.metrics() | ({} if validation is None else held_out(net, *validation, loss))
 
-    def figures() -> dict[str, float]:
-        cases = state.totals["cases"].item()
-        row = {
-            "train_loss": state.totals["loss"].item() / cases,
-            "train_error_percent": 100 * state.totals["errors"].item() / cases,
-        }
-        if validation is not None:
-            logits = predict(net, validation[0])
-            row["validation_loss"] = F.cross_entropy(logits, validation[1].long()).item()
-            row["validation_error_percent"] = 100 * (logits.argmax(1) != validation[1]).double().mean().item()
-        return row
-
-    shown = [Progress("fine-tuning")] if progress or (progress is None and Progress.wanted()) else []
-    train(
-        state,
-        batches,
-        gradient,
-        figures,
-        epochs=epochs,
-        callbacks=[*callbacks, *shown],
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        keep_best="validation_error_percent" if validation is not None else None,
-        patience=patience,
-    )
+    try:
+        watchers = plan.watchers("fine-tuning")
+        train(training, batches, Step(training, signal), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+    finally:
+        signal.close()
     net.eval()
-    return state
+    return training
 
 
-def grey_rows(inputs: Tensor, like: Tensor) -> ArrayRows:
-    """Inputs as a source; uint8 grey levels become probabilities."""
-    divisor = 255.0 if inputs.dtype == torch.uint8 else 1.0
-    return ArrayRows(inputs, lambda rows: rows.to(like) / divisor if divisor != 1 else rows.to(like))
+def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
+    """The loss on validation cases and, of a classifier, the share of wrong labels."""
+    outputs = predict(net, inputs)
+    if not is_classification(targets):
+        return {"validation_loss": loss(outputs, targets.cpu()).item()}
+    wrong = (outputs.argmax(1) != targets.cpu()).double().mean().item()
+    return {"validation_loss": loss(outputs, targets.cpu().long()).item(), "validation_error_percent": 100 * wrong}
+
+
+def described_loss(loss: Loss) -> str:
+    """By its name, which a function has and an object's class has."""
+    return getattr(loss, "__qualname__", None) or described(loss)
+
+
+def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
+    """Inputs as a source, converted as the net's visible units take their data. ValueError for what these cannot take."""
+    visible = visible_of(net)
+    if visible is not None:
+        for rows in blocks(inputs):
+            visible.check(rows)
+        return ArrayRows(inputs, visible.states)
+    if inputs.dtype == torch.uint8:
+        width = inputs[:1].numel()
+        raise ValueError(
+            "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), or "
+            f'begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
+        )
+    return ArrayRows(inputs, lambda rows: rows.to(like))
 
 
 @torch.no_grad()
 def predict(net: nn.Module, inputs: Tensor) -> Tensor:
-    """The net's outputs without dropout, a block at a time: (cases, classes) on the CPU."""
-    training = net.training
+    """The net's outputs without dropout, a block at a time: (cases, classes) on the CPU.
+
+    `inputs`: as for `fine_tune`, which says what is refused.
+    """
+    rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
     net.eval()
-    rows = grey_rows(inputs, next(net.parameters()).detach())
     outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
     net.train(training)
     return torch.cat(outputs)
 
 
-def check_cases(net: nn.Sequential, inputs: Tensor, labels: Tensor) -> None:
-    """Raises a ValueError that says what was expected and found, unless a classifier can learn from these cases."""
-    linear, first = [module for module in net if isinstance(module, nn.Linear)], net[0]
-    width = math.prod(first.unflattened_size) if isinstance(first, nn.Unflatten) else linear[0].in_features
-    classes = linear[-1].out_features
-    if inputs.dim() != 2 or inputs.shape[1] != width or len(inputs) == 0:
-        raise ValueError(f"expected inputs of shape (cases, {width}), at least one case, found {tuple(inputs.shape)}")
+def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> None:
+    """Raises a ValueError that says what was expected and found, unless the net can learn from these cases."""
+    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
+    first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
+    width = None
+    if isinstance(first, nn.Unflatten):
+        width = math.prod(first.unflattened_size)
+    elif isinstance(first, nn.Linear):
+        width = first.in_features
+    if inputs.dim() < 2 or len(inputs) == 0 or (width is not None and inputs.flatten(1).shape[1] != width):
+        expected = "..." if width is None else width
+        raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found {tuple(inputs.shape)}")
     if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
         raise ValueError("expected finite inputs, found NaN or infinite values")
-    if labels.shape != (len(inputs),) or labels.is_floating_point():
-        raise ValueError(f"expected {len(inputs)} integer labels, one a case, found shape {tuple(labels.shape)} of {labels.dtype}")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(f"expected labels from 0 to {classes - 1}, found {low if low < 0 else high}")
+    if loss is not F.cross_entropy:
+        if len(targets) != len(inputs):
+            raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
+        return
+    if targets.shape != (len(inputs),) or targets.is_floating_point():
+        raise ValueError(f"expected {len(inputs)} integer labels, one a case, found shape {tuple(targets.shape)} of {targets.dtype}")
+    if linear:
+        classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
+        if low < 0 or high >= classes:
+            raise ValueError(f"expected labels from 0 to {classes - 1}, found {low if low < 0 else high}")

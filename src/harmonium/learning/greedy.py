@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings import Coupling
-from harmonium.learning.batches import BLOCK, ArrayRows, Source, derive
+from harmonium.data.batches import BLOCK, ArrayRows, Source
 from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import fresh_generator
+from harmonium.learning.loop.state import TrainingState
 from harmonium.models import DBN, RBM
 from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
+from harmonium.seeds import derive, fresh_generator
 from harmonium.units import Given, Groups, Softmax, Unit
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values

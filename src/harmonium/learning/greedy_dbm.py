@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings import Coupling
-from harmonium.learning.batches import MappedRows, Source, derive
+from harmonium.data.batches import MappedRows, Source
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import Train
 from harmonium.models import DBM, RBM, composed, doubled
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Binomial, Unit
 
 

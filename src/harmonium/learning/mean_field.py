@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.learning.contrastive import Negative, Rule
+from harmonium.learning.rules import Rule
 from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Bernoulli, Given, Unit
 
+OF_MISSING = 5  # sweeps of clamped Gibbs sampling, where nothing else is asked for
 SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
 
 
@@ -20,11 +21,23 @@ def data_layer(model: RBM) -> Unit:
     return model.layers[0] if isinstance(model, DBM) else model.visible
 
 
-def check_deep(model: DBM, negative: Negative | Rule, *given: Given | None) -> None:
-    """Raises a ValueError where the positive phase of this machine would be wrong."""
+def sweeps_of(model: RBM, sweeps: int | None) -> int:
+    """How many sweeps of the positive phase: of mean field, or of clamped Gibbs sampling where values are missing."""
+    deep = isinstance(model, DBM)
+    found = (SWEEPS if deep else OF_MISSING) if sweeps is None else sweeps
+    if found < 1:
+        what = "mean field takes at least one sweep" if deep else "missing values take at least one sweep of clamped Gibbs sampling"
+        raise ValueError(f"{what}, found sweeps={sweeps}")
+    return found
+
+
+def check_positive_phase(model: RBM, negative: Rule, *given: Given | None) -> None:
+    """Raises a ValueError where the positive phase of a deep machine would be wrong."""
+    if not isinstance(model, DBM):
+        return
     if any(field is not None for each in given if each is not None for field in vars(each).values()):
         raise ValueError("a deep Boltzmann machine learns from whole cases alone, found given=...")
-    if isinstance(negative, Rule) and not negative.contrasts:
+    if not negative.contrasts:
         raise ValueError(f"{type(negative).__name__} needs free energies of the data, which a deep Boltzmann machine has none of")
     for number, unit in enumerate(model.layers[2::2]):
         if unit.statistic_is_learnt:
@@ -35,8 +48,8 @@ def check_deep(model: DBM, negative: Negative | Rule, *given: Given | None) -> N
 
 
 @torch.no_grad()
-def dbm_figures(model: DBM, training: Tensor, validation: Tensor | None, *, sweeps: int) -> dict[str, float]:
-    """Figures of a machine on a fixed part of its training data and, where there are any, of the validation data.
+def dbm_metrics(model: DBM, training: Tensor, validation: Tensor | None, *, sweeps: int) -> dict[str, float]:
+    """Metrics of a machine on a fixed part of its training data and, where there are any, of the validation data.
 
     `mean_field_change`: by how much hidden units' means change in the last of `sweeps` sweeps, over units and cases: small where they
     suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over cases.
@@ -45,15 +58,15 @@ def dbm_figures(model: DBM, training: Tensor, validation: Tensor | None, *, swee
     """
     found = model.mean_field(training, sweeps=sweeps)
     error = model.data_mean(found.phase.hidden_mean) - training
-    figures = {"reconstruction_error": error.square().sum(1).mean().item(), "mean_field_change": found.change.mean().item()}
+    metrics = {"reconstruction_error": error.square().sum(1).mean().item(), "mean_field_change": found.change.mean().item()}
     pairs = zip(model.layers, model.split(found.phase.v, found.phase.hidden_mean), strict=True)
     binary = [means for unit, means in list(pairs)[1:] if isinstance(unit, Bernoulli)]
     if binary:
         means = torch.cat(binary, dim=1)
-        figures["dead"] = (means.amax(0) < 0.1).double().mean().item()
-        figures["saturated"] = (means.amin(0) > 0.9).double().mean().item()
+        metrics["dead"] = (means.amax(0) < 0.1).double().mean().item()
+        metrics["saturated"] = (means.amin(0) > 0.9).double().mean().item()
     if validation is not None:
         alike = model.variational_free_energy(found)[: len(validation)].double().mean()
         held = model.variational_free_energy(model.mean_field(validation, sweeps=sweeps)).double().mean()
-        figures["free_energy_gap"] = (held - alike).item()
-    return figures
+        metrics["free_energy_gap"] = (held - alike).item()
+    return metrics

@@ -1,61 +1,95 @@
-"""One update of contrastive wake-sleep."""
+"""The learning signal of contrastive wake-sleep."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from harmonium.learning.batches import Source
-from harmonium.learning.contrastive import Negative
-from harmonium.learning.fit import MONITORED
-from harmonium.learning.state import TrainingState
+from harmonium.data.batches import Source
+from harmonium.learning.loop.state import RULE, TrainingState
+from harmonium.learning.monitor import MONITORED
+from harmonium.learning.rules import Positive, Rule
 from harmonium.models import DBN
 from harmonium.models.labels import with_labels
+from harmonium.units import Given
 
 Pixels = Literal["mean", "sample"]
 
 
-@torch.no_grad()
-def up_down_gradient(
-    dbn: DBN, v: Tensor, labels: Tensor | None, negative: Negative, state: TrainingState, *, pixels: Pixels = "mean"
-) -> None:
-    """Writes the gradients of one update of `wake_sleep` into every `.grad`, and adds its errors to the epoch's sums.
+class UpDown:
+    """Writes the gradients of one update after another. `choose`: the rule that makes the top RBM's particles, by the epoch."""
 
-    `v`: (cases, *visible.shape) states; `labels`: (cases,) integers, or None for a net that has no label units.
-    """
-    generator, top, given = state.generator, dbn.top, dbn.visible.given_by(v, None)
-    recognition, generative = list(dbn.upwards()), list(dbn.downwards())[::-1]
-    # Awake: up, and each generative layer learns to reconstruct what it saw.
-    states, share = [v], 1 / len(v)
-    for level, layer in enumerate(recognition):
-        states.append(layer(states[-1], generator, given if level == 0 else None))
-    for level, layer in enumerate(generative):
-        known = given if level == 0 else None
-        mean = layer.accumulate_gradient(states[level], states[level + 1], scale=share, fresh=True, given=known)
-        state.add("wake_error", _squared(mean, states[level]))
-    # The top RBM, from what the up-pass gave and the labels beside it to its own particles.
-    units = dbn.labels
-    joint = states[-1] if units is None or labels is None else with_labels(states[-1], labels, units.categories)
-    alone = given if not recognition else None
-    data = top.infer(joint, alone)
-    particles = negative.particles(top, data, state.chains, generator=generator, given=alone)
-    top.accumulate_gradient(data, scale=share, fresh=True, given=alone)
-    dreamt = top.infer(particles, alone if negative.paired else None)
-    top.accumulate_gradient(dreamt, scale=-1 / len(particles), given=alone if negative.paired else None)
-    # Asleep: down, and each recognition layer learns to recover what was dreamt. Documents are dreamt as long as the batch's are.
-    dream, share = dbn.part(particles), 1 / len(particles)
-    if given is not None and len(particles) != len(v):
-        turn = torch.arange(len(particles), device=v.device) % len(v)
-        given = given.map(lambda field: field[turn])
-    for level in reversed(range(len(generative))):
-        known = given if level == 0 else None
-        lower = generative[level](dream, generator if level or pixels == "sample" else None, known)
-        mean = recognition[level].accumulate_gradient(dream, lower, scale=share, fresh=True, given=known)
-        state.add("sleep_error", _squared(mean, dream))
-        dream = lower
-    state.add("dreams", torch.tensor(len(particles)))
+    def __init__(self, state: TrainingState, choose: Callable[[int], Rule], pixels: Pixels) -> None:
+        assert isinstance(state.model, DBN)
+        self.state, self.dbn, self.choose, self.pixels = state, state.model, choose, pixels
+
+    @torch.no_grad()
+    def gradient(self, v: Tensor, labels: Tensor | None) -> None:
+        """`v`: (cases, *visible.shape) states; `labels`: (cases,) integers, or None for a net that has no label units.
+
+        Also adds the errors of the update to the epoch's sums.
+        """
+        given = self.dbn.visible.given_by(v, None)
+        particles = self._top(self._wake(v, given), labels, given)
+        if given is not None and len(particles) != len(v):  # documents are dreamt as long as the batch's are
+            turn = torch.arange(len(particles), device=v.device) % len(v)
+            given = given.map(lambda field: field[turn])
+        self._sleep(particles, given)
+
+    def _wake(self, v: Tensor, given: Given | None) -> Tensor:
+        """Up, and each generative layer learns to reconstruct what it saw; the states below the top RBM."""
+        states, share, generative = [v], 1 / len(v), list(self.dbn.downwards())[::-1]
+        for level, layer in enumerate(self.dbn.upwards()):
+            states.append(layer(states[-1], self.state.generator, given if level == 0 else None))
+        for level, layer in enumerate(generative):
+            known = given if level == 0 else None
+            mean = layer.accumulate_gradient(states[level], states[level + 1], scale=share, fresh=True, given=known)
+            self.state.add("wake_error", _squared(mean, states[level]))
+        return states[-1]
+
+    def _top(self, states: Tensor, labels: Tensor | None, given: Given | None) -> Tensor:
+        """The top RBM learns from what the up-pass gave and the labels beside it; its own particles."""
+        dbn, units, slots = self.dbn, self.dbn.labels, self.state.slots[RULE]
+        rule, top, generator = self.choose(self.state.epoch), dbn.top, self.state.generator
+        if not slots:  # the rule of an earlier epoch kept nothing
+            slots.update(rule.init(top, generator))
+        joint = states if units is None or labels is None else with_labels(states, labels, units.categories)
+        given = None if len(dbn.recognition) else given
+        data = top.infer(joint, given)
+        positive = Positive(data, 1 / len(joint), 1.0, given)
+        particles = rule.particles(top, positive, slots, generator=generator)
+        top.accumulate_gradient(data, **positive.weighting(), fresh=True, given=given)
+        of_model = given if rule.paired else None
+        top.accumulate_gradient(top.infer(particles, of_model), **positive.against(len(particles)), given=of_model)
+        return particles
+
+    def _sleep(self, particles: Tensor, given: Given | None) -> None:
+        """Down, and each recognition layer learns to recover what was dreamt."""
+        dream, share, generative = self.dbn.part(particles), 1 / len(particles), list(self.dbn.downwards())[::-1]
+        recognition = list(self.dbn.upwards())
+        for level in reversed(range(len(generative))):
+            known = given if level == 0 else None
+            lower = generative[level](dream, self.state.generator if level or self.pixels == "sample" else None, known)
+            mean = recognition[level].accumulate_gradient(dream, lower, scale=share, fresh=True, given=known)
+            self.state.add("sleep_error", _squared(mean, dream))
+            dream = lower
+        self.state.add("dreams", dream.new_tensor(float(len(particles))))
+
+    def after(self, complete: Callable[[], None]) -> None:
+        """Nothing."""
+
+    def between(self, step: int) -> None:
+        self.choose(self.state.epoch).between(self.dbn.top, self.state.slots[RULE], step)
+
+    def metrics(self, cases: int) -> dict[str, float]:
+        """The errors of the epoch, a case and a dream; none of a net without directed layers."""
+        if not len(self.dbn.recognition):
+            return {}
+        totals = {name: value.item() for name, value in self.state.totals.items()}
+        return {"wake_error": totals["wake_error"] / cases, "sleep_error": totals["sleep_error"] / totals["dreams"]}
 
 
 def _squared(mean: Tensor, states: Tensor) -> Tensor:

@@ -6,27 +6,28 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.learning.averaging import Averaging
-from harmonium.learning.batches import ArrayRows, Batches, Source, derive
+from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.learning.cases import Rows, as_rows
-from harmonium.learning.contrastive import ContrastiveDivergence, Negative, Rule
-from harmonium.learning.fit import DRAWS, MONITOR, MONITORED, ORDER, MakeOptimizer
-from harmonium.learning.momentum import MomentumSGD
-from harmonium.learning.progress import Progress
-from harmonium.learning.schedules import Scheduler
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback, fresh_generator, train
-from harmonium.learning.up_down import Pixels, up_down_gradient, wake_error
+from harmonium.learning.loop.momentum import MomentumSGD
+from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
+from harmonium.learning.loop.settings import described
+from harmonium.learning.loop.state import RULE, TrainingState
+from harmonium.learning.loop.step import Step
+from harmonium.learning.loop.trainer import Callback, Choice, train
+from harmonium.learning.monitor import MONITORED
+from harmonium.learning.rules import ContrastiveDivergence, Rule, makes_particles
+from harmonium.learning.transforms import Averaging
+from harmonium.learning.up_down import Pixels, UpDown, wake_error
 from harmonium.models import DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels
 from harmonium.models.normalisable import leaves
+from harmonium.seeds import derive
 
 Labels = Tensor | np.ndarray[Any, Any] | Sequence[int]
 
@@ -36,12 +37,12 @@ def wake_sleep(
     data: Rows,
     *,
     labels: Labels | None = None,
-    negative: Negative | Callable[[int], Negative] = ContrastiveDivergence(3),  # noqa: B008 (frozen)
+    negative: Rule | Callable[[int], Rule] = ContrastiveDivergence(3),  # noqa: B008 (frozen)
     pixels: Pixels = "mean",
     epochs: int = 10,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
-    schedule: Callable[[torch.optim.Optimizer], Scheduler] | None = None,
+    schedule: MakeSchedule | None = None,
     weight_cost: float = 0.0,
     averaging: float | None = None,
     validation: Rows | tuple[Rows, Labels] | None = None,
@@ -88,66 +89,48 @@ def wake_sleep(
     if keep_best and true is None:
         raise ValueError("keep_best chooses by the label error on validation data: give validation=(data, labels)")
     choose = _schedule(negative)
-    average = None if averaging is None else Averaging(averaging)
-    if state is None:
-        made = (optimizer or default_optimizer(dbn))(groups(dbn, weight_cost))
-        settings = {
-            "seed": seed,
-            "batch_size": batch_size,
-            "cases": len(rows),
-            "negative": repr(choose(0)),  # of a schedule the first: a function cannot be compared
-            "pixels": pixels,
-            "labels": known is not None,
-            "averaging": averaging,
-        }
-        state = TrainingState(dbn, made, fresh_generator(like, derive(seed, DRAWS)), settings)
-        state.schedule = schedule(made) if schedule is not None else None
-        if average is not None:
-            average.start(state)
-        if checkpoint is not None and Path(checkpoint).exists():
-            state.restore(checkpoint)
-    elif state.model is not dbn:
-        raise ValueError("the state given is that of another net: a state holds the model it trains, wake_sleep(state.model, ...)")
-    running = state
+    changes = [] if averaging is None else [Averaging(averaging)]
+    plan = Plan(epochs, optimizer, default_optimizer(dbn), schedule, seed, callbacks, state, checkpoint, progress)
+    settings = {
+        "batch_size": batch_size,
+        "negative": described(choose(0)),  # of a schedule the first: a function cannot be compared
+        "pixels": pixels,
+        "labels": known is not None,
+        "averaging": averaging,
+    }
+    training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings)
+    signal = UpDown(training, choose, pixels)
+    for change in changes:
+        if change.name not in training.slots:
+            training.slots[change.name] = change.init(dbn, training.step)
+    training.slots.setdefault(RULE, {})  # filled at the first update that needs it, for a schedule may change the rule
+    plan.restore(training)
 
-    def gradient(v: Tensor, y: Tensor | None) -> None:
-        now = choose(running.epoch)
-        if running.chains is None and not now.paired:
-            running.chains = now.start(dbn.top, running.generator)
-        up_down_gradient(dbn, v, y, now, running, pixels=pixels)
-
-    def figures() -> dict[str, float]:
-        row = {}
-        if len(dbn.recognition):
-            totals = {name: value.item() for name, value in running.totals.items()}
-            row = {"wake_error": totals["wake_error"] / len(rows), "sleep_error": totals["sleep_error"] / totals["dreams"]}
+    def metrics() -> dict[str, float]:
+        row = signal.metrics(len(rows))
         if held is not None and len(dbn.recognition):
-            draws = fresh_generator(like, derive(seed, MONITOR, running.epoch))
-            row["validation_wake_error"] = wake_error(dbn, held, draws)
+            row["validation_wake_error"] = wake_error(dbn, held, plan.generator(like, training.epoch))
         if held is not None and true is not None:
-            row["validation_error_percent"] = _error_percent(dbn, held, true, derive(seed, MONITOR))
-            averaged = running.averaged() if average is not None else None
+            row["validation_error_percent"] = _error_percent(dbn, held, true, plan.generator(like))
+            averaged = training.averaged() if changes else None
             if isinstance(averaged, DBN):
-                row["averaged_error_percent"] = _error_percent(averaged, held, true, derive(seed, MONITOR))
+                row["averaged_error_percent"] = _error_percent(averaged, held, true, plan.generator(like))
         return row
 
-    shown = [Progress("wake-sleep")] if progress or (progress is None and Progress.wanted()) else []
-    first = [] if average is None else [average]
     return train(
-        state,
+        training,
         batches,
-        gradient,
-        figures,
+        Step(training, signal, changes),
+        metrics,
         epochs=epochs,
-        callbacks=[*first, *callbacks, *shown],
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        keep_best="validation_error_percent" if keep_best else None,
+        callbacks=plan.watchers("wake-sleep"),
+        checkpoint=plan.path,
+        chosen=Choice("validation_error_percent") if keep_best else None,
     )
 
 
-def _error_percent(dbn: DBN, held: Source, labels: Tensor, seed: int) -> float:
+def _error_percent(dbn: DBN, held: Source, labels: Tensor, generator: torch.Generator) -> float:
     """The share of the cases whose most probable label is another."""
-    generator = fresh_generator(next(dbn.parameters()).detach(), seed)
     wrong = 0
     for block in torch.split(torch.arange(len(held)), MONITORED):
         found = label_log_probability(dbn, held.rows(block, generator)).argmax(1)
@@ -155,7 +138,7 @@ def _error_percent(dbn: DBN, held: Source, labels: Tensor, seed: int) -> float:
     return 100 * wrong / len(held)
 
 
-def groups(dbn: DBN, weight_cost: float) -> list[dict[str, Any]]:
+def groups(dbn: DBN, weight_cost: float) -> Groups:
     """The parameters as an optimiser takes them: the couplings', with the weight cost, and the units'."""
     layers = [*dbn.upwards(), *list(dbn.downwards())[::-1]]
     couplings, units = [*(layer.coupling for layer in layers), dbn.top.coupling], [layer.unit for layer in layers]
@@ -188,7 +171,7 @@ def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
                 "pooled layers between machines cannot be dreamt: the machine above gives the pooled map alone, and which unit of a block "
                 f"is on belongs to neither, found {layer.unit}"
             )
-    if isinstance(negative, Rule):
+    if isinstance(negative, Rule) and not makes_particles(negative):
         raise TypeError(f"{type(negative).__name__} makes no particles to dream from: give ContrastiveDivergence or PersistentCD")
     if dbn.labels is not None and labels is None:
         raise ValueError("this net has label units: give labels=, one integer a case")
@@ -196,10 +179,10 @@ def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
         raise ValueError(f'pixels must be "mean" or "sample", found {pixels!r}')
 
 
-def _schedule(negative: Negative | Callable[[int], Negative]) -> Callable[[int], Negative]:
+def _schedule(negative: Rule | Callable[[int], Rule]) -> Callable[[int], Rule]:
     """What makes the particles, by the epoch."""
-    if hasattr(negative, "particles"):
-        found: Any = negative
+    if isinstance(negative, Rule):
+        found = negative
         return lambda epoch: found
     return negative
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, get_args
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Coupling
+from harmonium.files import read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbn import DBN
 from harmonium.models.experts import Mixture, ProductOfExperts
@@ -21,7 +18,6 @@ from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.units import Groups, Unit
 
-FORMAT = "harmonium 1"
 Model = RBM | DBN | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
 
 
@@ -59,11 +55,10 @@ def build(description: Any) -> Any:
 
 
 def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """The module's parameters and buffers, each tensor once, however many names it goes by."""
+    """The tensors of the module's state, each once, however many names it goes by."""
     seen: set[int] = set()
     tensors: dict[str, Tensor] = {}
-    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
-    for name, tensor in named:
+    for name, tensor in module.state_dict(keep_vars=True).items():
         if id(tensor) not in seen:
             seen.add(id(tensor))
             tensors[prefix + name] = tensor.detach()
@@ -78,44 +73,6 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") 
             found = f"shape {tuple(tensors[name].shape)}" if name in tensors else "nothing"
             raise ValueError(f"the file does not fit the model: expected {name} of shape {tuple(tensor.shape)}, found {found}")
         tensor.copy_(tensors[name])
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to a temporary name in the same folder, flushes to the disk and renames, so that no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed writer leaves at most one
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """One safetensors file: tensors, and `header` as JSON in its metadata. Atomic."""
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"format": FORMAT, "harmonium": json.dumps(header)}
-    write_atomically(Path(path), safetensors.torch.save(content, metadata))
-
-
-def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote. FileNotFoundError, or a ValueError that names the file and its fault."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"{path} is a safetensors file, but not one of this package's ({FORMAT!r} expected in its header)")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["harmonium"])  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} has a header that cannot be read: {error}") from error
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:

@@ -2,5 +2,6 @@
 
 from harmonium.nets.classifier import classifier
 from harmonium.nets.dropout import Dropout
+from harmonium.nets.visible import Visible
 
-__all__ = ["Dropout", "classifier"]
+__all__ = ["Dropout", "Visible", "classifier"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from harmonium.couplings import Dense
 from harmonium.models import DBN
 from harmonium.nets.dropout import Dropout
+from harmonium.nets.visible import after_visible
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Spin, SteppedSigmoid, TruncatedGaussian, Unit
 
 
@@ -39,7 +40,8 @@ def classifier(
 ) -> nn.Sequential:
     """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
 
-    The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. The new weights are drawn from
+    The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. It begins with
+    `Visible(dbn.visible)`, so that bytes mean to the net what they mean to the stack. The new weights are drawn from
     N(0, `scale`²) with `seed`. Label units beside a top RBM's visible layer are left out, none of them on. `dropout` and `input_dropout`
     are the shares of hidden units and of inputs dropped in training. TypeError for couplings that are not dense, and for hidden units
     without a feed-forward mean.
@@ -64,4 +66,4 @@ def classifier(
     head = uninitialised(width, classes, weight)
     head.weight.copy_(torch.empty(classes, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
     head.bias.zero_()
-    return nn.Sequential(*modules, head)
+    return after_visible(dbn.visible, *modules, head)

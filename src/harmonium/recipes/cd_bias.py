@@ -22,26 +22,25 @@ import torch
 from torch import Tensor
 
 import harmonium.recipes.run as runs
+from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import (
     MomentumSGD,
-    Negative,
     PersistentCD,
     Rest,
     Rule,
     Schedule,
-    TemperedCD,
+    Tempering,
     WholeMachines,
     asymmetry,
     fit,
     least_contrast,
     settle,
 )
-from harmonium.learning.batches import derive
-from harmonium.models.saving import read_tensors, write_tensors
 from harmonium.recipes.cd_bias_pictures import asymmetries, directions, dots, flows, trajectories
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import Run
 from harmonium.report import Section, write_report
+from harmonium.seeds import derive
 
 FAMILIES = {
     "uniform on the simplex": "every distribution over the 256 states is as likely (Dirichlet, 1)",
@@ -139,8 +138,8 @@ class CdBias(Recipe):
             rule: self._phase(run, rule, partial(self._rests, plain, starts, many, best["theta"], steps)) for rule, steps in STEPS.items()
         }
         with_cost = self._phase(run, "weight cost", partial(self._with_cost, cost, starts[: len(p)], p))
-        sampled, tempered = {}, TemperedCD(max(self.chains // 3, 1), betas=6)
-        chained: dict[str, Negative | Rule] = {"PCD": PersistentCD(self.chains), "tempered CD": tempered}
+        sampled, tempered = {}, PersistentCD(chains=max(self.chains // 3, 1), sampler=Tempering(betas=6))
+        chained: dict[str, Rule] = {"PCD": PersistentCD(self.chains), "tempered CD": tempered}
         for number, (rule, negative) in enumerate(chained.items()):
             sampled[rule] = self._phase(run, rule, partial(self._sampled, cost, with_cost["CD-1"], p, negative, number))
         field = self._phase(run, "field", partial(self._field, plain, p))
@@ -165,12 +164,12 @@ class CdBias(Recipe):
             found[f"{rule} then"] = settle(machines, found[rule], p, None).theta
         return found | {"least contrast": least_contrast(machines, found["CD-1"], p)}
 
-    def _sampled(self, machines: WholeMachines, starts: Tensor, p: Tensor, negative: Negative | Rule, number: int) -> Phase:
+    def _sampled(self, machines: WholeMachines, starts: Tensor, p: Tensor, negative: Rule, number: int) -> Phase:
         """Where a rule with chains ends that begins at CD-1's rests, its chains at draws from these machines."""
         ends = torch.stack([self._one_sampled(machines, starts[n], p[n], negative, derive(self.seed, 2, number, n)) for n in range(len(p))])
         return {"theta": ends, "then": settle(machines, ends, p, None).theta}
 
-    def _one_sampled(self, machines: WholeMachines, start: Tensor, p: Tensor, negative: Negative | Rule, seed: int) -> Tensor:
+    def _one_sampled(self, machines: WholeMachines, start: Tensor, p: Tensor, negative: Rule, seed: int) -> Tensor:
         model = machines.rbm(start)
         updates = EPOCH if self.smoke else self.updates
         epochs = max(updates // EPOCH, 1)
@@ -186,9 +185,10 @@ class CdBias(Recipe):
             progress=False,
         )
         state = learn(epochs=0)
-        leading = state.chains.shape[:-1]  # type: ignore[union-attr]
+        assert state.chains is not None
+        leading = state.chains.shape[:-1]
         draws = machines.log_p(start[None]).exp()[0].multinomial(leading.numel(), replacement=True, generator=state.generator)
-        state.chains = machines.v[draws].reshape(*leading, -1)
+        state.chains.copy_(machines.v[draws].reshape(*leading, -1))
         learn(epochs=epochs, state=state)
         return machines.row(model)
 

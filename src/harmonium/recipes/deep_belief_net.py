@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import torch
 
 from harmonium.data import Dataset, binarise
+from harmonium.files import read_tensors
 from harmonium.likelihood import Evaluation, evaluate
 from harmonium.models import DBN
-from harmonium.models.saving import read_tensors, restore
+from harmonium.models.saving import restore
 from harmonium.recipes import outcome
 from harmonium.recipes.pictures import one_of_each
 from harmonium.recipes.recipe import Recipe

@@ -21,17 +21,18 @@ import harmonium.recipes.run as runs
 from harmonium.couplings import Dense
 from harmonium.data import binary_density
 from harmonium.data.binary_density import Splits
-from harmonium.learning import MomentumSGD, Negative, PersistentCD, Rule, Schedule, TemperedCD, fit
-from harmonium.learning.batches import derive
+from harmonium.files import read_tensors, write_tensors
+from harmonium.learning import MomentumSGD, PersistentCD, Rule, Schedule, Tempering, fit
 from harmonium.likelihood import Evaluation, evaluate
 from harmonium.likelihood.exact import MOST_STATES
 from harmonium.models import RBM
-from harmonium.models.saving import read_tensors, restore, unshared, write_tensors
+from harmonium.models.saving import restore, unshared
 from harmonium.recipes.density_pictures import bars, rasters
 from harmonium.recipes.looks import CHAINS, Looks, Nats, Repeated, conservative, lower, nats_of
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import EVALUATION, SAMPLES, Run
 from harmonium.report import Section, evaluation, learning_curves, write_report
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 LOOK = 500  # updates, about, between two looks at the validation cases: an epoch of `fit`
@@ -68,8 +69,8 @@ class Candidate:
         tempered = f" temperatures {self.replicas}" if self.replicas > 1 else ""
         return f"hidden {self.hidden} rate {self.rate:g} cost {self.cost:g}{chains}{tempered}"
 
-    def negative(self) -> Negative | Rule:
-        return PersistentCD(self.chains) if self.replicas == 1 else TemperedCD(self.chains, betas=self.replicas)
+    def negative(self) -> Rule:
+        return PersistentCD(self.chains) if self.replicas == 1 else PersistentCD(chains=self.chains, sampler=Tempering(betas=self.replicas))
 
     def machine(self, variables: int, seed: int) -> RBM:
         """As it is before learning."""

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.learning import Schedule, fine_tune, predict
-from harmonium.learning.batches import derive
+from harmonium.nets.visible import after_visible
 from harmonium.recipes.run import Run
+from harmonium.seeds import derive
+from harmonium.units import Bernoulli
 
 JUDGE = "judge"  # the phase's name
 MAPS = (16, 32)
@@ -53,7 +55,8 @@ def untrained(shape: tuple[int, int], classes: int, seed: int) -> nn.Sequential:
     """The judge before learning, its weights from N(0, 2 / inputs) drawn with `seed` (He, Zhang, Ren & Sun 2015)."""
     sides = [side // 4 for side in shape]
     convolution = partial(nn.Conv2d, kernel_size=KERNEL, padding=KERNEL // 2, device="meta")  # else drawn from the global seed
-    net = nn.Sequential(
+    net = after_visible(
+        Bernoulli(math.prod(shape), values="probabilities"),
         nn.Unflatten(1, (1, *shape)),
         convolution(1, MAPS[0]),
         nn.MaxPool2d(2),

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from harmonium.learning import Callback, TrainingState
-from harmonium.learning.batches import derive
 from harmonium.likelihood import ais, exact_log_z, log_likelihood, raise_bound
 from harmonium.models import RBM
+from harmonium.seeds import derive
 
 CHAINS = 100  # of annealed importance sampling
 

@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
-from harmonium.learning.batches import derive
 from harmonium.models import DBN, RBM, turned
 from harmonium.recipes.binary_mnist import log_z_figures
 from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.run import Run
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Dataset, noise
-from harmonium.learning.batches import derive
 from harmonium.models import DBN, label_free_energy
 from harmonium.recipes.denoise_pictures import sections
 from harmonium.recipes.mnist_joint import MnistJoint, UpDown
@@ -29,6 +28,7 @@ from harmonium.recipes.run import REPORT, Run
 from harmonium.recipes.stack import Split
 from harmonium.report import write_report
 from harmonium.sampling import top_down
+from harmonium.seeds import derive
 
 VALIDATION = 10_000  # training digits, the last ones, that the net does not learn from
 ROWS = 1000  # digits cleaned together

@@ -26,27 +26,27 @@ from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise, mnist
+from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import (
     Callback,
     ContrastiveDivergence,
     FastPCD,
     MomentumSGD,
-    Negative,
     PersistentCD,
     Rule,
-    TemperedCD,
+    Tempering,
     TrainingState,
     fit,
 )
-from harmonium.learning.batches import derive
 from harmonium.learning.cases import Data
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import RBM
-from harmonium.models.saving import read_tensors, restore, unshared, write_tensors
+from harmonium.models.saving import restore, unshared
 from harmonium.recipes.mnist_exact_pictures import against_updates, beside_published
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import REPORT, Run
 from harmonium.report import Section, against_time, filters, write_report
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 Gradient = Literal["plain", "centred", "enhanced"]
@@ -70,7 +70,7 @@ MELCHIOR: dict[tuple[Gradient, bool], float] = {
 class Tuned(NamedTuple):
     """A learning rule and the learning rate that its search chose."""
 
-    negative: Negative | Rule
+    negative: Rule
     rate: float
 
 
@@ -80,7 +80,7 @@ RULES = {
     "CD-25": Tuned(ContrastiveDivergence(25), 0.4),
     "PCD": Tuned(PersistentCD(CHAINS), 0.8),
     "fast PCD": Tuned(FastPCD(CHAINS), 0.8),
-    "tempered CD": Tuned(TemperedCD(CHAINS, betas=LADDER), 0.8),
+    "tempered CD": Tuned(PersistentCD(chains=CHAINS, sampler=Tempering(betas=LADDER)), 0.8),
 }
 GRADIENTS: tuple[Gradient, ...] = ("plain", "centred", "enhanced")
 
@@ -90,7 +90,7 @@ class Plan(NamedTuple):
 
     phase: str
     hidden: int
-    negative: Negative | Rule
+    negative: Rule
     rate: float
     gradient: Gradient
     epochs: int

@@ -19,12 +19,11 @@ from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import Dataset, mnist
-from harmonium.learning import ContrastiveDivergence, MomentumSGD, PersistentCD, Schedule, features, fit, wake_sleep
-from harmonium.learning.batches import derive
-from harmonium.learning.contrastive import Negative
+from harmonium.files import read_tensors
+from harmonium.learning import ContrastiveDivergence, MomentumSGD, PersistentCD, Rule, Schedule, features, fit, wake_sleep
 from harmonium.models import DBN, RBM, label_log_probability
 from harmonium.models.labels import with_labels
-from harmonium.models.saving import read_tensors, restore
+from harmonium.models.saving import restore
 from harmonium.recipes.joint_pictures import sections
 from harmonium.recipes.judge import Verdict, judge_fantasies, learn_judge
 from harmonium.recipes.recipe import Recipe, headlines
@@ -32,6 +31,7 @@ from harmonium.recipes.run import REPORT, SAMPLES, Run
 from harmonium.recipes.stack import Layers, Split, learn, rbms, split
 from harmonium.report import fantasies, write_report
 from harmonium.sampling import film, gibbs_label_probability
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Groups, Softmax
 
 TOP, UP_DOWN = "top layer with labels", "up-down"
@@ -69,7 +69,7 @@ class UpDown:
         if self.epochs < 1 or min(*self.steps, self.chains) < 1:
             raise ValueError(f"wake-sleep takes at least one epoch, one sweep and one chain, found {self}")
 
-    def negative(self, epoch: int) -> Negative:
+    def negative(self, epoch: int) -> Rule:
         """The top machine's particles in this epoch."""
         third = 3 * epoch // self.epochs
         return ContrastiveDivergence(self.steps[third]) if third < 2 else PersistentCD(self.chains)
@@ -225,7 +225,7 @@ class MnistJoint(Recipe):
         restore(dbn.top, read_tensors(run.checkpoint(TOP))[0], "model.")
         if run.checkpoint(UP_DOWN).exists():
             dbn = dbn.untie()
-            restore(dbn, read_tensors(run.checkpoint(UP_DOWN))[0], "average.")
+            restore(dbn, read_tensors(run.checkpoint(UP_DOWN))[0], "slots.averaging.")
         return dbn
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise
-from harmonium.learning.batches import derive
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
 from harmonium.models import DBN, RBM, load
 from harmonium.recipes.binary_mnist import BinaryMnist, log_z_figures
 from harmonium.recipes.persistent import Persistent, learnt, snapshot
 from harmonium.recipes.run import EVALUATION, Run
 from harmonium.report import Section, against_time, evaluation, filters
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 PHASE = "persistent CD"

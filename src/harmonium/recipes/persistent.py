@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
+from harmonium.files import read_tensors
 from harmonium.learning import Callback, MomentumSGD, PersistentCD, Schedule, TrainingState, fit
 from harmonium.learning.cases import Data
 from harmonium.models import RBM, save
-from harmonium.models.saving import read_tensors, restore
+from harmonium.models.saving import restore
 from harmonium.recipes.run import Run
 
 
@@ -61,7 +62,7 @@ def learnt(run: Run, phase: str, rbm: RBM) -> RBM:
     path = run.checkpoint(phase)
     if not path.exists():
         raise ValueError(f"{run.folder} has learnt nothing of {phase!r} yet: a phase's first checkpoint comes after its first epoch")
-    restore(rbm, read_tensors(path)[0], "average.")
+    restore(rbm, read_tensors(path)[0], "slots.averaging.")
     return rbm
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harmonium.models.saving import write_atomically
+from harmonium.files import write_atomically
 
 RESULTS_FOLDER = Path("results")
 ELSEWHERE = re.compile(r" --(?:out|data-dir)[ =](?:'[^']*'|/\S+)")  # absolute folders of the machine that ran it: no one else's

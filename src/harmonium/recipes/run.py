@@ -17,8 +17,8 @@ from typing import Annotated, Any, Self
 import torch
 import tyro
 
+from harmonium.files import write_atomically
 from harmonium.learning import Callback, Progress, TrainingState
-from harmonium.models.saving import write_atomically
 
 CONFIGURATION, FIGURES, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
 REPORT, SAMPLES, EVALUATION = "report.html", "samples.png", "evaluation.png"

@@ -25,10 +25,10 @@ from harmonium.learning import (
     fit,
     predict,
 )
-from harmonium.learning.batches import derive
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.run import Run
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 GENERATION = "top layer for generation"  # the phase's name

@@ -91,17 +91,13 @@ class Scaled(Unit):
 
     @torch.no_grad()
     def standardise_gradient(self) -> None:
-        """∂/∂b times σ², its natural gradient; ∂/∂ log σ² as the average of the units that share it, at most one, times a tenth.
-
-        A variance thus moves an order slower than weights in units of σ, as in Melchior, Wang & Wiskott (2017), and no batch, however far
-        off, moves it by more than a tenth of the learning rate.
-        """
+        """∂/∂b times σ², its natural gradient; ∂/∂ log σ² as the average of the units that share it."""
         if self.bias.grad is not None:
             precision = torch.exp(-self.log_variance).expand(self.shape)
             self.bias.grad.div_(precision if self.bias_shape == self.shape else precision.sum_to_size(self.bias_shape))
         if self.log_variance.grad is not None:
             sharing = math.prod(self.shape) / self.log_variance.numel()
-            self.log_variance.grad.div_(sharing).clamp_(-1.0, 1.0).mul_(0.1)
+            self.log_variance.grad.div_(sharing)
 
     @torch.no_grad()
     def bounds(self, data: Tensor | None) -> dict[str, tuple[Tensor, Tensor]]:

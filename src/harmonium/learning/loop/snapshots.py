@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback
+from harmonium.files import read_tensors, write_tensors
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.trainer import Callback
 from harmonium.models import RBM, load
-from harmonium.models.saving import describe, read_tensors, unshared, write_tensors
+from harmonium.models.saving import describe, unshared
 from harmonium.sampling.trajectory import acceptance
 
 LAST = "-last"  # what the name of a model that is kept only because training ended there ends in

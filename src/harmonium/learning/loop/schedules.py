@@ -16,6 +16,9 @@ class Scheduler(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
+EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # at which two schedules are compared
+
+
 class Schedule:
     """Sets the learning rate and the momentum from the number of whole epochs done.
 
@@ -46,6 +49,17 @@ class Schedule:
         """One epoch has passed."""
         self.epoch += 1
         self._set()
+
+    def sampled(self) -> dict[str, list[float]]:
+        """Some values of the functions, by which two schedules can be told apart."""
+        found: dict[str, list[float]] = {}
+        for name, function in (("lr", self.lr), ("momentum", self.momentum)):
+            for epoch in EPOCHS if function is not None else ():
+                try:
+                    found.setdefault(name, []).append(float(f"{function(epoch):.6g}"))  # type: ignore[misc]
+                except LookupError:  # a table that ends with the planned epochs
+                    break
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "rates": self.rates}

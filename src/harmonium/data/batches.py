@@ -9,13 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.seeds import derive
+
 BLOCK = 2048  # rows looked at together, for the memory's sake
 ONCE = "the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch"
-
-
-def derive(seed: int, *path: int) -> int:
-    """A seed for one purpose: independent of those of other paths, and of the seed itself."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> 1)
 
 
 @runtime_checkable
@@ -75,18 +72,19 @@ class Batches:
     """Mini-batches of several sources side by side (data and weights; inputs and labels), shuffled anew each epoch.
 
     A source that is None gives None. The order depends on the seed and the epoch alone, so that training resumes in the middle of an
-    epoch. The last batch of an epoch may be short.
+    epoch. The last batch of an epoch may be short. `mean_weight`: of all rows, where they have weights.
     """
 
     resumes_inside = True
 
-    def __init__(self, sources: Sequence[Numbered | None], *, batch_size: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[Numbered | None], *, batch_size: int, seed: int, mean_weight: float = 1.0) -> None:
         if batch_size < 1:
             raise ValueError(f"a batch needs at least one case, found batch_size={batch_size}")
         lengths = [len(source) for source in sources if source is not None]
         if len(set(lengths)) != 1 or 0 in lengths:
             raise ValueError(f"expected as many rows of each kind, and at least one, found {lengths}")
         self.sources, self.batch_size, self.seed, self.cases = sources, batch_size, seed, lengths[0]
+        self.mean_weight = mean_weight
 
     def __len__(self) -> int:
         return -(-self.cases // self.batch_size)
@@ -106,16 +104,35 @@ class Batches:
         return self.visit(torch.linspace(0, self.cases - 1, min(count, self.cases), dtype=torch.float64).round().long(), generator)
 
 
+class Converter(Protocol):
+    """What a stream's items go through."""
+
+    @property
+    def mean_weight(self) -> float:
+        """Of the rows so far."""
+
+    def __call__(self, item: Any) -> tuple[Tensor, ...] | None:
+        """A batch, (states,) or (states, weights), or None where there is nothing to learn from."""
+
+    def state_dict(self) -> dict[str, float]: ...
+    def load_state_dict(self, state: dict[str, float]) -> None: ...
+
+
 class Stream:
     """A user's own iterable of batches, for data that fit in no array: each item a tensor or array (cases, *shape), or a tuple of
     them (data, weights). Batch sizes and order are the iterable's; one with `state_dict` and `load_state_dict` resumes inside an
     epoch, any other at the epoch's start. ValueError for an iterator that can be walked only once, when a second epoch asks for it.
     """
 
-    def __init__(self, iterable: Iterable[Any], convert: Callable[[Any], Tensor], convert_weights: Callable[[Any, int], Tensor]) -> None:
-        self.iterable, self.convert, self.convert_weights = iterable, convert, convert_weights
+    def __init__(self, iterable: Iterable[Any], convert: Converter) -> None:
+        self.iterable, self.convert = iterable, convert
         self.once = iter(iterable) is iterable
         self.resumes_inside = hasattr(iterable, "state_dict") and hasattr(iterable, "load_state_dict")
+
+    @property
+    def mean_weight(self) -> float:
+        """Of the rows so far."""
+        return self.convert.mean_weight
 
     def __len__(self) -> int:
         try:
@@ -130,9 +147,9 @@ class Stream:
         empty = True
         for item in self.iterable:
             empty = False
-            pieces = item if isinstance(item, tuple | list) else (item,)
-            rows = self.convert(pieces[0])
-            yield (rows, *(self.convert_weights(piece, len(rows)) for piece in pieces[1:2]))
+            batch = self.convert(item)
+            if batch is not None:
+                yield batch
         if empty and start == 0:
             raise ValueError("the data is an iterable that gave no batch")
 
@@ -140,11 +157,15 @@ class Stream:
         """Nothing: a stream is not read ahead of training."""
         return ()
 
-    def state_dict(self) -> Any:
-        """Where the iterable stands."""
-        return self.iterable.state_dict() if self.resumes_inside else None  # type: ignore[attr-defined]
+    def state_dict(self) -> dict[str, Any]:
+        """Where the iterable stands, and what its weights came to so far."""
+        place = self.iterable.state_dict() if self.resumes_inside else None  # type: ignore[attr-defined]
+        return {"place": place, "converter": self.convert.state_dict()}
 
-    def load_state_dict(self, state: Any) -> None:
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """Puts the iterable where it stood."""
-        if self.resumes_inside and state is not None:
-            self.iterable.load_state_dict(state)  # type: ignore[attr-defined]
+        if state is None:
+            return
+        self.convert.load_state_dict(state["converter"])
+        if self.resumes_inside and state["place"] is not None:
+            self.iterable.load_state_dict(state["place"])  # type: ignore[attr-defined]

@@ -11,20 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.learning.schedules import Scheduler
-from harmonium.models.saving import read_tensors, restore, unshared, write_tensors
+from harmonium.files import read_tensors, write_tensors
+from harmonium.learning.loop.schedules import Scheduler
+from harmonium.models.saving import restore, unshared
+
+VERSION = 2  # of the checkpoint's layout
+RULE, AVERAGING = "rule", "averaging"  # of the slots
 
 
 @dataclass
 class TrainingState:
     """The training of one model, whole: restored from disk it goes on to the same bits.
 
-    `settings`: what must be the same for a checkpoint to be gone on from. `chains`: persistent chains, (chains, *visible.shape), replicas
-    before them if there are any. `activity`: running means of the hidden units, for a sparsity target. `totals`: sums over the present
-    epoch. `history`: one row of figures an epoch. `best`: the weights of the best epoch so far, where training keeps them. `offsets`:
-    of the centred gradient, flat. `average`: averaged parameters, where they are kept. `fast`: what fast weights add to the parameters
-    under which the chains move. `tempering`: of tempered chains the temperatures, who stands where, and the swaps since they were adapted.
-    `seconds`: spent so far.
+    `settings`: what must match on resume. `slots`: what the rule ("rule") and each transform keep between updates, by owner and name.
+    `totals`: sums over the present epoch. `history`: one row of metrics an epoch. `best`: the weights of the best epoch so far, where
+    training keeps them. `seconds`: spent so far.
     """
 
     model: nn.Module
@@ -32,48 +33,67 @@ class TrainingState:
     generator: torch.Generator
     settings: dict[str, Any]
     schedule: Scheduler | None = None
+    slots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     epoch: int = 0
     batch: int = 0
     step: int = 0
-    chains: Tensor | None = None
-    activity: Tensor | None = None
     totals: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_epoch: int = 0
-    offsets: dict[str, Tensor] = field(default_factory=dict)
-    average: dict[str, Tensor] = field(default_factory=dict)
-    fast: dict[str, Tensor] = field(default_factory=dict)
-    tempering: dict[str, Tensor] = field(default_factory=dict)
     stream: Any = None
     stopped: bool = False
     seconds: float = 0.0
     threads: int = field(default_factory=torch.get_num_threads)
 
+    @property
+    def chains(self) -> Tensor | None:
+        """The rule's persistent chains, (chains, *visible.shape), replicas before them if there are any; None where it has none."""
+        return self.slots.get(RULE, {}).get("chains")
+
+    @property
+    def average(self) -> dict[str, Tensor]:
+        """The averaged parameters by name; empty where training averages none."""
+        return {name: mean for name, mean in self.slots.get(AVERAGING, {}).items() if name != "steps"}
+
     def add(self, name: str, value: Tensor) -> None:
         """Adds to one of the epoch's sums, on the device."""
-        value = value.detach().double()
-        self.totals[name] = self.totals[name] + value if name in self.totals else value
+        if name in self.totals:
+            self.totals[name] += value.detach()
+        else:
+            self.totals[name] = value.detach().double()
 
     def averaged(self) -> nn.Module:
         """A copy of the model with the averaged parameters. ValueError where training does not average."""
-        if not self.average:
+        means = self.average
+        if not means:
             raise ValueError("this training averages no parameters: give fit averaging=, the share of the steps to average over")
         model = copy.deepcopy(self.model)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.grad = None
-                parameter.copy_(self.average[name])
+                parameter.copy_(means[name])
         return model
 
     def check_finite(self) -> None:
         """Raises FloatingPointError, naming the step, the tensor and likely causes, if a parameter is NaN or infinite."""
-        for name, parameter in self.model.named_parameters():
-            if not bool(torch.isfinite(parameter).all()):
-                raise FloatingPointError(
-                    f"training diverged: {name} is not finite at step {self.step} (epoch {self.epoch + 1}); likely causes: a learning "
-                    "rate that is too high (Gaussian units need 10 to 100 times less than binary ones), data that are not "
-                    "standardised, or no weight cost. The last checkpoint, if any, is kept as it was"
+        parameters = dict(self.model.named_parameters())
+        if bool(torch.stack([torch.isfinite(parameter).all() for parameter in parameters.values()]).all()):
+            return
+        name = next(name for name, parameter in parameters.items() if not bool(torch.isfinite(parameter).all()))
+        raise FloatingPointError(
+            f"training diverged: {name} is not finite at step {self.step} (epoch {self.epoch + 1}); likely causes: a learning "
+            "rate that is too high (Gaussian units need 10 to 100 times less than binary ones), data that are not "
+            "standardised, or no weight cost. The last checkpoint, if any, is kept as it was"
+        )
+
+    def check_settings(self, settings: dict[str, Any], source: str) -> None:
+        """Raises a ValueError that names the first of these settings that is other than what the state was begun with."""
+        for name, value in settings.items():
+            if self.settings.get(name) != value:
+                raise ValueError(
+                    f"{source} was made with {name}={self.settings.get(name)!r}, and this run has {name}={value!r}; continue with the "
+                    "settings that it was made with, or start anew"
                 )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -88,12 +108,12 @@ class TrainingState:
                     tensors[f"optimizer.{index}.{name}"] = value
                 else:
                     values.setdefault(str(index), {})[name] = value
-        for name in ("chains", "activity"):
-            if getattr(self, name) is not None:
-                tensors[name] = getattr(self, name)
+        for owner, slots in self.slots.items():
+            tensors |= {f"slots.{owner}.{name}": value for name, value in slots.items() if not name.startswith("work.")}
         for kind in NAMED:
             tensors |= {f"{kind}.{name}": value for name, value in getattr(self, kind).items()}
         header = {
+            "version": VERSION,
             "settings": self.settings,
             "optimizer": {"groups": optimizer["param_groups"], "values": values},
             "schedule": self.schedule.state_dict() if self.schedule else None,
@@ -102,16 +122,17 @@ class TrainingState:
         write_tensors(path, tensors, header)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Goes on from a file that `save` wrote. ValueError where it is of other settings or of another model."""
+        """Takes over a file that `save` wrote. ValueError where it has other settings, another model or another layout."""
         tensors, header = read_tensors(path)
         if "settings" not in header:
             raise ValueError(f"{path} is no training checkpoint; is it a saved model?")
-        for name, value in self.settings.items():
-            if header["settings"].get(name) != value:
-                raise ValueError(
-                    f"the checkpoint {path} was made with {name}={header['settings'].get(name)!r}, and this run has {name}={value!r}; "
-                    "go on with the same settings, or start anew with another checkpoint"
-                )
+        if header.get("version") != VERSION:
+            raise ValueError(
+                f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}, whose "
+                "checkpoints this version does not read: finish that training with the version that began it, or start anew"
+            )
+        wanted, self.settings = self.settings, header["settings"]
+        self.check_settings(wanted, f"the checkpoint {path}")
         restore(self.model, tensors, "model.")
         state: dict[int, dict[str, Any]] = {}
         for index, entries in header["optimizer"]["values"].items():
@@ -125,9 +146,8 @@ class TrainingState:
         if self.schedule is not None and header["schedule"] is not None:
             self.schedule.load_state_dict(header["schedule"])
         self.generator.set_state(tensors["generator"])
+        self._restore_slots(tensors)
         device = next(self.model.parameters()).device
-        for name in ("chains", "activity"):
-            setattr(self, name, tensors[name].to(device) if name in tensors else None)
         for kind in NAMED:
             setattr(self, kind, {n.removeprefix(f"{kind}."): t.to(device) for n, t in tensors.items() if n.startswith(f"{kind}.")})
         threads = self.threads
@@ -140,6 +160,21 @@ class TrainingState:
             )
             self.threads = threads
 
+    def _restore_slots(self, tensors: dict[str, Tensor]) -> None:
+        """Into the slots that were made anew, in place; what a rule makes only when it needs it is added."""
+        device = next(self.model.parameters()).device
+        for owner, slots in self.slots.items():
+            prefix = f"slots.{owner}."
+            saved = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+            for name, slot in slots.items():
+                if not name.startswith("work.") and (name not in saved or saved[name].shape != slot.shape):
+                    raise ValueError(f"the checkpoint does not fit this training: expected {prefix}{name} of shape {tuple(slot.shape)}")
+            for name, tensor in saved.items():
+                if name in slots:
+                    slots[name].copy_(tensor)
+                else:
+                    slots[name] = tensor.to(device)
 
-NAMED = ("totals", "best", "offsets", "average", "fast", "tempering")
+
+NAMED = ("totals", "best")
 COUNTERS = ("epoch", "batch", "step", "history", "best_epoch", "stream", "stopped", "seconds", "threads")

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harmonium.learning.contrastive import Rule
-from harmonium.learning.state import TrainingState
-from harmonium.models import RBM, Phase
+from harmonium.learning.rules.rule import Positive, Rule, Slots
+from harmonium.models import RBM
 from harmonium.models.normalisable import leaves
 from harmonium.units import Bernoulli, Given, Spin, Unit
 from harmonium.units.given import keep_present
@@ -69,29 +68,29 @@ class RatioMatching(Rule):
             raise ValueError("ratio matching takes no contexts; use ContrastiveDivergence")
 
     @torch.no_grad()
-    def gradient(
-        self, model: RBM, data: Phase, weights: Tensor | None, *, scale: float, state: TrainingState, given: Given | None = None
-    ) -> None:
+    def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
         """Σ c_ni ∂(F(v_n) - F(v_n with unit i flipped))/∂θ with c = 2 σ² (1 - σ), and the free energy's gradient is E[∂E/∂θ | v].
 
         The interaction of a flipped state is that of the state itself and that of one unit alone, both linear in the statistics: for the
         coupling Σ_i c_ni s_h(n, i) belongs to v_n, and Σ_n c_ni (change of v_ni) s_h(n, i) to unit i.
         """
         visible, hidden, coupling = model.visible, model.hidden, model.coupling
+        data, given = positive.phase, positive.given
         cases, size = len(data.v), math.prod(visible.shape)
         flips = size if self.flips is None else self.flips
         states = keep_present(data.v, given)
         v, input = states.reshape(cases, size), data.input.reshape(cases, -1)
         order = torch.arange(size, device=v.device)
         if flips < size:  # as many places of this order for each case, one case after another, round and round
-            order = torch.randperm(size, generator=state.generator, device=v.device)
+            order = torch.randperm(size, generator=generator, device=v.device)
         units = torch.eye(size, dtype=v.dtype, device=v.device)[order].reshape(size, *visible.shape)
         towards = coupling.bilinear(units).reshape(size, -1)  # what each unit sends to the hidden ones
 
         flipped = _both(visible) - states
         change = (flipped - states).reshape(cases, size)
         gain = (visible.energy_terms(flipped) - visible.energy_terms(states)).reshape(cases, size)
-        share = torch.full_like(v[:, :1], scale * size / flips) if weights is None else weights[:, None] * (scale * size / flips)
+        shares = positive.shares
+        share = (shares[:, None] if isinstance(shares, Tensor) else torch.full_like(v[:, :1], shares)) * (size / flips)
         if given is not None and given.present is not None:
             share = share * given.present.reshape(cases, size)
         share = share.expand(cases, size)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from harmonium.learning.contrastive import Rule
-from harmonium.learning.state import TrainingState
+from harmonium.learning.rules.rule import Positive, Rule, Slots
 from harmonium.likelihood.exact import Listing, listing, one_case
-from harmonium.models import RBM, Phase
+from harmonium.models import RBM
 from harmonium.units import Given
 
 MOST_STATES = 2**20
@@ -35,24 +34,23 @@ class ExactGradient(Rule):
                 "the exact gradient draws nothing, and missing values would have to be drawn; learn from cases that are whole, or use "
                 "PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
             )
-        cases = [(None, 1.0)] if given is None else _cases(given, None, 1.0)
+        cases = [(None, 1.0)] if given is None else _cases(given, 1.0)
         for case, _ in cases:
             model.check_normalisable(case)
             _listed(model, case)
 
-    def gradient(
-        self, model: RBM, data: Phase, weights: Tensor | None, *, scale: float, state: TrainingState, given: Given | None = None
-    ) -> None:
-        model.accumulate_gradient(data, weights=weights, scale=scale, fresh=True, given=given)
+    def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
+        given = positive.given
+        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=given)
         if given is None or all(getattr(given, field.name) is None for field in fields(given)):
-            _add_log_z(model, None, 1.0 if weights is None else float(weights.sum() > 0))
+            _add_log_z(model, None, float(positive.total))
             return
-        for case, share in _cases(given, weights, scale):
+        for case, share in _cases(given, positive.shares):
             _add_log_z(model, case, share)
 
 
-def _cases(given: Given, weights: Tensor | None, scale: float) -> Iterator[tuple[Given, float]]:
-    """Each different one of what is given of the cases, without leading axes, and the share of the batch that it is given of."""
+def _cases(given: Given, share: Tensor | float) -> Iterator[tuple[Given, float]]:
+    """Each different one of what is given of the cases, without leading axes, and the total share of the cases that it is given of."""
     columns = [getattr(given, field.name) for field in fields(given)]
     columns = [column.reshape(len(column), -1).cpu().double() for column in columns if column is not None]
     shares: dict[bytes, float] = {}
@@ -60,14 +58,14 @@ def _cases(given: Given, weights: Tensor | None, scale: float) -> Iterator[tuple
     for n, row in enumerate(torch.cat(columns, dim=1).numpy()):
         key = row.tobytes()
         first.setdefault(key, n)
-        shares[key] = shares.get(key, 0.0) + scale * (1.0 if weights is None else float(weights[n]))
+        shares[key] = shares.get(key, 0.0) + (float(share[n]) if isinstance(share, Tensor) else share)
     for key, n in first.items():
         yield given.map(lambda field, n=n: field[n]), shares[key]  # type: ignore[misc]
 
 
 def _listed(model: RBM, case: Given | None) -> Listing:
     """The side to list. ValueError where no side can be, or both are too large."""
-    advice = "ContrastiveDivergence, PersistentCD and TemperedCD learn any machine"
+    advice = "ContrastiveDivergence and PersistentCD learn any machine"
     try:
         listed = listing(model, case)
     except ValueError as error:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback
+from harmonium.learning.rules.rule import Positive, Slots
+from harmonium.learning.transforms.biases import learnt_biases
+from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
-from harmonium.models.normalisable import leaves
-from harmonium.units import Unit
+
+SLOWER = 0.1  # a variance moves an order slower than weights in units of σ (Melchior, Wang & Wiskott 2017)
+FORGETTING = 0.01  # of the mean square of a variance's gradient
 
 
-class StandardForm(Callback):
+class StandardForm(Transform):
     """Learns as if the data of real-valued units had been standardised with the units' present means and variances.
 
     In terms of x = (v - μ) / σ a machine with real-valued units has the weights W / σ and the hidden biases c + W' μ / σ², and knows
@@ -23,22 +25,21 @@ class StandardForm(Callback):
     gradient of row i of W by σ_i², and has c make up for what the step changes in W' μ / σ². Data times a constant, or plus one, are
     then learnt alike. The directions are still those of an ascent: the matrix that turns the exact gradient into them is positive definite.
 
-    `gradient()` turns the exact `.grad` of every parameter into that of these coordinates; after the optimiser's step `on_step` moves the
-    hidden biases and keeps learnt variances within their bounds, which come from `data`, (cases, *visible.shape) or None. Weight cost,
-    which the optimiser adds, falls on W as it is.
+    Learnt variances stay within bounds that come from `data`, (cases, *visible.shape) or None. Their gradient is noisy, and far from
+    normal where data are sparse; a step is divided by the root mean square of the batches before, where that exceeds one. The divisor
+    does not depend on the batch itself, so that learning comes to rest where the likelihood's slope is zero. Weight cost, which the
+    optimiser adds, falls on W as it is.
     """
 
+    completes: ClassVar[bool] = True
+
     def __init__(self, model: RBM, data: Tensor | None = None) -> None:
-        self.model, standard = model, model.visible.standard()
-        self.scale = None if standard is None else standard[1].clone()
-        self.biases = list(_biases(model.hidden))
+        self.biases = list(learnt_biases(model.hidden))
         self.bounds = [
             (unit.get_parameter(name), *pair)
             for unit, rows in ((model.visible, data), (model.hidden, None))
             for name, pair in unit.bounds(rows).items()
         ]
-        self.origin: Tensor | None = None
-        self.before: Tensor | None = None
 
     @staticmethod
     def changes(model: RBM) -> bool:
@@ -46,58 +47,76 @@ class StandardForm(Callback):
         return any(unit.standard() is not None for unit in (model.visible, model.hidden))
 
     @torch.no_grad()
-    def start(self) -> None:
-        """After the visible units have been fitted to the data: the weights keep their size in units of σ, as it was when this object was
-        made, and the hidden biases have visible units at their means tell the hidden ones nothing."""
-        model, found = self.model, self.model.visible.standard()
-        if found is None or self.scale is None:
+    def init(self, model: RBM, steps: int) -> Slots:
+        slots: Slots = {}
+        for side, unit in (("visible", model.visible), ("hidden", model.hidden)):
+            for name in unit.bounds(None):
+                slots[f"{side}.{name}"] = torch.ones_like(unit.get_parameter(name))
+        visible = model.visible.standard()
+        if visible is not None and self.biases:
+            slots["work.origin"] = visible[0].clone()
+            slots["work.input"] = self._input(model, visible[0]).detach().clone()
+        return slots
+
+    @torch.no_grad()
+    def start(self, model: RBM, scale: Tensor | None) -> None:
+        """After the visible units have been fitted to the data: the weights keep their size in units of σ, which was `scale` before, and
+        the hidden biases have visible units at their means tell the hidden ones nothing."""
+        found = model.visible.standard()
+        if found is None or scale is None:
             return
         origin, after = found
-        ratio = (after / self.scale).flatten()
+        ratio = (after / scale).flatten()
         if bool((ratio != 1).any()):
             for name, factor in model.coupling.scales(ratio, 1.0).items():
                 model.coupling.get_parameter(name).mul_(factor)
-        self._shift(self._input(origin))
+        self._shift(self._input(model, origin))
 
     @torch.no_grad()
-    def gradient(self) -> None:
+    def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
         """The exact `.grad` of every parameter becomes a step in standard form."""
-        model = self.model
         visible, hidden = model.visible.standard(), model.hidden.standard()
-        if visible is not None and self.biases:
-            self.origin = visible[0].clone()
-            slope = torch.zeros_like(self.biases[0][0]).new_zeros(math.prod(model.hidden.shape))
+        if "work.origin" in slots and visible is not None:
+            slots["work.origin"].copy_(visible[0])
+            slope = slots["work.input"].new_zeros(math.prod(model.hidden.shape))
             for bias, shape, start in self.biases:
                 if bias.grad is not None:
                     size = math.prod(shape)
                     slope[start : start + size] = (bias.grad * (bias.numel() / size)).expand(shape).flatten()
             with torch.enable_grad():
-                input = self._input(self.origin)
+                input = self._input(model, slots["work.origin"])
                 moved = [p for module in (model.coupling, model.visible) for p in module.parameters() if p.requires_grad]
-                self.before = input.detach()
+                slots["work.input"].copy_(input.detach())
                 wanted = input.requires_grad
                 shifts = torch.autograd.grad(input, moved, -slope.reshape(input.shape), allow_unused=True) if wanted else ()
             for parameter, shift in zip(moved, shifts, strict=False):
-                if shift is not None:
-                    parameter.grad = shift if parameter.grad is None else parameter.grad.add_(shift)
+                if shift is not None and parameter.grad is not None:
+                    parameter.grad.add_(shift)
         scales = [1.0 if found is None else found[1].flatten() for found in (visible, hidden)]
         for name, factor in model.coupling.scales(*scales).items():
             gradient = model.coupling.get_parameter(name).grad
             if gradient is not None:
                 gradient.mul_(factor * factor)
-        model.visible.standardise_gradient()
-        model.hidden.standardise_gradient()
+        for side, unit in (("visible", model.visible), ("hidden", model.hidden)):
+            unit.standardise_gradient()
+            for name in unit.bounds(None):
+                bounded = unit.get_parameter(name).grad
+                if bounded is not None:
+                    square = slots[f"{side}.{name}"]
+                    now = bounded.square()
+                    bounded.mul_(SLOWER / square.sqrt().clamp_min(1.0))
+                    square.lerp_(now, FORGETTING)
 
     @torch.no_grad()
-    def on_step(self, state: TrainingState) -> None:
-        if self.before is not None and self.origin is not None:
-            self._shift(self._input(self.origin) - self.before)
+    def after(self, model: RBM, slots: Slots) -> None:
+        if "work.origin" in slots:
+            self._shift(self._input(model, slots["work.origin"]) - slots["work.input"])
         for parameter, low, high in self.bounds:
             torch.clamp(parameter, low, high, out=parameter)
 
-    def _input(self, origin: Tensor) -> Tensor:
+    def _input(self, model: RBM, origin: Tensor) -> Tensor:
         """What the coupling sends to the hidden units where the visible ones are at their origin: (*hidden.shape)."""
-        return self.model.coupling.bilinear(self.model.visible.statistic(origin)[None])[0]
+        return model.coupling.bilinear(model.visible.statistic(origin)[None])[0]
 
     def _shift(self, input: Tensor) -> None:
         """Takes an input, (*hidden.shape), off the hidden biases."""
@@ -105,11 +124,3 @@ class StandardForm(Callback):
         for bias, shape, start in self.biases:
             size = math.prod(shape)
             bias.sub_(flat[start : start + size].reshape(shape).sum_to_size(bias.shape) * (bias.numel() / size))
-
-
-def _biases(hidden: Unit) -> Iterator[tuple[nn.Parameter, tuple[int, ...], int]]:
-    """The biases that add to the hidden units' input and are learnt, with the shape of their layer and where it begins."""
-    for start, _, leaf in leaves(hidden):
-        bias = getattr(leaf, "bias", None)
-        if isinstance(bias, nn.Parameter) and bias.requires_grad:
-            yield bias, leaf.shape, start

@@ -7,8 +7,8 @@ import sys
 import rich.progress as bars
 from rich.console import Console
 
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.trainer import Callback
 
 STEPS = 10  # between updates of the bar, which take time from learning
 SHOWN = {

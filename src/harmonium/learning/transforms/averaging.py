@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from harmonium.learning.state import TrainingState
-from harmonium.learning.trainer import Callback
+from harmonium.learning.rules.rule import Slots
+from harmonium.learning.transforms.transform import Transform
+from harmonium.models import RBM
+
+STEPS = "steps"
 
 
-class Averaging(Callback):
-    """Keeps the running mean of every parameter over about the last `share` of all steps so far, in `state.average`.
+class Averaging(Transform):
+    """Keeps the running mean of every parameter over about the last `share` of all steps so far.
 
     With persistent chains the parameters wander about the optimum, the more the higher the learning rate; their mean wanders less, and
     is most often the better model (Polyak & Juditsky 1992). Of t steps, step i weighs about in proportion to i^(1/share - 1)
@@ -22,16 +25,16 @@ class Averaging(Callback):
             raise ValueError(f"averaging takes the share of the steps so far that it remembers, above 0 and at most 1, found {share}")
         self.share = share
 
-    def start(self, state: TrainingState) -> None:
+    @torch.no_grad()
+    def init(self, model: torch.nn.Module, steps: int) -> Slots:
         """The parameters as they are before the first step."""
-        state.average = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
-
-    def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
-        if not state.average:  # a state that was not averaged so far
-            self.start(state)
+        like = next(model.parameters())
+        means = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        return {STEPS: like.new_full((), float(steps)), **means}
 
     @torch.no_grad()
-    def on_step(self, state: TrainingState) -> None:
-        newest = 1 / (self.share * state.step + 1 - self.share)
-        for name, parameter in state.model.named_parameters():
-            state.average[name].lerp_(parameter, newest)
+    def after(self, model: RBM | torch.nn.Module, slots: Slots) -> None:
+        steps = slots[STEPS].add_(1)
+        newest = 1 / (self.share * steps + 1 - self.share)
+        for name, parameter in model.named_parameters():
+            slots[name].lerp_(parameter, newest)

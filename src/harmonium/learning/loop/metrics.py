@@ -1,4 +1,4 @@
-"""The figures that show at each epoch how the learning of a machine goes."""
+"""The metrics that show at each epoch how the learning of a machine goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harmonium.units import Bernoulli, Given
 
 
 @torch.no_grad()
-def rbm_figures(
+def rbm_metrics(
     model: RBM,
     training: Tensor,
     validation: Tensor | None,
@@ -23,7 +23,7 @@ def rbm_figures(
     validation_given: Given | None = None,
     sweeps: int = 5,
 ) -> dict[str, float]:
-    """Figures of a machine on a fixed part of its training data and, where there are any, of the validation data.
+    """Metrics of a machine on a fixed part of its training data and, where there are any, of the validation data.
 
     `reconstruction_error`: squared error of v → E[h|v] → E[v|h], summed over what was seen of a case, averaged over cases; not what
     learning minimises. `pseudo_likelihood`: nats a case, for binary visible units of which none is missing. `free_energy_gap`: nats a
@@ -36,16 +36,16 @@ def rbm_figures(
     phase = model.infer(v, side)
     error = model.visible_mean(phase.hidden_mean, side) - v
     error = error if where is None else torch.where(where, 0.0, error)
-    figures = {"reconstruction_error": error.square().flatten(1).sum(1).mean().item()}
+    metrics = {"reconstruction_error": error.square().flatten(1).sum(1).mean().item()}
     joint = model.visible.joint and model.hidden.joint
     if isinstance(model.visible, Bernoulli) and joint and (given is None or given.missing is None):
-        figures["pseudo_likelihood"] = pseudo_likelihood(model, v, generator=generator, given=side).mean().item()
+        metrics["pseudo_likelihood"] = pseudo_likelihood(model, v, generator=generator, given=side).mean().item()
     if isinstance(model.hidden, Bernoulli):
-        figures["dead"] = (phase.hidden_mean.amax(0) < 0.1).double().mean().item()
-        figures["saturated"] = (phase.hidden_mean.amin(0) > 0.9).double().mean().item()
+        metrics["dead"] = (phase.hidden_mean.amax(0) < 0.1).double().mean().item()
+        metrics["saturated"] = (phase.hidden_mean.amin(0) > 0.9).double().mean().item()
     if validation is not None and joint and _one_z(side, given, validation_given):
-        figures["free_energy_gap"] = free_energy_gap(model, v[: len(validation)], validation)
-    return figures
+        metrics["free_energy_gap"] = free_energy_gap(model, v[: len(validation)], validation)
+    return metrics
 
 
 def _one_z(*given: Given | None) -> bool:

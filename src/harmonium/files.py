@@ -1,0 +1,53 @@
+"""Files: safetensors with a JSON header, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+FORMAT = "harmonium 1"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to a temporary name in the same folder, flushes to the disk and renames, so that no reader ever sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed writer leaves at most one
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """One safetensors file: tensors, and `header` as JSON in its metadata. Atomic."""
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"format": FORMAT, "harmonium": json.dumps(header)}
+    write_atomically(Path(path), safetensors.torch.save(content, metadata))
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_tensors` wrote. FileNotFoundError, or a ValueError that names the file and its fault."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"{path} is a safetensors file, but not one of this package's ({FORMAT!r} expected in its header)")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["harmonium"])  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} has a header that cannot be read: {error}") from error

@@ -1,0 +1,81 @@
+"""The learning signal of fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.learning.loop.plan import Groups
+from harmonium.learning.loop.state import TrainingState
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Backpropagation:
+    """Writes the gradient of the mean loss of a mini-batch; for the first `head_epochs` that of the head alone."""
+
+    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int) -> None:
+        self.state, self.net, self.loss, self.head_epochs = state, state.model, loss, head_epochs
+        own = set() if head is None else set(head.parameters())
+        self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
+        self._learn_body(state.epoch >= head_epochs)
+
+    def gradient(self, x: Tensor, y: Tensor) -> None:
+        state = self.state
+        if state.batch == 0:
+            self._learn_body(state.epoch >= self.head_epochs)
+        y = y.to(x.device)
+        y = y.long() if is_classification(y) else y
+        self.net.train()
+        state.optimizer.zero_grad(set_to_none=False)
+        outputs = self.net(x)
+        loss = self.loss(outputs, y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.add("loss", loss.detach() * len(x))
+        state.add("cases", loss.new_tensor(float(len(x))))
+        if is_classification(y):
+            state.add("errors", (outputs.detach().argmax(1) != y).sum())
+
+    def after(self, complete: Callable[[], None]) -> None:
+        """Nothing."""
+
+    def between(self, step: int) -> None:
+        """Nothing."""
+
+    def metrics(self) -> dict[str, float]:
+        """Of the epoch's training cases, each at the weights of its own update."""
+        totals = {name: value.item() for name, value in self.state.totals.items()}
+        row = {"train_loss": totals["loss"] / totals["cases"]}
+        return row | ({"train_error_percent": 100 * totals["errors"] / totals["cases"]} if "errors" in totals else {})
+
+    def close(self) -> None:
+        """The whole net can be learnt again."""
+        self._learn_body(True)
+
+    def _learn_body(self, learn: bool) -> None:
+        for parameter in self.body:
+            parameter.requires_grad_(learn)
+            if not learn:
+                parameter.grad = None  # which the optimiser passes over
+
+
+def is_classification(targets: Tensor) -> bool:
+    """Whether targets are labels: one integer a case."""
+    return targets.dim() == 1 and not targets.is_floating_point() and targets.dtype != torch.bool
+
+
+def groups_of(net: nn.Module, head: nn.Module | None, weight_cost: float) -> Groups:
+    """The body's and the head's parameters, matrices with the weight cost and biases without.
+
+    Apart, because fused optimisers want every parameter of a group to begin at the same step.
+    """
+    own = set() if head is None else set(head.parameters())
+    parts = [[p for p in net.parameters() if p not in own], [p for p in net.parameters() if p in own]]
+    groups = [
+        {"params": [p for p in part if (p.dim() > 1) == cost], "weight_decay": weight_cost if cost else 0.0}
+        for part in parts
+        for cost in (True, False)
+    ]
+    return [group for group in groups if group["params"]]

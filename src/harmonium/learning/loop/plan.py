@@ -1,0 +1,84 @@
+"""What every kind of training is told, and how it begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.data.batches import Batches, Stream
+from harmonium.learning.loop import settings as compared
+from harmonium.learning.loop.progress import Progress
+from harmonium.learning.loop.schedules import Scheduler
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.trainer import Callback
+from harmonium.seeds import derive, fresh_generator
+
+ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
+Groups = list[dict[str, Any]]
+MakeOptimizer = Callable[[Groups], torch.optim.Optimizer]
+MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, by what steps, and where it is kept; the arguments are those of `fit`."""
+
+    epochs: int
+    optimizer: MakeOptimizer | None
+    default: MakeOptimizer
+    schedule: MakeSchedule | None
+    seed: int
+    callbacks: Iterable[Callback]
+    state: TrainingState | None
+    checkpoint: str | os.PathLike[str] | None
+    progress: bool | None
+
+    def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
+        """A new state, or the one given, which goes on with its own optimiser and schedule.
+
+        ValueError where that is of another model, or another optimiser or schedule is asked for.
+        """
+        like = next(model.parameters()).detach()
+        optimizer = (self.optimizer or self.default)(groups)
+        words = compared.of_optimizer(optimizer)
+        schedule = None if self.schedule is None else self.schedule(optimizer)
+        settings = {
+            "seed": self.seed,
+            "cases": batches.cases if isinstance(batches, Batches) else None,
+            **settings,
+            "optimizer": words,
+            "schedule": compared.of_schedule(schedule),
+            "data": compared.of_data(batches, like),
+        }
+        if self.state is None:
+            return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS)), settings, schedule)
+        if self.state.model is not model:
+            raise ValueError("the state given is that of another model: a state holds the model it trains, fit(state.model, ...)")
+        own = {"optimizer": self.optimizer, "schedule": self.schedule}
+        self.state.check_settings({name: settings[name] for name, given in own.items() if given is not None}, "the state given")
+        self.state.settings = settings | {name: self.state.settings[name] for name in own}
+        return self.state
+
+    def restore(self, state: TrainingState) -> None:
+        """From the checkpoint, where there is one and no state was given."""
+        if self.state is None and self.path is not None and self.path.exists():
+            state.restore(self.path)
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.checkpoint is None else Path(self.checkpoint)
+
+    def watchers(self, name: str = "learning") -> list[Callback]:
+        """The callbacks, and a progress bar where it is wanted."""
+        shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []
+        return [*self.callbacks, *shown]
+
+    def generator(self, like: Tensor, *purpose: int) -> torch.Generator:
+        """For draws that are no part of learning."""
+        return fresh_generator(like, derive(self.seed, MONITOR, *purpose))

@@ -1,0 +1,72 @@
+"""What must match on resume, in words that can be compared and read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields, is_dataclass
+
+import torch
+from torch import Tensor
+
+from harmonium.data.batches import Batches, Stream
+from harmonium.learning.loop.schedules import Scheduler
+from harmonium.seeds import fresh_generator
+from harmonium.units import Given
+
+SAMPLED = 64  # rows that data are told apart by
+
+
+def described(value: object) -> str:
+    """A rule, transform or the like with its settings: the same words in every process, whether or not its class has a `repr`."""
+    name = type(value).__qualname__
+    if is_dataclass(value):
+        own = {field.name: getattr(value, field.name) for field in fields(value)}
+    else:
+        own = {key: each for key, each in vars(value).items() if isinstance(each, int | float | str | bool | None | Tensor)}
+    return f"{name}({', '.join(f'{key}={_word(each)}' for key, each in own.items())})"
+
+
+def _word(value: object) -> str:
+    """One setting; of what has no words of its own, its kind."""
+    if isinstance(value, int | float | str | bool | None):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_word, value))})"
+    if isinstance(value, Tensor):
+        return f"tensor {_digest(value)}"
+    return described(value) if is_dataclass(value) else type(value).__qualname__
+
+
+def of_optimizer(optimizer: torch.optim.Optimizer) -> str:
+    """Its class and what each group of parameters is told."""
+    groups = [
+        ", ".join(f"{name}={value!r}" for name, value in sorted(group.items()) if name not in ("params", "initial_lr"))
+        for group in optimizer.param_groups
+    ]
+    return f"{type(optimizer).__qualname__}({'; '.join(groups)})"
+
+
+def of_schedule(schedule: Scheduler | None) -> str | None:
+    """Its class and where it stands at first; of functions of the epoch, some values."""
+    if schedule is None:
+        return None
+    state = {**schedule.state_dict(), **getattr(schedule, "sampled", dict)()}
+    return f"{type(schedule).__qualname__}({', '.join(f'{name}={_word(state[name])}' for name in sorted(state))})"
+
+
+def of_data(batches: Batches | Stream, like: Tensor) -> str | None:
+    """A digest of some of the rows, weights and what is given; None of a stream, which is not read ahead."""
+    if isinstance(batches, Stream):
+        return None
+    found = batches.some(SAMPLED, fresh_generator(like, 0))
+    parts = [part for each in found for part in (vars(each).values() if isinstance(each, Given) else [each])]
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    return _digest(*tensors)
+
+
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""The metrics of an epoch, on a fixed part of the data."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from harmonium.data.batches import Batches, Stream
+from harmonium.learning.cases import for_base_rates
+from harmonium.learning.loop.metrics import rbm_metrics
+from harmonium.learning.loop.plan import Plan
+from harmonium.learning.loop.state import RULE, TrainingState
+from harmonium.learning.mean_field import data_layer, dbm_metrics
+from harmonium.learning.rules import Rule
+from harmonium.models import DBM, RBM
+from harmonium.sampling.gaps import fill, gaps
+from harmonium.units import Given
+
+MONITORED = 1000  # cases that the metrics of an epoch are computed on
+
+
+class Monitor:
+    """Up to 1,000 training cases, and as many held-out ones where there are any; a stream has none of the former."""
+
+    def __init__(self, model: RBM, plan: Plan, batches: Batches | Stream, sweeps: int) -> None:
+        self.model, self.plan, self.sweeps = model, plan, sweeps
+        self.like, self.visible = next(model.parameters()).detach(), data_layer(model)
+        self.training, self.given = self._some(batches)
+        self.held: Tensor | None = None
+        self.held_given: Given | None = None
+
+    def hold_out(self, batches: Batches | Stream) -> None:
+        """Validation cases. ValueError for a stream."""
+        self.held, self.held_given = self._some(batches)
+        if self.held is None:
+            raise ValueError("validation takes data that can be visited by number: a tensor, array or Source")
+
+    @property
+    def known(self) -> Given | None:
+        """What is given of the training cases, by themselves too."""
+        return self.given if self.training is None else self.visible.given_by(self.training, self.given)
+
+    @property
+    def rows_for_base_rates(self) -> Tensor | None:
+        """Training cases with their gaps filled, as states of the whole visible side of the machine."""
+        if self.training is None:
+            return None
+        rows = for_base_rates(self.visible, self.training, None, self.given)
+        return self.model.mean_field(rows).phase.v if isinstance(self.model, DBM) else rows
+
+    def metrics(self, state: TrainingState, rule: Rule) -> dict[str, float]:
+        """Of the epoch that ends."""
+        own = rule.metrics(state.slots[RULE])
+        if self.training is None:
+            return own
+        if isinstance(self.model, DBM):
+            return dbm_metrics(self.model, self.training, self.held, sweeps=self.sweeps) | own
+        generator = self.plan.generator(self.like, state.epoch)
+        beside = {"given": self.given, "validation_given": self.held_given}
+        return rbm_metrics(self.model, self.training, self.held, generator=generator, sweeps=self.sweeps, **beside) | own
+
+    def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given | None]:
+        """Some rows, and what is given of them; none of a stream. A source's rows are checked here."""
+        found = batches.some(MONITORED, self.plan.generator(self.like))
+        if not found:
+            return None, None
+        rows, _, side = found
+        self.visible.check(fill(self.visible, rows, gaps(side)))
+        return rows, side

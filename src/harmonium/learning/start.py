@@ -1,0 +1,64 @@
+"""Where learning starts: base rates, and what the transforms keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from harmonium.data.batches import Batches, Stream
+from harmonium.learning.cases import for_base_rates
+from harmonium.learning.loop.state import RULE, TrainingState
+from harmonium.learning.mean_field import data_layer
+from harmonium.learning.rules import Rule, Slots
+from harmonium.learning.transforms import Transform
+from harmonium.models import RBM
+from harmonium.models.normalisable import leaves
+from harmonium.units import Unit
+
+STARTING = 10_000  # cases that the visible biases start from, at most
+
+
+def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
+    """Sets visible biases that are as they were made to the data's base rates, and hidden ones to what the transforms' coordinates ask."""
+    model = state.model
+    assert isinstance(model, RBM)
+    visible, before = data_layer(model), model.visible.standard()
+    scale = None if before is None else before[1].clone()
+    if not (isinstance(batches, Batches) and _as_made(visible)):
+        return
+    rows, shares, side = batches.some(STARTING, state.generator)
+    visible.init_from(for_base_rates(visible, rows, shares, side), shares)
+    for transform in transforms:
+        transform.start(model, scale)
+
+
+def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule) -> None:
+    """What the rule and the transforms keep; of a state that has it already it stays."""
+    model = state.model
+    assert isinstance(model, RBM)
+    for transform in transforms:
+        if transform.name not in state.slots:
+            state.slots[transform.name] = transform.init(model, state.step)
+    kept = state.slots.get(RULE)
+    throwaway = torch.Generator(state.generator.device)
+    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule begins anew
+        state.slots[RULE] = rule.init(model, state.generator)
+
+
+def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:
+    """By which the slots of two rules can be told apart."""
+    return {name: tuple(slot.shape) for name, slot in slots.items()}
+
+
+def _as_made(unit: Unit) -> bool:
+    """Whether a layer's biases, or all parameters of units that have none, are still those that it was made with."""
+    for _, _, leaf in leaves(unit):
+        made = type(leaf)(**leaf.arguments())  # type: ignore[arg-type]
+        names = [name for name, _ in leaf.named_parameters()]
+        biases = [name for name in names if name.endswith("bias")]
+        if not all(
+            torch.equal(leaf.get_parameter(name), made.get_parameter(name).to(leaf.get_parameter(name))) for name in biases or names
+        ):
+            return False
+    return True

@@ -1,0 +1,116 @@
+"""Centred and enhanced gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from harmonium.learning.rules.rule import Positive, Slots
+from harmonium.learning.transforms.biases import learnt_biases
+from harmonium.learning.transforms.transform import Transform
+from harmonium.models import RBM
+from harmonium.units import Unit
+
+RATE = 0.01  # of the running means (Melchior, Fischer & Wiskott 2016)
+
+
+class Centring(Transform):
+    """Learns in the parameters of the centred machine, E = ... - (s_v - μ)' W (s_h - λ), whose biases do not hear of the weights' means.
+
+    The machine itself stays as it is: with b = b' - W λ and c = c' - W' μ both have the same energies but for a constant. The gradient of
+    (b', c', W) is that of (b, c) and, for W, the plain one with (s_v - μ) (s_h - λ)' in the place of s_v s_h'; after the optimiser's
+    step the biases make up for what the step changed in W λ and W' μ, so that any optimiser learns as if in the centred machine. That
+    makes learning indifferent to which state of a binary unit is called 1 (Montavon & Müller 2012; Melchior, Fischer & Wiskott 2016).
+
+    `offsets`: "data", μ and λ are running means of the data's statistics and of the hidden units' given the data ("centred"), of all
+    batches so far alike until there are 1 / RATE of them, so that nothing depends on where they start;
+    "both", the average of the data's and the model's mean, of the present batch alone (the "enhanced gradient" of Cho, Raiko & Ilin 2011).
+    Where a layer has no bias to make up (exponential units), or one bias for several units (a feature
+    map), offsets do for it what they can: the share that its biases can express is centred, and of "both" the model's mean differs from
+    the data's by what its biases' gradient says, nothing or the same for all of them. Whatever the offsets, exact steps are an ascent.
+    """
+
+    completes: ClassVar[bool] = True
+
+    def __init__(self, model: RBM, offsets: Literal["data", "both"] = "data") -> None:
+        if model.visible.scales_hidden_bias:
+            raise ValueError('documents have no centred gradient: their length scales the hidden biases; use gradient="plain"')
+        self.offsets = offsets
+        self.sides = {"visible": list(learnt_biases(model.visible)), "hidden": list(learnt_biases(model.hidden))}
+
+    @torch.no_grad()
+    def init(self, model: RBM, steps: int) -> Slots:
+        """The offsets that the biases alone make."""
+        slots = _of_biases(model)
+        seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far, of which one of average weight has 1
+        return slots | {"seen": seen} | {f"work.{side}": torch.empty_like(offset) for side, offset in slots.items()}
+
+    @torch.no_grad()
+    def start(self, model: RBM, scale: Tensor | None) -> None:
+        """Hidden biases as they stand become those of the centred machine."""
+        self._move("hidden", self._inputs(model, _of_biases(model))[1])
+
+    @torch.no_grad()
+    def observe(self, model: RBM, positive: Positive, slots: Slots) -> None:
+        """Moves the offsets by a batch, and half way on to the model's means where "both" count."""
+        total, seen, data = positive.total, slots["seen"], positive.phase
+        seen += total
+        tiny = torch.finfo(seen.dtype).tiny
+        rate = torch.clamp(1 / seen.clamp_min(tiny), min=RATE) * total if self.offsets == "data" else torch.ones_like(seen)
+        weight = positive.total if isinstance(positive.total, Tensor) else seen.new_tensor(1.0)
+        rate = rate.clamp(max=1.0) * (weight > 0)  # a batch that weighs nothing moves nothing
+        for side, statistic in (("visible", data.s_v), ("hidden", model.hidden.statistic(data.hidden_mean))):
+            mean = positive.average(statistic.reshape(len(statistic), -1)) / weight.clamp_min(tiny)
+            slots[side].lerp_(mean, rate)
+        if self.offsets == "both":
+            for side in self.sides:
+                slots[side].add_(self._slope(model, side) / weight.clamp_min(tiny), alpha=0.5)  # minus the difference of the two means
+
+    @torch.no_grad()
+    def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
+        """The `.grad` of (b, c, W), whatever is learnt, becomes that of (b', c', W)."""
+        slopes = {side: self._slope(model, side) for side in self.sides}
+        core = model.coupling.core
+        left = torch.stack([slopes["visible"], slots["visible"]]).reshape(2, *core.visible)
+        right = torch.stack([slots["hidden"], slopes["hidden"]]).reshape(2, *core.hidden)
+        core.accumulate_gradient(left, right, weights=None, scale=1.0, fresh=False)
+        for side, input in zip(self.sides, self._inputs(model, slots), strict=True):
+            slots[f"work.{side}"].copy_(input)
+
+    @torch.no_grad()
+    def after(self, model: RBM, slots: Slots) -> None:
+        for side, now in zip(self.sides, self._inputs(model, slots), strict=True):
+            self._move(side, now - slots[f"work.{side}"])
+
+    def _inputs(self, model: RBM, slots: Slots) -> tuple[Tensor, Tensor]:
+        """W λ and W' μ, flat."""
+        core = model.coupling.core
+        mu, lam = slots["visible"].reshape(1, *core.visible), slots["hidden"].reshape(1, *core.hidden)
+        return core.to_visible(lam).flatten(), core.to_hidden(mu).flatten()
+
+    def _slope(self, model: RBM, side: str) -> Tensor:
+        """The gradient of each unit's bias, flat; units that share one have equal shares of it."""
+        unit: Unit = getattr(model, side)
+        slope = next(model.parameters()).new_zeros(math.prod(unit.statistic_shape))
+        for bias, shape, start in self.sides[side]:
+            size = math.prod(shape)
+            if bias.grad is not None:
+                own = bias.grad if bias.shape == shape else bias.grad * (bias.numel() / size)
+                slope[start : start + size].view(shape).copy_(own)
+        return slope
+
+    def _move(self, side: str, input: Tensor) -> None:
+        """Takes an input, flat, off a layer's biases."""
+        for bias, shape, start in self.sides[side]:
+            size = math.prod(shape)
+            own = input[start : start + size].reshape(shape)
+            bias.sub_(own if bias.shape == shape else own.sum_to_size(bias.shape) * (bias.numel() / size))
+
+
+def _of_biases(model: RBM) -> Slots:
+    """The offsets that the biases alone make, flat."""
+    sides = {"visible": model.visible, "hidden": model.hidden}
+    return {side: unit.statistic(unit.mean(unit.blank())).flatten().detach().clone() for side, unit in sides.items()}

@@ -1,0 +1,64 @@
+"""Which transforms `fit` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor
+
+from harmonium.learning.rules.rule import Rule
+from harmonium.learning.transforms.averaging import Averaging
+from harmonium.learning.transforms.centring import Centring
+from harmonium.learning.transforms.sparsity import Sparsity
+from harmonium.learning.transforms.standardising import StandardForm
+from harmonium.learning.transforms.transform import Transform
+from harmonium.models import RBM
+from harmonium.models.normalisable import leaves
+from harmonium.units import Bernoulli, Softmax
+
+OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "both"}  # of each gradient
+
+
+def chosen_transforms(
+    model: RBM,
+    rule: Rule,
+    rows: Tensor | None,
+    sparsity: Sparsity | None,
+    gradient: str,
+    standardise: bool,
+    averaging: float | None,
+    others: Sequence[Transform],
+) -> list[Transform]:
+    """In the order in which they change the gradient. `rows`: training cases, for the bounds of learnt variances.
+
+    ValueError for settings that do not go together.
+    """
+    found: list[Transform] = [] if sparsity is None else [_checked(model, sparsity)]
+    found += others
+    if gradient not in ("plain", *OFFSETS):
+        raise ValueError(f"gradient is one of 'plain', {', '.join(map(repr, OFFSETS))}, found {gradient!r}")
+    standard = standardise and StandardForm.changes(model)
+    if gradient != "plain":
+        if standard:
+            raise ValueError(f"real-valued units are centred by standardise=True; for gradient={gradient!r} give standardise=False")
+        if gradient == "enhanced" and not rule.contrasts:
+            raise ValueError(f'{type(rule).__name__} has no means of the model that an enhanced gradient could use; "centred" needs none')
+        found.append(Centring(model, OFFSETS[gradient]))
+    if standard:
+        found.append(StandardForm(model, rows))
+    if averaging is not None:
+        found.append(Averaging(averaging))
+    names = [transform.name for transform in found]
+    if len(set(names)) < len(names):
+        raise ValueError(f"each transform keeps its slots under its own name, found {', '.join(names)}: override `name` in one of them")
+    return found
+
+
+def _checked(model: RBM, sparsity: Sparsity) -> Sparsity:
+    if any(not isinstance(leaf, Bernoulli | Softmax) for _, _, leaf in leaves(model.hidden)):
+        raise ValueError(
+            "a sparsity target is the share of the time that a hidden unit is on: Bernoulli and Softmax units have one, found "
+            + ", ".join(sorted({type(leaf).__name__ for _, _, leaf in leaves(model.hidden)}))
+        )
+    return sparsity
