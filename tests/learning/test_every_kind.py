@@ -167,6 +167,7 @@ STEPS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
 @pytest.mark.parametrize("kind", VISIBLE)
 def test_every_visible_kind(kind):
     visible, source = VISIBLE[kind]
@@ -175,6 +176,7 @@ def test_every_visible_kind(kind):
     assert 0.6 < share < 1.01
 
 
+@pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
 @pytest.mark.parametrize("kind", HIDDEN)
 def test_every_hidden_kind(kind):
     settings = {"optimizer": momentum(1e-2), **STEPS.get(("hidden", kind), {})}

@@ -10,6 +10,8 @@ from sklearn.decomposition import FactorAnalysis
 
 import harmonium as hm
 
+pytestmark = pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
+
 UNITS, FACTORS, CASES = 20, 3, 20_000
 
 

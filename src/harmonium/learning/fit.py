@@ -96,7 +96,7 @@ def fit(
     if validation is not None:
         monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
     negative.check(model, monitor.known)
-    changes = chosen_transforms(model, negative, monitor.rows_for_base_rates, sparsity, gradient, standardise, averaging, transforms)
+    changes = chosen_transforms(model, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
         "negative": described(negative),
@@ -116,5 +116,5 @@ def fit(
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     for change, slots in step.transforms:
-        change.report(slots, training.step)
+        change.report(model, slots, training.step)
     return training

@@ -115,6 +115,11 @@ class NoisyReLU(Biased):
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return 0.5 * (low + high)
 
+    def quadratic(self) -> tuple[Tensor, Tensor] | None:
+        """Of units without a cap, whose states grow as those of unit variance: what keeps Gibbs sampling from running away asks for it."""
+        scale = torch.ones(math.prod(self.shape), dtype=torch.float64, device=self.bias.device)
+        return None if self.cap is not None else (scale, torch.ones_like(scale, dtype=torch.bool))
+
     def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
         if self.cap is not None:
             return self.cap * weights.clamp_min(0).sum(0)

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from torch import Tensor
 
 from harmonium.learning.rules.rule import Rule
 from harmonium.learning.transforms.averaging import Averaging
 from harmonium.learning.transforms.centring import Centring
+from harmonium.learning.transforms.normalising import KeepNormalisable
 from harmonium.learning.transforms.sparsity import Sparsity
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
 from harmonium.models.normalisable import leaves
-from harmonium.units import Bernoulli, Softmax
+from harmonium.units import Bernoulli, Given, Softmax
 
 OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "both"}  # of each gradient
+
+
+class Cases(Protocol):
+    """What transforms want to know of the training cases."""
+
+    @property
+    def rows_for_base_rates(self) -> Tensor | None:
+        """Some of them, their gaps filled; None of a stream."""
+
+    @property
+    def known(self) -> Given | None:
+        """What is given of them."""
 
 
 def chosen_transforms(
     model: RBM,
     rule: Rule,
-    rows: Tensor | None,
+    cases: Cases,
     sparsity: Sparsity | None,
     gradient: str,
     standardise: bool,
     averaging: float | None,
     others: Sequence[Transform],
 ) -> list[Transform]:
-    """In the order in which they change the gradient. `rows`: training cases, for the bounds of learnt variances.
+    """In the order in which they change the gradient. `cases`: some of the training cases, and what is given of them.
 
     ValueError for settings that do not go together.
     """
@@ -46,7 +59,10 @@ def chosen_transforms(
             raise ValueError(f'{type(rule).__name__} has no means of the model that an enhanced gradient could use; "centred" needs none')
         found.append(Centring(model, OFFSETS[gradient]))
     if standard:
-        found.append(StandardForm(model, rows))
+        found.append(StandardForm(model, cases.rows_for_base_rates))
+    bounded = KeepNormalisable(model, cases.known)
+    if bounded.concerned:
+        found.append(bounded)
     if averaging is not None:
         found.append(Averaging(averaging))
     names = [transform.name for transform in found]

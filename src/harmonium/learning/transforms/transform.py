@@ -40,5 +40,5 @@ class Transform:
     def after(self, model: RBM, slots: Slots) -> None:
         """After the optimiser's step."""
 
-    def report(self, slots: Slots, steps: int) -> None:
+    def report(self, model: RBM, slots: Slots, steps: int) -> None:
         """At the end of training, after `steps` updates in all: warns of what the user should know."""

@@ -1,0 +1,175 @@
+"""Learning that stays where a partition function exists."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from harmonium.couplings import Dense
+from harmonium.learning.rules.rule import Slots
+from harmonium.learning.transforms.transform import Transform
+from harmonium.models import RBM
+from harmonium.models.normalisable import leaves, quadratic_places
+from harmonium.units import Given, Unit
+
+NORM = 1 - 1e-4  # the largest spectral norm of what joins units of quadratic energy
+SHARE = 0.99  # of what an exponential unit bears, the most that the other layer may send it
+FIRST, ITERATIONS = 100, 2  # iterations of the power method, before learning and after each update
+
+
+class KeepNormalisable(Transform):
+    """Pulls weights back, after each update that took them outside, into the region where `check_normalisable` finds a partition function.
+
+    Towards Poisson and exponential units (Yang et al. 2012): what the other layer can send stays below what they bear, so that weights
+    from units without an upper end become zero where they are positive, and all weights from Gaussian units zero. Between units of
+    quadratic energy: the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one; the excess of its largest singular value is taken
+    off, S - (s - 1)₊ u v', which nears the projection onto the ball of such matrices. u and v follow S by the power method. Noisy
+    rectified units have no partition function; between them and units of quadratic energy the largest growth over non-negative states
+    stays below one, max |S h| / |h| over h >= 0, without which Gibbs sampling runs away.
+
+    Dense couplings alone can be pulled back so; of others learning warns at its end where the machine has no partition function.
+    """
+
+    def __init__(self, model: RBM, given: Given | None = None) -> None:
+        """`given`: what is given of training cases, that the partition function depends on."""
+        self.given = given
+        self.slow = any(leaf.limits() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
+        (rows, _, row_sides), (columns, _, column_sides) = quadratic_places(model.visible), quadratic_places(model.hidden)
+        like = next(model.parameters())
+        self.rows, self.columns = rows.to(like.device), columns.to(like.device)
+        self.both = (row_sides[:, None] & column_sides).to(like.device)
+        self.sides = row_sides.to(like.device), column_sides.to(like.device)
+        self.joint = model.visible.joint and model.hidden.joint
+        self.whole = (len(rows), len(columns)) == (math.prod(model.visible.statistic_shape), math.prod(model.hidden.statistic_shape))
+        documents = model.visible.scales_hidden_bias  # what these send depends on their length
+        self.dense = isinstance(model.coupling, Dense) and model.coupling.weight.requires_grad and not documents
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether there are units of quadratic energy on both sides."""
+        return bool(len(self.rows) and len(self.columns))
+
+    @property
+    def concerned(self) -> bool:
+        """Whether the model can leave the region at all."""
+        return self.slow or bool(self.quadratic)
+
+    def init(self, model: RBM, steps: int) -> Slots:
+        like = next(model.parameters())
+        slots = {"pulled": like.new_zeros(()), "since": like.new_full((), float(steps))}
+        if self.quadratic:
+            slots["direction"] = like.new_full((len(self.columns),), 1 / math.sqrt(len(self.columns)))
+            if self.dense:
+                self._power(self._scaled(model), slots["direction"], FIRST)
+        return slots
+
+    @torch.no_grad()
+    def after(self, model: RBM, slots: Slots) -> None:
+        if not self.dense:
+            return
+        assert isinstance(model.coupling, Dense)
+        weight, pulled = model.coupling.weight, slots["pulled"].new_zeros((), dtype=torch.bool)
+        if self.slow:
+            pulled = _below_limits(weight, model.visible, model.hidden) | _below_limits(weight.T, model.hidden, model.visible)
+        if self.quadratic:
+            pulled = pulled | self._below_norm(model, weight, slots)
+        slots["pulled"] += pulled
+
+    def _below_norm(self, model: RBM, weight: Tensor, slots: Slots) -> Tensor:
+        """Takes the excess of the largest singular value off; whether there was any."""
+        row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
+        scaled = self._scaled(model)
+        v = self._power(scaled, slots["direction"], ITERATIONS)
+        s = (scaled @ v).norm()
+        u = scaled @ v / s.clamp_min(torch.finfo(s.dtype).tiny)
+        step = torch.outer(u * row_scale * (s - NORM).clamp_min(0), v * column_scale)
+        if self.whole:
+            weight.sub_(step)
+        else:
+            weight[self.rows[:, None], self.columns] -= step
+        excess: Tensor = s > NORM
+        return excess
+
+    @torch.no_grad()
+    def _scaled(self, model: RBM) -> Tensor:
+        """S, of which entries between two one-sided units count only where they are positive."""
+        weight = model.coupling.get_parameter("weight")
+        row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
+        scaled = (weight if self.whole else weight[self.rows][:, self.columns]) / row_scale[:, None] / column_scale
+        return torch.where(self.both, scaled.clamp_min(0), scaled) if self.joint else scaled
+
+    def _power(self, scaled: Tensor, direction: Tensor, iterations: int) -> Tensor:
+        """The power method from a direction, which is moved in place."""
+        for _ in range(iterations):
+            direction.copy_(self._cone(self._cone(scaled @ direction, 0) @ scaled, 1))
+        return direction
+
+    def _cone(self, direction: Tensor, side: int) -> Tensor:
+        """A direction of length one; of machines without a joint energy, one that the states can have."""
+        if not self.joint:
+            direction = torch.where(self.sides[side], direction.clamp_min(0), direction)
+        unit: Tensor = direction / direction.norm().clamp_min(torch.finfo(direction.dtype).tiny)
+        return unit
+
+    def report(self, model: RBM, slots: Slots, steps: int) -> None:
+        """One warning a run."""
+        pulled, of = int(slots["pulled"].item()), steps - int(slots["since"].item())
+        if pulled:
+            what = "have a partition function" if self.joint else "be sampled without running away"
+            warnings.warn(
+                f"in {pulled} of {of} updates the weights were pulled back to where the machine can {what}: a lower learning rate, a "
+                "weight cost or whitened data keep it there by themselves"
+                + (
+                    "; no weight may be positive towards counting or exponential units from units without an upper end" if self.slow else ""
+                ),
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        if self.joint:
+            self._last_look(model)
+
+    def _last_look(self, model: RBM) -> None:
+        """The power method finds the norm from below: at the end it is computed."""
+        try:
+            model.check_normalisable(self.given)
+        except ValueError as error:
+            if self.dense and self.quadratic and not self.slow:
+                self._scale_down(model)
+            else:
+                warnings.warn(f"at the end of learning: {error}", RuntimeWarning, stacklevel=4)
+
+    @torch.no_grad()
+    def _scale_down(self, model: RBM) -> None:
+        norm = torch.linalg.matrix_norm(self._scaled(model).double(), ord=2).item()
+        model.coupling.get_parameter("weight").mul_(NORM / norm)
+
+
+def _scales(unit: Unit) -> Tensor:
+    """σ of the units of quadratic energy: (count)."""
+    found = [leaf.quadratic() for _, _, leaf in leaves(unit)]
+    return torch.cat([each[0] for each in found if each is not None])
+
+
+def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
+    """Makes what `other` can send to `unit` bearable, in place; whether it was not. `weight`: (statistic of `unit`, that of `other`)."""
+    pulled = weight.new_zeros((), dtype=torch.bool)
+    for start, stop, leaf in leaves(unit):
+        limits = leaf.limits()
+        if limits is None:
+            continue
+        sent, highest = weight[start:stop], weight.new_zeros(stop - start)
+        for first, last, sender in leaves(other):
+            own = sent[:, first:last]
+            endless = sender.highest(own.T)
+            for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # the most that is left: no positive weight, then none
+                pulled = pulled | endless.isinf().any()
+                own.copy_(torch.where(endless.isinf()[:, None], bounded, own))
+                endless = sender.highest(own.T)
+            highest = highest + endless
+        most = limits.to(weight) * SHARE
+        pulled = pulled | (highest > most).any()
+        sent.mul_(torch.where(highest > most, most / highest, 1.0)[:, None])
+    return pulled
