@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from harmonium.recipes import record
+from harmonium.recipes import table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_results_table_is_what_was_recorded() -> None:
     (found,) = re.findall(r"<!-- results -->\n(.*?)<!-- /results -->", README, flags=re.DOTALL)
-    assert found.strip() == record.markdown(record.table(ROOT / "results")).strip()
+    assert found.strip() == table.markdown(table.rows(ROOT / "results")).strip()
 
 
 def test_the_python_runs() -> None:

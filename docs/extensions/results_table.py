@@ -1,4 +1,8 @@
-"""The table of recorded results where a page has `<!-- results -->`, from results/*.json as the README's is."""
+"""Recorded results where a page has `<!-- results -->`, from results/*.json as the README's table is.
+
+On a recipe's own page every figure, each likelihood with the sentence on how far to trust it, and what was superseded and why; on other
+pages the headlines of all recipes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,25 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from harmonium.recipes import record
+from harmonium.recipes import RECIPES, table
 
 PLACE = "<!-- results -->"
+
+
+def results(folder: Path, recipe: str) -> str:
+    """Markdown: the results of a recipe, or the headlines of all where there is none of that name."""
+    if recipe not in {kind.name for kind in RECIPES}:
+        return table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(folder)])
+    parts = [table.markdown(table.rows(folder, recipe=recipe)) or "Nothing is recorded yet.", *table.trust(folder, recipe)]
+    if superseded := table.superseded(folder, recipe):
+        parts += ["Superseded, and kept in the file:", table.markdown(superseded)]
+    return "\n\n".join(parts)
 
 
 def _source_read(app: Sphinx, name: str, source: list[str]) -> None:
     if PLACE in source[0]:
         folder = Path(app.srcdir).parent / "results"
-        rows = [{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in record.table(folder)]
-        source[0] = source[0].replace(PLACE, record.markdown(rows))
+        source[0] = source[0].replace(PLACE, results(folder, Path(name).name))
         for path in folder.glob("*.json"):
             app.env.note_dependency(str(path))
 

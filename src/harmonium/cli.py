@@ -1,4 +1,4 @@
-"""The command line: harmonium run | resume | evaluate | sample | report | list."""
+"""The command line: harmonium run | resume | evaluate | sample | report | list | record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from harmonium.recipes import RECIPES
+from harmonium.recipes import RECIPES, table
 from harmonium.recipes import record as records
 from harmonium.recipes.recipe import Recipe as AnyRecipe
 from harmonium.recipes.run import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
@@ -40,6 +40,7 @@ def resume(folder: Folder) -> None:
     unknown = [each.name for each in dataclasses.fields(options) if each.name not in (*found.settings, *NOT_SETTINGS)]
     if unknown:  # their defaults need not be how the run was begun
         raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
+    found.take_part(type(options))
     carry_out(options, found)
 
 
@@ -53,7 +54,7 @@ def carry_out(options: AnyRecipe, found: Run) -> None:
     show(results)
     console.print(f"Pictures: {found.folder / REPORT}")
     if options.record:
-        console.print(f"Recorded in {records.append(results)}")
+        console.print(f"Recorded in {records.append(results, supersede=options.supersede)}")
 
 
 def options_of(found: Run) -> AnyRecipe:
@@ -125,25 +126,90 @@ def report(folder: Folder) -> None:
 
 def list_() -> None:
     """The recipes: published values, ours, and the time they take."""
-    table = Table("recipe", "what", "published")
+    every = Table("recipe", "what", "published")
     for recipe in RECIPES:
         published = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in recipe.published.items())
-        table.add_row(recipe.name, (recipe.__doc__ or "").strip().splitlines()[0], published or "–")
-    console.print(table)
-    rows = records.table()
-    if rows:
+        every.add_row(recipe.name, (recipe.__doc__ or "").strip().splitlines()[0], published or "–")
+    console.print(every)
+    if rows := table.rows():
         recorded = Table(*rows[0], title="recorded in results/")
         for row in rows:
             recorded.add_row(*row.values())
         console.print(recorded)
 
 
+@dataclasses.dataclass(frozen=True)
+class Supersede:
+    """Move what is recorded of a setting to the superseded list of its file, with the reason."""
+
+    recipe: tyro.conf.Positional[str]
+    setting: str
+    """As the table of results names it."""
+    reason: str
+    seed: int | None = None
+    """Only this seed."""
+    commit: str | None = None
+    """Only what this commit took part in; its first digits will do."""
+
+    def carry_out(self) -> str:
+        seeds = records.supersede(self.recipe, self.setting, self.reason, seed=self.seed, commit=self.commit)
+        return f"Superseded: {seeds} seed{'s' if seeds > 1 else ''} of {self.recipe}, {self.setting}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Merge:
+    """Take in records made elsewhere: each seed that is not here yet, after the checks that a run of here would meet."""
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE|FOLDER")]
+    superseded: Annotated[str | None, tyro.conf.arg(metavar="REASON")] = None
+    """They belong to the superseded list, for this reason."""
+    commit: str | None = None
+    """The commit that superseded them, by default the present one."""
+
+    def carry_out(self) -> str:
+        if self.superseded is None and self.commit is not None:
+            raise ValueError("--commit is that of --superseded REASON, which is missing")
+        because = None if self.superseded is None else records.why(self.superseded, self.commit)
+        return f"New here: {records.merge(self.source, superseded=because)} seed(s)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Refresh:
+    """Write what the recipes now say was published beside the recorded values."""
+
+    def carry_out(self) -> str:
+        records.refresh()
+        return f"Published values of {records.RESULTS_FOLDER} are those of this version's recipes"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShowTable:
+    """Print the README's table of results as Markdown."""
+
+    def carry_out(self) -> str:
+        return table.markdown(table.rows())
+
+
+Action = (
+    Annotated[Supersede, tyro.conf.subcommand("supersede")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Refresh, tyro.conf.subcommand("refresh")]
+    | Annotated[ShowTable, tyro.conf.subcommand("table")]
+)
+
+
+def record(action: Annotated[Action, tyro.conf.arg(name="")]) -> None:
+    """Look after the recorded outcomes in results/."""
+    console.print(action.carry_out(), markup=False, highlight=False, soft_wrap=True)
+
+
 def show(results: dict[str, Any]) -> None:
     """A run's figures, published values beside them."""
-    table = Table("metric", "published", "ours", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
+    shown = Table("metric", "published", "ours", "verdict", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
     for name, metric in results["metrics"].items():
-        table.add_row(name.replace("_", " "), str(metric["published"] or "–"), f"{records.spread([metric['value']])} {metric['unit']}")
-    console.print(table)
+        ours = f"{table.spread([metric['value']])} {metric['unit']}"
+        shown.add_row(name.replace("_", " "), str(metric["published"] or "–"), ours, metric.get("verdict", "–"))
+    console.print(shown)
     console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 
 
@@ -156,6 +222,7 @@ def main() -> None:
         "sample": sample,
         "report": report,
         "list": list_,
+        "record": record,
     }
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="harmonium", description=__doc__)

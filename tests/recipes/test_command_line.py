@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.recipes import Digits
+from harmonium.recipes import Digits, table
 from harmonium.recipes import record as records
 from harmonium.recipes.deep_belief_net import Plan
+from harmonium.recipes.run import Run
 from harmonium.recipes.stack import Generation, Layers, Tuning
 
 
@@ -94,13 +95,33 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert "mnist-dbn" in said
 
 
-def test_a_run_names_the_commit_it_began_with_and_the_one_it_ended_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = json.loads((folder / "config.json").read_text())["commit"]
-    assert json.loads((folder / "results.json").read_text())["commit"] == begun
+def test_a_run_names_every_commit_that_took_part_and_whether_defaults_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = json.loads((folder / "config.json").read_text())["sessions"][0]["commit"]
+    results = json.loads((folder / "results.json").read_text())
+    assert (results["commit"], results["defaults_changed"]) == (begun, [])
+    assert results["settings"]["layers"]["epochs"] == 100
+    assert not {"seed", "threads", "out", "record"} & results["settings"].keys()
     monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "later")
-    assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1") is None
     assert harmonium(monkeypatch, "resume", str(folder)) is None
-    assert json.loads((folder / "results.json").read_text())["commit"] == f"{begun}..later"
+    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "last")
+    # As if its default were another by then.
+    original = Digits.__init__
+    monkeypatch.setattr(Digits, "__init__", lambda self, held_out=3, **rest: original(self, held_out=held_out, **rest))
+    assert harmonium(monkeypatch, "resume", str(folder)) is None
+    results = json.loads((folder / "results.json").read_text())
+    assert results["commit"] == f"{begun}, later, last"
+    assert results["defaults_changed"] == ["held_out"]
+    sessions = json.loads((folder / "config.json").read_text())["sessions"]
+    assert [session["unlike_defaults"] for session in sessions] == [["smoke"], ["smoke"], ["held_out", "smoke"]]
+    assert all("digits" in session["command"] for session in sessions)
+
+
+def test_a_run_of_an_earlier_version_names_its_commit(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": "digits", "settings": {"seed": 1}, "commit": "first"}))
+    found = Run.open(tmp_path)
+    found.take_part(Digits)
+    assert Run.open(tmp_path).commits[0] == "first"
+    assert Run.open(tmp_path).sessions[1]["command"].startswith("harmonium")
 
 
 def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,16 +147,16 @@ def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch:
     assert "already has seed 1" in str(harmonium(monkeypatch, *words))
 
 
-def test_a_record_names_no_folder_of_one_machine_and_tables_show_the_main_metrics(tmp_path: Path) -> None:
+def test_a_record_names_no_folder_of_one_machine(tmp_path: Path) -> None:
     found = {"published": None, "value": 1.0, "unit": "nats"}
     results = {"recipe": "r", "paper": "p", "setting": "s", "machine": "m", "seed": 1, "seconds": 2.0, "commit": "c"}
+    results |= {"settings": {}, "defaults_changed": []}
     results |= {"metrics": {"test_nats": found, "log_z": found, "kl": found | {"published": "0"}}}
     results |= {"command": "harmonium run r --out /home/me/a --seed 1 --data-dir '/my data' --record --out runs/a"}
     path = records.append(results, tmp_path)
     (record,) = json.loads(path.read_text())["records"]
     assert record["commands"] == ["harmonium run r --seed 1 --record --out runs/a"]
-    assert [row["metric"] for row in records.table(tmp_path)] == ["test nats", "kl"]
-    assert "log_z" in record["metrics"]
+    assert [row["metric"] for row in table.rows(tmp_path)] == ["test nats", "log z", "kl"]
 
 
 def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,7 @@ class CdBias(Recipe):
         "kl_gap_tempered_nats": "0 as the rate falls",
         "asymmetry_cd1": "not 0",
     }
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(published)
 
     def machines(self, weight_cost: float = 0.0) -> WholeMachines:
         return WholeMachines(4, 2, weight_cost) if self.smoke else WholeMachines(8, 4, weight_cost)

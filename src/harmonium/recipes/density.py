@@ -134,6 +134,7 @@ class Density(Recipe):
     published: ClassVar[dict[str, str]] = {
         f"test_nats_{each}": "; ".join(f"{value:.2f} ({model})" for model, value in values.items()) for each, values in OTHERS.items()
     }
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(published)
 
     @property
     def names(self) -> tuple[str, ...]:

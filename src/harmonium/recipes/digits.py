@@ -25,6 +25,7 @@ class Digits(DeepBeliefNet):
     name: ClassVar[str] = "digits"
     paper: ClassVar[str] = "none: the tutorial's main job on scikit-learn's digits"
     published: ClassVar[dict[str, str]] = {}
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_error_percent",)
 
     def load(self) -> Dataset:
         return digits.load()

@@ -30,8 +30,10 @@ class MnistDbn(DeepBeliefNet):
     dropout: Tuning = Tuning(epochs=45, learning_rate=0.1, momentum=0.9, decay=0.94, dropout=0.2, input_dropout=0.2)
 
     name: ClassVar[str] = "mnist-dbn"
+    choices: ClassVar[tuple[str, ...]] = ("quick",)
     paper: ClassVar[str] = "Hinton & Salakhutdinov 2006; with dropout Hinton et al. 2012"
     published: ClassVar[dict[str, str]] = {"test_error_percent": "1.15 to 1.25", "test_dropout_error_percent": "0.92"}
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_error_percent", "test_dropout_error_percent")
 
     def load(self) -> Dataset:
         return mnist.load(self.data_dir)

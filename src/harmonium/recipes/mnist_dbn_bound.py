@@ -39,6 +39,7 @@ class MnistDbnBound(BinaryMnistBound):
     name: ClassVar[str] = "mnist-dbn-bound"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
     published: ClassVar[dict[str, str]] = {"test_bound_nats": "-85.97", "bottom_rbm_test_nats_fixed_stochastic": "-86.34"}
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic", "improvement_nats")
 
     def __post_init__(self) -> None:
         super().__post_init__()

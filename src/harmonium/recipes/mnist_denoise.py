@@ -90,6 +90,9 @@ class MnistDenoise(MnistJoint):
     name: ClassVar[str] = "mnist-denoise"
     paper: ClassVar[str] = "Hinton, tutorial on deep learning, IPAM 2012"
     published: ClassVar[dict[str, str]] = {}
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(
+        f"test_{way}_error_percent_{kind}" for kind in ("clean", "block") for way in ("bottom_up", "top_down", "gate", "gate_noise_is_ink")
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -156,6 +156,7 @@ class MnistExact(Recipe):
         **{_rule_metric(name): f"{value:.2f}" for name, value in BURDA.items()},
         **{_centring_metric(*key): f"{value:.2f}" for key, value in MELCHIOR.items()},
     }
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(published)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -90,8 +90,10 @@ class MnistJoint(Recipe):
     """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
 
     name: ClassVar[str] = "mnist-joint"
+    choices: ClassVar[tuple[str, ...]] = ("quick",)
     paper: ClassVar[str] = "Hinton, Osindero & Teh 2006"
     published: ClassVar[dict[str, str]] = {"test_greedy_error_percent": "2.49", "test_error_percent": "1.25"}
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_greedy_error_percent", "test_error_percent")
 
     def __post_init__(self) -> None:
         super().__post_init__()

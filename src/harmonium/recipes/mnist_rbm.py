@@ -47,8 +47,10 @@ class MnistRbm(BinaryMnist):
     """Within 3 hours on two cores: 2900 epochs."""
 
     name: ClassVar[str] = "mnist-rbm"
+    choices: ClassVar[tuple[str, ...]] = ("quick", "long", "binarisation")
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
     published: ClassVar[dict[str, str]] = {"test_nats_fixed_stochastic": "-86.34"}
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_nats_fixed_stochastic",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,6 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import harmonium.recipes.run as runs
@@ -22,6 +23,8 @@ class Recipe(Options, ABC):
     paper: ClassVar[str]
     published: ClassVar[dict[str, str]]
     """Of some metrics, in words."""
+    headline_metrics: ClassVar[tuple[str, ...]]
+    """Those that the README's table shows; a recipe's own page shows all."""
 
     @abstractmethod
     def run(self, run: Run) -> dict[str, Any]:
@@ -39,17 +42,37 @@ class Recipe(Options, ABC):
         """Draws samples of the run's model into samples.png, and says where it is. ValueError where there is no one model."""
         raise ValueError(f"{self.name} is no run of one model, which could be sampled: its pictures are in {run.folder / runs.REPORT}")
 
-    def results(self, run: Run, setting: str, found: Sequence[tuple[str, float, str]], **more: object) -> dict[str, Any]:
-        """The outcome of a run, written to results.json: `found` is (metric, value, unit), and `more` is kept beside."""
+    @classmethod
+    def shown(cls, record: Mapping[str, Any]) -> bool:
+        """Whether tables show a record."""
+        return True
+
+    def results(
+        self,
+        run: Run,
+        setting: str,
+        found: Sequence[tuple[str, float, str]],
+        verdicts: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+        **more: object,
+    ) -> dict[str, Any]:
+        """The outcome of a run, written to results.json: `found` is (metric, value, unit); `verdicts` says of likelihoods among them, in a
+        word and in a sentence, how far to trust them; `more` is kept beside."""
+        metrics: dict[str, dict[str, Any]] = {}
+        for name, value, unit in found:
+            metrics[name] = {"published": self.published.get(name), "value": value, "unit": unit}
+            if name in verdicts:
+                metrics[name] |= dict(zip(("verdict", "trust"), verdicts[name], strict=True))
         results = {
             "recipe": run.recipe,
             "paper": self.paper,
             "setting": setting,
             "seed": self.seed,
-            "metrics": {name: {"published": self.published.get(name), "value": value, "unit": unit} for name, value, unit in found},
+            "metrics": metrics,
             "seconds": round(run.training_seconds, 1),
             "machine": f"{runs.machine()}, {self.threads} thread{'s' if self.threads > 1 else ''}",
-            "commit": run.commits,
+            "settings": {name: value for name, value in run.settings.items() if name not in runs.OF_THE_RUN},
+            "commit": ", ".join(run.commits),
+            "defaults_changed": run.defaults_changed,
             "command": runs.command(),
             **more,
         }

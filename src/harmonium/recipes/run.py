@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import tyro
@@ -40,59 +40,69 @@ class Options:
     """Begin anew, deleting the run that the folder holds."""
     record: bool = False
     """Append the outcome to results/<recipe>.json in the present folder."""
+    supersede: Annotated[str | None, tyro.conf.arg(metavar="REASON")] = None
+    """With --record: move what is recorded of the same setting and seed to the file's superseded list, for this reason."""
+
+    choices: ClassVar[tuple[str, ...]] = ()
+    """What a recorded run may choose, because the name of its setting says it; everything else stands at its default."""
 
     def __post_init__(self) -> None:
         if self.seed < 0 or self.threads < 1:
             raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
 
 
-NOT_SETTINGS = ("out", "fresh", "record")  # they do not change what is computed
+NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
+OF_THE_RUN = ("seed", "threads", "data_dir")  # settings that no default is compared with
+
+
+def settings_of(options: Options) -> dict[str, Any]:
+    """The settings as config.json holds them."""
+    values = dataclasses.asdict(options)
+    return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items() if name not in NOT_SETTINGS}
+
+
+def unlike_defaults(kind: type[Options], settings: Mapping[str, Any]) -> list[str]:
+    """The settings, as config.json holds them, that are not the defaults of this version of the recipe, its choices left out."""
+    default = settings_of(kind(**{name: settings[name] for name in kind.choices if name in settings}))
+    names = {*default, *settings} - {*OF_THE_RUN}
+    return sorted(name for name in names if name not in default or name not in settings or default[name] != settings[name])
 
 
 def check_recordable(options: Options) -> None:
     """Raises a ValueError unless a recipe is run as it stands: a record is of its own settings, and says nothing of others."""
-    free = {
-        name: getattr(options, name) for name in ("seed", "threads", "quick", "long", "data_dir", *NOT_SETTINGS) if hasattr(options, name)
-    }
-    default = dataclasses.replace(type(options)(), **free)
-    changed = [field.name for field in dataclasses.fields(options) if getattr(options, field.name) != getattr(default, field.name)]
-    if changed:
+    if changed := unlike_defaults(type(options), settings_of(options)):
         raise ValueError(f"--record takes a recipe with its own settings, and these are changed: {', '.join(changed)}")
 
 
 class Run:
     """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
 
-    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], begun: str) -> None:
-        self.folder, self.recipe, self.settings, self.begun = folder, recipe, settings, begun
+    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
+        """`sessions`: each begin and resume: its commit, its command, and the settings that were not that code's defaults (None where an
+        earlier version did not write them down)."""
+        self.folder, self.recipe, self.settings, self.sessions = folder, recipe, settings, sessions
 
     @classmethod
     def begin(cls, recipe: str, options: Options) -> Self:
         """A new folder, or one that holds a run of the same settings, to go on with. ValueError if it holds anything else."""
         folder = options.out or Path("runs") / recipe
-        settings = {
-            name: json.loads(json.dumps(value, default=str))
-            for name, value in dataclasses.asdict(options).items()
-            if name not in NOT_SETTINGS
-        }
-        run = cls(folder, recipe, settings, commit())
+        run = cls(folder, recipe, settings_of(options), [])
         if (folder / CONFIGURATION).exists():
             other = cls.open(folder)  # also before anything is deleted: another program's config.json is none of a run's
             if options.fresh:
                 run.clear()
             else:
-                names = {**settings, **other.settings}.keys() - {"data_dir"}  # where the data are does not change what they are
-                changed = sorted(n for n in names if settings.get(n) != other.settings.get(n))
+                names = {**run.settings, **other.settings}.keys() - {"data_dir"}  # where the data are does not change what they are
+                changed = sorted(n for n in names if run.settings.get(n) != other.settings.get(n))
                 if other.recipe != recipe or changed:
                     raise ValueError(
                         f"{folder} holds a run of {other.recipe} with other settings ({', '.join(changed) or 'another recipe'}): "
                         "choose another folder with --out, or begin anew there with --fresh"
                     )
-                run.begun = other.begun
+                run.sessions = other.sessions
         elif folder.is_dir() and any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
-        configuration = {"recipe": recipe, "settings": settings, "version": importlib.metadata.version("harmonium")}
-        run.write(CONFIGURATION, {**configuration, "command": command(), "commit": run.begun})
+        run.take_part(type(options))
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         return run
 
@@ -103,10 +113,17 @@ class Run:
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no run (there is no {path}); `harmonium run RECIPE` makes one")
         try:
-            configuration = json.loads(path.read_text())
-            return cls(Path(folder), configuration["recipe"], configuration["settings"], configuration.get("commit", "unknown"))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            found = json.loads(path.read_text())
+            sessions = found.get("sessions") or [{"commit": found.get("commit", "unknown"), "unlike_defaults": None}]
+            return cls(Path(folder), found["recipe"], found["settings"], sessions)
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no run's configuration ({error})") from error
+
+    def take_part(self, kind: type[Options]) -> None:
+        """Writes down that the code that is running takes part in the run from here on, as it does in learning and in judging."""
+        self.sessions.append({"commit": commit(), "command": command(), "unlike_defaults": unlike_defaults(kind, self.settings)})
+        configuration = {"recipe": self.recipe, "settings": self.settings, "version": importlib.metadata.version("harmonium")}
+        self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
 
     def clear(self) -> None:
         """Deletes what a run writes, and nothing else."""
@@ -140,10 +157,15 @@ class Run:
         write_atomically(self.folder / name, (json.dumps(content, indent=2, default=str) + "\n").encode())
 
     @property
-    def commits(self) -> str:
-        """The commit of the code that began the run, and the present one where it is another."""
-        now = commit()
-        return now if now == self.begun else f"{self.begun}..{now}"
+    def commits(self) -> list[str]:
+        """Every commit whose code took part, in its order."""
+        return list(dict.fromkeys(session["commit"] for session in self.sessions))
+
+    @property
+    def defaults_changed(self) -> list[str]:
+        """The settings whose defaults were not the same in all of that code."""
+        known = [set(session["unlike_defaults"]) for session in self.sessions if session["unlike_defaults"] is not None]
+        return sorted(set.union(*known) - set.intersection(*known)) if known else []
 
     @property
     def finished(self) -> bool:
@@ -211,14 +233,13 @@ def _lines(path: str) -> Sequence[str]:
 
 def commit() -> str:
     """The commit of the code that is running, marked if files that it tracks differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parents[1]
-
-    def git(*arguments: str) -> str:
-        found = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
-        return found.stdout.strip()
-
     try:
-        revision = git("rev-parse", "HEAD")
-        return revision + ("-changed" if git("status", "--porcelain", "--untracked-files=no", ".") else "")
+        return git("rev-parse", "HEAD") + ("-changed" if git("status", "--porcelain", "--untracked-files=no", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def git(*arguments: str) -> str:
+    """What git says of the checkout that this code is of. OSError or CalledProcessError where it says nothing."""
+    found = subprocess.run(["git", *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
