@@ -204,3 +204,11 @@ def test_every_recipe_has_few_headlines_and_records_its_choices(recipe: Any) -> 
     assert 0 < len(recipe.headline_metrics) <= 10
     fields = settings_of(recipe())
     assert set(recipe.choices) <= set(fields)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "results").glob("*.json")), ids=lambda path: path.stem)
+def test_the_files_of_the_repository_are_whole(path: Path) -> None:
+    content = json.loads(path.read_text())
+    for each in (*content["records"], *content.get("superseded", [])):
+        assert record.part(each, range(len(each["seeds"]))) == each  # means and deviations are those of the values
+        assert {"reason", "commit", "date"} == set(each.get("superseded", {"reason", "commit", "date"}))
