@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from harmonium.likelihood import Estimate, Evaluation
+from harmonium.likelihood.by_raise import Raised
 from harmonium.report import evaluation
 
 TRUST = "Take this figure as optimistic: " + "agreement says nothing of a mode that no chain has met; " * 4 + "look for one."
@@ -63,6 +64,12 @@ def test_exact_and_tightened():
     assert dots[-1].get_xdata()[0] == pytest.approx(-84.1)
     assert bars[3][0] == pytest.approx((-84.1 - np.hypot(0.4, 0.25), -84.1 + np.hypot(0.4, 0.25)))
     assert "bound on log p" in figure.axes[0].get_xlabel()
+
+
+def test_raise_has_a_row_of_its_own():
+    dots, bars = drawn(evaluation(estimated(raised=Raised(452.0, 0.3, 100, 4000))))
+    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([-83.5, -84.5, -85.0, -86.5])
+    assert bars[3][1] == pytest.approx((-86.8, -86.2))
 
 
 @pytest.mark.parametrize("found", [estimated(), exact(), estimated(case_error=float("inf")), estimated(bound=True, tightened=(-84.1, 0.2))])

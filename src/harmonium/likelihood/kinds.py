@@ -8,7 +8,8 @@ from torch import Tensor
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.exact import ROWS, log_likelihood
 from harmonium.likelihood.mean_field import SWEEPS, TOLERANCE, dbm_bound
-from harmonium.models import DBM, DBN, RBM, label_log_probability
+from harmonium.models import DBM, DBN, RBM, label_free_energy, label_log_probability
+from harmonium.models.labels import with_labels
 from harmonium.units import Given, Unit
 
 
@@ -45,6 +46,21 @@ def base_rates_of(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
     if model.labels is None:
         return mean
     return torch.cat([mean, label_log_probability(model, v, given=every(given, v)).exp().mean(0)])
+
+
+def states_of(model: RBM | DBN, v: Tensor, generator: torch.Generator) -> Tensor:
+    """Visible states of the machine, or of the net's top one, that go with these cases: drawn from the bound's own Q."""
+    if isinstance(model, DBM):
+        inputs = model.visible.split_input(model.mean_field(v, sweeps=SWEEPS, tolerance=TOLERANCE).even_input)
+        above = list(zip(model.visible.layers(), inputs, strict=True))[1:]
+        return torch.cat([v, *(unit.sample(input, generator=generator) for unit, input in above)], dim=-1)
+    if isinstance(model, RBM):
+        return v
+    below = model.up(v, generator=generator)
+    if model.labels is None:
+        return below
+    probability = torch.softmax(-label_free_energy(model.top, below), dim=-1)
+    return with_labels(below, probability.multinomial(1, generator=generator)[:, 0], probability.shape[-1])
 
 
 def every(given: Given | None, v: Tensor) -> Given | None:

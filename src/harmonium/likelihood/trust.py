@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from harmonium.likelihood.annealing import Estimate
+from harmonium.likelihood.by_raise import Raised
 from harmonium.likelihood.tempered import Tempered
 
 NATS = 0.1  # a difference, or a standard error, of log Z that matters
 ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans on the luck of these
+BY_RAISE = 1.0  # nats that RAISE, which is a bound, may lie below the rest
 ROUND_TRIPS = 1  # of the tempered chains, each in the mean
 
 
@@ -24,7 +26,15 @@ def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
 
 
 def of_estimates(
-    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, *, chains: int, least_log_z: float | None, bound: str | None
+    short: Estimate,
+    long: Estimate,
+    reverse: Estimate,
+    tempered: Tempered,
+    raised: Raised | None = None,
+    *,
+    chains: int,
+    least_log_z: float | None,
+    bound: str | None,
 ) -> str:
     """Where log Z is estimated: says what disagrees and what to do, and never that agreement proves anything.
 
@@ -32,7 +42,7 @@ def of_estimates(
     reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015). `least_log_z`: below which log Z
     cannot be, as the distinct cases alone add up to it. `bound`: whose log Z it is, where the figure is a bound over it.
     """
-    wrong, cures = _disagreements(short, long, reverse, tempered, chains, least_log_z)
+    wrong, cures = _disagreements(short, long, reverse, tempered, raised, chains, least_log_z)
     what = f"A lower bound only if log Z of the {bound} is right, and that is an estimate: " if bound else ""
     if wrong:
         opening = "do not rely on this figure" if bound else "Do not rely on this figure"
@@ -49,8 +59,28 @@ def of_estimates(
     )
 
 
+def doubtful(
+    short: Estimate,
+    long: Estimate,
+    reverse: Estimate,
+    tempered: Tempered,
+    raised: Raised | None,
+    *,
+    chains: int,
+    least_log_z: float | None,
+) -> bool:
+    """Whether something speaks against the longer estimate."""
+    return bool(_disagreements(short, long, reverse, tempered, raised, chains, least_log_z)[0])
+
+
 def _disagreements(
-    short: Estimate, long: Estimate, reverse: Estimate, tempered: Tempered, chains: int, least_log_z: float | None
+    short: Estimate,
+    long: Estimate,
+    reverse: Estimate,
+    tempered: Tempered,
+    raised: Raised | None,
+    chains: int,
+    least_log_z: float | None,
 ) -> tuple[list[str], list[str]]:
     """What speaks against the longer estimate, and what may help."""
     wrong, cures = [], []
@@ -66,6 +96,12 @@ def _disagreements(
     if _differ(long, reverse):
         wrong.append(f"the second estimate, from tempered chains, puts the likelihood {_by(long, reverse)}")
         cures += ["more betas", "more sweeps"]
+    if raised is not None and not raised.log_z - long.log_z <= max(BY_RAISE, 2 * math.hypot(long.standard_error, raised.standard_error)):
+        wrong.append(
+            f"RAISE, whose chains begin at the cases, puts the likelihood {raised.log_z - long.log_z:.2f} nats lower, so that annealing "
+            "does not reach all the places where they are"
+        )
+        cures.append("more betas")
     for name, found in (("longer AIS", long), ("reverse AIS", reverse)):
         if not found.ess >= ESS * chains:
             wrong.append(f"the effective sample size of the {name} is only {found.ess:.0f} of {chains} chains")
