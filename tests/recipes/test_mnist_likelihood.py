@@ -10,7 +10,7 @@ import torch
 from harmonium.data import mnist
 from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
-from harmonium.likelihood import exact_log_z
+from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import DBM, RBM
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
 from harmonium.recipes.persistent import Persistent
@@ -44,6 +44,14 @@ def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, images: Path, monk
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert [row["epoch"] for row in results["curve"]] == [1, 2]
     assert (tmp_path / "run" / "evaluation.png").exists()
+    found = Run.open(tmp_path / "run")
+    options = MnistRbm(smoke=True, data_dir=images)
+    unnormalised = log_likelihood(options.learnt(found), options.pixels(options.cases()[1], 30), log_z=0.0).mean().item()
+    highest = max(metrics[f"log_z{way}"]["value"] for way in ("", "_of_a_quarter_of_the_betas", "_by_reverse_ais", "_by_raise"))
+    nats = results["metrics"]["test_nats_fixed_stochastic"]
+    assert nats["value"] == pytest.approx(unnormalised - highest, abs=1e-3)  # the lowest of the estimates
+    assert nats["verdict"] == "consistent"
+    assert nats["trust"].startswith("Take this figure as optimistic")
     report = (tmp_path / "run" / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 4
     assert harmonium(monkeypatch, "evaluate", str(tmp_path / "run"), "--betas", "20", "--sweeps", "5") is None
@@ -64,6 +72,9 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
     metrics = smoke(monkeypatch, "mnist-dbn-bound", images, tmp_path / "run", "--units", "12", "800")
     bound, alone = (metrics[name]["value"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic"))
     assert metrics["improvement_nats"]["value"] == pytest.approx(bound - alone)
+    verdicts = [metrics[name]["verdict"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic")]
+    assert verdicts == ["exact", "exact"]  # twelve units of the first layer
+    assert str(metrics["test_bound_nats"]["trust"]).startswith("A lower bound, and log Z of the top RBM in it is exact")
     assert metrics["test_tightened_bound_nats"]["value"] >= bound
     found = Run.open(tmp_path / "run")
     options = MnistDbnBound(smoke=True, units=(12, 800), data_dir=images)
@@ -94,6 +105,9 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     assert -784 < bound <= tight < 0
     assert metrics["test_bound_nats"]["published"] == "-84.62"
     assert metrics["test_bound_nats_before_learning_together"]["value"] != bound
+    without = metrics["test_nats_without_upper_weights"]
+    assert metrics["ablation_nats"]["value"] == pytest.approx(bound - without["value"])  # log Z is exact in both
+    assert [metrics[name]["verdict"] for name in ("test_bound_nats", "test_nats_without_upper_weights")] == ["exact", "exact"]
     found = Run.open(tmp_path / "run")
     assert {phase: len(rows) for phase, rows in found.histories().items()} == {**dict.fromkeys(alone, 1), "all layers": 2}
     assert "mean_field_change" in found.histories()["all layers"][0]
@@ -109,6 +123,8 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     assert harmonium(monkeypatch, "sample", str(found.folder), "--steps", "2") is None
     with pytest.raises(ValueError, match="mean_field_sweeps=0"):
         MnistDbm(mean_field_sweeps=0)
+    with pytest.raises(ValueError, match="refit=0"):
+        MnistDbm(refit=0)
 
 
 def test_a_run_is_not_quick_and_long_at_once() -> None:

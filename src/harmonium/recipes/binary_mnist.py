@@ -101,12 +101,3 @@ class BinaryMnist(Recipe):
             facts=facts,
             settings=run.settings,
         )
-
-
-def log_z_figures(found: Evaluation, of: str = "") -> list[tuple[str, float, str]]:
-    """log Z and how far it is to be trusted, as metrics; `of`: a prefix of their names."""
-    figures = [(f"{of}log_z", found.log_z, "nats")]
-    if found.long is not None and found.short is not None:
-        figures.append((f"{of}log_z_of_a_quarter_of_the_betas", found.short.log_z, "nats"))
-        figures.append((f"{of}effective_sample_size", found.long.ess, "chains"))
-    return figures

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from harmonium.data import Dataset, binarise
-from harmonium.files import read_tensors
-from harmonium.likelihood import Evaluation, evaluate
+from harmonium.data import Dataset
+from harmonium.likelihood import Evaluation
 from harmonium.models import DBN
 from harmonium.models.saving import restore
 from harmonium.recipes import outcome
@@ -68,8 +67,10 @@ class DeepBeliefNet(Recipe):
         cases = self.cases(data)
         dbn, dreamer = self.stack(run, cases)
         nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in plan.tunings.items()}
-        found, likelihood = outcome.judge(cases, dbn, nets)
-        results = self.results(run, plan.setting, found, likelihood=likelihood)
+        betas, sweeps = (20, 5) if self.smoke else (1000, 500)
+        bottom = outcome.bottom_likelihood(cases, dbn.rbms[0], betas=betas, chains=100, sweeps=sweeps)
+        figures, verdicts, likelihood = outcome.judge(cases, nets, bottom)
+        results = self.results(run, plan.setting, figures, verdicts, likelihood=likelihood)
         outcome.report(run, data, cases, dreamer, nets, results)
         return results
 
@@ -89,15 +90,9 @@ class DeepBeliefNet(Recipe):
         return DBN(layers)
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        """How good the bottom RBM is, of pixels drawn once from the judged images' grey levels; drawn into evaluation.png.
-
-        Held against as many training images, binarised alike.
-        """
+        """How good the bottom RBM is, of pixels drawn once from the judged images' grey levels; drawn into evaluation.png."""
         cases = self.cases(self.load())
-        test = binarise(cases.test_images, "fixed", seed=30)
-        training = binarise(cases.images[: len(test)], "fixed", seed=31)
-        rbm = self.learnt(run, cases).rbms[0]
-        found = evaluate(rbm, test, training=training, chains=chains, betas=betas, sweeps=sweeps, progress=True)
+        found = outcome.bottom_likelihood(cases, self.learnt(run, cases).rbms[0], betas=betas, chains=chains, sweeps=sweeps)
         title = f"The bottom RBM of {run.recipe}, on {cases.name} images with pixels drawn once from their grey levels"
         evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import NamedTuple
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from harmonium.learning import Callback, TrainingState
-from harmonium.likelihood import ais, exact_log_z, log_likelihood, raise_bound
+from harmonium.likelihood import ais, exact_log_z, log_likelihood
+from harmonium.likelihood.by_raise import log_z_by_raise, some_of
 from harmonium.models import RBM
 from harmonium.seeds import derive
 
@@ -41,11 +41,9 @@ def conservative(machine: RBM, cases: Tensor, base_rates: Tensor, *, betas: int,
     best of all. Chains that go back from the cases themselves find that the annealing model does not reach them. Walked from `CHAINS`
     cases; the others' free energies are known.
     """
-    nats = log_likelihood(machine, cases, log_z=0.0)
-    some = torch.randperm(len(cases), generator=torch.Generator().manual_seed(seed))[:CHAINS]
-    bound = raise_bound(machine, cases[some], betas=betas, chains=1, seed=seed, base_rates=base_rates)
-    log_z = nats[some] - bound.log_p
-    return Nats((nats.mean() - log_z.mean()).item(), (log_z.std() / math.sqrt(len(some))).item())
+    some = some_of(cases, CHAINS, seed)
+    found = log_z_by_raise(machine, some, betas=betas, seed=seed, base_rates=base_rates)
+    return Nats(log_likelihood(machine, cases, log_z=found.log_z).mean().item(), found.standard_error)
 
 
 def nats_of(machine: RBM, cases: Tensor, base_rates: Tensor, *, betas: int, seed: int, listed: int = 2**16) -> Nats:

@@ -18,11 +18,10 @@ from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
 from harmonium.models import DBN, RBM, turned
-from harmonium.recipes.binary_mnist import log_z_figures
 from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.run import Run
-from harmonium.seeds import derive
+from harmonium.recipes.verdicts import log_z_figures, verdict
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"
@@ -79,14 +78,17 @@ class MnistDbnBound(BinaryMnistBound):
         upper = top.learn(run, TOP, self.second(rbm), features(data, rbm, sampled=True), derive(self.seed, 3))
         found = self.judge(run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
         alone = self.bound(rbm, betas=self.betas, sweeps=self.sweeps)
+        first = f"bottom_rbm_{self.split}_nats_fixed_stochastic"
         figures = [
             *self.bounds(found),
-            (f"bottom_rbm_{self.split}_nats_fixed_stochastic", alone.nats, "nats"),
-            ("improvement_nats", found.nats - alone.nats, "nats"),
+            (first, alone.cautious.nats, "nats"),
+            ("improvement_nats", found.cautious.nats - alone.cautious.nats, "nats"),
             *log_z_figures(found, "top_"),
             *log_z_figures(alone, "bottom_"),
         ]
-        results = self.results(run, "smoke" if self.smoke else "full", figures, likelihood=f"{found}\n\nThe first RBM alone:\n{alone}")
+        verdicts = {**self.verdicts(found), first: verdict(alone)}
+        likelihood = f"{found}\n\nThe first RBM alone:\n{alone}"
+        results = self.results(run, "smoke" if self.smoke else "full", figures, verdicts, likelihood=likelihood)
         self.report(run)
         return results
 

@@ -21,9 +21,10 @@ from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
 from harmonium.models import DBN, RBM, load
-from harmonium.recipes.binary_mnist import BinaryMnist, log_z_figures
+from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.persistent import Persistent, learnt, snapshot
 from harmonium.recipes.run import EVALUATION, Run
+from harmonium.recipes.verdicts import RAISE_CASES, log_z_figures, verdict
 from harmonium.report import Section, against_time, evaluation, filters
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
@@ -88,11 +89,11 @@ class MnistRbm(BinaryMnist):
         images, judged = self.cases()
         rbm = self.plan.learn(run, PHASE, self.machine(), binarise(images, self.binarisation, seed=derive(self.seed, 1)), self.seed)
         found = self.judge(run, rbm, betas=self.betas, chains=100, sweeps=100 if self.smoke else 1000)
-        figures = [(self.judged, found.nats, "nats"), *log_z_figures(found)]
+        figures = [(self.judged, found.cautious.nats, "nats"), *log_z_figures(found)]
         if found.gap is not None:
             figures.append(("free_energy_gap", found.gap[0], "nats"))
         curve = self.curve(run, self.pixels(judged, 30))
-        results = self.results(run, self.setting, figures, likelihood=str(found), curve=curve)
+        results = self.results(run, self.setting, figures, {self.judged: verdict(found)}, likelihood=str(found), curve=curve)
         self.report(run)
         return results
 
@@ -100,7 +101,17 @@ class MnistRbm(BinaryMnist):
         """Its nats, drawn into evaluation.png."""
         images, judged = self.cases()
         test, training = self.pixels(judged, 30), self.pixels(images[: len(judged)], 31)
-        found = evaluate(rbm, test, training=training, betas=betas, chains=chains, sweeps=sweeps, seed=self.seed, progress=True)
+        found = evaluate(
+            rbm,
+            test,
+            training=training,
+            betas=betas,
+            chains=chains,
+            sweeps=sweeps,
+            raise_cases=RAISE_CASES,
+            seed=self.seed,
+            progress=True,
+        )
         evaluation(found, title=f"{self.name}: {self.judged.replace('_', ' ')}").savefig(run.folder / EVALUATION, dpi=110)
         return found
 

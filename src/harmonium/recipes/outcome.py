@@ -8,28 +8,39 @@ from typing import Any
 from torch import nn
 
 import harmonium.recipes.run as runs
-from harmonium.data import Dataset
-from harmonium.models import DBN
-from harmonium.recipes.pictures import bottom_likelihood, sections
+from harmonium.data import Dataset, binarise
+from harmonium.likelihood import Evaluation, evaluate
+from harmonium.models import DBN, RBM
+from harmonium.recipes.pictures import sections
 from harmonium.recipes.recipe import headlines
 from harmonium.recipes.run import Run
 from harmonium.recipes.stack import Split, error_percent
+from harmonium.recipes.verdicts import RAISE_CASES, Figure, log_z_figures, verdict
 from harmonium.report import write_report
 
 METRICS = {"backpropagation": "error_percent", "backpropagation with dropout": "dropout_error_percent"}
 
 
-def judge(cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential]) -> tuple[list[tuple[str, float, str]], str]:
-    """The errors of the nets and the likelihood of the bottom RBM, each (metric, value, unit), and a sentence on the latter."""
-    estimate, nats, trust = bottom_likelihood(dbn.rbms[0], cases.test_images)
-    found = [
+def judge(cases: Split, nets: Mapping[str, nn.Sequential], found: Evaluation) -> tuple[list[Figure], dict[str, tuple[str, str]], str]:
+    """The errors of the nets and the likelihood of the bottom RBM as metrics, the latter's verdict, and what a report says of it."""
+    figures = [
         (f"{cases.name}_{METRICS[phase]}", error_percent(net, cases.test_images, cases.test_labels), "%") for phase, net in nets.items()
     ]
-    found.append((f"bottom_rbm_{cases.name}_nats_fixed_stochastic", nats, "nats"))
-    return found, (
-        f"The bottom RBM alone has log Z = {estimate.log_z:.2f} ± {estimate.standard_error:.2f} nats by annealed importance sampling "
-        f"({trust}). It learns from grey levels as probabilities; its likelihood is that of pixels drawn once from them."
+    nats = f"bottom_rbm_{cases.name}_nats_fixed_stochastic"
+    figures += [(nats, found.cautious.nats, "nats"), *log_z_figures(found, "bottom_rbm_")]
+    return (
+        figures,
+        {nats: verdict(found)},
+        f"The bottom RBM alone gives the {cases.name} images {found.cautious.nats:.2f} nats each, by {found.cautious.name}, the lowest of "
+        f"its estimates. {found.trust} It learns from grey levels as probabilities; its likelihood is that of pixels drawn once from them.",
     )
+
+
+def bottom_likelihood(cases: Split, rbm: RBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+    """How probable the bottom RBM makes pixels drawn once from the judged images' grey levels, held against training images drawn alike."""
+    test = binarise(cases.test_images, "fixed", seed=30)
+    training = binarise(cases.images[: len(test)], "fixed", seed=31)
+    return evaluate(rbm, test, training=training, chains=chains, betas=betas, sweeps=sweeps, raise_cases=RAISE_CASES, seed=0, progress=True)
 
 
 def report(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential], results: Mapping[str, Any] | None) -> None:

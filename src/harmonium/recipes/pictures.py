@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from harmonium.data import Dataset, binarise
+from harmonium.data import Dataset
 from harmonium.learning import predict
-from harmonium.likelihood import Estimate, ais, log_likelihood
-from harmonium.models import DBN, RBM
+from harmonium.models import DBN
 from harmonium.recipes.run import Run
 from harmonium.recipes.stack import Split, layer_filters
 from harmonium.report import (
@@ -31,19 +29,6 @@ def one_of_each(cases: Split, classes: int) -> Tensor:
     """The first judged case of every class that occurs: (classes, pixels), from 0 to 1."""
     places = [int((cases.test_labels == label).nonzero()[0]) for label in range(classes) if bool((cases.test_labels == label).any())]
     return cases.test_images[places].float() / 255
-
-
-def bottom_likelihood(rbm: RBM, test_images: Tensor, *, chains: int = 100, betas: int = 1000) -> tuple[Estimate, float, str]:
-    """How good the bottom RBM alone is: its log Z, and the mean log-probability (nats) of the test images as fixed stochastic pixels.
-
-    The third value says in words how far to trust it.
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimate = ais(rbm, chains=chains, betas=betas, seed=0)
-    nats = log_likelihood(rbm, binarise(test_images, "fixed", seed=30), log_z=estimate.log_z).mean().item()
-    words = f"effective sample size {estimate.ess:.0f} of {chains} chains, {betas} inverse temperatures"
-    return estimate, nats, words + ("; too few, so the likelihood is likely overestimated" if caught else "")
 
 
 @torch.no_grad()
