@@ -15,20 +15,15 @@ from harmonium.recipes import RECIPES, table
 PLACE = "<!-- results -->"
 
 
-def results(folder: Path, recipe: str) -> str:
-    """Markdown: the results of a recipe, or the headlines of all where there is none of that name."""
-    if recipe not in {kind.name for kind in RECIPES}:
-        return table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(folder)])
-    parts = [table.markdown(table.rows(folder, recipe=recipe)) or "Nothing is recorded yet.", *table.trust(folder, recipe)]
-    if superseded := table.superseded(folder, recipe):
-        parts += ["Superseded, and kept in the file:", table.markdown(superseded)]
-    return "\n\n".join(parts)
-
-
 def _source_read(app: Sphinx, name: str, source: list[str]) -> None:
     if PLACE in source[0]:
         folder = Path(app.srcdir).parent / "results"
-        source[0] = source[0].replace(PLACE, results(folder, Path(name).name))
+        recipe = Path(name).name
+        if recipe in {kind.name for kind in RECIPES}:
+            found = table.page(folder, recipe)
+        else:
+            found = table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(folder)])
+        source[0] = source[0].replace(PLACE, found)
         for path in folder.glob("*.json"):
             app.env.note_dependency(str(path))
 

@@ -14,7 +14,7 @@ from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import DBM, RBM
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
 from harmonium.recipes.persistent import Persistent
-from harmonium.recipes.run import Run
+from harmonium.recipes.run import Run, check_recordable
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
@@ -63,7 +63,13 @@ def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path,
     metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--binarisation", "threshold")
     assert "test_nats_threshold" in metrics
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["setting"] == "smoke, trained on threshold pixels"
+    assert results["setting"] == "smoke, learnt from threshold pixels"
+    assert [MnistRbm(binarisation=kind).setting for kind in ("resampled", "fixed")] == [
+        "full, learnt from resampled pixels",
+        "full, learnt from fixed pixels",
+    ]
+    assert MnistRbm.published["test_nats_fixed_stochastic"] == "-86.34 (learnt from fixed pixels)"
+    check_recordable(MnistRbm(binarisation="fixed"))
     assert MnistRbm(binarisation="fixed").judged == "test_nats_fixed_stochastic"
     assert MnistRbm(held_out=100).judged == "validation_nats_fixed_stochastic"
 

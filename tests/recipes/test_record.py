@@ -186,6 +186,8 @@ def test_tables_show_headlines_verdicts_and_earlier_defaults(tmp_path: Path) -> 
     (gone,) = table.superseded(tmp_path, "mnist-rbm")
     assert gone["figures"] == "test nats fixed stochastic -84.00"
     assert gone["superseded"].endswith(": of old")
+    page = table.page(tmp_path, "mnist-rbm")
+    assert all(words in page for words in ("| log z |", "seed 1*: No: -84.0.", "Superseded, and kept in the file:", ": of old |"))
 
 
 @pytest.mark.parametrize(("added", "shown"), [(None, False), (0.4, False), (1.5, True)])

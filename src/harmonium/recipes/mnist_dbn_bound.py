@@ -37,7 +37,11 @@ class MnistDbnBound(BinaryMnistBound):
 
     name: ClassVar[str] = "mnist-dbn-bound"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
-    published: ClassVar[dict[str, str]] = {"test_bound_nats": "-85.97", "bottom_rbm_test_nats_fixed_stochastic": "-86.34"}
+    published: ClassVar[dict[str, str]] = {
+        "test_bound_nats": "-85.97 (learnt from fixed pixels)",
+        "bottom_rbm_test_nats_fixed_stochastic": "-86.34 (learnt from fixed pixels)",
+        "improvement_nats": "0.37",
+    }
     headline_metrics: ClassVar[tuple[str, ...]] = ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic", "improvement_nats")
 
     def __post_init__(self) -> None:

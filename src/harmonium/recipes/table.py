@@ -62,6 +62,14 @@ def _row(recipe: str, setting: str, name: str, record: dict[str, Any]) -> dict[s
     }
 
 
+def page(folder: Path, recipe: str) -> str:
+    """All that is recorded of a recipe, as Markdown: every figure, how far to trust the likelihoods, and what was superseded and why."""
+    parts = [markdown(rows(folder, recipe=recipe)) or "No record is shown.", *trust(folder, recipe)]
+    if gone := superseded(folder, recipe):
+        parts += ["Superseded, and kept in the file:", markdown(gone)]
+    return "\n\n".join(parts)
+
+
 def trust(folder: Path, recipe: str) -> list[str]:
     """Of each recorded likelihood of a recipe the sentence on how far to trust it, named by setting, metric and seed."""
     found = []
