@@ -9,6 +9,7 @@ import torch
 import harmonium as hm
 from harmonium.likelihood import evaluate
 from harmonium.likelihood.by_raise import log_z_by_raise, some_of
+from harmonium.likelihood.kinds import states_of
 from tests import deep, oracle
 from tests.likelihood.test_evaluate import far_mode, near_zero, of_far_mode
 from tests.models.machines import machine, plain, samples
@@ -41,6 +42,29 @@ def test_it_is_a_mean_over_cases_of_what_raise_bounds():
     some = some_of(torch.arange(9)[:, None], 4, seed=0)[:, 0]
     assert len(set(some.tolist())) == 4
     assert sorted(some_of(torch.arange(3), 9, seed=0).tolist()) == [0, 1, 2]
+
+
+def test_the_states_that_it_begins_at_are_drawn_from_the_bound_s_own_q():
+    """Means over 20,000 draws of the hidden layers that go with one case."""
+    dbm, case = deep.dbm("bernoulli", "bernoulli", "bernoulli", seed=1), torch.tensor([[1.0, 0.0, 1.0]]).double()
+    generator, many = torch.Generator().manual_seed(0), case.expand(20_000, 3)
+    drawn = states_of(dbm, many, generator).mean(0)
+    upper = dbm.mean_field(case, sweeps=100).phase.v[0, 3:]
+    assert torch.equal(drawn[:3], case[0])
+    assert (drawn[3:] - upper).abs().max() < 4 * math.sqrt(0.25 / 20_000)
+    below = machine("bernoulli", "bernoulli", seed=1)
+    hidden = below.hidden.shape[0]
+    top = hm.RBM(hm.Groups(hm.Bernoulli(hidden), hm.Softmax(1, categories=2)), hm.Bernoulli(2), seed=2).double()
+    with torch.no_grad():
+        top.coupling.weight.normal_(std=2.0, generator=torch.Generator().manual_seed(0))
+    drawn = states_of(hm.DBN([below, top]), many, generator)
+    expected = np.zeros(hidden + 2)
+    for h in np.ndindex(*[2] * hidden):  # p(h | v) p(label | h)
+        p_h = math.prod(p if on else 1 - p for p, on in zip(below.hidden_mean(case)[0].tolist(), h, strict=True))
+        energies = [-oracle.free_energy(plain(top), np.array([[*h, *label]], dtype=float))[0] for label in ((1, 0), (0, 1))]
+        p_label = np.exp(energies - oracle.logsumexp(np.array(energies)))
+        expected += p_h * np.array([*h, *p_label])
+    assert np.abs(drawn.mean(0).numpy() - expected).max() < 4 * math.sqrt(0.25 / 20_000)
 
 
 @pytest.mark.parametrize("labelled", [False, True])

@@ -151,6 +151,12 @@ def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch:
     assert record["metrics"]["test_error_percent"]["mean"] == pytest.approx(sum(values) / 2)
     assert record["metrics"]["test_error_percent"]["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
     assert "already has seed 1" in str(harmonium(monkeypatch, *words))
+    assert harmonium(monkeypatch, *words, "--supersede", "to see that it is moved") is None
+    content = json.loads(Path("results/digits.json").read_text())
+    assert [each["seeds"] for each in content["records"]] == [[0, 1]]
+    (moved,) = content["superseded"]
+    assert moved["metrics"]["test_error_percent"]["values"] == values[1:]
+    assert moved["superseded"]["reason"] == "to see that it is moved"
 
 
 def test_a_record_names_no_folder_of_one_machine(tmp_path: Path) -> None:

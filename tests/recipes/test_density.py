@@ -244,17 +244,21 @@ def test_published_values_have_metrics_of_their_own() -> None:
         assert sum(candidate.hidden == density.SMALL for candidate in found) == 1
 
 
-def test_the_small_machine_is_the_best_of_its_size_and_figures_are_the_lowest(options: Density, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where log Z is estimated: the recorded nats are the least of what the recorded log Zs give."""
+def test_a_machine_of_the_published_size_is_tested_beside_the_best(options: Density, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where it is not the best; and where log Z is estimated the recorded nats are the least of what the recorded log Zs give."""
     evaluate = density.evaluate
     monkeypatch.setattr(density, "evaluate", lambda *a, **k: evaluate(*a, **k, exact=False))
     run = Run.begin("density", options)
-    metrics = options.run(run)["metrics"]
     splits = options.load("one")
-    judged = [options.learnt(run, "one", splits, candidate) for candidate in options.candidates(splits)]
-    (small,) = (each.machine for each in judged if each.candidate.hidden == 4)
-    unnormalised = log_likelihood(small, splits.test, log_z=0.0).mean().item()
-    names = ("log_z", "log_z_of_a_quarter_of_the_betas", "log_z_by_reverse_ais", "log_z_by_raise")
-    highest = max(metrics[f"one_4_hidden_{name}"]["value"] for name in names)
-    assert metrics["test_nats_one_4_hidden"]["value"] == pytest.approx(unnormalised - highest, abs=1e-3)
-    assert metrics["test_nats_one_4_hidden"]["verdict"] == "consistent"  # six variables
+    worse, best = sorted(
+        (options.learnt(run, "one", splits, each) for each in options.candidates(splits)), key=lambda one: one.nats.cautious
+    )
+    small = worse.candidate.hidden
+    monkeypatch.setattr(Density, "small", small)
+    metrics = options.run(run)["metrics"]
+    ways = ("log_z", "log_z_of_a_quarter_of_the_betas", "log_z_by_reverse_ais", "log_z_by_raise")
+    for which, one in ((f"one_{small}_hidden", worse), ("one", best)):
+        unnormalised = log_likelihood(one.machine, splits.test, log_z=0.0).mean().item()
+        highest = max(metrics[f"{which}_{way}"]["value"] for way in ways)
+        assert metrics[f"test_nats_{which}"]["value"] == pytest.approx(unnormalised - highest, abs=6e-4)  # three digits are kept
+        assert metrics[f"test_nats_{which}"]["verdict"] == "consistent"  # six variables

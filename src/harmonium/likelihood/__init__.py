@@ -4,6 +4,7 @@ from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
+from harmonium.likelihood.by_raise import Raised, log_z_by_raise
 from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
 from harmonium.likelihood.evaluate import Evaluation, evaluate
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
@@ -24,6 +25,7 @@ __all__ = [
     "Evaluation",
     "ExactNet",
     "Moments",
+    "Raised",
     "Transition",
     "VariationalBound",
     "ais",
@@ -38,6 +40,7 @@ __all__ = [
     "exact_transition",
     "free_energy_gap",
     "log_likelihood",
+    "log_z_by_raise",
     "pseudo_likelihood",
     "raise_bound",
     "reverse_ais",

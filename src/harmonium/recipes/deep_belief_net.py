@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from harmonium.data import Dataset
+from harmonium.files import read_tensors
 from harmonium.likelihood import Evaluation
 from harmonium.models import DBN
 from harmonium.models.saving import restore

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from harmonium.learning import Callback, TrainingState
-from harmonium.likelihood import ais, exact_log_z, log_likelihood
-from harmonium.likelihood.by_raise import log_z_by_raise, some_of
+from harmonium.likelihood import ais, exact_log_z, log_likelihood, log_z_by_raise
+from harmonium.likelihood.by_raise import some_of
 from harmonium.models import RBM
 from harmonium.seeds import derive
 

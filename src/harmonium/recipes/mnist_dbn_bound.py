@@ -22,6 +22,7 @@ from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixel
 from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.run import Run
 from harmonium.recipes.verdicts import log_z_figures, verdict
+from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 BOTTOM, TOP = "first layer", "second layer"
