@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
@@ -40,6 +40,9 @@ class DeepBeliefNet(Recipe):
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test set: for choosing settings."""
 
+    annealing: ClassVar[tuple[int, int]] = (1000, 500)
+    """Inverse temperatures, and sweeps of tempered chains, that the bottom RBM is judged with."""
+
     @abstractmethod
     def load(self) -> Dataset:
         """The data set."""
@@ -68,7 +71,7 @@ class DeepBeliefNet(Recipe):
         cases = self.cases(data)
         dbn, dreamer = self.stack(run, cases)
         nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in plan.tunings.items()}
-        betas, sweeps = (20, 5) if self.smoke else (1000, 500)
+        betas, sweeps = (20, 5) if self.smoke else self.annealing
         bottom = outcome.bottom_likelihood(cases, dbn.rbms[0], betas=betas, chains=100, sweeps=sweeps)
         figures, verdicts, likelihood = outcome.judge(cases, nets, bottom)
         results = self.results(run, plan.setting, figures, verdicts, likelihood=likelihood)

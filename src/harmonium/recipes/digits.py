@@ -22,6 +22,7 @@ class Digits(DeepBeliefNet):
     generation: Generation = Generation(epochs=100, chains=100, batch_size=20, learning_rate=0.02)
     tuning: Tuning = Tuning(epochs=40, batch_size=20, learning_rate=0.1)
 
+    annealing: ClassVar[tuple[int, int]] = (200, 100)
     name: ClassVar[str] = "digits"
     paper: ClassVar[str] = "none: the tutorial's main job on scikit-learn's digits"
     published: ClassVar[dict[str, str]] = {}
