@@ -107,3 +107,16 @@ def test_the_estimates_figures_by_hand():
     assert found.ess == pytest.approx(16 / 10)
     assert found.standard_error == pytest.approx(math.sqrt(2) / 2 / math.sqrt(2))
     assert estimate(torch.zeros(1, dtype=torch.float64), 0.0).standard_error == math.inf
+
+
+def test_a_large_step_of_many_confident_units_keeps_single_precision():
+    """From inputs of 16.75 to 0.25 in one step: a hundred hidden units whose log-partition changes by 15.9 nats each."""
+    rbm = hm.RBM(hm.Bernoulli(1), hm.Bernoulli(100))
+    with torch.no_grad():
+        rbm.coupling.weight.fill_(16.5)
+        rbm.hidden.bias.fill_(0.25)
+    options = {"betas": [0.0, 1.0], "base_rates": torch.tensor([0.999]), "seed": 0}
+    forward, backward = hm.likelihood.ais(rbm, **options), hm.likelihood.reverse_ais(rbm, torch.ones(100, 1), **options)
+    expected = 100 * (np.logaddexp(0, 16.75) - np.logaddexp(0, 0.25)) - math.log(999)  # of a chain whose pixel is on
+    assert forward.log_weights.max().item() == pytest.approx(expected, abs=1e-3)
+    assert backward.log_weights.max().item() == pytest.approx(expected, abs=1e-3)

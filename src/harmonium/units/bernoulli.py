@@ -48,12 +48,20 @@ class Bernoulli(Biased):
         return keep_present(torch.lt(u, p.detach(), out=u), given)
 
     def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """By the mean that sampling needs: a unit's partition function 1 + e^z grows 1 + σ(z) (e^step - 1) times."""
+        """By the mean that sampling needs: a unit's partition function 1 + e^z grows 1 + g times, g = σ(z) (e^step - 1).
+
+        Small steps lose no digits that way. Where g is so near -1 that they would be lost, and where the exponential may overflow, it is
+        σ(-z) + σ(z) e^step, by the logarithms of the two terms.
+        """
         mean = self.mean(input)
-        change = self.total(torch.expm1(step).mul_(mean).log1p_())
-        if not bool(torch.isfinite(change).all()):  # a step of 88 or more
-            change = self.log_partition(input + step) - self.log_partition(input)
-        return self.sample(input, generator=generator, mean=mean), change
+        growth = torch.expm1(step).mul_(mean)
+        change = torch.log1p(growth)
+        # On other devices a look at the values would wait for them.
+        if growth.device.type != "cpu" or not _digits_kept(growth.amin(), step.amax()):
+            z = input + self.bias
+            apart = torch.logaddexp(F.logsigmoid(-z), F.logsigmoid(z) + step)
+            change = torch.where(_digits_kept(growth, step), change, apart)
+        return self.sample(input, generator=generator, mean=mean), self.total(change)
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         if data.dtype == torch.uint8 and self.values == "probabilities":
@@ -112,3 +120,8 @@ class Bernoulli(Biased):
 
     def arguments(self) -> dict[str, object]:
         return {"shape": self.shape, "bias_shape": self.bias_shape, "values": self.values}
+
+
+def _digits_kept(growth: Tensor, step: Tensor) -> Tensor:
+    """Whether log(1 + g) is right to the last digits but one: g is not too near -1, and e^step meets no probability that underflows."""
+    return (growth > -0.875) & (step < 40)

@@ -123,8 +123,9 @@ class Unit(nn.Module, ABC):
 
     def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A draw from p(x | input), and log_partition(input + step) - log_partition(input), (*leading): what a temperature of annealing
-        asks of a layer. Units for which the one helps the other override it."""
-        return self.sample(input, generator=generator), self.log_partition(input + step) - self.log_partition(input)
+        asks of a layer. Units for which the one helps the other override it. The difference of two large numbers is taken in float64."""
+        wide = input.double()
+        return self.sample(input, generator=generator), self.log_partition(wide + step) - self.log_partition(wide)
 
     @property
     def statistic_shape(self) -> tuple[int, ...]:
