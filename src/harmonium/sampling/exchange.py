@@ -40,6 +40,7 @@ def swaps(replicas: int, chance: Tensor, log_ratio: LogRatio) -> tuple[Tensor, T
     `chance`: uniform numbers, (replicas - 1, chains). Gives where each place's state comes from, (replicas, chains), and of each pair the
     probability of its swap and whether it was made, (replicas - 1, chains).
     """
+    chance = chance.clamp_min(torch.finfo(chance.dtype).eps / 4)  # half a step of it: zero would let the most improbable swap pass
     acceptance, swapped = torch.empty_like(chance), torch.empty_like(chance, dtype=torch.bool)
     place = torch.arange(replicas, device=chance.device)[:, None].repeat(1, chance.shape[1])
     for first in range(min(2, replicas - 1)):

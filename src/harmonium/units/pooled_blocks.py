@@ -94,7 +94,9 @@ class PooledBlocks(Biased):
     def _draw(self, shares: Tensor, generator: torch.Generator) -> Tensor:
         """At most one unit of each block, with the probabilities `shares`, in blocks."""
         u = uniform(tuple(shares.shape[1:]), shares, generator)
-        reached = u < shares.cumsum(0)
+        ends = shares.cumsum(0)
+        ends[-1].masked_fill_(ends[-1] > 1 - len(ends) * torch.finfo(ends.dtype).eps, 1.0)  # what rounding leaves is no off state
+        reached = u < ends
         return self.units(torch.cat([reached[:1], reached[1:] & ~reached[:-1]]).to(shares.dtype))
 
     def check(self, states: Tensor) -> None:

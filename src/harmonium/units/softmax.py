@@ -63,7 +63,8 @@ class Softmax(Biased):
         """Inverts each group's cumulative distribution at one uniform number."""
         p = torch.softmax(self.by_category(input + self.bias), dim=0) if mean is None else self.by_category(mean)
         u = uniform((*input.shape[:-1], self.groups), input, generator)
-        return self._one_hot((u >= p.cumsum(dim=0)[:-1]).sum(dim=0), input, given)
+        ends = p.cumsum(dim=0)
+        return self._one_hot((u * ends[-1] >= ends[:-1]).sum(dim=0), input, given)  # rounding leaves nothing to the last category
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)

@@ -7,22 +7,36 @@ import math
 import torch
 from torch import Tensor
 
-LOW = torch.tensor(2.0**-24, dtype=torch.float32)
+HALF = torch.tensor([0.5], dtype=torch.float32)
+PLACES = torch.tensor([2.0**-24, 2.0**-32, 2.0**-40, 2.0**-48], dtype=torch.float32)
+BELOW_ONE = 1 - 2.0**-24
 
 
 def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform numbers in [0, 1), of the type and device of `like`: as `torch.rand`, in steps of 2^-24 for floats.
+    """Uniform numbers between 0 and 1, of the type and device of `like`.
+
+    Single-precision numbers are rounded from multiples of 2^-48 and half a step, and neither 0 nor 1: the chance that one is below p
+    is p to within 2^-23 p + 2^-49, and none at all below 2^-49, so that what has a probability of e^-80 is never drawn. In double
+    precision, and on other devices, they are those of `torch.rand`: the chance is p to within 2^-53, or in single precision 2^-24, where
+    they are never 0 either.
 
     On a CPU, random bits are drawn by one core while the others wait, so that few of them are asked for. There each float has 16 random
-    bits of its own, and the numbers of a row (the last axis) share the 8 below these. Every number is exactly uniform, and two of a row
-    are independent but for what depends on bits below 2^-16: two binary draws by them, whatever their probabilities, have a covariance
-    of at most 2^-34.
+    bits of its own, and the numbers of a row (the last axis) share the 32 below these, of which the next row has all but the first 8 too,
+    as its higher ones. Every number is uniform. Two of a row are independent but for what depends on bits below 2^-16: two binary draws by
+    them, whatever their probabilities, have a covariance of at most 2^-34; two of different rows, one of at most 2^-42.
     """
-    if like.dtype != torch.float32 or like.device.type != "cpu":
-        return torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
-    rows, count = math.prod(shape[:-1]), math.prod(shape)
-    own, shared = -(-count // 4), -(-rows // 8)
+    if like.device.type != "cpu" or like.dtype != torch.float32:
+        u = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
+        return u.masked_fill_(u == 0, BELOW_ONE) if like.dtype == torch.float32 else u
+    own, shared = -(-math.prod(shape) // 4), max(-(-math.prod(shape[:-1]) // 8), 1)
     words = torch.empty(own + shared, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    high = words[:own].view(torch.int16)[:count].reshape(shape)  # from -2^15 to 2^15 - 1
-    low = words[own:].view(torch.uint8)[:rows].reshape(*shape[:-1], 1)
-    return torch.add(low * LOW + 0.5, high, alpha=2.0**-16)
+    return from_bits(words[:own].view(torch.int16), words[own:].view(torch.uint8), shape)
+
+
+def from_bits(own: Tensor, shared: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Single-precision numbers of `own`, at least one int16 each, and `shared`, at least one byte a row and eight in all."""
+    high = own[: math.prod(shape)].reshape(shape)  # from -2^15 to 2^15 - 1
+    windows = torch.cat([shared, shared[:3]]).float().unfold(0, 4, 1)[: math.prod(shape[:-1])]
+    low = (windows @ PLACES).add_(2.0**-49).reshape(*shape[:-1], 1)
+    u = torch.add(HALF, high, alpha=2.0**-16)
+    return torch.add(low, u, alpha=BELOW_ONE, out=u)  # the factor keeps what would be rounded up to 1 below it
