@@ -5,9 +5,10 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.likelihood.tempered import tempered_samples
+from harmonium.likelihood.tempered import _adapted, tempered_samples
+from harmonium.sampling import tempering
 from tests import oracle
-from tests.likelihood.drawn import planted
+from tests.likelihood.drawn import of_two_blocks, planted, two_blocks
 from tests.models.machines import machine, plain
 
 
@@ -66,6 +67,37 @@ def test_the_temperatures_are_adapted(monkeypatch):
     few = drawn(steep, 50, 200)
     assert len(few.betas) == 6
     assert few.swap_rates.max() < found.swap_rates.min()
+
+
+def test_no_temperature_is_dropped_while_a_pair_hardly_swaps():
+    """Where the last of five pairs is hardly ever accepted, its place takes two pairs, and the others lose none."""
+    even, slow = torch.tensor([0.45, 0.59, 0.45, 0.6, 0.6]).double(), torch.tensor([0.45, 0.59, 0.45, 0.6, 0.002]).double()
+    state = tempering.from_states(torch.arange(6.0).reshape(6, 1, 1), 6)
+    assert len(_adapted(state, even).betas) == 6 - 1
+    found = _adapted(state, slow)
+    assert len(found.betas) == 6 + 1
+    assert int((found.betas >= 0.8).sum()) == 3
+    assert found.v.flatten().tolist() == (5 * found.betas).round().tolist()
+    assert len(_adapted(tempering.from_states(torch.zeros(30, 1, 1), 30), torch.full((29,), 0.01).double()).betas) == 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_leap_of_the_energy_that_comes_late_is_bridged(seed):
+    """A hundred sweeps, of which the temperatures' adaptation sees ten at a time, before the colder chains have found the modes."""
+    assert drawn(two_blocks(20), 100, 100, seed).swap_rates.min() > 0.1
+
+
+def test_beyond_a_leap_of_the_energy_modes_have_their_shares():
+    rbm = two_blocks(16, depth=25.0)
+    log_z, share = of_two_blocks(rbm)
+    assert hm.likelihood.exact_log_z(two_blocks(4, depth=12.0)) == pytest.approx(of_two_blocks(two_blocks(4, depth=12.0))[0], abs=1e-9)
+    found = drawn(rbm, 200, 500)
+    first, second = (block.sum(1) > 8 for block in found.v.split(16, dim=1))
+    assert found.swap_rates.min() > 0.1
+    assert 0.7 < share < 0.75
+    assert abs((first & ~second).double().mean().item() - share) < 4 * np.sqrt(share * (1 - share) / 200)
+    backward = hm.likelihood.reverse_ais(rbm, found.v, betas=2000, seed=1)
+    assert abs(backward.log_z - log_z) < 4 * backward.standard_error
 
 
 def test_the_same_seed_gives_the_same_samples_of_the_machine_s_type():

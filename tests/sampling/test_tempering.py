@@ -222,6 +222,7 @@ def test_adapting_by_hand():
     """Of two pairs rejected at 0.6 and 0.2 the barrier is 0.8; its middle lies two thirds up the first. All swaps: nothing moves."""
     close(tempering.adapt(torch.tensor([0.0, 0.3, 1.0]), torch.tensor([0.4, 0.8])), [0, 0.2, 1], 1e-7)
     close(tempering.adapt(torch.tensor([0.0, 0.3, 1.0]), torch.tensor([0.4, 0.8]), target=0.8), [0, 0.1, 0.2, 0.3, 1], 1e-7)
+    close(tempering.adapt(torch.tensor([0.0, 0.3, 1.0]), torch.tensor([0.4, 0.8]), replicas=5), [0, 0.1, 0.2, 0.3, 1], 1e-7)
     close(tempering.adapt(torch.tensor([0.25, 1.0]), torch.tensor([1.0])), [0.25, 1], 0)
     close(tempering.adapt(torch.tensor([0.0, 0.5, 1.0]), torch.ones(2)), [0, 0.5, 1], 1e-12)
 
@@ -281,3 +282,6 @@ def test_refusals():
             tempering.adapt(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(rate))
     with pytest.raises(ValueError, match="swap rate wanted"):
         tempering.adapt(torch.tensor([0.0, 1.0]), torch.tensor([0.5]), target=1.0)
+    for settings in ({"replicas": 1}, {"replicas": 3, "target": 0.5}):
+        with pytest.raises(ValueError, match="at least two replicas"):
+            tempering.adapt(torch.tensor([0.0, 1.0]), torch.tensor([0.5]), **settings)

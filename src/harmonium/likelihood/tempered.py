@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,7 +16,9 @@ from harmonium.units import Given
 
 REPLICAS, MOST_REPLICAS = 11, 30  # at first; after the temperatures are adapted
 SWAPS = 0.4  # the share of swaps accepted that adaptation aims at
+LEAST_SWAPS = 0.1  # below it a pair hardly swaps: its rejections are more than are counted, and replicas are missing there
 ROUNDS = 3  # of adaptation, each of a tenth of the sweeps
+RUNS = 3  # at most, each after its own rounds
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,35 @@ def tempered_samples(
     """Samples of independent chains that begin at draws from the visible units' own biases, at eleven temperatures.
 
     In three rounds of a tenth of the sweeps each the temperatures are adapted, so that neighbours swap about equally often, at 0.4 where
-    30 temperatures are enough for it; then come `sweeps` at fixed ones. `given`: one case, for all chains. `progress`:
-    a bar for the last, on a terminal. What `tempering.init` refuses is refused here.
+    30 temperatures are enough for it; then come `sweeps` at fixed ones. While a pair swaps less often than 0.1, each such pair adds a
+    temperature and none is dropped. A pair may come to that late, where the colder chains find a mode only after the temperatures were
+    adapted: then all is done again from where the chains are, up to three times in all, if temperatures can be added or moved. `given`: one
+    case, for all chains. `progress`: a bar for the sweeps at fixed temperatures, on a terminal. Refuses what `tempering.init` refuses.
     """
     if chains < 1 or sweeps < 1:
         raise ValueError(f"tempering takes at least one chain and one sweep, found {chains} and {sweeps}")
     device = model.visible.blank().device
     each = None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
     state = tempering.init(model, chains, REPLICAS, generator=generator, given=each)
-    for _ in range(ROUNDS):
-        state, rates = _moved(model, state, range(max(sweeps // 10, 1)), generator)
-        barrier = (1 - rates).sum().item()  # the rejections along the ladder, hardly dependent on how it is cut
-        target = min(SWAPS, 1 - barrier / (MOST_REPLICAS - 1))
-        betas = tempering.adapt(state.betas, rates, target=target if target > 0.01 else None)  # None: as many as there are
-        nearest = (betas[:, None] - state.betas.cpu()).abs().argmin(dim=1)
-        state = tempering.from_states(state.v[nearest.to(device)], betas, each)
-    state, rates = _moved(model, state, shown(list(range(sweeps)), "tempering", progress), generator)
+    for _ in range(RUNS):
+        for _ in range(ROUNDS):
+            state, rates = _moved(model, state, range(max(sweeps // 10, 1)), generator)
+            state = _adapted(state, rates)
+        state, rates = _moved(model, state, shown(list(range(sweeps)), "tempering", progress), generator)
+        if rates.min() >= LEAST_SWAPS or (len(rates) + 1 == MOST_REPLICAS and rates.max() < SWAPS):
+            break
     return Tempered(state.v[-1], state.betas.cpu(), rates, int(state.round_trips.sum()), sweeps)
+
+
+def _adapted(state: tempering.TemperingState, rates: Tensor) -> tempering.TemperingState:
+    """The chains at temperatures that these swap rates, (replicas - 1,), ask for, each begun where the nearest one was."""
+    pairs = math.ceil((1 - rates).sum().item() / (1 - SWAPS))  # the rejections along the ladder hardly depend on how it is cut
+    slow = int((rates < LEAST_SWAPS).sum())
+    if slow:
+        pairs = max(pairs, len(rates) + slow)
+    betas = tempering.adapt(state.betas, rates, replicas=min(max(pairs, 1) + 1, MOST_REPLICAS))
+    nearest = (betas[:, None] - state.betas.cpu()).abs().argmin(dim=1)
+    return tempering.from_states(state.v[nearest.to(state.v.device)], betas, state.given)
 
 
 def _moved(

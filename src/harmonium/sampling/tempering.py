@@ -117,23 +117,27 @@ def step(model: RBM, state: TemperingState, *, generator: torch.Generator) -> tu
     return after, TemperingInfo(taken(h, place), acceptance, swapped)
 
 
-def adapt(betas: Tensor, rates: Tensor, *, target: float | None = None) -> Tensor:
+def adapt(betas: Tensor, rates: Tensor, *, target: float | None = None, replicas: int | None = None) -> Tensor:
     """Inverse temperatures under which all neighbours swap about equally often: (replicas,) float64, with the same ends.
 
     `rates`: (replicas - 1,), the mean acceptance of each pair, measured at `betas`. The rejections add up along the ladder to a barrier
     that hardly depends on how it is cut (Syed et al. 2022); its linear interpolation is cut into equal pieces. `target`: the rate wanted,
-    which sets the number of replicas; by default it stays. Where pairs are rejected nearly always the barrier is found too low, and a
-    second measurement at the new temperatures betters it.
+    which sets the number of replicas; or `replicas`, this number itself; by default it stays. Where pairs are rejected nearly always the
+    barrier is found too low, and a second measurement at the new temperatures betters it.
     """
     betas, rates = ladder(betas), rates.detach().to("cpu", torch.float64)
     if rates.shape != (len(betas) - 1,) or not bool(((rates >= 0) & (rates <= 1)).all()):
         raise ValueError(f"expected one rate between 0 and 1 for each of the {len(betas) - 1} pairs, found {rates.tolist()}")
     if target is not None and not 0 < target < 1:
         raise ValueError(f"the swap rate wanted lies between 0 and 1, found {target}")
+    if replicas is not None and (replicas < 2 or target is not None):
+        raise ValueError(f"expected at least two replicas, or a swap rate wanted instead, found {replicas=} and {target=}")
     betas = betas.cpu()
     rejection = (1 - rates).clamp_min(1e-6)  # so that temperatures between which nothing is rejected keep an order
     barrier = torch.cat([rejection.new_zeros(1), rejection.cumsum(0)])
-    pairs = len(rates) if target is None else max(1, math.ceil(barrier[-1].item() / (1 - target) - 1e-9))
+    pairs = len(rates) if replicas is None else replicas - 1
+    if target is not None:
+        pairs = max(1, math.ceil(barrier[-1].item() / (1 - target) - 1e-9))
     wanted = torch.linspace(0, barrier[-1].item(), pairs + 1, dtype=torch.float64)
     right = torch.searchsorted(barrier, wanted).clamp(1, len(barrier) - 1)
     share = (wanted - barrier[right - 1]) / rejection[right - 1]
