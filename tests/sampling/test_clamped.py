@@ -92,6 +92,33 @@ def test_completion_takes_data_as_they_come():
     assert found.v[0, 0].item() == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("net", [False, True])
+def test_images_and_masks_come_in_their_own_shape(net):
+    """Of a layer of six units, as two by three pixels or in a row, in every mixture: the same draws, in the images' shape."""
+    rbm = machine(hm.Bernoulli(6), "bernoulli", seed=2, size=1.2)
+    model = hm.DBN([rbm, machine("bernoulli", "bernoulli", seed=3)]) if net else rbm
+    flat, generator = torch.tensor(samples(rbm.visible, 4, 1)), torch.Generator()
+    masks = torch.rand(4, 6, generator=generator.manual_seed(1)) < 0.5
+    flat[masks] = math.nan
+
+    def drawn(v, missing):
+        return hm.sampling.complete(model, v, missing, steps=3, generator=generator.manual_seed(0))
+
+    for each in (masks, torch.ones(6, dtype=torch.bool).scatter(0, torch.tensor([0, 4]), False)):
+        v = torch.where(each, math.nan, torch.where(masks, 1.0, flat))
+        expected, images, mask = drawn(v, each), v.reshape(4, 2, 3), each.reshape(*each.shape[:-1], 2, 3)
+        for data, where in ((images, mask), (images, each), (v, mask), (images[:, None], mask.reshape(-1, 1, 2, 3))):
+            found = drawn(data, where)
+            assert found.v.shape == found.mean.shape == data.shape
+            assert torch.equal(found.v.reshape(4, 6), expected.v)
+            assert torch.equal(found.mean.reshape(4, 6), expected.mean)
+    single = drawn(images[0], mask)
+    assert single.v.shape == (2, 3)
+    assert torch.equal(single.v[0, 0], flat[0, 0].nan_to_num(1.0))
+    with pytest.raises(ValueError, match=r"must have the shape of the states, \(..., 6\), found \(3, 3\)"):
+        drawn(images, torch.ones(3, 3))
+
+
 def test_without_gaps_nothing_changes_and_the_seed_says_the_rest():
     rbm = machine("bernoulli", "bernoulli")
     v = torch.tensor(samples(rbm.visible, 9, 0))

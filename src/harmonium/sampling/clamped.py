@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import DBN, RBM
-from harmonium.sampling.gaps import check_mask, fill
+from harmonium.sampling.gaps import check_mask, fill, folded
 from harmonium.sampling.gibbs import GibbsInfo, GibbsState, step
 from harmonium.units import Given
 
@@ -17,7 +17,7 @@ __all__ = ["Completion", "GibbsInfo", "GibbsState", "complete", "draw_missing", 
 
 
 class Completion(NamedTuple):
-    """Whole states, and the estimate of E[v | what was seen], which is v itself where it was seen: (*leading, *visible.shape) each."""
+    """Whole states, and the estimate of E[v | what was seen], which is v itself where it was seen: of the shape of the data each."""
 
     v: Tensor
     mean: Tensor
@@ -50,8 +50,9 @@ def complete(
 ) -> Completion:
     """Draws the missing values from p(v_missing | v_seen) by clamped Gibbs sampling: all hidden units, then the missing visible ones.
 
-    `v`: (*leading, *visible.shape), where missing anything, NaN included; `missing`: a mask that broadcasts to it. `steps`: sweeps from a
-    start at the biases' own draws, after which the states are nearly exact draws where the chain mixes. The mean is that of
+    `v`: (*leading, *visible.shape), where missing anything, NaN included; `missing`: a mask that broadcasts to it. Both may come in
+    another shape of as many units, such as (cases, 28, 28) and (28, 28) for a layer of 784; the result has that of `v`. `steps`: sweeps
+    from a start at the biases' own draws, after which the states are nearly exact draws where the chain mixes. The mean is that of
     E[v_missing | h] over the last `average` sweeps (by default the later half), which estimates E[v_missing | v_seen] with less noise
     than the draws do.
 
@@ -67,18 +68,21 @@ def complete(
         raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
     if labels is not None and isinstance(model, RBM):
         raise ValueError("of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm])")
-    visible, like = model.visible, model.visible.blank()
+    visible, like, shape = model.visible, model.visible.blank(), v.shape
+    v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")
     missing = missing.to(like.device).bool().expand(v.shape)
     v = fill(visible, v.to(like.device), missing)
     visible.check(v)
     v = visible.from_data(v, like)
     if isinstance(model, DBN) and len(model.generative):
-        return _complete_net(model, v, missing, steps, generator, average, sweeps, labels, given)
-    if isinstance(model, DBN):
+        found = _complete_net(model, v, missing, steps, generator, average, sweeps, labels, given)
+    elif isinstance(model, DBN):
         found = _complete(model.top, *_beside(model, v, missing, labels), steps, generator, average, given)
-        return Completion(model.part(found.v), model.part(found.mean))
-    return _complete(model, v, missing, steps, generator, average, given)
+        found = Completion(model.part(found.v), model.part(found.mean))
+    else:
+        found = _complete(model, v, missing, steps, generator, average, given)
+    return Completion(found.v.reshape(shape), found.mean.reshape(shape))
 
 
 def _complete(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,19 @@ def gaps(given: Given | None) -> Tensor | None:
     if given is None or (given.present is None and given.missing is None):
         return None
     return given.missing.bool() if given.missing is not None else ~given.present.bool()  # type: ignore[union-attr]
+
+
+def folded(unit: Unit, values: Tensor) -> Tensor:
+    """Values whose last axes are other ones of as many units, as of images for a layer of one axis, in the layer's own shape.
+
+    Values of the shape of the layer, and those that fit it in no way, stay as they are.
+    """
+    if tuple(values.shape[values.dim() - len(unit.shape) :]) == unit.shape:
+        return values
+    for axes in range(1, values.dim() + 1):
+        if math.prod(values.shape[-axes:]) == math.prod(unit.shape):
+            return values.reshape(*values.shape[:-axes], *unit.shape)
+    return values
 
 
 def check_mask(unit: Unit, mask: Tensor, name: str) -> None:
