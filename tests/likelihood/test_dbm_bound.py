@@ -164,7 +164,7 @@ def test_what_the_cases_add_up_to_bounds_log_z():
 def test_the_base_is_the_means_of_the_training_cases_and_of_their_mean_field(monkeypatch):
     model, seen = deep.dbm("bernoulli", "bernoulli", "bernoulli", "bernoulli"), []
     v, training = (torch.tensor(samples(model.layers[0], cases, cases)) for cases in (7, 9))
-    module = sys.modules["harmonium.likelihood.evaluate"]
+    module = sys.modules["harmonium.likelihood.log_z"]
     run = module.ais
     monkeypatch.setattr(module, "ais", lambda *a, **k: seen.append(k["base_rates"]) or run(*a, **k))
     found = evaluate(model, v, training=training, exact=False, betas=5, sweeps=5)

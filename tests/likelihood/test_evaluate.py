@@ -13,7 +13,6 @@ from harmonium.likelihood import Estimate, evaluate
 from harmonium.likelihood.by_raise import Raised
 from harmonium.likelihood.tempered import Tempered
 from harmonium.likelihood.trust import of_estimates
-from harmonium.units import Given
 from tests import oracle
 from tests.likelihood.drawn import exact_samples, planted
 from tests.models.machines import machine, plain, samples
@@ -121,7 +120,7 @@ def test_what_is_run(monkeypatch):
     """AIS at two lengths, the second four times longer, and reverse AIS over as many from independently drawn chains; the base rates are
     those of the training cases; no two draws share a seed."""
     rbm, seen = machine("bernoulli", "bernoulli", seed=1), []
-    module = sys.modules["harmonium.likelihood.evaluate"]
+    module = sys.modules["harmonium.likelihood.log_z"]
     for name in ("ais", "reverse_ais"):
         run = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, run=run, name=name, **k: seen.append((name, a, k)) or run(*a, **k))
@@ -300,7 +299,7 @@ def test_a_deep_belief_net_is_given_its_bound():
 def test_the_base_of_a_net_s_top_machine_is_that_of_the_training_cases(monkeypatch):
     dbn = hm.DBN([machine("bernoulli", "bernoulli", seed=1), machine("bernoulli", "bernoulli", seed=2)])
     v, training = (torch.tensor(samples(dbn.rbms[0].visible, cases, cases)) for cases in (7, 9))
-    module, seen = sys.modules["harmonium.likelihood.evaluate"], []
+    module, seen = sys.modules["harmonium.likelihood.log_z"], []
     run = module.ais
     monkeypatch.setattr(module, "ais", lambda *a, **k: seen.append(k["base_rates"]) or run(*a, **k))
     evaluate(dbn, v, training=training, exact=False, betas=5, sweeps=5)
@@ -313,52 +312,6 @@ def test_a_net_of_one_machine_is_that_machine():
     net, alone = evaluate(hm.DBN([rbm]), v), evaluate(rbm, v)
     assert not net.bound
     assert net.nats == alone.nats
-
-
-# What is given ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_mask_that_all_cases_share():
-    rbm, present = machine("bernoulli", "bernoulli", seed=8, size=1.2), np.array([True, False, True])
-    small = oracle.without(plain(rbm), present)
-    v = np.array([[0, math.nan, 1], [1, math.nan, 1], [0, math.nan, 0]] * 5)
-    expected = oracle.log_likelihood(small, v[:, present]).mean()
-    given = Given(present=torch.tensor(present))
-    exact, guess = (evaluate(rbm, torch.tensor(v), training=torch.tensor(v), given=given, exact=e, **QUICK) for e in (True, False))
-    assert exact.nats == pytest.approx(expected, abs=1e-9)
-    assert abs(guess.nats - expected) < 4 * guess.log_z_error
-    assert exact.gap[0] == 0
-    assert guess.least_log_z < oracle.log_z(small)
-    with pytest.raises(ValueError, match=r"given.present must be that of one case, shared by all, found shape \(15, 3\)"):
-        evaluate(rbm, torch.tensor(v), given=Given(present=torch.tensor(present).expand(15, 3)))
-    with pytest.raises(ValueError, match="evaluate takes whole cases"):
-        evaluate(rbm, torch.tensor(v), given=Given(missing=torch.tensor(~present)))
-
-
-def test_documents_of_one_length():
-    rbm = machine("replicated", "bernoulli", seed=2, size=1.2)
-    v = samples(rbm.visible, 20, 0)
-    expected = oracle.log_likelihood(plain(rbm), v).mean()
-    assert evaluate(rbm, torch.tensor(v)).nats == pytest.approx(expected, abs=1e-6)
-    guess = evaluate(rbm, torch.tensor(v), exact=False, **QUICK)
-    assert abs(guess.nats - expected) < 4 * guess.log_z_error
-    v[0, 0] += 1
-    with pytest.raises(ValueError, match="documents of each length by themselves, found lengths from 3 to 4"):
-        evaluate(rbm, torch.tensor(v))
-
-
-def test_a_context_that_all_cases_share():
-    rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), hm.Conditional(hm.Dense(4, 3), 2)).double()
-    with torch.no_grad():
-        for parameter in rbm.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64))
-    given, v = Given(context=torch.tensor([0.5, 2.0], dtype=torch.float64)), rbm.visible.states(torch.arange(16))
-    exact, guess = (evaluate(rbm, v, given=given, exact=e, **QUICK) for e in (None, False))
-    expected = -rbm.free_energy(v, Given(context=given.context.expand(16, 2)))
-    assert exact.nats == pytest.approx((expected - expected.logsumexp(0)).mean().item(), abs=1e-9)
-    assert abs(guess.nats - exact.nats) < 4 * guess.log_z_error
-    with pytest.raises(ValueError, match=r"given.context must be that of one case"):
-        evaluate(rbm, v, given=Given(context=torch.zeros(16, 2)))
 
 
 # Refusals and the table -----------------------------------------------------------------------------------------------------------

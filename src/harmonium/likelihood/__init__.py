@@ -6,7 +6,8 @@ from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
 from harmonium.likelihood.by_raise import Raised, log_z_by_raise
 from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
-from harmonium.likelihood.evaluate import Evaluation, evaluate
+from harmonium.likelihood.evaluate import evaluate
+from harmonium.likelihood.evaluation import Evaluation
 from harmonium.likelihood.exact import exact_log_z, log_likelihood
 from harmonium.likelihood.exact_net import ExactNet, exact_dbn
 from harmonium.likelihood.mean_field import dbm_bound

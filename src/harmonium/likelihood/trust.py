@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from harmonium.likelihood.annealing import Estimate
-from harmonium.likelihood.by_raise import Raised
+from harmonium.likelihood.log_z import LogZ
 from harmonium.likelihood.tempered import Tempered
 
 NATS = 0.1  # a difference, or a standard error, of log Z that matters
@@ -25,24 +26,47 @@ def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
     return f"Exact: log Z is computed in full, and the only error is that {spread}."
 
 
-def of_estimates(
-    short: Estimate,
-    long: Estimate,
-    reverse: Estimate,
-    tempered: Tempered,
-    raised: Raised | None = None,
-    *,
-    chains: int,
-    least_log_z: float | None,
-    bound: str | None,
-) -> str:
-    """Where log Z is estimated: says what disagrees and what to do, and never that agreement proves anything.
+def of_each(each: Sequence[LogZ], what: str, case_error: float, *, chains: int, bound: str | None) -> str:
+    """Of the log Z of each of several distinct things that are given, called `what`, or of the only one."""
+    rest = [one for one in each if not one.exact]
+    if not rest:
+        return of_exact(sum(one.cases for one in each), case_error, bound=bound)
+    found = [(disagreements(one, chains), one) for one in rest]
+    spread = max(_spread(one) for one in rest)
+    if len(each) == 1:
+        return _sentence(*found[0][0], spread, bound=bound)
+    doubtful = [(reasons, one) for reasons, one in found if reasons[0]]
+    if not doubtful:
+        return _sentence([], [], spread, bound=bound, where=f" at each of the {len(rest):,} {what} where log Z is estimated")
+    share = sum(one.cases for _, one in doubtful) / sum(one.cases for one in each)
+    (wrong, _), _ = max(doubtful, key=lambda pair: pair[1].cases)
+    cures = list(dict.fromkeys(cure for (_, some), _ in doubtful for cure in some))
+    opening = (
+        f"log Z is in doubt at {len(doubtful):,} of {len(each):,} {what}, those of {share:.0%} of the cases; where most of these are, "
+        f"{wrong[0]}"
+    )
+    return _sentence([opening, *wrong[1:]], cures, spread, bound=bound)
 
-    The weights of annealing chains, their spread and their effective sample size know nothing of a mode that no chain met; forward and
-    reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015). `least_log_z`: below which log Z
-    cannot be, as the distinct cases alone add up to it. `bound`: whose log Z it is, where the figure is a bound over it.
-    """
-    wrong, cures = _disagreements(short, long, reverse, tempered, raised, chains, least_log_z)
+
+def is_doubtful(each: Sequence[LogZ], *, chains: int) -> bool:
+    """Whether something speaks against an estimate."""
+    return any(disagreements(one, chains)[0] for one in each if not one.exact)
+
+
+def _ways(one: LogZ) -> tuple[Estimate, Estimate, Estimate, Tempered]:
+    assert one.short is not None
+    assert one.long is not None
+    assert one.reverse is not None
+    assert one.tempered is not None
+    return one.short, one.long, one.reverse, one.tempered
+
+
+def _spread(one: LogZ) -> float:
+    short, long, reverse, _ = _ways(one)
+    return max(abs(a.log_z - b.log_z) for a, b in ((short, long), (long, reverse)))
+
+
+def _sentence(wrong: Sequence[str], cures: Sequence[str], spread: float, *, bound: str | None, where: str = "") -> str:
     what = f"A lower bound only if log Z of the {bound} is right, and that is an estimate: " if bound else ""
     if wrong:
         opening = "do not rely on this figure" if bound else "Do not rely on this figure"
@@ -50,39 +74,22 @@ def of_estimates(
             f"{what}{opening}: {'; '.join(wrong)}; use {' and '.join(cures)}, and even then a mode that no chain meets would make it "
             "too high."
         )
-    spread = max(abs(a.log_z - b.log_z) for a, b in ((short, long), (long, reverse)))
     opening = "take it as optimistic" if bound else "Take this figure as optimistic"
+    agreed = f"agree to {max(spread, 0.01):.2f} nats{where}"
     return (
-        f"{what}{opening}: both lengths of AIS and the second estimate, from tempered chains, agree to {max(spread, 0.01):.2f} nats, but "
-        "agreement says nothing of a mode that no chain has met, which would make all of them too high together; look for one by more "
-        "sweeps, other seeds and base rates, and by holding samples against data."
+        f"{what}{opening}: both lengths of AIS and the second estimate, from tempered chains, {agreed}, but agreement says nothing of "
+        "a mode that no chain has met, which would make all of them too high together; look for one by more sweeps, other seeds and base "
+        "rates, and by holding samples against data."
     )
 
 
-def doubtful(
-    short: Estimate,
-    long: Estimate,
-    reverse: Estimate,
-    tempered: Tempered,
-    raised: Raised | None,
-    *,
-    chains: int,
-    least_log_z: float | None,
-) -> bool:
-    """Whether something speaks against the longer estimate."""
-    return bool(_disagreements(short, long, reverse, tempered, raised, chains, least_log_z)[0])
+def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
+    """What speaks against the longer estimate, and what may help; never that agreement proves anything.
 
-
-def _disagreements(
-    short: Estimate,
-    long: Estimate,
-    reverse: Estimate,
-    tempered: Tempered,
-    raised: Raised | None,
-    chains: int,
-    least_log_z: float | None,
-) -> tuple[list[str], list[str]]:
-    """What speaks against the longer estimate, and what may help."""
+    The weights of annealing chains, their spread and their effective sample size know nothing of a mode that no chain met; forward and
+    reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015).
+    """
+    (short, long, reverse, tempered), raised, least_log_z = _ways(one), one.raised, one.least
     wrong, cures = [], []
     if least_log_z is not None and not long.log_z + 3 * long.standard_error + 0.01 >= least_log_z:
         wrong.append(

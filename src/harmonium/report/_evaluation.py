@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from harmonium.likelihood import Evaluation
-from harmonium.likelihood.evaluate import Row
+from harmonium.likelihood.evaluation import Row
 
 from ._style import INK, LABEL, LINES, MARGIN, MUTED, PAPER, SMALL, page, quiet, text_width
 

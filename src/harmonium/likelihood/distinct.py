@@ -1,0 +1,73 @@
+"""What log Z depends on beside the machine: the distinct things that are given of some cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harmonium.units import Given, Unit
+
+PLURALS = {"present": "masks", "length": "lengths", "context": "contexts"}
+
+
+class Distinct(NamedTuple):
+    """The distinct things given, each as that of one case (no leading axes); how many cases share it; which one each case has, (cases,).
+
+    `what`: what they are called, such as "lengths".
+    """
+
+    given: Sequence[Given | None]
+    cases: Sequence[int]
+    place: Tensor
+    what: str
+
+
+def of_cases(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
+    """What is given of each case, one row for each in every field, the length of documents told by their counts included.
+
+    `data`: (cases, *visible.shape). `given`: of each field either that of one case, shared by all, or a row for each. ValueError for other
+    shapes and for missing values.
+    """
+    if given is not None and given.missing is not None:
+        raise ValueError(
+            "evaluate takes whole cases: hm.likelihood.log_likelihood sums over missing values, with a log_z from exact_log_z or ais"
+        )
+    rows = {}
+    for name, axes in (("present", len(visible.shape)), ("length", 0), ("context", 1)):
+        value = None if given is None else getattr(given, name)
+        if value is None:
+            continue
+        value = torch.as_tensor(value)
+        if value.dim() != axes and not (value.dim() == axes + 1 and len(value) == len(data)):
+            raise ValueError(
+                f"given.{name} must be that of one case, shared by all, or have a row for each of {len(data)} cases, found shape "
+                f"{tuple(value.shape)}"
+            )
+        rows[name] = value.expand(len(data), *value.shape[value.dim() - axes :]).to(data.device)
+    if "length" not in rows:
+        told = visible.given_by(data, None)
+        if told is not None and told.length is not None:
+            rows["length"] = told.length
+    return replace(Given(), **rows) if rows else None
+
+
+def distinct(given: Given | None, cases: int) -> Distinct:
+    """What is given of each case, fields of (cases, ...), sorted by what is the same."""
+    fields = {} if given is None else {name: value for name in PLURALS if (value := getattr(given, name)) is not None}
+    differ = {name: value.reshape(cases, -1).double() for name, value in fields.items() if bool((value != value[:1]).any())}
+    if given is None or not differ:
+        return Distinct([None if given is None else part(given, 0)], [cases], torch.zeros(cases, dtype=torch.long), "cases")
+    found, place, counts = torch.unique(torch.cat(list(differ.values()), dim=1), dim=0, return_inverse=True, return_counts=True)
+    first = torch.full((len(found),), cases, device=place.device)
+    first = first.scatter_reduce(0, place, torch.arange(cases, device=place.device), "amin")
+    what = " and ".join(PLURALS[name] for name in differ)
+    return Distinct([part(given, row) for row in first.tolist()], counts.tolist(), place.cpu(), what)
+
+
+def part(given: Given | None, rows: int | slice) -> Given | None:
+    """What is given of one of the cases, or of some."""
+    return None if given is None else given.map(lambda field: field[rows])

@@ -1,0 +1,144 @@
+"""log Z of a machine for each of the things given beside some cases, exactly or by several estimates."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from harmonium.likelihood.ais import ais
+from harmonium.likelihood.annealing import Estimate, shown
+from harmonium.likelihood.by_raise import Raised
+from harmonium.likelihood.distinct import Distinct
+from harmonium.likelihood.exact import exact_log_z
+from harmonium.likelihood.reverse import reverse_ais
+from harmonium.likelihood.tempered import Tempered, tempered_samples
+from harmonium.models import RBM
+from harmonium.units import Given
+
+LONGER = 4  # times as many betas in the second run
+MOST = 1000  # partition functions that are estimated one after the other
+
+
+@dataclass(frozen=True)
+class LogZ:
+    """log Z, in nats, for what is `given` beside `cases` of the cases; its standard error is zero where it is exact.
+
+    Where it is estimated it is that of `long`, and `least` is what the distinct cases add up to, below which it cannot be (None where the
+    units are not finite). For `short`, `long`, `reverse`, `tempered` and `raised` see `Evaluation`.
+    """
+
+    log_z: float
+    log_z_error: float
+    exact: bool
+    cases: int
+    given: Given | None = field(default=None, repr=False)
+    short: Estimate | None = field(default=None, repr=False)
+    long: Estimate | None = field(default=None, repr=False)
+    reverse: Estimate | None = field(default=None, repr=False)
+    tempered: Tempered | None = field(default=None, repr=False)
+    raised: Raised | None = field(default=None, repr=False)
+    least: float | None = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much goes into an estimate: see `evaluate`."""
+
+    chains: int
+    betas: int
+    sweeps: int
+    progress: bool
+
+
+def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates: Tensor, effort: Effort, seeds: Tensor) -> list[LogZ]:
+    """log Z of a machine for each of the distinct things given, with its own row of `seeds`, four each.
+
+    ValueError where exactness is insisted on and cannot be had, where a machine has no partition function, or where there are more to
+    estimate than a person would wait for.
+    """
+    for given in distinct.given:
+        model.check_normalisable(given)
+    found: dict[int, LogZ] = {}
+    numbers = list(range(len(distinct.given)))
+    progress = effort.progress and len(numbers) > 1  # one bar at a time
+    for number in shown(numbers, f"log Z of each of {len(numbers):,} {distinct.what}", progress):
+        log_z = _exactly(model, distinct.given[number], exact)
+        if log_z is not None:
+            found[number] = LogZ(log_z, 0.0, True, distinct.cases[number], distinct.given[number])
+    rest = [number for number in numbers if number not in found]
+    if len(rest) > MOST:
+        raise ValueError(
+            f"log Z would have to be estimated for each of {len(rest):,} {distinct.what}, and evaluate takes at most {MOST:,}: evaluate "
+            "some of the cases, drawn at random"
+        )
+    effort = replace(effort, progress=effort.progress and len(rest) == 1)
+    for number in shown(rest, f"annealing for each of {len(rest):,} {distinct.what}", progress):
+        drawn: list[int] = seeds[number].tolist()
+        found[number] = _estimated(model, distinct.given[number], distinct.cases[number], base_rates, effort, drawn)
+    return [found[number] for number in numbers]
+
+
+def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | None:
+    """log Z where it can be had exactly, and is wanted. ValueError where it is insisted on and cannot."""
+    if exact is False:
+        return None
+    try:
+        return exact_log_z(model, given=given)
+    except ValueError:  # too large, or no closed form is known
+        if exact:
+            raise
+        return None
+
+
+def _estimated(model: RBM, given: Given | None, cases: int, base_rates: Tensor, effort: Effort, seeds: Sequence[int]) -> LogZ:
+    """By AIS at two lengths, and by reverse AIS from the ends of as many tempered chains, which share no draw with the forward ones."""
+    generator = torch.Generator(model.visible.blank().device).manual_seed(seeds[2])
+    forward = partial(ais, model, chains=effort.chains, base_rates=base_rates, given=given, progress=effort.progress)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*effective sample size")  # the sentence on trust says it
+        short, long = forward(betas=effort.betas, seed=seeds[0]), forward(betas=LONGER * effort.betas, seed=seeds[1])
+        tempered = tempered_samples(model, effort.chains, effort.sweeps, generator=generator, given=given, progress=effort.progress)
+        reverse = reverse_ais(
+            model,
+            tempered.v,
+            betas=LONGER * effort.betas,
+            base_rates=base_rates,
+            seed=seeds[3],
+            given=given,
+            progress=effort.progress,
+        )
+    return LogZ(long.log_z, long.standard_error, False, cases, given, short, long, reverse, tempered)
+
+
+def pooled(each: Sequence[LogZ]) -> LogZ:
+    """Of the mean over all cases of their log Z: estimates are independent, so that their errors add up in squares.
+
+    Its estimates have the least effective sample size of them all, and (distinct, chains) log-weights; an exact log Z stands for any.
+    """
+    if len(each) == 1:
+        return each[0]
+    shares = [one.cases / sum(one.cases for one in each) for one in each]
+    exact = all(one.exact for one in each)
+    short, long, reverse = (None if exact else _mean([_way(one, name) for one in each], shares) for name in ("short", "long", "reverse"))
+    log_z = math.fsum(share * one.log_z for share, one in zip(shares, each, strict=True))
+    error = math.hypot(*(share * one.log_z_error for share, one in zip(shares, each, strict=True)))
+    return LogZ(log_z, error, exact, sum(one.cases for one in each), None, short, long, reverse)
+
+
+def _way(one: LogZ, name: str) -> Estimate | None:
+    found: Estimate | None = getattr(one, name)
+    return found if found is not None or not one.exact else Estimate(one.log_z, 0.0, math.inf, torch.zeros(0))
+
+
+def _mean(ways: Sequence[Estimate | None], shares: Sequence[float]) -> Estimate:
+    found = [way for way in ways if way is not None]
+    log_z = math.fsum(share * way.log_z for share, way in zip(shares, found, strict=True))
+    error = math.hypot(*(share * way.standard_error for share, way in zip(shares, found, strict=True)))
+    log_weights = torch.stack([way.log_weights for way in found if len(way.log_weights)])
+    return Estimate(log_z, error, min(way.ess for way in found), log_weights)
