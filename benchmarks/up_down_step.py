@@ -72,7 +72,7 @@ def net() -> hm.DBN:
     joint = hm.Groups(hm.Bernoulli(second, values="probabilities"), hm.Softmax(1, categories=CLASSES))
     below = hm.RBM(hm.Bernoulli(pixels, values="probabilities"), hm.Bernoulli(first))
     middle = hm.RBM(hm.Bernoulli(first, values="probabilities"), hm.Bernoulli(second))
-    return hm.DBN([below, middle, hm.RBM(joint, hm.Bernoulli(top))], untied=True)
+    return hm.DBN([below, middle, hm.RBM(joint, hm.Bernoulli(top))], untied=True, labels=True)
 
 
 def floor(batch: int, steps: int) -> Callable[[], None]:

@@ -22,7 +22,7 @@ def net(*kinds, labels=True, size=0.7):
     if labels:
         top = layers.pop()
         layers.append(machine(hm.Groups(type(top.visible)(**top.visible.arguments()), hm.Softmax(1, categories=K)), kinds[-1], size=size))
-    dbn = hm.DBN(layers).untie()
+    dbn = hm.DBN(layers, labels=labels).untie()
     draw = torch.Generator().manual_seed(3)
     for layer in dbn.generative:
         for parameter in layer.coupling.parameters():
@@ -131,7 +131,7 @@ def test_a_binary_net_by_cross_entropies_written_out():
 
 def test_one_machine_with_labels_learns_by_contrastive_divergence():
     rbm = machine(hm.Groups(hm.Bernoulli(3), hm.Softmax(1, categories=K)), "bernoulli")
-    dbn, negative = hm.DBN([rbm]), hm.ContrastiveDivergence(2)
+    dbn, negative = hm.DBN([rbm], labels=True), hm.ContrastiveDivergence(2)
     v, y = torch.tensor(samples(hm.Bernoulli(3), CASES, 1)), torch.arange(CASES) % K
     contrastive_gradient(rbm, torch.cat([v, F.one_hot(y, K)], 1), None, negative, ready(dbn, negative))
     expected = gradients(dbn)

@@ -28,7 +28,7 @@ def planted(cases=300, seed=0):
 def net(labels=True, seed=0, scale=0.1):
     sizes, top = (6, 5, 5), hm.Groups(hm.Bernoulli(5), hm.Softmax(1, categories=3)) if labels else hm.Bernoulli(5)
     below = [hm.RBM(hm.Bernoulli(a), hm.Bernoulli(b), hm.Dense(a, b, scale=scale, seed=seed)) for a, b in itertools.pairwise(sizes)]
-    return hm.DBN([*below, hm.RBM(top, hm.Bernoulli(6), hm.Dense(top.shape, 6, scale=scale, seed=seed + 1))], untied=True)
+    return hm.DBN([*below, hm.RBM(top, hm.Bernoulli(6), hm.Dense(top.shape, 6, scale=scale, seed=seed + 1))], untied=True, labels=labels)
 
 
 def exact(dbn, v):
@@ -200,7 +200,7 @@ def test_a_net_without_labels_and_one_of_one_machine(validation):
     held = None if validation is None else v
     row = hm.wake_sleep(net(labels=False), v, epochs=1, validation=held, **SETTINGS).history[-1]
     assert ("validation_wake_error" in row) == (held is not None)
-    one = hm.DBN([hm.RBM(hm.Groups(hm.Bernoulli(6), hm.Softmax(1, categories=3)), hm.Bernoulli(4))])
+    one = hm.DBN([hm.RBM(hm.Groups(hm.Bernoulli(6), hm.Softmax(1, categories=3)), hm.Bernoulli(4))], labels=True)
     row = hm.wake_sleep(one, v, labels=y, epochs=1, validation=(v, y), **SETTINGS).history[-1]
     assert "wake_error" not in row
     assert row["validation_error_percent"] <= 100

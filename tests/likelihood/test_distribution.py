@@ -50,7 +50,7 @@ def test_labels_are_summed_out():
     rbms = [machine("bernoulli", "bernoulli"), machine(hm.Groups(hm.Bernoulli(3), hm.Softmax(1, categories=3)), "bernoulli", size=2.0)]
     v, p = oracle.visible_distribution(plain(rbms[1]))
     x, conditional = oracle.table(plain(rbms[0]).hidden)[0], oracle.conditional(plain(rbms[0]).flipped(), v[:, :3])[1]
-    dbn = hm.DBN(rbms)
+    dbn = hm.DBN(rbms, labels=True)
     check(exact_distribution(dbn), oracle.table(plain(rbms[0]).visible)[0], p @ conditional)
     check(exact_distribution(dbn, layer=1), x, np.array([p[(v[:, :3] == row).all(1)].sum() for row in x]))
 

@@ -201,7 +201,7 @@ def test_what_is_in_doubt_among_several_is_said():
     def estimated(cases, log_z, short=0.0, trips=500, least=None):
         ways = [Estimate(log_z + rise, 0.01, 90.0, torch.zeros(100)) for rise in (short, 0.0, 0.02)]
         tempered = Tempered(torch.zeros(100, 2), torch.tensor([0.0, 1.0]), torch.tensor([0.5]), trips, 100)
-        return LogZ(log_z, 0.01, False, cases, None, *ways, tempered, least)
+        return LogZ(log_z, 0.01, False, cases, None, *ways, tempered, None, least)
 
     def said(*each):
         return of_each(each, "lengths", 0.1, chains=100, bound=None)

@@ -44,7 +44,7 @@ def test_labels_are_summed_out():
     below = machine("bernoulli", "bernoulli")
     size = below.hidden.shape[0]
     top = hm.RBM(hm.Groups(hm.Bernoulli(size), hm.Softmax(1, categories=3)), hm.Bernoulli(4), hm.Dense(size + 3, 4, scale=1.0)).double()
-    dbn = hm.DBN([below, top])
+    dbn = hm.DBN([below, top], labels=True)
     v = samples(below.visible, CASES, 3)
     h, _ = oracle.table(plain(below).hidden)
     joint, _ = oracle.table(plain(top).visible)

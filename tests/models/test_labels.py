@@ -58,7 +58,7 @@ def test_a_context_counts():
 
 
 def net(seed=0, untied=False):
-    return hm.DBN([machine("bernoulli", "bernoulli", seed=seed), labelled(hm.Bernoulli(3), seed=seed + 1)], untied=untied)
+    return hm.DBN([machine("bernoulli", "bernoulli", seed=seed), labelled(hm.Bernoulli(3), seed=seed + 1)], untied=untied, labels=True)
 
 
 def sums(dbn, v):
@@ -114,10 +114,44 @@ def test_joining_and_parting():
     close(many, label_log_probability(dbn.top, h[:1]).exp()[0], 4 * 0.5 / np.sqrt(20000))
     assert dbn.labels is dbn.top.visible.parts[1]
     assert dbn.penultimate is dbn.top.visible.parts[0]
-    plain_net = hm.DBN([machine("bernoulli", "bernoulli_softmax"), machine("bernoulli_softmax", "spin")])
-    assert plain_net.labels is None  # the layer below has that softmax group: it is no label
-    assert plain_net.penultimate is plain_net.top.visible
-    assert hm.DBN([labelled(hm.Bernoulli(3))]).visible.shape == (3,)
+    assert hm.DBN([labelled(hm.Bernoulli(3))], labels=True).visible.shape == (3,)
+
+
+def test_labels_are_declared_and_never_guessed():
+    """Whatever the layers look like, softmax units are labels where the net was told so, and nowhere else."""
+    group = hm.DBN([machine("bernoulli", "bernoulli_softmax"), machine("bernoulli_softmax", "spin")])
+    alone = hm.DBN([labelled(hm.Bernoulli(3))])
+    for dbn in (group, alone):
+        assert dbn.labels is None
+        assert dbn.penultimate is dbn.top.visible
+        assert dbn.untie().labels is None
+        with pytest.raises(ValueError, match="labels=True"):
+            label_log_probability(dbn, torch.zeros(2, *dbn.visible.shape))
+    assert net().untie().labels is not None
+    with pytest.raises(ValueError, match=r"labels=True.*\(6,\) on \(3,\)"):
+        hm.DBN([machine("bernoulli", "bernoulli"), labelled(hm.Bernoulli(3))])
+    with pytest.raises(ValueError, match="the labels last"):
+        hm.DBN([machine("bernoulli", "bernoulli")], labels=True)
+    with pytest.raises(ValueError, match=r"\(2,\) on \(5,\)"):  # the softmax belongs to the layer below
+        hm.DBN([machine("bernoulli", "bernoulli_softmax"), machine("bernoulli_softmax", "spin")], labels=True)
+
+
+def test_the_likelihood_of_a_net_of_one_machine_is_of_the_layers_it_was_told_of():
+    """Declared labels are summed out, units that are none are data."""
+    rbm = labelled(hm.Bernoulli(3), seed=4)
+    log_z, v = oracle.log_z(plain(rbm)), samples(rbm.visible, 6, 1)
+    whole = -oracle.free_energy(plain(rbm), v) - log_z
+    x = v[:, :3]
+    summed = oracle.logsumexp(np.stack([-oracle.free_energy(plain(rbm), each) for each in joint(x)]), axis=0) - log_z
+    for dbn, data, expected in ((hm.DBN([rbm]), v, whole), (hm.DBN([rbm], labels=True), x, summed)):
+        data = torch.tensor(data)
+        for tighten in (False, True):
+            close(hm.likelihood.dbn_bound(dbn, data, log_z=log_z, tighten=tighten, samples=3).values, expected, 1e-9)
+        close(hm.likelihood.exact_dbn(dbn, data).log_likelihood, expected, 1e-9)
+        assert hm.likelihood.evaluate(dbn, data).nats == pytest.approx(expected.mean())
+        table = hm.likelihood.exact_distribution(dbn)
+        places = [int((table.states == row).all(1).nonzero()[0]) for row in data]
+        close(table.p[places].log(), expected, 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +172,7 @@ def test_what_are_no_labels(labels, message):
 def test_models_without_labels_are_refused():
     dbn = hm.DBN([machine("bernoulli", "bernoulli"), machine("bernoulli", "bernoulli")])
     h = torch.zeros(2, 3, dtype=torch.float64)
-    for call in (lambda: label_log_probability(dbn, h), lambda: label_free_energy(dbn.top, h)):
+    for call in (lambda: label_log_probability(dbn, h), lambda: label_log_probability(dbn.top, h), lambda: label_free_energy(dbn.top, h)):
         with pytest.raises(ValueError, match="the labels last"):
             call()
     with pytest.raises(ValueError, match="no label units"):
@@ -151,7 +185,7 @@ def test_models_without_labels_are_refused():
 
 @pytest.mark.parametrize("below", [True, False])
 def test_a_clamped_class_has_the_exact_conditional_mean(below):
-    dbn = net() if below else hm.DBN([labelled(hm.Bernoulli(3), seed=1)])
+    dbn = net() if below else hm.DBN([labelled(hm.Bernoulli(3), seed=1)], labels=True)
     v, p = oracle.visible_distribution(plain(dbn.top))
     labels = torch.arange(K).repeat_interleave(6000)
     found = dbn.generate(len(labels), steps=30, generator=torch.Generator().manual_seed(3), labels=labels).numpy()

@@ -102,6 +102,44 @@ def test_a_deep_belief_net_comes_back_tied(tmp_path):
         assert sum(file.get_tensor(name).numel() for name in file.keys()) == sum(p.numel() for p in dbn.parameters())  # noqa: SIM118
 
 
+def labelled(others, hidden):
+    return hm.RBM(hm.Groups(others, hm.Softmax(1, categories=2)), hidden)
+
+
+LABELS = {
+    "beside the top layer": (lambda: [hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3)), labelled(hm.Bernoulli(3), hm.Bernoulli(2))], True, True),
+    "beside the data": (lambda: [labelled(hm.Bernoulli(3), hm.Bernoulli(2))], True, True),
+    "not called so": (lambda: [labelled(hm.Bernoulli(3), hm.Bernoulli(2))], False, True),
+    "no labels": (lambda: [hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3)), hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2))], False, False),
+    "a layer that looks like them": (
+        lambda: [
+            hm.RBM(hm.Bernoulli(4), hm.Groups(hm.Bernoulli(3), hm.Softmax(1, categories=2))),
+            labelled(hm.Bernoulli(3), hm.Bernoulli(2)),
+        ],
+        False,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "labels", "before"), LABELS.values(), ids=LABELS.keys())
+def test_a_net_s_labels_come_back_as_declared(tmp_path, make, labels, before):
+    """And from files that say nothing of them as the version that wrote these saw them, by the layers' shapes; 0.1 had none."""
+    path, dbn = tmp_path / "model", jumbled(hm.DBN(make(), labels=labels))
+    hm.save(dbn, path)
+    same(hm.load(path), dbn)
+    assert (hm.load(path).labels is not None) == labels
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    header = json.loads(metadata["harmonium"])
+    for missing, expected in ((("labels",), before), (("labels", "untied"), False)):
+        if labels and len(dbn.rbms) > 1 and not expected:
+            continue  # no file of 0.1
+        old = {"model": {name: value for name, value in header["model"].items() if name not in missing}, "dtype": header["dtype"]}
+        safetensors.torch.save_file(tensors, path, {"format": FORMAT, "harmonium": json.dumps(old)})
+        assert (hm.load(path).labels is not None) == expected
+
+
 def saved(tmp_path):
     path = tmp_path / "the-model-file"
     hm.save(machine("bernoulli", "bernoulli"), path)

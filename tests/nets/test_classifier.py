@@ -148,7 +148,7 @@ def test_documents_are_fed_as_counts():
 
 def test_label_units_are_left_out():
     joint = hm.RBM(hm.Groups(hm.Bernoulli(4), hm.Softmax(1, categories=3)), hm.Bernoulli(5), hm.Dense(7, 5, scale=1.0))
-    dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0)), joint]).untie()
+    dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0)), joint], labels=True).untie()
     x = torch.rand(8, 6, generator=torch.Generator().manual_seed(0))
     net = hm.nets.classifier(dbn, classes=3)
     top = torch.cat([dbn.up(x), torch.zeros(8, 3)], dim=1)

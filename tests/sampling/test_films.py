@@ -23,7 +23,11 @@ def labelled(seed=1):
 
 
 def net():
-    return hm.DBN([machine("bernoulli", "bernoulli", seed=0), labelled()])
+    return hm.DBN([machine("bernoulli", "bernoulli", seed=0), labelled()], labels=True)
+
+
+def one():
+    return hm.DBN([labelled()], labels=True)
 
 
 def near(found, expected):
@@ -38,7 +42,7 @@ def pixels(dbn):
     return v, p, shown
 
 
-@pytest.mark.parametrize("make", [net, lambda: hm.DBN([labelled()])])
+@pytest.mark.parametrize("make", [net, one])
 def test_frames_have_the_exact_mean(make):
     dbn = make()
     v, p, shown = pixels(dbn)
@@ -49,6 +53,43 @@ def test_frames_have_the_exact_mean(make):
     clamped = film(dbn, CHAINS, frames=2, steps=15, generator=generator(1), labels=torch.full((CHAINS,), 2))
     chosen = v[:, 5] == 1
     near(clamped[:, 1], p[chosen] / p[chosen].sum() @ shown[chosen])
+
+
+UNDECLARED = {"rbm": labelled, "net": lambda: hm.DBN([labelled()])}
+
+
+@pytest.mark.parametrize("make", UNDECLARED.values(), ids=UNDECLARED.keys())
+def test_softmax_units_that_nobody_called_labels_are_shown(make):
+    """A group that ends in a softmax is not for that a layer of labels: its columns were missing from films."""
+    model = make()
+    v, p = oracle.visible_distribution(plain(labelled()))
+    found = film(model, CHAINS, frames=2, steps=15, generator=generator())
+    assert found.shape == (CHAINS, 2, 3 + K)
+    for frame in range(2):
+        near(found[:, frame], p @ v)
+    start = torch.tensor(v[:1]).expand(CHAINS, -1)
+    states, up = oracle.conditional(plain(labelled()), v[:1])
+    again, down = oracle.conditional(plain(labelled()).flipped(), states)
+    shown = oracle.conditional(plain(labelled()), again)[1] @ down @ again
+    near(film(model, CHAINS, frames=1, steps=1, generator=generator(), start=start)[:, 0], up[0] @ down @ shown)
+    with pytest.raises(ValueError, match="labels=True"):
+        film(model, 2, frames=1, steps=1, generator=generator(), labels=torch.zeros(2, dtype=torch.long))
+
+
+def test_softmax_units_that_nobody_called_labels_are_generated_and_completed():
+    dbn = hm.DBN([labelled()])
+    v, p = oracle.visible_distribution(plain(dbn.top))
+    assert dbn.labels is None
+    assert dbn.visible is dbn.penultimate is dbn.top.visible
+    near(dbn.generate(CHAINS, steps=15, generator=generator()), p @ v)
+    gap = torch.tensor([False, True, True, True, True, True])
+    seen = torch.tensor([1.0, 0, 0, 1, 0, 0], dtype=torch.float64).expand(CHAINS, -1)
+    for model in (dbn, dbn.top):
+        found = complete(model, seen, gap, steps=20, generator=generator())
+        near(found.v, p[v[:, 0] == 1] / p[v[:, 0] == 1].sum() @ v[v[:, 0] == 1])
+    for asked in (lambda: gibbs_label_probability(dbn, v[:, :3], sweeps=1, generator=generator()), lambda: dbn.join(seen, torch.zeros(2))):
+        with pytest.raises(ValueError, match="labels=True"):
+            asked()
 
 
 def test_frames_of_a_deep_boltzmann_machine_show_its_data():
@@ -79,7 +120,7 @@ def test_gibbs_finds_the_exact_probability_of_a_label():
     x = torch.tensor(samples(hm.Bernoulli(3), 4, 1))
     exact = hm.models.label_log_probability(rbm, x).exp()
     many = x.repeat(2000, 1)
-    for model in (rbm, hm.DBN([rbm])):
+    for model in (rbm, hm.DBN([rbm], labels=True)):
         found = gibbs_label_probability(model, many, sweeps=20, generator=generator()).reshape(2000, 4, K)
         assert ((found.mean(0) - exact).abs() < 4 * found.std(0) / math.sqrt(2000)).all()
     dbn = net()
@@ -112,7 +153,7 @@ def completed(dbn, labels=None, **settings):
 
 @pytest.mark.parametrize("label", [None, 1])
 def test_a_net_of_one_machine_completes_exactly(label):
-    dbn = hm.DBN([labelled()])
+    dbn = one()
     v, p, _ = pixels(dbn)
     agree = (v[:, 0] == 1) & (np.ones(len(v), bool) if label is None else v[:, 3 + label] == 1)
     expected = p[agree] / p[agree].sum() @ v[agree][:, :3]
@@ -137,7 +178,7 @@ def test_a_deep_net_keeps_what_was_seen_and_fills_in_what_its_chain_dreams(label
 
 
 def test_one_step_without_sweeps_is_an_up_pass_and_a_down_pass():
-    dbn = hm.DBN([machine("bernoulli", "bernoulli", seed=0, size=2.0), labelled()])
+    dbn = hm.DBN([machine("bernoulli", "bernoulli", seed=0, size=2.0), labelled()], labels=True)
     v = torch.tensor([[1.0, 0.0, 1.0]], dtype=torch.float64).expand(CHAINS, -1)
     found = complete(dbn, v, torch.tensor([False, False, True]), steps=1, sweeps=0, generator=generator())
     start = plain(dbn.rbms[0])
@@ -149,7 +190,7 @@ def test_one_step_without_sweeps_is_an_up_pass_and_a_down_pass():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="DBN"):
+    with pytest.raises(ValueError, match=r"hm\.DBN\(\[rbm\], labels=True\)"):
         complete(labelled(), torch.zeros(2, 6), torch.zeros(6), steps=1, generator=generator(), labels=torch.zeros(2).long())
     with pytest.raises(ValueError, match="from 0 to 2"):
         completed(net(), torch.full((CHAINS,), 3), steps=1)

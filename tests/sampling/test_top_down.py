@@ -30,9 +30,10 @@ def net(*sizes, labels=0, seed=0, scale=1.0, values="binary"):
     """A float64 belief net whose two directions have weights and biases of their own; `labels` beside the features under its top layer."""
     draw = np.random.default_rng([seed, *sizes])
     kinds = [hm.Bernoulli(sizes[0], values=values), *map(hm.Bernoulli, sizes[1:])]
-    dbn = hm.DBN([hm.RBM(a, b) for a, b in itertools.pairwise(kinds)])
+    rbms = [hm.RBM(a, b) for a, b in itertools.pairwise(kinds)]
     if labels:
-        dbn.top = hm.RBM(hm.Groups(hm.Bernoulli(sizes[-2]), hm.Softmax(1, categories=labels)), hm.Bernoulli(sizes[-1]))
+        rbms[-1] = hm.RBM(hm.Groups(hm.Bernoulli(sizes[-2]), hm.Softmax(1, categories=labels)), hm.Bernoulli(sizes[-1]))
+    dbn = hm.DBN(rbms, labels=bool(labels))
     down = hm.DBN([hm.RBM(hm.Bernoulli(a), hm.Bernoulli(b)) for a, b in itertools.pairwise(sizes)])
     dbn.generative = down.generative
     dbn = dbn.double()

@@ -88,7 +88,7 @@ def greedy(
             fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
         del below  # before the next layer's data take as much again
         rbms.append(rbm)
-    return DBN(rbms)
+    return DBN(rbms, labels=known is not None)
 
 
 def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int]:

@@ -25,7 +25,7 @@ from harmonium.learning.rules import ContrastiveDivergence, Rule, makes_particle
 from harmonium.learning.transforms import Averaging
 from harmonium.learning.up_down import Pixels, UpDown, wake_error
 from harmonium.models import DBN, RBM, label_log_probability
-from harmonium.models.labels import check_labels
+from harmonium.models.labels import check_labels, no_labels
 from harmonium.models.normalisable import leaves
 from harmonium.seeds import derive
 
@@ -189,7 +189,7 @@ def _schedule(negative: Rule | Callable[[int], Rule]) -> Callable[[int], Rule]:
 
 def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
     if dbn.labels is None:
-        raise ValueError("this net has no label units: learn it with hm.greedy(..., labels=, classes=), or leave labels out")
+        raise no_labels()
     return check_labels(labels, cases, dbn.labels.categories)
 
 

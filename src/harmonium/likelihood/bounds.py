@@ -73,7 +73,7 @@ def dbn_bound(
         raise ValueError(f"the bound is a mean over one sample or more, found samples={samples}")
     check_machines(dbn)
     if not len(dbn.recognition):
-        values = log_likelihood(dbn.top, data, log_z=log_z, given=given)
+        values = _log_p(dbn, data, log_z, given)
         return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
     visible, like = dbn.visible, dbn.visible.blank()
     rows, given, log_z = checked(visible, data, given, log_z)
@@ -99,6 +99,21 @@ def dbn_bound(
         found.append(torch.stack(of_weights(log_weights, tighten=tighten)))
     values, errors, ess = torch.cat(found, dim=1)
     return summarised(values - log_z.to(values.device), errors, ess, samples, tighten)
+
+
+def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -> Tensor:
+    """log p(v) of a net of one RBM, its labels summed out: (cases,) float64."""
+    if dbn.labels is None:
+        return log_likelihood(dbn.top, data, log_z=log_z, given=given)
+    if given is not None and (given.present is not None or given.missing is not None):
+        raise ValueError(
+            "a net of one RBM with labels takes whole cases here: hm.likelihood.log_likelihood(dbn.top, ...) takes gaps beside the units, "
+            "the labels among the missing values"
+        )
+    rows, given, log_z = checked(dbn.visible, data, given, log_z)
+    rows = rows.to(dbn.top.visible.blank())
+    given = None if given is None else given.map(lambda field: field.to(rows.device))
+    return torch.logsumexp(-label_free_energy(dbn.top, rows, given).double(), dim=-1) - log_z.to(rows.device)
 
 
 def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, given: Given | None) -> Tensor:

@@ -73,7 +73,7 @@ def evaluate(
     counts. `progress`: bars, on a terminal. TypeError where a layer has no energy; ValueError for a machine that has no partition
     function, and for cases that are no states (grey levels) or have missing values.
     """
-    if isinstance(model, DBN) and not len(model.recognition):
+    if isinstance(model, DBN) and not len(model.recognition) and model.labels is None:
         model = model.top
     if not isinstance(model, RBM | DBN):
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")

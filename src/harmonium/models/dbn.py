@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.models.directed import Directed
-from harmonium.models.labels import check_labels, label_free_energy, label_units, with_labels
+from harmonium.models.labels import check_labels, label_free_energy, labelled, no_labels, with_labels
 from harmonium.models.rbm import RBM
-from harmonium.units import Given, Groups, Softmax, Unit
+from harmonium.units import Given, Softmax, Unit
 
 
 def above(given: Given | None) -> Given | None:
@@ -32,21 +31,21 @@ class DBN(nn.Module):
     learns it, the generative one has a copy of its own. A layer's units have biases for each direction in either case: those of the RBM
     below, as its hidden layer, and those of the RBM above, as its visible one.
 
-    The top RBM's visible layer may be `Groups(units, Softmax(1, categories=K))`, the units of the layer below beside a label: the net
-    then models p(v, y).
+    With `labels` the top RBM's visible layer is `Groups(units, Softmax(1, categories=K))`, the units of the layer below, or of the data,
+    beside a label: the net then models p(v, y). Without, softmax units there are units like any other.
     """
 
-    def __init__(self, rbms: Sequence[RBM], untied: bool = False) -> None:
+    def __init__(self, rbms: Sequence[RBM], untied: bool = False, labels: bool = False) -> None:
         super().__init__()
         if not rbms:
             raise ValueError("a deep belief net needs at least one RBM")
-        self.untied = untied
-        for below, above in pairwise(rbms):
-            parts = label_units(above.visible) if above is rbms[-1] else None
-            if below.hidden.output_shape not in (above.visible.shape, None if parts is None else parts[0].shape):
+        self.untied, self.labelled = untied, labels
+        seen = [rbm.visible for rbm in rbms[:-1]] + [labelled(rbms[-1])[0] if labels else rbms[-1].visible]
+        for below, visible in zip(rbms, seen[1:], strict=False):
+            if below.hidden.output_shape != visible.shape:
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (the top one's may have "
-                    f"labels beside it): found {above.visible.shape} on {below.hidden.output_shape}"
+                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (but for labels beside the "
+                    f"top one's, which labels=True declares): found {visible.shape} on {below.hidden.output_shape}"
                 )
         down = [copy.deepcopy(r.coupling) if untied else r.coupling for r in rbms[:-1]]
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
@@ -72,38 +71,25 @@ class DBN(nn.Module):
 
     def untie(self) -> DBN:
         """A copy, of tensors of its own, whose recognition and generative weights are free to part: the same distribution, so far."""
-        return DBN([copy.deepcopy(rbm) for rbm in self.rbms], untied=True)
+        return DBN([copy.deepcopy(rbm) for rbm in self.rbms], untied=True, labels=self.labelled)
 
     # Labels ---------------------------------------------------------------------------------------------------------------------
 
     @property
     def labels(self) -> Softmax | None:
-        """The label units beside the others of the top RBM's visible layer, or None.
-
-        Of a net of one RBM: the second part of a visible layer `Groups(others, Softmax(1, categories=K))`.
-        """
-        parts, shape = label_units(self.top.visible), self._below_top()
-        return None if parts is None or shape == self.top.visible.shape else parts[1]
+        """The label units beside the others of the top RBM's visible layer, or None of a net that was told of none."""
+        return labelled(self.top)[1] if self.labelled else None
 
     @property
     def penultimate(self) -> Unit:
         """The units of the top RBM's visible layer without the labels."""
-        visible = self.top.visible
-        if self.labels is None:
-            return visible
-        assert isinstance(visible, Groups)
-        return next(visible.layers())
+        return labelled(self.top)[0] if self.labelled else self.top.visible
 
     @property
     def visible(self) -> Unit:
         """The units of the data."""
         lowest = next(self.upwards(), None)
         return self.penultimate if lowest is None else lowest.neighbour
-
-    def _below_top(self) -> tuple[int, ...] | None:
-        """The shape of what the layer below gives the top RBM, if there is one."""
-        found = [layer.unit.output_shape for layer in self.upwards()]
-        return found[-1] if found else None
 
     def given_above(self, given: Given | None) -> Given | None:
         """What is given of a case as the top RBM sees it."""
@@ -120,7 +106,7 @@ class DBN(nn.Module):
         units = self.labels
         if units is None:
             if labels is not None:
-                raise ValueError("this net has no label units: give the top RBM a visible layer Groups(units, Softmax(1, categories=K))")
+                raise no_labels()
             return h
         if labels is not None:
             return with_labels(h, check_labels(labels, len(h), units.categories), units.categories)
@@ -210,4 +196,4 @@ class DBN(nn.Module):
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""
-        return {"rbms": self.rbms, "untied": self.untied}
+        return {"rbms": self.rbms, "untied": self.untied, "labels": self.labelled}

@@ -1,4 +1,8 @@
-"""Label units beside the other visible units of an RBM, or of the top one of a deep belief net."""
+"""Label units beside the other visible units of an RBM, or of the top one of a deep belief net.
+
+Nothing is taken for labels because of what it looks like: a net is told of them, `DBN(rbms, labels=True)`, and whoever asks for an RBM's
+labels by the functions here names them so.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,32 @@ if TYPE_CHECKING:
 BLOCK = 1000  # cases looked at together
 
 
-def label_units(visible: Unit) -> tuple[Unit, Softmax] | None:
-    """The two parts of a visible layer `Groups(others, Softmax(1, categories=K))`: the others and the labels. None for any other layer."""
-    if not isinstance(visible, Groups) or len(visible.parts) != 2:
-        return None
-    others, labels = visible.layers()
-    return (others, labels) if isinstance(labels, Softmax) and labels.groups == 1 else None
-
-
 def labelled(rbm: RBM) -> tuple[Unit, Softmax]:
-    """The same, and a ValueError where the machine has no labels."""
-    found = label_units(rbm.visible)
-    if found is None:
-        raise ValueError(f"expected a visible layer Groups(others, Softmax(1, categories=...)), the labels last, found {rbm.visible}")
-    return found
+    """The two parts of a visible layer `Groups(others, Softmax(1, categories=K))`, the others and what is named labels.
+
+    ValueError for any other layer.
+    """
+    parts = list(rbm.visible.layers()) if isinstance(rbm.visible, Groups) else []
+    if len(parts) == 2 and isinstance(parts[1], Softmax) and parts[1].groups == 1:
+        return parts[0], parts[1]
+    raise ValueError(f"expected a visible layer Groups(others, Softmax(1, categories=...)), the labels last, found {rbm.visible}")
+
+
+def machine_of_labels(model: RBM | DBN) -> tuple[RBM, Unit]:
+    """The RBM that the label units are part of, and the layer of the data. ValueError for models without labels."""
+    if isinstance(model, RBM):
+        return model, labelled(model)[0]
+    if model.labels is None:
+        raise no_labels()
+    return model.top, model.visible
+
+
+def no_labels() -> ValueError:
+    """The refusal of nets that were told of no labels."""
+    return ValueError(
+        "this net has no label units: learn it with hm.greedy(..., labels=, classes=), or make it with hm.DBN(rbms, labels=True), the top "
+        "RBM's visible layer being Groups(units, Softmax(1, categories=K)), the labels last"
+    )
 
 
 def check_labels(labels: Any, cases: int, classes: int) -> Tensor:
@@ -68,10 +84,10 @@ def without_labels(rbm: RBM, x: Tensor) -> Tensor:
 def label_free_energy(rbm: RBM, x: Tensor, given: Given | None = None) -> Tensor:
     """F(x, y = k) of every label k, in nats: (cases, K), exact for any units.
 
-    `rbm`: its visible layer is `Groups(others, Softmax(1, categories=K))`; `x`: states of the others, (cases, size). The hidden layer's
-    input from x is computed once, and each label adds a row of its own. p(y = k | x) is softmax(-F); log Σ_k exp(-F) is -F(x), the labels
-    summed out (Hinton, Osindero & Teh 2006, section 6). Of binary hidden units F is -b_k - Σ_j softplus(c_j + (W'x)_j + U_kj) and the
-    energy of x. A context's part in it counts where it is given.
+    `rbm`: its visible layer is `Groups(others, Softmax(1, categories=K))`, the last part of which this call names labels; `x`: states of
+    the others, (cases, size). The hidden layer's input from x is computed once, and each label adds a row of its own. p(y = k | x) is
+    softmax(-F); log Σ_k exp(-F) is -F(x), the labels summed out (Hinton, Osindero & Teh 2006, section 6). Of binary hidden units F is
+    -b_k - Σ_j softplus(c_j + (W'x)_j + U_kj) and the energy of x. A context's part in it counts where it is given.
     ValueError for machines without labels.
     """
     _, labels = labelled(rbm)
@@ -101,8 +117,7 @@ def label_log_probability(
     """
     if passes < 1 or (passes > 1 and generator is None):
         raise ValueError(f"a stochastic up-pass takes a generator, and there is one pass or more: found {passes=} and {generator=}")
-    rbm = model if isinstance(model, RBM) else model.top
-    bottom = labelled(rbm)[0] if isinstance(model, RBM) else model.visible
+    rbm, bottom = machine_of_labels(model)
     like, found = rbm.visible.blank(), []
     bottom.check(v)
     for start in range(0, len(v), BLOCK):

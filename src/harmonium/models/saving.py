@@ -16,7 +16,7 @@ from harmonium.models.dbn import DBN
 from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
-from harmonium.units import Groups, Unit
+from harmonium.units import Groups, Softmax, Unit
 
 Model = RBM | DBN | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
 
@@ -51,7 +51,20 @@ def build(description: Any) -> Any:
         raise ValueError(f"the file holds a {description.get('kind')!r}, which is no model, unit or coupling known here")
     if found is Groups:
         return Groups(*arguments["parts"])
+    if found is DBN and "labels" not in arguments:
+        arguments["labels"] = "untied" in arguments and _were_labels(arguments["rbms"])
     return found(**arguments)
+
+
+def _were_labels(rbms: list[RBM]) -> bool:
+    """Whether a net of a file that does not say so has labels: what development versions of 0.2.0 took for them.
+
+    Those knew labels by the layers' shapes. Files of 0.1 do not say "untied", and their nets had no labels.
+    """
+    visible = rbms[-1].visible
+    parts = list(visible.layers()) if isinstance(visible, Groups) else []
+    shaped = len(parts) == 2 and isinstance(parts[1], Softmax) and parts[1].groups == 1
+    return shaped and (len(rbms) == 1 or rbms[-2].hidden.output_shape != visible.shape)
 
 
 def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:

@@ -146,7 +146,7 @@ class MnistJoint(Recipe):
             checkpoint=run.checkpoint(TOP),
             progress=False,
         )
-        return DBN([*lower, top])
+        return DBN([*lower, top], labels=True)
 
     def fine_tuned(self, run: Run, dbn: DBN, cases: Split) -> DBN:
         """A copy of the net after wake-sleep, with averaged parameters."""
@@ -223,7 +223,7 @@ class MnistJoint(Recipe):
         lower = rbms(cases.images.shape[1], dataclasses.replace(layers, units=layers.units[:-1]), self.seed)
         for index, rbm in enumerate(lower):
             restore(rbm, read_tensors(run.checkpoint(f"layer {index + 1}"))[0], "model.")
-        dbn = DBN([*lower, self.top(layers, data.classes)])
+        dbn = DBN([*lower, self.top(layers, data.classes)], labels=True)
         restore(dbn.top, read_tensors(run.checkpoint(TOP))[0], "model.")
         if run.checkpoint(UP_DOWN).exists():
             dbn = dbn.untie()

@@ -67,7 +67,9 @@ def complete(
     if not 1 <= average <= steps:
         raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
     if labels is not None and isinstance(model, RBM):
-        raise ValueError("of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm])")
+        raise ValueError(
+            "of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm], labels=True)"
+        )
     visible, like, shape = model.visible, model.visible.blank(), v.shape
     v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import DBN, RBM
-from harmonium.models.labels import label_rows, labelled, without_labels
+from harmonium.models.labels import label_rows, labelled, machine_of_labels, without_labels
 from harmonium.units import Given
 
 
@@ -24,9 +24,9 @@ def gibbs_label_probability(
     average = (sweeps + 1) // 2 if average is None else average
     if not 1 <= average <= sweeps:
         raise ValueError(f"expected at least one sweep, and an average over no more than there are, found {sweeps=} and {average=}")
-    rbm, bottom = (model, None) if isinstance(model, RBM) else (model.top, model.visible)
-    others, labels = labelled(rbm)
-    x = (bottom or others).from_data(v, rbm.visible.blank())
+    rbm, bottom = machine_of_labels(model)
+    labels = labelled(rbm)[1]
+    x = bottom.from_data(v, rbm.visible.blank())
     if not isinstance(model, RBM):
         x, given = model.up(x, generator=generator, given=given), model.given_above(given)
     from_x = rbm.hidden_input(without_labels(rbm, x), given)

@@ -8,7 +8,7 @@ pixels, generation from x2), c and b the first layer's own recognition and gener
 
 so that α = 1, β = 0 is the plain up-pass, α = 0, β = 1 the generative model's own p(x1 | x2), and the layer has one bias in all, whatever
 α + β. After each such step the layers above are found anew: upward by recognition, in the top RBM by `sweeps` sweeps of its own two
-conditionals, whose visible side may hold labels or any other units beside the features, which nobody clamps, and downward to x2 by
+conditionals, whose visible side may hold labels beside the features, which nobody clamps, and downward to x2 by
 generation.
 
 Nothing is known of where the noise is, but the net can find out. With `robust`, which goes beyond the tutorial, in the spirit of the robust
@@ -177,7 +177,7 @@ def _above(dbn: DBN, v: Tensor, first: Tensor, top: Tensor, generator: torch.Gen
         for higher in list(dbn.generative[2:])[::-1]:
             down = higher(down, generator)
         input = layer.input(layer.neighbour.from_output(down, generator))
-    elif isinstance(visible, Groups) and visible.shape[-1] != width:
+    elif isinstance(visible, Groups) and dbn.labels is not None:
         input = visible.split_input(input)[0]
     recognised = torch.cat([features, top[..., width:]], dim=-1)
     pixels = _directed(dbn.generative[0])
@@ -188,8 +188,7 @@ def _own(dbn: DBN) -> Unit:
     """The first hidden layer as the generative model has it."""
     if len(dbn.generative) > 1:
         return _directed(dbn.generative[1]).unit
-    visible, width = dbn.top.visible, _directed(dbn.recognition[0]).unit.shape[-1]
-    return next(visible.layers()) if isinstance(visible, Groups) and visible.shape[-1] != width else visible
+    return dbn.penultimate
 
 
 def _mixed(upward: Unit, downward: Unit, bottom_up: float, top_down: float) -> Unit:
