@@ -28,7 +28,7 @@ from rich.table import Table
 
 import harmonium as hm
 from harmonium.learning import contrastive_gradient
-from machine import load_average, machine, write
+from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
 
 PIXELS, FIRST, SECOND = 784, 500, 1000
@@ -147,4 +147,5 @@ def main(args: Arguments) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

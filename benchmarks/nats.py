@@ -52,9 +52,9 @@ import learners
 from harmonium.recipes.run import commit
 from harmonium.report import against_time
 from learners import Kept, Parameters, Setting
-from machine import load_average, machine, write
+from machine import as_users_run, kernels, load_average, machine, markdown_table, where, write
 from ours import HIDDEN
-from rbm_step import SPAWN
+from rounds import SPAWN, all_kernels
 
 MARKS = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)  # seconds
 TRAINING, TEST = 31, 30  # seeds of the binarisation
@@ -131,20 +131,21 @@ def work(pipe: Connection, setting: Setting, args: Arguments) -> None:
     torch.set_num_threads(args.threads)
     try:
         with threadpool_limits(args.threads):
-            pipe.send(learners.learn(load(args)[0], setting, marks(args.seconds), args.seed))
+            kept = learners.learn(load(args)[0], setting, marks(args.seconds), args.seed)
+            pipe.send((kept, kernels()))
     except ImportError as error:
         pipe.send(f"not installed ({error})")
     except Exception:
         pipe.send(traceback.format_exc())
 
 
-def run(setting: Setting, args: Arguments) -> list[Kept] | str:
-    """What a contender kept, from a process of its own; or that its library is not installed."""
+def run(setting: Setting, args: Arguments) -> tuple[list[Kept], list[str]] | str:
+    """What a contender kept, from a process of its own, with its BLAS kernels; or that its library is not installed."""
     pipe, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(theirs, setting, args), daemon=True)
     process.start()
     theirs.close()
-    answer: list[Kept] | str = pipe.recv()
+    answer: tuple[list[Kept], list[str]] | str = pipe.recv()
     process.join()
     if isinstance(answer, str) and not answer.startswith("not installed"):
         raise RuntimeError(f"{setting.name} ({setting.words}) failed:\n{answer}")
@@ -172,21 +173,21 @@ def measure(args: Arguments, console: Console) -> tuple[list[dict[str, Any]], di
     learnt, found = [], {}
     for setting in contenders(args):
         with console.status(f"{setting.name}: {setting.words}"):
-            kept = run(setting, args)
-        if isinstance(kept, str):
-            found[setting.library] = kept
+            answer = run(setting, args)
+        if isinstance(answer, str):
+            found[setting.library] = answer
             continue
         found[setting.library] = version(setting.library)
-        learnt.append((setting, kept))
+        learnt.append((setting, *answer))
     images, judged, what = load(args)
     base_rates, rows = images.float().mean(0), []
-    for setting, kept in learnt:
+    for setting, kept, blas in learnt:
         curve = []
         for one in kept[-1:] if args.search else kept:
             with console.status(f"judging {setting.name} after {one.seconds:.0f} s"):
                 figures = judge(one.parameters, judged, base_rates, args)
             curve.append({"mark": one.mark, "seconds": one.seconds, "updates": one.updates, **figures})
-        rows.append({"contender": setting.name, "setting": setting.words, **asdict(setting), "curve": curve})
+        rows.append({"contender": setting.name, "blas": blas, "setting": setting.words, **asdict(setting), "curve": curve})
     return rows, found, what
 
 
@@ -246,14 +247,12 @@ def draw(record: dict[str, Any], path: Path) -> None:
 def markdown(record: dict[str, Any]) -> str:
     """The table of a file that `--json` wrote, and what it was measured with."""
     headings, lines = table(record)
-    rule = ["---" if place < 2 else "---:" for place in range(len(headings))]
-    text = ["| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines)]
-    on, given = record["machine"], record["settings"]
+    given = record["settings"]
     versions = ", ".join(f"{name} {found}" for name, found in record["peers"].items())
     nats = f"Nats a case of the {record['judged_on']}; AIS with {given['chains']} chains and {given['betas']:,} betas."
-    where = f"{on['cpu']}, {on['cpus']} cores, {on['torch_threads']} threads, load {on['load_average_before']:.1f} before"
-    text += ["", f"{nats} {where}; torch {on['torch']}, {versions}; commit {record['commit']}; `{record['command']}`."]
-    return "\n".join(text)
+    blas = "; ".join(all_kernels(row["blas"] for row in record["contenders"]))
+    made_by = f"{where(record['machine'])}, {versions}. BLAS: {blas}. Commit {record['commit']}; `{record['command']}`."
+    return "\n".join([*markdown_table(headings, lines, words=2), "", f"{nats} {made_by}"])
 
 
 def main(args: Arguments) -> None:
@@ -287,4 +286,5 @@ def main(args: Arguments) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

@@ -1,13 +1,17 @@
 """The time of one learning step of an RBM of 784 x 500 binary units, beside that of its peers, in one run on the CPU.
 
+    python benchmarks/rbm_step.py                                 # prints the table of docs/benchmarks.md
     python benchmarks/rbm_step.py --json step.json
+    python benchmarks/rbm_step.py --from-json step.json           # the same table again
     python benchmarks/rbm_step.py --batches 100 --rounds 2 --rows 2000 --no-peers     # a quick look
+    python benchmarks/rbm_step.py --against COMMIT                # a step of hm.fit beside that of a commit
 
 Each round runs every contender once, in an order that rotates from round to round, so that a machine that warms up or slows down
 does so for all. A contender lives in a process of its own, as its users run it, and sleeps while the others are measured. Each line
 gives the median over rounds of the milliseconds an update takes, and its quartiles. A ratio is taken inside a round, and its median
 over rounds is shown: to the floor, and, for a peer, to a step of `hm.fit` (above 1: the peer is slower). All are warmed up before the
-first round, and all run on the same number of threads, NumPy's products too.
+first round, and all run on the same number of threads, NumPy's products too. Variables that force another processor's BLAS kernel on
+NumPy or PyTorch are unset first; under the table stand the kernels and threads that the processes had.
 
 The lines:
 - five matrix products: the floor, which no CD-1 update that computes both averages can beat: v W, h W', v' W, v'h and v''h', by
@@ -29,18 +33,19 @@ first three are measured over many repeats, the others over one whole epoch; rbm
 themselves. The peers that are not installed are named, and left out.
 
 Memory is the peak resident size of a fresh process that loads the data and fits one epoch with `hm.fit`, Python and PyTorch included.
+
+`--against` measures the line "a step of hm.fit" twice, with the package of the working tree and with that of a commit: see `against`.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -49,19 +54,19 @@ import numpy as np
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+import against
 import harmonium as hm
 import ours
 import peers
-from machine import load_average, machine, write
+from machine import as_users_run, load_average, machine, markdown_table, where, write
 from ours import Contender
+from rounds import NOT_INSTALLED, Worker, all_kernels, in_rounds, serve, start, versions
 
 FLOOR, OURS = "five matrix products", "harmonium: a step of hm.fit"
 WARM_UP = 20  # updates
-SPAWN = get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,10 @@ class Arguments:
     """Whether to run other libraries."""
     json: Path | None = None
     """A file to write the figures to."""
+    from_json: Path | None = None
+    """A file of figures: print their table, and measure nothing."""
+    against: str | None = None
+    """A commit: time a step of hm.fit of the working tree beside that of this commit, and nothing else."""
     memory_only: bool = False
     """Only fit one epoch and print the peak memory: what the fresh process is told to do."""
 
@@ -107,7 +116,7 @@ def load(args: Arguments) -> tuple[Tensor, str]:
 
 
 def contender(key: str, batch: int, repeats: int) -> Contender:
-    """The contender of this name. ImportError where its library is not installed."""
+    """The contender of this name."""
     if key in peers.PEERS:
         return peers.PEERS[key](batch)
     made: dict[str, Callable[[], Contender]] = {
@@ -120,59 +129,13 @@ def contender(key: str, batch: int, repeats: int) -> Contender:
 
 
 def work(pipe: Connection, key: str, batch: int, args: Arguments) -> None:
-    """What a contender's process does: says who it is once it is warm, then measures whenever it is asked to, until told to end."""
+    """What a contender's process does."""
     torch.set_num_threads(args.threads)
-    try:
-        running = contender(key, batch, args.repeats)
-    except ImportError as error:
-        pipe.send(f"not installed ({error})")
-        return
+    running = contender(key, batch, args.repeats)
     images, _ = load(args)
     with threadpool_limits(args.threads):
         running.measure(images[: WARM_UP * batch])
-        pipe.send((running.name, running.peer))
-        while pipe.recv():
-            pipe.send(running.measure(images))
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A contender in a process of its own."""
-
-    name: str
-    peer: bool
-    pipe: Connection
-
-
-def start(args: Arguments, batch: int) -> tuple[list[Worker], dict[str, str]]:
-    """Those that can run, warm and asleep, and the peers' versions, or why they are left out."""
-    running, found = [], {}
-    for key in ("floor", "mean", "sample", "fit", *(peers.PEERS if args.peers else ())):
-        pipe, theirs = SPAWN.Pipe()
-        SPAWN.Process(target=work, args=(theirs, key, batch, args), daemon=True).start()
-        theirs.close()
-        answer = pipe.recv()
-        if isinstance(answer, str):
-            found[key] = answer
-            continue
-        running.append(Worker(*answer, pipe))
-        if key in peers.PEERS:
-            found[key] = version(key)
-    return running, found
-
-
-def measure(running: list[Worker], batch: int, rounds: int, console: Console) -> dict[str, list[float]]:
-    """Milliseconds an update: one value a round for each contender."""
-    times: dict[str, list[float]] = {worker.name: [] for worker in running}
-    for turn in range(rounds):
-        first = turn % len(running)
-        for worker in running[first:] + running[:first]:
-            with console.status(f"batch {batch}, round {turn + 1} of {rounds}: {worker.name}"):
-                worker.pipe.send(True)
-                times[worker.name].append(worker.pipe.recv())
-    for worker in running:
-        worker.pipe.send(False)
-    return times
+        serve(pipe, running.name, running.peer, lambda: running.measure(images))
 
 
 def summary(running: list[Worker], times: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -181,7 +144,8 @@ def summary(running: list[Worker], times: dict[str, list[float]]) -> list[dict[s
     for worker in running:
         values = np.array(times[worker.name])
         lower, median, upper = np.percentile(values, [25, 50, 75]).tolist()
-        row = {"contender": worker.name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": values.tolist()}
+        row = {"contender": worker.name, "blas": worker.blas, "median_ms": median, "quartiles_ms": [lower, upper]}
+        row["values_ms"] = values.tolist()
         row["ratio_to_floor"] = float(np.median(values / times[FLOOR]))
         if worker.peer:
             row["ratio_to_harmonium"] = float(np.median(values / times[OURS]))
@@ -189,19 +153,27 @@ def summary(running: list[Worker], times: dict[str, list[float]]) -> list[dict[s
     return rows
 
 
-def show(console: Console, batch: int, rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
-    """The table of one batch size."""
-    table = Table(title=f"784 x 500, batches of {batch}")
-    table.add_column("", no_wrap=True)
-    for heading in ("ms an update", "quartiles", "times floor", "times hm.fit"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        lower, upper = row["quartiles_ms"]
-        beside = f"{row['ratio_to_harmonium']:.2f}" if "ratio_to_harmonium" in row else ""
-        table.add_row(row["contender"], f"{row['median_ms']:.3f}", f"{lower:.3f}-{upper:.3f}", f"{row['ratio_to_floor']:.2f}", beside)
-    console.print(table)
-    for name, reason in missing.items():
-        console.print(f"{name}: {reason}")
+def markdown(record: dict[str, Any]) -> str:
+    """The table of docs/benchmarks.md, and what it was measured with."""
+    results, on, settings = record["batches"], record["machine"], record["settings"]
+    headings, lines = [""], [[row["contender"]] for row in next(iter(results.values()))]
+    for batch, rows in results.items():
+        headings += [f"batch {batch}: ms", "quartiles", "times floor", "times hm.fit"]
+        for line, row in zip(lines, rows, strict=True):
+            lower, upper = row["quartiles_ms"]
+            to_ours = f"{row['ratio_to_harmonium']:.2f}" if "ratio_to_harmonium" in row else ""
+            line += [f"{row['median_ms']:.2f}", f"{lower:.2f}-{upper:.2f}", f"{row['ratio_to_floor']:.2f}", to_ours]
+    blas = "; ".join(all_kernels(row["blas"] for rows in results.values() for row in rows))
+    beside = ", ".join(f"{name} {found}" for name, found in record["peers"].items()) or "no peers"
+    cases = f"{record['data']}, {settings['rows']:,} cases an epoch; medians of {settings['rounds']} rounds"
+    used = "peak memory of hm.fit {peak_mib:.0f} MiB, of which {imports_mib:.0f} are the imports".format(**record["memory"])
+    made_by = f"{cases}; {used}; commit {record['commit']}; `{record['command']}`."
+    return "\n".join([*markdown_table(headings, lines), "", f"{where(on)}, {beside}. BLAS: {blas}.", made_by])
+
+
+def shown(record: dict[str, Any]) -> str:
+    """What is printed of either kind of run."""
+    return against.markdown(record) if "against" in record else markdown(record)
 
 
 def peak_mib() -> float:
@@ -223,31 +195,44 @@ def memory(args: Arguments) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+def results(args: Arguments, console: Console) -> dict[str, Any]:
+    """All that was measured, by batch size, and the peers' versions."""
+    found = versions(peers.PEERS if args.peers else ())
+    keys = ["floor", "mean", "sample", "fit", *(name for name, which in found.items() if which != NOT_INSTALLED)]
+    rows = {}
+    for batch in args.batches:
+        running = start(work, keys, batch, args)
+        rows[str(batch)] = summary(running, in_rounds(running, f"batch {batch}", args.rounds, console))
+    return {"peers": found, "batches": rows}
+
+
 def main(args: Arguments) -> None:
+    if args.from_json is not None:
+        print(shown(json.loads(args.from_json.read_text())))
+        return
     torch.set_num_threads(args.threads)
     if args.memory_only:
         imports = peak_mib()
         ours.train(load(args)[0], args.batches[0])
         print(json.dumps({"imports_mib": imports, "peak_mib": peak_mib()}))
         return
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(stderr=True)
     busy = load_average(console)
-    used = memory(args)  # first: while this process is still small
-    images, data = load(args)
-    results, found = {}, {}
-    for batch in args.batches:
-        running, found = start(args, batch)
-        results[str(batch)] = summary(running, measure(running, batch, args.rounds, console))
-        show(console, batch, results[str(batch)], {name: why for name, why in found.items() if why.startswith("not")})
-    on = {**machine(), "load_average_before": busy}
-    console.print(f"Peak memory of hm.fit: {used['peak_mib']:.0f} MiB, of which {used['imports_mib']:.0f} are the imports")
-    console.print(f"{data}, {len(images)} cases an epoch; medians of {args.rounds} rounds; {args.threads} threads; peers: {found}")
-    console.print(f"Machine: {on}")
+    settings = {name: value for name, value in asdict(args).items() if name not in ("json", "from_json", "memory_only")}
+    record = {"settings": settings, "command": shlex.join(["python", *sys.argv])}
+    if args.against is not None:
+        record |= against.results(args, console)
+    else:
+        from harmonium.recipes.run import commit  # here: a commit that is measured against may have it elsewhere
+
+        record |= {"commit": commit(), "memory": memory(args)}  # memory first: while this process is still small
+        record |= {"data": load(args)[1], **results(args, console)}
+    record["machine"] = {**machine(), "load_average_before": busy}
+    print(shown(record))
     if args.json is not None:
-        settings = {name: value for name, value in asdict(args).items() if name not in ("json", "memory_only")}
-        record = {"settings": settings, "data": data, "machine": on, "peers": found, "memory": used, "batches": results}
         write(args.json, record)
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

@@ -31,7 +31,7 @@ from rich.table import Table
 from torch import Tensor
 
 import harmonium as hm
-from machine import load_average, machine, write
+from machine import as_users_run, load_average, machine, markdown_table, where, write
 
 UNITS, RAND = 500, "torch.rand"
 RECTIFIED = ("NoisyReLU", "TruncatedGaussian", "SteppedSigmoid")
@@ -177,10 +177,9 @@ def markdown(record: dict[str, Any]) -> str:
     for cases, rows in record["cases"].items():
         text.append(f"{cases} x {UNITS}:\n")
         for headings, lines in (rand_table(rows), copies_table(rows)):
-            rule = ["---" if place == 0 else "---:" for place in range(len(headings))]
-            text += ["| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines)] + [""]
+            text += [*markdown_table(headings, lines), ""]
     on = record["machine"]
-    text.append(f"{on['cpu']}, {on['torch_threads']} threads, torch {on['torch']}; medians of {record['settings']['rounds']} rounds.")
+    text.append(f"{where(on)}. BLAS: {'; '.join(on['blas'])}. Medians of {record['settings']['rounds']} rounds.")
     return "\n".join(text)
 
 
@@ -204,4 +203,5 @@ def main(args: Arguments) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

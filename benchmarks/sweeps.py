@@ -1,7 +1,8 @@
 """The time of a sweep of block Gibbs sampling of 784 x 500 binary units, beside that of its peers, in one run on the CPU.
 
+    python benchmarks/sweeps.py                                  # prints the tables of docs/benchmarks.md
     python benchmarks/sweeps.py --json sweeps.json
-    python benchmarks/sweeps.py --from-json sweeps.json          # the tables of docs/benchmarks.md
+    python benchmarks/sweeps.py --from-json sweeps.json          # the same tables again
     python benchmarks/sweeps.py --rounds 2 --repeats 20 --no-peers     # a quick look
 
 A sweep draws all hidden units of every chain and then all visible ones, float32. Weights are drawn from N(0, 0.05²), biases are zero.
@@ -30,7 +31,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,14 @@ import numpy as np
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 import harmonium as hm
 from harmonium.recipes.run import commit
-from machine import load_average, machine, write
+from machine import as_users_run, load_average, machine, markdown_table, where, write
 from ours import HIDDEN
-from rbm_step import SPAWN, Worker
-from rbm_step import measure as rounds_of
+from rounds import NOT_INSTALLED, Worker, all_kernels, in_rounds, serve, start, versions
 
 VISIBLE = 784
 FLOOR, OURS, AIS = "two matrix products", "harmonium: rbm.gibbs", "harmonium: AIS, a temperature"
@@ -85,7 +83,7 @@ class Arguments:
             raise ValueError(f"there is no folder for {self.json}")
 
 
-def start(chains: int) -> tuple[Tensor, Tensor]:
+def begun(chains: int) -> tuple[Tensor, Tensor]:
     """Weights (visible, hidden) and visible states (chains, visible)."""
     generator = torch.Generator().manual_seed(0)
     weight = 0.05 * torch.randn(VISIBLE, HIDDEN, generator=generator)
@@ -174,38 +172,19 @@ PEERS = {"scikit-learn": scikit_learn, "rbms": rbms, "learnergy": learnergy}  # 
 
 
 def work(pipe: Connection, key: str, chains: int, args: Arguments) -> None:
-    """What a contender's process does: says who it is once it is warm, then measures whenever it is asked to, until told to end."""
+    """What a contender's process does."""
     torch.set_num_threads(args.threads)
     with threadpool_limits(args.threads):
-        try:
-            sweeps = {**OUR_LINES, **PEERS}[key](*start(chains))
-        except ImportError as error:
-            pipe.send(f"not installed ({error})")
-            return
+        sweeps = {**OUR_LINES, **PEERS}[key](*begun(chains))
         sweeps(10)
-        pipe.send((key, key in PEERS))
-        while pipe.recv():
+
+        def measure() -> float:
             sweeps(2)  # it slept
             began = time.perf_counter()
             sweeps(args.repeats)
-            pipe.send(1e3 * (time.perf_counter() - began) / args.repeats)
+            return 1e3 * (time.perf_counter() - began) / args.repeats
 
-
-def awake(args: Arguments, chains: int) -> tuple[list[Worker], dict[str, str]]:
-    """Those that can run, warm and asleep, and the peers' versions, or why they are left out."""
-    running, found = [], {}
-    for key in (*OUR_LINES, *(PEERS if args.peers else ())):
-        pipe, theirs = SPAWN.Pipe()
-        SPAWN.Process(target=work, args=(theirs, key, chains, args), daemon=True).start()
-        theirs.close()
-        answer = pipe.recv()
-        if isinstance(answer, str):
-            found[key] = answer
-            continue
-        running.append(Worker(*answer, pipe))
-        if key in PEERS:
-            found[key] = version(key)
-    return running, found
+        serve(pipe, key, key in PEERS, measure)
 
 
 def summary(running: list[Worker], times: dict[str, list[float]], chains: int) -> list[dict[str, Any]]:
@@ -213,7 +192,8 @@ def summary(running: list[Worker], times: dict[str, list[float]], chains: int) -
     rows = []
     for worker in running:
         values = np.array(times[worker.name])
-        row: dict[str, Any] = {"contender": worker.name, "median_ms": float(np.median(values)), "values_ms": values.tolist()}
+        row: dict[str, Any] = {"contender": worker.name, "blas": worker.blas, "median_ms": float(np.median(values))}
+        row["values_ms"] = values.tolist()
         row |= {"chain_sweeps_a_second": 1e3 * chains / row["median_ms"], "ratio_to_floor": float(np.median(values / times[FLOOR]))}
         if worker.peer:
             row["ratio_to_harmonium"] = float(np.median(values / times[OURS]))
@@ -234,30 +214,16 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     return ["", "ms a sweep", "chain sweeps a second", "times floor", "times rbm.gibbs"], lines
 
 
-def show(console: Console, chains: str, rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
-    """The table of one number of chains."""
-    headings, lines = table(rows)
-    drawn = Table(title=f"784 x 500, {chains} chains")
-    for place, heading in enumerate(headings):
-        drawn.add_column(heading, justify="right" if place else "left", no_wrap=True)
-    for line in lines:
-        drawn.add_row(*line)
-    console.print(drawn)
-    for name, reason in missing.items():
-        console.print(f"{name}: {reason}")
-
-
 def markdown(record: dict[str, Any]) -> str:
     """The tables of a file that `--json` wrote, and what they were measured with."""
     text = []
     for chains, rows in record["chains"].items():
         headings, lines = table(rows)
-        rule = ["---" if place == 0 else "---:" for place in range(len(headings))]
-        text += [f"{chains} chains:", "", *("| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines)), ""]
-    on = record["machine"]
-    versions = ", ".join(f"{name} {found}" for name, found in record["peers"].items())
-    where = f"{on['cpu']}, {on['cpus']} cores, {on['torch_threads']} threads, load {on['load_average_before']:.1f} before"
-    text.append(f"{where}; torch {on['torch']}, {versions}; commit {record['commit']}; `{record['command']}`.")
+        text += [f"{chains} chains:", "", *markdown_table(headings, lines), ""]
+    beside = ", ".join(f"{name} {found}" for name, found in record["peers"].items()) or "no peers"
+    blas = "; ".join(all_kernels(row["blas"] for rows in record["chains"].values() for row in rows))
+    text.append(f"{where(record['machine'])}, {beside}. BLAS: {blas}.")
+    text.append(f"Medians of {record['settings']['rounds']} rounds; commit {record['commit']}; `{record['command']}`.")
     return "\n".join(text)
 
 
@@ -266,21 +232,21 @@ def main(args: Arguments) -> None:
         print(markdown(json.loads(args.from_json.read_text())))
         return
     torch.set_num_threads(args.threads)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(stderr=True)
     busy, began = load_average(console), commit()
-    results, found = {}, {}
+    found, results = versions(PEERS if args.peers else ()), {}
+    keys = [*OUR_LINES, *(name for name, which in found.items() if which != NOT_INSTALLED)]
     for chains in args.chains:
-        running, found = awake(args, chains)
-        results[str(chains)] = summary(running, rounds_of(running, chains, args.rounds, console), chains)
-        show(console, str(chains), results[str(chains)], {name: why for name, why in found.items() if why.startswith("not")})
-    on = {**machine(), "load_average_before": busy}
-    console.print(f"Medians of {args.rounds} rounds; {args.threads} threads; peers: {found}")
-    console.print(f"Machine: {on}")
+        running = start(work, keys, chains, args)
+        results[str(chains)] = summary(running, in_rounds(running, f"{chains} chains", args.rounds, console), chains)
+    settings = {name: value for name, value in asdict(args).items() if name not in ("json", "from_json")}
+    record = {"settings": settings, "machine": {**machine(), "load_average_before": busy}, "commit": began}
+    record |= {"command": shlex.join(["python", *sys.argv]), "peers": found, "chains": results}
+    print(markdown(record))
     if args.json is not None:
-        settings = {name: value for name, value in asdict(args).items() if name not in ("json", "from_json")}
-        record = {"settings": settings, "machine": on, "commit": began, "command": shlex.join(["python", *sys.argv])}
-        write(args.json, {**record, "peers": found, "chains": results})
+        write(args.json, record)
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

@@ -34,7 +34,7 @@ from rich.table import Table
 import harmonium as hm
 from harmonium.learning import up_down_gradient
 from harmonium.learning.wake_sleep import groups
-from machine import load_average, machine, write
+from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
 
 SIZES, CLASSES = (784, 500, 500, 2000), 10
@@ -188,4 +188,5 @@ def main(args: Arguments) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

@@ -2,6 +2,9 @@
 
 import importlib
 import json
+import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +16,45 @@ import torch
 
 import harmonium as hm
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+FORCED = {"OPENBLAS_CORETYPE": "Nehalem" if platform.machine() in ("x86_64", "AMD64") else "ARMV8", "OPENBLAS_L2_SIZE": "256"}
+
+
+def run(path: Path, *arguments: object, forced: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
+    """A benchmark, where asked to in an environment that forces another processor's BLAS kernel on NumPy."""
+    command = [sys.executable, str(path), *map(str, arguments)]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(FORCED if forced else {})})
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def kernel() -> str:
+    """The kernel that NumPy takes where none is forced on it, from a process that knows nothing of the benchmarks."""
+    ask = "import numpy, threadpoolctl; print(next((p.get('architecture') for p in threadpoolctl.threadpool_info()), None))"
+    clean = {name: value for name, value in os.environ.items() if name not in FORCED}
+    own, forced = (
+        subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, env=environment).stdout.strip()
+        for environment in (clean, clean | FORCED)
+    )
+    if own in ("None", forced):
+        pytest.skip(f"OpenBLAS has no other kernel here than {own}")
+    return own
+
+
+def kernels_of(blas: list[str]) -> set[str]:
+    """The OpenBLAS kernels that are named."""
+    return {text.split()[2].rstrip(",") for text in blas if text.startswith("openblas")}
 
 
 def test_dbm_step(tmp_path: Path) -> None:
     path = tmp_path / "step.json"
-    options = {"--batch": "4", "--chains": "3", "--steps": "1", "--sweeps": "2", "--rounds": "3", "--repeats": "2", "--rows": "8"}
-    arguments = ["--json", str(path), "--threads", "1", *(text for option in options.items() for text in option)]
-    done = subprocess.run([sys.executable, str(FOLDER / "dbm_step.py"), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = json.loads(path.read_text())["lines"]
+    run(FOLDER / "dbm_step.py", batch=4, chains=3, steps=1, sweeps=2, rounds=3, repeats=2, rows=8, threads=1, json=path)
+    record = json.loads(path.read_text())
+    lines = record["lines"]
     assert [line["line"] for line in lines] == ["matrix products", "harmonium: gradient", "harmonium: a step of hm.fit"]
     for line in lines:
         values = np.array(line["values_ms"])
@@ -30,22 +62,19 @@ def test_dbm_step(tmp_path: Path) -> None:
         assert line["ratio_to_products"] == pytest.approx(np.median(values / lines[0]["values_ms"]))
 
 
-def test_rbm_step(tmp_path: Path) -> None:
+def test_rbm_step(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers run beside ours with the kernel that their users get, though another one is forced on this process."""
     path = tmp_path / "step.json"
-    options = {"--batches": "8", "--rounds": "3", "--rows": "64", "--repeats": "5", "--threads": "1", "--data": "random"}
-    arguments = ["--no-peers", "--json", str(path), *(text for option in options.items() for text in option)]
-    command = [sys.executable, str(FOLDER / "rbm_step.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "784 x 500, batches of 8" in done.stdout
+    done = run(FOLDER / "rbm_step.py", batches=8, rounds=3, rows=64, repeats=5, threads=1, data="random", json=path, forced=True)
     record = json.loads(path.read_text())
     rows = record["batches"]["8"]
-    floor = rows[0]
-    assert [row["contender"] for row in rows] == [
+    floor, fit = rows[0], rows[3]
+    assert [row["contender"] for row in rows[:5]] == [
         "five matrix products",
         'harmonium: gradient, "mean"',
         'harmonium: gradient, "sample"',
         "harmonium: a step of hm.fit",
+        "scikit-learn: BernoulliRBM.fit",
     ]
     for row in rows:
         values = np.array(row["values_ms"])
@@ -53,10 +82,79 @@ def test_rbm_step(tmp_path: Path) -> None:
         assert (values > 0).all()
         assert row["median_ms"] == pytest.approx(np.median(values))
         assert row["ratio_to_floor"] == pytest.approx(np.median(values / floor["values_ms"]))
+        assert kernels_of(row["blas"]) == {kernel}
+        assert {text.split(", ")[1] for text in row["blas"]} == {"1 threads"}
+    sklearn = rows[4]
+    assert sklearn["ratio_to_harmonium"] == pytest.approx(np.median(np.array(sklearn["values_ms"]) / fit["values_ms"]))
     assert record["data"] == "random uint8"
-    assert record["peers"] == {}
     assert record["machine"]["torch_threads"] == 1
     assert record["memory"]["peak_mib"] >= record["memory"]["imports_mib"] > 0
+    # The table of docs/benchmarks.md, which names the kernel.
+    lower, upper = sklearn["quartiles_ms"]
+    figures = (
+        f"{sklearn['median_ms']:.2f} | {lower:.2f}-{upper:.2f} | {sklearn['ratio_to_floor']:.2f} | {sklearn['ratio_to_harmonium']:.2f}"
+    )
+    assert f"| scikit-learn: BernoulliRBM.fit | {figures} |" in done.stdout
+    assert kernel in done.stdout
+    assert FORCED["OPENBLAS_CORETYPE"] not in done.stdout
+    monkeypatch.syspath_prepend(str(FOLDER))
+    assert importlib.import_module("rbm_step").shown(record) + "\n" == done.stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository of its own with the package and its benchmarks, and one commit."""
+    folder = tmp_path / "repository"
+    for name in ("src", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    author = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "before"], ["tag", "before"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def test_rbm_step_against_a_commit(repository: Path, tmp_path: Path, kernel: str) -> None:
+    """A working tree that sleeps at each step is slower than its commit by the sleep."""
+    package = repository / "src" / "harmonium" / "__init__.py"
+    slower = "import time\n_step = MomentumSGD.step\nMomentumSGD.step = lambda self: (time.sleep(0.1), _step(self))[1]\n"
+    package.write_text(package.read_text() + slower)
+    path, options = tmp_path / "step.json", {"batches": 8, "rounds": 2, "rows": 32, "threads": 1, "data": "random"}
+    done = run(repository / "benchmarks" / "rbm_step.py", against="before", json=path, forced=True, **options)
+    record = json.loads(path.read_text())
+    found = record["batches"]["8"]
+    there, here = (np.array(values) for values in found["values_ms"].values())
+    assert len(there) == len(here) == 2
+    assert ((here > 100) & (there < 100)).all()
+    assert found["ratio"][1] == pytest.approx(np.median(here / there))
+    assert kernels_of(found["blas"]) == {kernel}
+    assert f"| batch 8: working tree | {np.median(here):.3f} |" in done.stdout
+    assert record["commit"] == f"{record['against']}-changed"
+    listed = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True, check=True).stdout
+    assert len(listed.splitlines()) == 1
+
+
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_benchmark_runs_as_users_do(script: Path) -> None:
+    """But the processes of `against`, which rbm_step starts."""
+    assert script.stem == "against" or '__main__":\n    as_users_run()\n    main(' in script.read_text()
+
+
+def test_every_table_of_the_page_names_its_blas_kernel() -> None:
+    sections = (ROOT / "docs" / "benchmarks.md").read_text().split("\n## ")
+    tables = [section for section in sections if "| ---" in section]
+    assert tables
+    for section in tables:
+        assert "BLAS: " in section, section.splitlines()[0]
+
+
+def test_a_commit_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    against, rbm_step = (importlib.import_module(name) for name in ("against", "rbm_step"))
+    with pytest.raises(ValueError, match="no-such-commit"):
+        against.results(rbm_step.Arguments(against="no-such-commit"), None)
 
 
 def test_too_few_rows_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,11 +166,7 @@ def test_too_few_rows_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_sampling(tmp_path: Path) -> None:
     path = tmp_path / "sampling.json"
-    options = {"--cases": "4", "--copies": "3", "--rounds": "3", "--repeats": "2", "--threads": "1"}
-    command = [sys.executable, str(FOLDER / "sampling.py")]
-    arguments = ["--json", str(path), *(text for option in options.items() for text in option)]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(FOLDER / "sampling.py", cases=4, copies=3, rounds=3, repeats=2, threads=1, json=path)
     record = json.loads(path.read_text())
     rows = {row["draw"]: row for row in record["cases"]["4"]}
     bars = {name: row["bar"] for name, row in rows.items() if "bar" in row}
@@ -101,7 +195,8 @@ def test_sampling(tmp_path: Path) -> None:
     for unit, ratio in copies["ratio_to_rectified"].items():
         assert ratio == pytest.approx(np.median(taken / rows[unit]["values_us"]))
     assert record["machine"]["torch_threads"] == 1
-    shown = subprocess.run([*command, "--from-json", str(path)], capture_output=True, text=True, check=True).stdout
+    shown = run(FOLDER / "sampling.py", from_json=path).stdout
+    assert record["machine"]["blas"][0] in shown
     assert f"| Spin | {rows['Spin']['median_us']:,.0f} | {rows['Spin']['ratio_to_rand']:.2f} | 2" in shown
 
 
@@ -117,13 +212,10 @@ def test_the_sampling_benchmark_draws_what_it_says(monkeypatch: pytest.MonkeyPat
     assert on.mean().item() == pytest.approx(expected, abs=4 * 0.75 / np.sqrt(on.numel()))
 
 
-def test_nats(tmp_path: Path) -> None:
+def test_nats(tmp_path: Path, kernel: str) -> None:
     path, picture = tmp_path / "nats.json", tmp_path / "nats.png"
-    options = {"--seconds": "2.2", "--rows": "1000", "--betas": "20", "--chains": "5", "--threads": "1", "--data": "random"}
-    command = [sys.executable, str(FOLDER / "nats.py")]
-    arguments = ["--no-peers", "--json", str(path), *(text for option in options.items() for text in option)]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    options = {"seconds": 2.2, "rows": 1000, "betas": 20, "chains": 5, "threads": 1, "data": "random", "json": path}
+    run(FOLDER / "nats.py", "--no-peers", forced=True, **options)
     record = json.loads(path.read_text())
     assert [row["contender"] for row in record["contenders"]] == ["harmonium"]
     curve = record["contenders"][0]["curve"]
@@ -133,8 +225,9 @@ def test_nats(tmp_path: Path) -> None:
     # Bits that are on with probability 0.2, and no pattern to learn: no model is better than their entropy.
     entropy = -784 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
     assert -entropy * 1.3 < curve[-1]["nats"] < -entropy + 2
-    shown = [*command, "--from-json", str(path), "--picture", str(picture)]
-    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert kernels_of(record["contenders"][0]["blas"]) == {kernel}
+    text = run(FOLDER / "nats.py", from_json=path, picture=picture).stdout
+    assert kernel in text
     assert f"| {curve[-1]['nats']:.2f} | {curve[-1]['seconds']:.1f} s | {curve[-1]['updates']:,} |" in text
     assert picture.stat().st_size > 10_000
 
@@ -179,24 +272,24 @@ def test_nats_are_those_of_the_parameters(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.isnan(nats.judge((weight, visible, hidden), images, torch.from_numpy(p).float(), args)["nats"])
 
 
-def test_sweeps(tmp_path: Path) -> None:
+def test_sweeps(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sweeps.json"
-    options = {"--chains": "100", "--rounds": "2", "--repeats": "2", "--threads": "1"}
-    command = [sys.executable, str(FOLDER / "sweeps.py")]
-    arguments = ["--no-peers", "--json", str(path), *(text for option in options.items() for text in option)]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run(FOLDER / "sweeps.py", chains=100, rounds=2, repeats=2, threads=1, json=path, forced=True)
     rows = json.loads(path.read_text())["chains"]["100"]
-    assert [row["contender"] for row in rows] == ["two matrix products", "harmonium: rbm.gibbs", "harmonium: AIS, a temperature"]
+    ours = ["two matrix products", "harmonium: rbm.gibbs", "harmonium: AIS, a temperature"]
+    assert [row["contender"] for row in rows[:4]] == [*ours, "scikit-learn"]
     for row in rows:
         values = np.array(row["values_ms"])
         assert len(values) == 2
         assert row["ratio_to_floor"] == pytest.approx(np.median(values / rows[0]["values_ms"]))
         assert row["chain_sweeps_a_second"] == pytest.approx(100 / (np.median(values) / 1e3))
+        assert kernels_of(row["blas"]) == {kernel}
         assert row.get("holds") in (None, row["ratio_to_floor"] <= 1.8)
     assert "bar" in rows[2]
-    shown = subprocess.run([*command, "--from-json", str(path)], capture_output=True, text=True, check=True).stdout
-    assert f"| harmonium: rbm.gibbs | {rows[1]['median_ms']:.3f} | {rows[1]['chain_sweeps_a_second']:,.0f} |" in shown
+    assert f"| harmonium: rbm.gibbs | {rows[1]['median_ms']:.3f} | {rows[1]['chain_sweeps_a_second']:,.0f} |" in done.stdout
+    assert kernel in done.stdout
+    monkeypatch.syspath_prepend(str(FOLDER))
+    assert importlib.import_module("sweeps").markdown(json.loads(path.read_text())) + "\n" == done.stdout
 
 
 def test_schedules(tmp_path: Path) -> None:
@@ -237,11 +330,9 @@ def test_the_schedules_that_are_compared(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_up_down_step(tmp_path: Path) -> None:
     path = tmp_path / "up_down.json"
-    options = {"--batch": "4", "--rounds": "2", "--rows": "12", "--repeats": "2", "--threads": "1", "--json": str(path)}
-    command = [sys.executable, str(FOLDER / "up_down_step.py"), *(text for option in options.items() for text in option)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(path.read_text())["lines"]
+    run(FOLDER / "up_down_step.py", batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
+    record = json.loads(path.read_text())
+    rows = record["lines"]
     assert [row["contender"] for row in rows] == [
         "matrix products",
         "harmonium: gradient",
