@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient
+from harmonium.learning import write_gradient
 from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
 
@@ -105,9 +105,13 @@ def gradient(args: Arguments) -> float:
     """Milliseconds that the gradient takes."""
     model, negative = dbm(), hm.PersistentCD(args.chains, args.steps)
     v = torch.bernoulli(torch.full((args.batch, PIXELS), 0.2), generator=torch.Generator().manual_seed(0))
-    state = hm.TrainingState(model, optimizer(model.parameters()), torch.Generator().manual_seed(1), {})
-    state.chains = negative.start(model, state.generator)
-    return repeated(lambda: contrastive_gradient(model, model.mean_field(v, sweeps=args.sweeps).phase, None, negative, state), args.repeats)
+    generator = torch.Generator().manual_seed(1)
+    slots = negative.init(model, generator)
+
+    def once() -> None:
+        write_gradient(model, model.mean_field(v, sweeps=args.sweeps).phase, negative, slots, generator=generator)
+
+    return repeated(once, args.repeats)
 
 
 def fit(args: Arguments) -> float:

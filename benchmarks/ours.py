@@ -50,15 +50,15 @@ def floor(batch: int, repeats: int) -> Contender:
 
 def gradient(batch: int, repeats: int, reconstruction: Literal["mean", "sample"]) -> Contender:
     """The CD-1 gradient alone, on one batch of floats."""
-    from harmonium.learning import contrastive_gradient  # here: what is measured against an older commit needs public names alone
+    from harmonium.learning import write_gradient  # here: what is measured against an older commit needs public names alone
 
     negative = hm.ContrastiveDivergence(reconstruction=reconstruction)
 
     def measure(images: Tensor) -> float:
         v = images[:batch].float().div_(255)
         rbm = machine(images)
-        state = hm.TrainingState(rbm, optimizer(rbm.parameters()), torch.Generator().manual_seed(0), {})
-        return repeated(lambda: contrastive_gradient(rbm, v, None, negative, state), repeats)
+        generator = torch.Generator().manual_seed(0)
+        return repeated(lambda: write_gradient(rbm, rbm.infer(v), negative, {}, generator=generator), repeats)
 
     return Contender(f'harmonium: gradient, "{reconstruction}"', measure)
 

@@ -10,7 +10,7 @@ The lines:
 - matrix products: the floor, which no update can beat that follows the same states: with the default three sweeps 21, by `torch.mm` into
   buffers that are there already, and nothing else. Three up; awake two down and two gradients; in the top RBM two a sweep and two
   gradients; asleep two down, two up and two gradients.
-- harmonium: gradient: `hm.learning.up_down_gradient` on one batch of floats, with its errors for the epoch's figures, no optimiser.
+- harmonium: gradient: `hm.learning.UpDown` on one batch of floats, with its errors for the epoch's figures, no optimiser.
 - harmonium: an update: the same, and a step of fused SGD with momentum 0.9 and a weight cost of 0.0002.
 - harmonium: a step of hm.wake_sleep: an epoch of it divided by its updates, with all that users get: the gather of shuffled uint8 rows and
   their conversion, the checks for non-finite values, and its figures.
@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 import harmonium as hm
-from harmonium.learning import up_down_gradient
+from harmonium.learning import UpDown
 from harmonium.learning.wake_sleep import groups
 from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
@@ -118,10 +118,11 @@ def contenders(args: Arguments) -> dict[str, Callable[[], float]]:
     negative = hm.ContrastiveDivergence(args.steps)
     dbn = net()
     state = hm.TrainingState(dbn, OPTIMIZER(groups(dbn, 2e-4)), generator, {})
+    state.slots["rule"], signal = {}, UpDown(state, lambda epoch: negative, "mean")
     v, y = images[: args.batch].float().div_(255), labels[: args.batch]
 
     def gradient() -> None:
-        up_down_gradient(dbn, v, y, negative, state)
+        signal.gradient(v, y)
 
     def update() -> None:
         gradient()

@@ -57,7 +57,7 @@ def test_the_states_that_it_begins_at_are_drawn_from_the_bound_s_own_q():
     top = hm.RBM(hm.Groups(hm.Bernoulli(hidden), hm.Softmax(1, categories=2)), hm.Bernoulli(2), seed=2).double()
     with torch.no_grad():
         top.coupling.weight.normal_(std=2.0, generator=torch.Generator().manual_seed(0))
-    drawn = states_of(hm.DBN([below, top]), many, generator)
+    drawn = states_of(hm.DBN([below, top], labels=True), many, generator)
     expected = np.zeros(hidden + 2)
     for h in np.ndindex(*[2] * hidden):  # p(h | v) p(label | h)
         p_h = math.prod(p if on else 1 - p for p, on in zip(below.hidden_mean(case)[0].tolist(), h, strict=True))
@@ -74,7 +74,7 @@ def test_of_a_belief_net_it_is_that_of_the_top_machine(labelled):
     top = hm.RBM(hm.Groups(units, hm.Softmax(1, categories=3)) if labelled else units, hm.Bernoulli(4), seed=2).double()
     with torch.no_grad():
         top.coupling.weight.normal_(std=0.7, generator=torch.Generator().manual_seed(0))
-    found = estimated(hm.DBN([below, top]), samples(below.visible, 60, 1))
+    found = estimated(hm.DBN([below, top], labels=labelled), samples(below.visible, 60, 1))
     log_z = hm.likelihood.exact_log_z(top)
     assert abs(found.raised.log_z - log_z) < 4 * found.raised.standard_error + 0.02
     assert 0 < found.raised.standard_error < 0.1

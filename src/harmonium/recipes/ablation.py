@@ -34,7 +34,7 @@ def without_upper(dbm: DBM, v: Tensor) -> RBM:
     above = dbm.visible.split(dbm.mean_field(v, tolerance=1e-4).phase.v)[1]
     sent = dbm.coupling.from_above(1, dbm.layers[2].statistic(above)).mean(0)
     rbm.hidden.get_parameter("bias").copy_(hidden.get_parameter("bias") + sent)
-    return rbm
+    return rbm.to(pixels.get_parameter("bias"))
 
 
 def refitted(run: Run, rbm: RBM, data: Data, *, epochs: int, seed: int) -> RBM:

@@ -60,10 +60,11 @@ class BinaryMnist(Recipe):
         images, judged = data.train_images, data.test_images
         if self.held_out:
             images, _, judged, _ = data.hold_out(self.held_out)
-        return (images[:400], judged[:200]) if self.smoke else (images, judged)
+        images, judged = (images[:400], judged[:200]) if self.smoke else (images, judged)
+        return images.to(self.device), judged.to(self.device)
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        return self.judge(run, self.learnt(run), betas=betas, chains=chains, sweeps=sweeps)
+        return self.judge(run, self.learnt(run).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
 
     def fantasies(self, model: RBM | DBN, *, steps: int, seed: int) -> Figure:
         """Ten free chains, begun at draws from the units' own biases, a row a chain; ten frames, `steps` sweeps apart."""

@@ -129,7 +129,7 @@ class MnistDbm(BinaryMnistBound):
             rbm.load_state_dict(state.averaged().state_dict())
             return state
 
-        start = self.machine()
+        start = self.machine().to(self.device)
         if self.start == "doubled":
             return greedy_dbm(data, start.layers, couplings=start.coupling.links(), train=train)
         train(RBM(start.layers[0], start.layers[1], start.coupling.links()[0]), data, 0)

@@ -79,7 +79,7 @@ class MnistDbnBound(BinaryMnistBound):
         """The steps: the first layer, the second from samples of the first, the bound, and the first layer's own likelihood."""
         images, _ = self.cases()
         data, (bottom, top) = binarise(images, "resampled"), self.plans
-        rbm = bottom.learn(run, BOTTOM, self.first(), data, derive(self.seed, 2))
+        rbm = bottom.learn(run, BOTTOM, self.first().to(self.device), data, derive(self.seed, 2))
         upper = top.learn(run, TOP, self.second(rbm), features(data, rbm, sampled=True), derive(self.seed, 3))
         found = self.judge(run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
         alone = self.bound(rbm, betas=self.betas, sweeps=self.sweeps)

@@ -87,7 +87,9 @@ class MnistRbm(BinaryMnist):
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn, anneal, draw."""
         images, judged = self.cases()
-        rbm = self.plan.learn(run, PHASE, self.machine(), binarise(images, self.binarisation, seed=derive(self.seed, 1)), self.seed)
+        rbm = self.plan.learn(
+            run, PHASE, self.machine().to(self.device), binarise(images, self.binarisation, seed=derive(self.seed, 1)), self.seed
+        )
         found = self.judge(run, rbm, betas=self.betas, chains=100, sweeps=100 if self.smoke else 1000)
         figures = [(self.judged, found.cautious.nats, "nats"), *log_z_figures(found)]
         if found.gap is not None:
@@ -127,7 +129,7 @@ class MnistRbm(BinaryMnist):
             path = snapshot(run, PHASE, epoch)
             if not path.exists():
                 continue
-            rbm = load(path)
+            rbm = load(path).to(self.device)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", ".*effective sample size")  # early machines mix badly; it is kept beside the nats
                 log_z = ais(rbm, betas=max(self.betas // 5, 20), base_rates=test.float().mean(0), seed=self.seed)

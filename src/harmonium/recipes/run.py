@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import os
 import platform
@@ -12,11 +11,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 import tyro
 
+import harmonium
 from harmonium.files import write_atomically
 from harmonium.learning import Callback, Progress, TrainingState
 
@@ -31,7 +31,9 @@ class Options:
     seed: int = 0
     """Of every draw; the same seed, machine and thread count give the same bits."""
     threads: int = 2
-    """Of the processor."""
+    """Number of CPU threads."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it is computed. Another device's draws, and so its figures in the last digits, are others."""
     smoke: bool = False
     """A few seconds' pass over every step, to see that it runs; its figures mean nothing."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -49,10 +51,12 @@ class Options:
     def __post_init__(self) -> None:
         if self.seed < 0 or self.threads < 1:
             raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda needs a GPU that PyTorch sees, and it sees none here")
 
 
 NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
-OF_THE_RUN = ("seed", "threads", "data_dir")  # settings that no default is compared with
+OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
 
 
 def settings_of(options: Options) -> dict[str, Any]:
@@ -122,7 +126,7 @@ class Run:
     def take_part(self, kind: type[Options]) -> None:
         """Writes down that the code that is running takes part in the run from here on, as it does in learning and in judging."""
         self.sessions.append({"commit": commit(), "command": command(), "unlike_defaults": unlike_defaults(kind, self.settings)})
-        configuration = {"recipe": self.recipe, "settings": self.settings, "version": importlib.metadata.version("harmonium")}
+        configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
         self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
 
     def clear(self) -> None:
@@ -214,8 +218,10 @@ def command() -> str:
     return shlex.join(["harmonium", *sys.argv[1:]])
 
 
-def machine() -> str:
+def machine(device: str = "cpu") -> str:
     """The machine, in words."""
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
     model = platform.processor() or platform.machine()
     for line in _lines("/proc/cpuinfo"):
         if line.startswith("model name"):
@@ -232,11 +238,14 @@ def _lines(path: str) -> Sequence[str]:
 
 
 def commit() -> str:
-    """The commit of the code that is running, marked if files that it tracks differ from it; "unknown" outside a checkout."""
+    """The commit of the code that is running, marked if files that it tracks differ from it.
+
+    Outside a checkout it is what the environment variable HARMONIUM_COMMIT says, or "unknown".
+    """
     try:
         return git("rev-parse", "HEAD") + ("-changed" if git("status", "--porcelain", "--untracked-files=no", ".") else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("HARMONIUM_COMMIT", "unknown")
 
 
 def git(*arguments: str) -> str:

@@ -1,0 +1,129 @@
+"""The same on a GPU: units' moments and gradients, sampling, learning, resuming and likelihood, against the CPU."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import harmonium as hm
+from harmonium.learning import write_gradient
+from tests.models.machines import EVERY, given, machine, samples
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch sees"),
+    pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning"),
+]
+DEVICE = "cuda"
+KINDS = list(EVERY)
+
+
+def both(kind: str) -> tuple[hm.Unit, hm.Unit, torch.Tensor]:
+    """A layer with random parameters on either device, and inputs."""
+    unit = machine(kind, "bernoulli").visible
+    input = torch.randn(64, *unit.statistic_shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.4
+    other = machine(kind, "bernoulli").visible.to(DEVICE)
+    if any(name == "exponential" for name in (kind, *kind.split("_"))):
+        input = -input.abs()
+    return unit, other, input
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_and_gradients_of_every_unit(kind: str) -> None:
+    unit, other, input = both(kind)
+    word = given(kind, 64)
+    there = None if word is None else word.map(lambda field: field.to(DEVICE))
+    for name in ("mean", "variance", "mode", "log_partition"):
+        found = getattr(other, name)(input.to(DEVICE), there).cpu()
+        torch.testing.assert_close(found, getattr(unit, name)(input, word), rtol=1e-9, atol=1e-9)
+    expected = unit.mean_parameter_gradient(input, None, word)
+    for name, value in other.mean_parameter_gradient(input.to(DEVICE), None, there).items():
+        torch.testing.assert_close(value.cpu(), expected[name], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_of_every_unit_have_its_moments(kind: str) -> None:
+    """Five standard errors over 20,000 draws."""
+    _, other, input = both(kind)
+    one, draws = input[:1].to(DEVICE), 20_000
+    word = given(kind, draws)
+    there = None if word is None else word.map(lambda field: field.to(DEVICE))
+    single = None if there is None else there.map(lambda field: field[:1])
+    x = other.sample(one.expand(draws, *one.shape[1:]), generator=torch.Generator(DEVICE).manual_seed(0), given=there)
+    mean, variance = other.mean(one, single)[0], other.variance(one, single)[0]
+    assert bool(((x.mean(0) - mean).abs() < 5 * (variance / draws).sqrt() + 1e-9).all())
+
+
+@pytest.mark.parametrize(
+    "rule", [hm.ContrastiveDivergence(2), hm.PersistentCD(20), hm.PersistentCD(20, sampler=hm.Tempering(4)), hm.FastPCD(20)]
+)
+@pytest.mark.parametrize("gradient", ["plain", "centred", "enhanced"])
+def test_learning_resumes_to_the_same_bits(rule: hm.Rule, gradient: str, tmp_path: Path) -> None:
+    rows = (torch.rand(300, 12, generator=torch.Generator().manual_seed(1)) < 0.3).float().to(DEVICE)
+
+    def learn(epochs: int, path: Path | None) -> torch.nn.Module:
+        rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(DEVICE)
+        settings = {"gradient": gradient, "averaging": 0.2, "sparsity": hm.Sparsity(0.1), "progress": False}
+        return hm.fit(rbm, rows, negative=rule, epochs=epochs, batch_size=50, checkpoint=path, **settings).averaged()
+
+    whole = learn(6, None)
+    learn(3, tmp_path / "state")
+    resumed = learn(6, tmp_path / "state")
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "learnt_gaussian", "softmax", "truncated", "poisson", "exponential", "replicated"])
+@pytest.mark.parametrize("hidden", ["bernoulli", "learnt_gaussian", "stepped"])
+def test_gradients_are_those_of_the_cpu(visible: str, hidden: str) -> None:
+    """Given the same particles."""
+    rbm, other = (machine(visible, hidden) for _ in range(2))
+    other = other.to(DEVICE)
+    v = torch.tensor(samples(rbm.visible, 20, 1))
+
+    class Fixed(hm.Rule):
+        def particles(self, model, positive, slots, *, generator):
+            return v.flip(0).to(positive.phase.v)
+
+        paired = True
+
+    for model, rows, device in ((rbm, v, "cpu"), (other, v.to(DEVICE), DEVICE)):
+        side = model.visible.given_by(rows, None)
+        write_gradient(model, model.infer(rows, side), Fixed(), {}, given=side, generator=torch.Generator(device))
+    for one, two in zip(rbm.parameters(), other.parameters(), strict=True):
+        if one.requires_grad:
+            torch.testing.assert_close(two.grad.cpu(), one.grad, rtol=1e-8, atol=1e-10)
+
+
+def test_likelihoods_deep_machines_and_nets() -> None:
+    rows = (torch.rand(200, 8, generator=torch.Generator().manual_seed(1)) < 0.4).float().to(DEVICE)
+    rbm = hm.RBM(hm.Bernoulli(8), hm.Bernoulli(6), hm.Dense(8, 6, scale=0.8)).to(DEVICE)
+    exact = hm.likelihood.exact_log_z(rbm)
+    found = hm.likelihood.ais(rbm, betas=500, seed=0)
+    assert abs(found.log_z - exact) < 5 * found.standard_error + 0.01
+    estimated = hm.likelihood.evaluate(rbm, rows, training=rows, exact=False, betas=200, sweeps=100, raise_cases=50)
+    assert abs(estimated.log_z - exact) < 0.3
+    dbm = hm.DBM([hm.Bernoulli(8), hm.Bernoulli(6), hm.Bernoulli(5)]).to(DEVICE)
+    hm.fit(dbm, rows, negative=hm.PersistentCD(20), epochs=2, batch_size=50, progress=False)
+    assert np.isfinite(hm.likelihood.evaluate(dbm, rows, betas=100, sweeps=50, raise_cases=20).nats)
+    dbn = hm.greedy(rows, [hm.Bernoulli(8), hm.Bernoulli(6), hm.Bernoulli(5)], epochs=2, progress=False)
+    assert dbn.generate(4, steps=5, generator=torch.Generator(DEVICE).manual_seed(0)).shape == (4, 8)
+    net = hm.nets.classifier(dbn, classes=2, dropout=0.2)
+    labels = rows[:, 0].long()
+    hm.fine_tune(net, rows, labels, epochs=3, head_epochs=1, validation=(rows, labels), progress=False)
+    joint = hm.greedy(rows, [hm.Bernoulli(8), hm.Bernoulli(6)], labels=labels.cpu(), classes=2, epochs=2, progress=False)
+    hm.wake_sleep(dbn.untie(), rows, epochs=2, progress=False)
+    assert hm.models.label_log_probability(joint, rows).argmax(1).shape == (200,)
+
+
+@pytest.mark.parametrize(
+    "pair", [(hm.Gaussian, hm.NoisyReLU), (partial(hm.Gaussian, learn_variance=True), hm.Bernoulli), (hm.Poisson, hm.Poisson)]
+)
+def test_real_valued_and_counting_units_learn(pair) -> None:
+    visible, hidden = pair
+    rows = torch.randn(400, 10, generator=torch.Generator().manual_seed(0)).abs().round().to(DEVICE)
+    rbm = hm.RBM(visible(10), hidden(6)).to(DEVICE)
+    hm.fit(rbm, rows, epochs=3, progress=False)
+    assert all(bool(parameter.isfinite().all()) for parameter in rbm.parameters())
