@@ -108,12 +108,14 @@ def test_likelihoods_deep_machines_and_nets() -> None:
     dbm = hm.DBM([hm.Bernoulli(8), hm.Bernoulli(6), hm.Bernoulli(5)]).to(DEVICE)
     hm.fit(dbm, rows, negative=hm.PersistentCD(20), epochs=2, batch_size=50, progress=False)
     assert np.isfinite(hm.likelihood.evaluate(dbm, rows, betas=100, sweeps=50, raise_cases=20).nats)
-    dbn = hm.greedy(rows, [hm.Bernoulli(8), hm.Bernoulli(6), hm.Bernoulli(5)], epochs=2, progress=False)
+    layers = [hm.Bernoulli(size).to(DEVICE) for size in (8, 6, 5)]
+    dbn = hm.greedy(rows, layers, epochs=2, progress=False)
     assert dbn.generate(4, steps=5, generator=torch.Generator(DEVICE).manual_seed(0)).shape == (4, 8)
     net = hm.nets.classifier(dbn, classes=2, dropout=0.2)
     labels = rows[:, 0].long()
     hm.fine_tune(net, rows, labels, epochs=3, head_epochs=1, validation=(rows, labels), progress=False)
-    joint = hm.greedy(rows, [hm.Bernoulli(8), hm.Bernoulli(6)], labels=labels.cpu(), classes=2, epochs=2, progress=False)
+    layers = [hm.Bernoulli(size).to(DEVICE) for size in (8, 6)]
+    joint = hm.greedy(rows, layers, labels=labels.cpu(), classes=2, epochs=2, progress=False)
     hm.wake_sleep(dbn.untie(), rows, epochs=2, progress=False)
     assert hm.models.label_log_probability(joint, rows).argmax(1).shape == (200,)
 

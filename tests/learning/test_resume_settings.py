@@ -115,3 +115,15 @@ def test_dropout_inside_other_modules_draws_from_the_state(tmp_path: Path) -> No
     resumed = tune(tmp_path / "state", 4)
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_checkpoint_of_another_device_is_taken_and_draws_from_another_seed(tmp_path: Path) -> None:
+    """Whose generator has a state of another size; its weights, momenta and chains go on."""
+    path = tmp_path / "state.safetensors"
+    learn(path, negative=hm.PersistentCD(9))
+    tensors, header = read_tensors(path)
+    write_tensors(path, tensors | {"generator": torch.zeros(16, dtype=torch.uint8)}, header)
+    same = learn(path, negative=hm.PersistentCD(9))
+    assert all(torch.equal(parameter, tensors[f"model.{name}"]) for name, parameter in same.model.named_parameters())
+    resumed = learn(path, epochs=4, negative=hm.PersistentCD(9))
+    assert resumed.step == 12

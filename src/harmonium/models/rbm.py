@@ -34,7 +34,9 @@ class RBM(nn.Module):
     def __init__(self, visible: Unit, hidden: Unit, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
         self.visible, self.hidden = visible, hidden
-        self.coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed) if coupling is None else coupling
+        if coupling is None:  # of the layers' type and device
+            coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.blank())
+        self.coupling = coupling
         for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
             if unit.statistic_shape != shape:
                 raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")

@@ -69,7 +69,7 @@ class Recipe(Options, ABC):
             "seed": self.seed,
             "metrics": metrics,
             "seconds": round(run.training_seconds, 1),
-            "machine": f"{runs.machine(self.device)}, {self.threads} thread{'s' if self.threads > 1 else ''}",
+            "machine": f"{run.machines}, {self.threads} thread{'s' if self.threads > 1 else ''}",
             "settings": {name: value for name, value in run.settings.items() if name not in runs.OF_THE_RUN},
             "commit": ", ".join(run.commits),
             "defaults_changed": run.defaults_changed,

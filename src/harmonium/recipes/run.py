@@ -96,7 +96,10 @@ class Run:
             if options.fresh:
                 run.clear()
             else:
-                names = {**run.settings, **other.settings}.keys() - {"data_dir"}  # where the data are does not change what they are
+                names = {**run.settings, **other.settings}.keys() - {
+                    "data_dir",
+                    "device",
+                }  # where the data are, and what computes, may change
                 changed = sorted(n for n in names if run.settings.get(n) != other.settings.get(n))
                 if other.recipe != recipe or changed:
                     raise ValueError(
@@ -125,7 +128,8 @@ class Run:
 
     def take_part(self, kind: type[Options]) -> None:
         """Writes down that the code that is running takes part in the run from here on, as it does in learning and in judging."""
-        self.sessions.append({"commit": commit(), "command": command(), "unlike_defaults": unlike_defaults(kind, self.settings)})
+        now = {"commit": commit(), "command": command(), "machine": machine(self.settings.get("device", "cpu"))}
+        self.sessions.append({**now, "unlike_defaults": unlike_defaults(kind, self.settings)})
         configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
         self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
 
@@ -164,6 +168,11 @@ class Run:
     def commits(self) -> list[str]:
         """Every commit whose code took part, in its order."""
         return list(dict.fromkeys(session["commit"] for session in self.sessions))
+
+    @property
+    def machines(self) -> str:
+        """Every machine that took part, in its order."""
+        return "; ".join(dict.fromkeys(session.get("machine", "unknown") for session in self.sessions))
 
     @property
     def defaults_changed(self) -> list[str]:
@@ -238,14 +247,16 @@ def _lines(path: str) -> Sequence[str]:
 
 
 def commit() -> str:
-    """The commit of the code that is running, marked if files that it tracks differ from it.
+    """The commit of the code that is running, marked if files that it tracks differ from it; "unknown" outside a checkout.
 
-    Outside a checkout it is what the environment variable HARMONIUM_COMMIT says, or "unknown".
+    The environment variable HARMONIUM_COMMIT says it where a copy of the code does not know.
     """
+    if said := os.environ.get("HARMONIUM_COMMIT"):
+        return said
     try:
         return git("rev-parse", "HEAD") + ("-changed" if git("status", "--porcelain", "--untracked-files=no", ".") else "")
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("HARMONIUM_COMMIT", "unknown")
+        return "unknown"
 
 
 def git(*arguments: str) -> str:

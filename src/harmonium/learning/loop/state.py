@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.models.saving import restore, unshared
+from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
@@ -122,7 +123,10 @@ class TrainingState:
         write_tensors(path, tensors, header)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Takes over a file that `save` wrote. ValueError where it has other settings, another model or another layout."""
+        """Takes over a file that `save` wrote. ValueError where it has other settings, another model or another layout.
+
+        A file of another kind of device is taken too; its draws, and those of data drawn anew, go on from another seed.
+        """
         tensors, header = read_tensors(path)
         if "settings" not in header:
             raise ValueError(f"{path} is no training checkpoint; is it a saved model?")
@@ -131,8 +135,10 @@ class TrainingState:
                 f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}, whose "
                 "checkpoints this version does not read: finish that training with the version that began it, or start anew"
             )
+        elsewhere = len(tensors["generator"]) != len(self.generator.get_state())  # another device's, whose draws are others
         wanted, self.settings = self.settings, header["settings"]
-        self.check_settings(wanted, f"the checkpoint {path}")
+        checked = {name: value for name, value in wanted.items() if not (elsewhere and name == "data")}
+        self.check_settings(checked, f"the checkpoint {path}")
         restore(self.model, tensors, "model.")
         state: dict[int, dict[str, Any]] = {}
         for index, entries in header["optimizer"]["values"].items():
@@ -145,7 +151,10 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": state, "param_groups": header["optimizer"]["groups"]})
         if self.schedule is not None and header["schedule"] is not None:
             self.schedule.load_state_dict(header["schedule"])
-        self.generator.set_state(tensors["generator"])
+        if elsewhere:
+            self.generator.manual_seed(derive(int(wanted["seed"]), header["step"]))
+        else:
+            self.generator.set_state(tensors["generator"])
         self._restore_slots(tensors)
         device = next(self.model.parameters()).device
         for kind in NAMED:
