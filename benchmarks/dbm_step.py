@@ -106,10 +106,10 @@ def gradient(args: Arguments) -> float:
     model, negative = dbm(), hm.PersistentCD(args.chains, args.steps)
     v = torch.bernoulli(torch.full((args.batch, PIXELS), 0.2), generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
-    slots = negative.init(model, generator)
+    slots = negative.init(model.joint, generator)
 
     def once() -> None:
-        write_gradient(model, model.mean_field(v, sweeps=args.sweeps).phase, negative, slots, generator=generator)
+        write_gradient(model.joint, model.mean_field(v, sweeps=args.sweeps).phase, negative, slots, generator=generator)
 
     return repeated(once, args.repeats)
 

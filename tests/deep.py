@@ -28,14 +28,14 @@ def dbm(*kinds, seed=0, size=0.7):
     draw = np.random.default_rng([seed, len(kinds)])
     for unit in model.layers:
         randomise(unit, draw, size)
-    for link, (below, above) in zip(model.coupling.links(), itertools.pairwise(model.layers), strict=True):
+    for link, (below, above) in zip(model.couplings, itertools.pairwise(model.layers), strict=True):
         link.weight.data = torch.tensor(allowed(draw.normal(size=link.weight.shape), below, above, size))
     return model
 
 
 def plain(model):
     """The machine as plain arrays."""
-    weights = tuple(link.matrix().detach().double().numpy() for link in model.coupling.links())
+    weights = tuple(link.matrix().detach().double().numpy() for link in model.couplings)
     return Deep(tuple(parts(unit) for unit in model.layers), weights)
 
 

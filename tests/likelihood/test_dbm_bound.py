@@ -121,10 +121,10 @@ def test_refusals():
 def test_annealing_from_either_end_meets_log_z(kinds):
     model = deep.dbm(*kinds, seed=2)
     log_z = deep.log_z(deep.plain(model))
-    forward = hm.likelihood.ais(model, chains=500, betas=300, seed=0)
+    forward = hm.likelihood.ais(model.joint, chains=500, betas=300, seed=0)
     generator = torch.Generator().manual_seed(1)
-    start = model.gibbs(model.visible.sample(model.visible.blank(500), generator=generator), steps=50, generator=generator)
-    backward = hm.likelihood.reverse_ais(model, start, betas=300, seed=1)
+    start = model.joint.gibbs(model.even.sample(model.even.blank(500), generator=generator), steps=50, generator=generator)
+    backward = hm.likelihood.reverse_ais(model.joint, start, betas=300, seed=1)
     for found in (forward, backward):
         assert 0 < found.standard_error < 0.1
         assert abs(found.log_z - log_z) < 3 * found.standard_error
@@ -150,7 +150,7 @@ def test_evaluate():
         assert abs(way.log_z - log_z) < 4 * way.standard_error
     assert guess.trust.startswith("A lower bound only if log Z of the machine is right")
     assert modest(guess.trust)
-    assert guess.tempered.v.shape == (100, model.visible.shape[0])
+    assert guess.tempered.v.shape == (100, model.even.shape[0])
 
 
 def test_what_the_cases_add_up_to_bounds_log_z():

@@ -59,10 +59,10 @@ def test_a_deep_boltzmann_machines_even_layers():
     dbm = hm.DBM([hm.Bernoulli(2), hm.Bernoulli(3), hm.Bernoulli(2)], seed=3).double()
     for parameter in dbm.parameters():
         parameter.data.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
-    found = exact_distribution(dbm)
+    found = exact_distribution(dbm.joint)
     assert found.states.shape == (16, 4)
     log_p = [
-        -math.log(sum(math.exp(-dbm.energy(v, h).item()) for h in dbm.hidden.states(torch.arange(8))[:, None]))
+        -math.log(sum(math.exp(-dbm.joint.energy(v, h).item()) for h in dbm.odd.states(torch.arange(8))[:, None]))
         for v in found.states[:, None]
     ]
     close(found.p, np.exp(-np.array(log_p)) / np.exp(-np.array(log_p)).sum(), 1e-12)

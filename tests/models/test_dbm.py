@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.files import read_tensors, write_tensors
 from tests import deep, oracle
 from tests.models.machines import close, samples
 from tests.sampling.test_stationarity import moments
@@ -34,7 +35,8 @@ def test_the_energy_is_that_of_the_layers_and_of_neighbours(kinds):
     states = drawn(model, CASES)
     expected = [deep.energy(deep.plain(model), rows) for rows in zip(*states, strict=True)]
     even, odd = model.join([torch.tensor(x) for x in states])
-    close(model.energy(even, odd), expected, 1e-10)
+    close(model.joint.energy(even, odd), expected, 1e-10)
+    close(model.energy(torch.tensor(states[0]), [torch.tensor(x) for x in states[1:]]), expected, 1e-10)
     for found, x in zip(model.split(even, odd), states, strict=True):
         close(found, x, 0)
 
@@ -45,7 +47,7 @@ def test_every_layer_given_its_neighbours(kinds):
     model = deep.dbm(*kinds)
     plain, states = deep.plain(model), drawn(model, CASES)
     even, odd = model.join([torch.tensor(x) for x in states])
-    found = model.split(model.visible_mean(odd), model.hidden_mean(even))
+    found = model.split(model.joint.visible_mean(odd), model.joint.hidden_mean(even))
     for number, layer in enumerate(plain.layers):
         x, measure = oracle.table(layer)
         for case in range(CASES):
@@ -62,20 +64,23 @@ def test_every_layer_given_its_neighbours(kinds):
 def test_log_z_by_either_parity(kinds):
     model = deep.dbm(*kinds)
     expected = deep.log_z(deep.plain(model))
-    assert hm.likelihood.exact_log_z(model) == pytest.approx(expected, abs=1e-5)
-    for states, free_energy in ((model.visible, model.free_energy), (model.hidden, model.hidden_free_energy)):
+    joint = model.joint
+    assert hm.likelihood.exact_log_z(joint) == pytest.approx(expected, abs=1e-5)
+    for states, free_energy in ((joint.visible, joint.free_energy), (joint.hidden, joint.hidden_free_energy)):
         if np.isfinite(states.count):
             every = states.states(torch.arange(int(states.count)))
-            assert torch.logsumexp(-free_energy(every), 0).item() == pytest.approx(hm.likelihood.exact_log_z(model), abs=1e-10)
+            assert torch.logsumexp(-free_energy(every), 0).item() == pytest.approx(hm.likelihood.exact_log_z(joint), abs=1e-10)
 
 
 def test_the_likelihood_of_the_data_alone():
     """The even hidden layers are values that were not seen."""
     model = deep.dbm("bernoulli", "bernoulli", "bernoulli", "bernoulli", "bernoulli")
     v = samples(model.layers[0], CASES, 1)
-    hidden = model.visible.shape[0] - v.shape[1]
+    hidden = model.even.shape[0] - v.shape[1]
     rows = torch.cat([torch.tensor(v), torch.full((CASES, hidden), torch.nan, dtype=torch.float64)], dim=1)
-    found = hm.likelihood.log_likelihood(model, rows, log_z=hm.likelihood.exact_log_z(model), given=hm.Given(missing=rows.isnan()))
+    found = hm.likelihood.log_likelihood(
+        model.joint, rows, log_z=hm.likelihood.exact_log_z(model.joint), given=hm.Given(missing=rows.isnan())
+    )
     close(found, deep.log_likelihood(deep.plain(model), v), 1e-9)
 
 
@@ -87,7 +92,7 @@ def log_volume(layer):
 
 def flat(model):
     """Upper weights of zero."""
-    for link in model.coupling.links()[1:]:
+    for link in model.couplings[1:]:
         link.weight.data.zero_()
     return model
 
@@ -98,20 +103,19 @@ def test_without_upper_weights_it_is_its_rbm(kinds):
     below = oracle.Machine(deep.plain(model).layers[0], deep.plain(model).layers[1], deep.plain(model).weights[0])
     v = samples(model.layers[0], CASES, 3)
     above = [log_volume(layer) for layer in deep.plain(model).layers[2:]]
-    assert hm.likelihood.exact_log_z(model) == pytest.approx(oracle.log_z(below) + sum(above), abs=1e-6)
+    assert hm.likelihood.exact_log_z(model.joint) == pytest.approx(oracle.log_z(below) + sum(above), abs=1e-6)
     found = model.mean_field(torch.tensor(v), sweeps=1)
     close(model.variational_free_energy(found), oracle.free_energy(below, v) - sum(above), 1e-6)
-    close(model.hidden.split(found.phase.hidden_mean)[0], oracle.hidden_moments(below, v)[0], 1e-6)
+    close(model.odd.split(found.phase.hidden_mean)[0], oracle.hidden_moments(below, v)[0], 1e-6)
     h = torch.tensor(oracle.table(below.hidden)[0])
-    odd = torch.cat([h, torch.zeros(len(h), model.hidden.shape[0] - h.shape[1], dtype=torch.float64)], dim=1)
-    close(model.data_mean(odd), oracle.hidden_moments(below.flipped(), h.numpy())[0], 1e-6)
+    close(model.visible_mean([h]), oracle.hidden_moments(below.flipped(), h.numpy())[0], 1e-6)
 
 
 def test_of_two_layers_it_is_an_rbm():
     model = deep.dbm("bernoulli", "bernoulli")
-    rbm = hm.RBM(model.layers[0], model.layers[1], model.coupling.links()[0])
+    rbm = hm.RBM(model.layers[0], model.layers[1], model.couplings[0])
     v = torch.tensor(samples(model.layers[0], CASES, 3))
-    close(model.free_energy(v), rbm.free_energy(v), 1e-12)
+    close(model.joint.free_energy(v), rbm.free_energy(v), 1e-12)
     found = model.mean_field(v, sweeps=1)
     close(found.phase.hidden_mean, rbm.hidden_mean(v), 1e-12)
     close(model.variational_free_energy(found), rbm.free_energy(v), 1e-12)
@@ -123,7 +127,7 @@ def test_of_two_layers_it_is_an_rbm():
 def inputs(model, found):
     """Each hidden layer's, from the bottom, as arrays."""
     pieces = [None] * len(model.layers)
-    pieces[::2], pieces[1::2] = model.visible.split_input(found.even_input), model.hidden.split_input(found.phase.input)
+    pieces[::2], pieces[1::2] = model.even.split_input(found.even_input), model.odd.split_input(found.phase.input)
     return [piece.numpy() for piece in pieces[1:]]
 
 
@@ -155,7 +159,7 @@ def test_mean_field_by_hand():
             close(layer, expected, 1e-12)
         change = np.concatenate([np.abs(a - b) for a, b in zip(means, old, strict=True)], axis=1).mean(1)
         close(found.change, change, 1e-12)
-    again = model.infer(found.phase.v)
+    again = model.joint.infer(found.phase.v)
     for one, other in zip(found.phase, again, strict=True):
         close(one, other, 1e-12)
 
@@ -213,9 +217,9 @@ def test_gibbs_sampling_leaves_the_joint_as_it_is(kinds):
     states = [x[place] for x, place in zip(joint.states, np.unravel_index(rows, joint.log_p.shape), strict=True)]
     start, _ = model.join([torch.tensor(x) for x in states])
     generator = torch.Generator().manual_seed(1)
-    last = model.gibbs(start, steps=3, generator=generator)
+    last = model.joint.gibbs(start, steps=3, generator=generator)
     assert (last != start).any(1).double().mean() > 0.3
-    above = model.sample_hidden(last, generator=generator)
+    above = model.joint.sample_hidden(last, generator=generator)
     every = np.array(list(itertools.product(*(range(len(x)) for x in joint.states))))
     whole = [x[every[:, number]] for number, x in enumerate(joint.states)]
     terms = moments(*(np.concatenate(whole[side::2], axis=1) for side in (0, 1)))
@@ -230,10 +234,10 @@ def test_the_gradient_is_autograd_s_of_the_energy(kinds):
     model = deep.dbm(*kinds)
     even, _ = model.join([torch.tensor(x) for x in drawn(model, CASES)])
     weights = torch.tensor(np.random.default_rng(5).uniform(0, 2, CASES))
-    (0.7 * weights * model.free_energy(even)).sum().backward()
+    (0.7 * weights * model.joint.free_energy(even)).sum().backward()
     expected = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     model.zero_grad()
-    model.accumulate_gradient(model.infer(even), weights=weights, scale=0.7)
+    model.joint.accumulate_gradient(model.joint.infer(even), weights=weights, scale=0.7)
     for name, parameter in model.named_parameters():
         close(parameter.grad, expected[name], 1e-8)
 
@@ -253,7 +257,7 @@ def test_a_fantasy_of_one_step_begins_at_the_data():
     """With weights so large that h1 and h2 copy v, one sweep shows what it began at."""
     model = hm.DBM([hm.Bernoulli(4), hm.Bernoulli(4), hm.Bernoulli(4)]).double()
     with torch.no_grad():
-        for link in model.coupling.links():
+        for link in model.couplings:
             link.weight.copy_(40 * torch.eye(4))
         for unit, bias in zip(model.layers, (-20, -40, -20), strict=True):
             unit.bias.fill_(bias)
@@ -272,6 +276,19 @@ def test_files(tmp_path, kinds):
         assert torch.equal(found.state_dict()[name], tensor)
     v = torch.tensor(samples(model.layers[0], CASES, 1), dtype=torch.float32)
     assert torch.equal(found.mean_field(v).phase.v, model.mean_field(v).phase.v)
+    assert type(hm.load(saved(model.joint, tmp_path / "joint"))) is hm.RBM
+    tensors, header = read_tensors(tmp_path / "dbm")  # a machine that was an RBM itself had no joint
+    write_tensors(tmp_path / "old", {name.removeprefix("joint."): tensor for name, tensor in tensors.items()}, header)
+    old = hm.load(tmp_path / "old")
+    assert all(torch.equal(a, b) for a, b in zip(old.state_dict().values(), model.state_dict().values(), strict=True))
+    write_tensors(tmp_path / "none", {name: tensor for name, tensor in tensors.items() if "hidden" not in name}, header)
+    with pytest.raises(ValueError, match=r"none cannot be loaded.*expected joint\.hidden"):
+        hm.load(tmp_path / "none")
+
+
+def saved(model, path):
+    hm.save(model, path)
+    return path
 
 
 def test_refusals():
@@ -290,10 +307,10 @@ def test_refusals():
 
 def test_weights_are_drawn_with_the_seed():
     one, same, other = (hm.DBM([hm.Bernoulli(3) for _ in range(3)], seed=seed) for seed in (0, 0, 5))
-    first, second = (link.weight for link in one.coupling.links())
+    first, second = (link.weight for link in one.couplings)
     assert not torch.equal(first, second)
-    for a, b in zip(one.coupling.links(), same.coupling.links(), strict=True):
+    for a, b in zip(one.couplings, same.couplings, strict=True):
         assert torch.equal(a.weight, b.weight)
-    assert not torch.equal(first, other.coupling.links()[0].weight)
+    assert not torch.equal(first, other.couplings[0].weight)
     low = hm.DBM([hm.Bernoulli(3), hm.Bernoulli(4), hm.Bernoulli(2)], [hm.LowRank(3, 4, rank=1), None])
-    assert [type(link).__name__ for link in low.coupling.links()] == ["LowRank", "Dense"]
+    assert [type(link).__name__ for link in low.couplings] == ["LowRank", "Dense"]

@@ -191,7 +191,7 @@ def test_one_step_without_sweeps_is_an_up_pass_and_a_down_pass():
 
 def test_refusals():
     with pytest.raises(ValueError, match=r"hm\.DBN\(\[rbm\], labels=True\)"):
-        complete(labelled(), torch.zeros(2, 6), torch.zeros(6), steps=1, generator=generator(), labels=torch.zeros(2).long())
+        complete(labelled(), torch.eye(6)[[3, 4]], torch.zeros(6), steps=1, generator=generator(), labels=torch.zeros(2).long())
     with pytest.raises(ValueError, match="from 0 to 2"):
         completed(net(), torch.full((CHAINS,), 3), steps=1)
     with pytest.raises(ValueError, match="no label units"):

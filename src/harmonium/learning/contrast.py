@@ -21,14 +21,15 @@ class Contrast:
     """Writes a rule's gradient for one mini-batch after another."""
 
     def __init__(self, state: TrainingState, rule: Rule, batches: Batches | Stream, sweeps: int) -> None:
-        assert isinstance(state.model, RBM)
-        self.model, self.rule, self.batches, self.sweeps = state.model, rule, batches, sweeps
+        assert isinstance(state.model, RBM | DBM)
+        self.whole, self.model = state.model, state.model.machine
+        self.rule, self.batches, self.sweeps = rule, batches, sweeps
         self.generator, self.slots = state.generator, state.slots[RULE]
 
     def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given | None = None) -> Positive:
         """`v`: (cases, *visible.shape); `weights`: (cases,); `given`: what is given of each case."""
         weights = None if weights is None else weights / self.batches.mean_weight
-        phase, given = positive_phase(self.model, v, given, sweeps=self.sweeps, generator=self.generator)
+        phase, given = positive_phase(self.whole, v, given, sweeps=self.sweeps, generator=self.generator)
         return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator)
 
     def after(self, complete: Callable[[], None]) -> None:
@@ -65,7 +66,9 @@ def write_gradient(
 
 
 @torch.no_grad()
-def positive_phase(model: RBM, v: Tensor, given: Given | None, *, sweeps: int, generator: torch.Generator) -> tuple[Phase, Given | None]:
+def positive_phase(
+    model: RBM | DBM, v: Tensor, given: Given | None, *, sweeps: int, generator: torch.Generator
+) -> tuple[Phase, Given | None]:
     """What the data say of the hidden layers, and what is given of each case, once its missing values are drawn."""
     if isinstance(model, DBM):
         return model.mean_field(v, sweeps=sweeps).phase, given
@@ -74,7 +77,7 @@ def positive_phase(model: RBM, v: Tensor, given: Given | None, *, sweeps: int, g
     return model.infer(v, given), given
 
 
-def described_given(given: Given | None, sweeps: int, model: RBM) -> dict[str, Any]:
+def described_given(given: Given | None, sweeps: int, model: RBM | DBM) -> dict[str, Any]:
     """The settings of the positive phase."""
     kinds = sorted(name for name, field in vars(given or Given()).items() if field is not None)
     return {"given": kinds or None, "sweeps": sweeps if "missing" in kinds or isinstance(model, DBM) else None}

@@ -19,18 +19,18 @@ from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
-from harmonium.learning.mean_field import check_positive_phase, data_layer, sweeps_of
+from harmonium.learning.mean_field import mean_field_of, sweeps_of
 from harmonium.learning.monitor import Monitor
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
-from harmonium.models import RBM
+from harmonium.models import DBM, RBM
 from harmonium.seeds import derive
 from harmonium.units import Given
 
 
 def fit(
-    model: RBM,
+    model: RBM | DBM,
     data: Data,
     *,
     negative: Rule = ContrastiveDivergence(),  # noqa: B008 (frozen)
@@ -85,18 +85,18 @@ def fit(
 
     ValueError for data the units cannot take, or a checkpoint of other settings; FloatingPointError if learning diverges.
     """
-    like = next(model.parameters()).detach()
-    visible, sweeps = data_layer(model), sweeps_of(model, sweeps)
-    check_positive_phase(model, negative, given, validation_given)
+    deep = mean_field_of(model, negative, given, validation_given)
+    like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
+    sweeps = sweeps_of(deep, sweeps)
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     if isinstance(batches, Stream) and batches.once and epochs > 1:
         raise ValueError(ONCE)
-    plan = Plan(epochs, optimizer, default_optimizer(model, standardise), schedule, seed, callbacks, state, checkpoint, progress)
+    plan = Plan(epochs, optimizer, default_optimizer(machine, standardise), schedule, seed, callbacks, state, checkpoint, progress)
     monitor = Monitor(model, plan, batches, sweeps)
     if validation is not None:
         monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
-    negative.check(model, monitor.known)
-    changes = chosen_transforms(model, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
+    negative.check(machine, monitor.known)
+    changes = chosen_transforms(machine, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
         "negative": described(negative),
@@ -107,14 +107,14 @@ def fit(
         "sparsity": None if sparsity is None else described(sparsity),
         "transforms": [described(each) for each in transforms],
     }
-    training = plan.begin(model, groups_of(model, weight_cost), batches, settings)
+    training = plan.begin(model, groups_of(machine, weight_cost), batches, settings)
     if state is None:
         start(training, batches, changes)
     make_slots(training, changes, negative)
     plan.restore(training)
-    step = Step(training, Contrast(training, negative, batches, sweeps), changes)
+    step = Step(training, Contrast(training, negative, batches, sweeps), changes, machine)
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     for change, slots in step.transforms:
-        change.report(model, slots, training.step)
+        change.report(machine, slots, training.step)
     return training

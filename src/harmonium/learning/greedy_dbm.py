@@ -57,7 +57,7 @@ def greedy_dbm(
         raise ValueError(f"with train= the settings of each machine are its own, found {', '.join(settings)} too")
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("a deep Boltzmann machine learns from data that can be visited by number: a tensor, array or Source")
-    links = DBM(layers, couplings, seed=seed).coupling.links()  # also refuses what makes none
+    links = DBM(layers, couplings, seed=seed).couplings  # also refuses what makes none
     like = next(links[0].parameters()).detach()
     validation = settings.pop("validation", None)
     rows = as_rows(layers[0], data, like)

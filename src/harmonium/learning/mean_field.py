@@ -7,34 +7,22 @@ from torch import Tensor
 
 from harmonium.learning.rules import Rule
 from harmonium.models import DBM, DBN, RBM
-from harmonium.units import Bernoulli, Given, Unit
+from harmonium.units import Bernoulli, Given
 
 OF_MISSING = 5  # sweeps of clamped Gibbs sampling, where nothing else is asked for
 SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
 
 
-def data_layer(model: RBM) -> Unit:
-    """The layer that data are states of. TypeError for models that the trainer does not learn."""
-    if not isinstance(model, RBM):
+def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM | None:
+    """The deep Boltzmann machine whose positive phase is mean field; None of an RBM, whose own is exact.
+
+    TypeError for models that the trainer does not learn; ValueError where the positive phase of a deep machine would be wrong.
+    """
+    if isinstance(model, RBM):
+        return None
+    if not isinstance(model, DBM):
         advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
         raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
-    return model.layers[0] if isinstance(model, DBM) else model.visible
-
-
-def sweeps_of(model: RBM, sweeps: int | None) -> int:
-    """How many sweeps of the positive phase: of mean field, or of clamped Gibbs sampling where values are missing."""
-    deep = isinstance(model, DBM)
-    found = (SWEEPS if deep else OF_MISSING) if sweeps is None else sweeps
-    if found < 1:
-        what = "mean field takes at least one sweep" if deep else "missing values take at least one sweep of clamped Gibbs sampling"
-        raise ValueError(f"{what}, found sweeps={sweeps}")
-    return found
-
-
-def check_positive_phase(model: RBM, negative: Rule, *given: Given | None) -> None:
-    """Raises a ValueError where the positive phase of a deep machine would be wrong."""
-    if not isinstance(model, DBM):
-        return
     if any(field is not None for each in given if each is not None for field in vars(each).values()):
         raise ValueError("a deep Boltzmann machine learns from whole cases alone, found given=...")
     if not negative.contrasts:
@@ -45,6 +33,16 @@ def check_positive_phase(model: RBM, negative: Rule, *given: Given | None) -> No
                 f"mean field keeps the means of the even hidden layers alone, and the learnt variance of layer {2 * number + 2} would need "
                 "that of their squares: give it a fixed one, or put the layer at an odd place"
             )
+    return model
+
+
+def sweeps_of(deep: DBM | None, sweeps: int | None) -> int:
+    """How many sweeps of the positive phase: of mean field, or of clamped Gibbs sampling where values are missing."""
+    found = (OF_MISSING if deep is None else SWEEPS) if sweeps is None else sweeps
+    if found < 1:
+        what = "missing values take at least one sweep of clamped Gibbs sampling" if deep is None else "mean field takes at least one sweep"
+        raise ValueError(f"{what}, found sweeps={sweeps}")
+    return found
 
 
 @torch.no_grad()

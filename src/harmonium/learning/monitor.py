@@ -9,7 +9,7 @@ from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import Plan
 from harmonium.learning.loop.state import RULE, TrainingState
-from harmonium.learning.mean_field import data_layer, dbm_metrics
+from harmonium.learning.mean_field import dbm_metrics
 from harmonium.learning.rules import Rule
 from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps
@@ -21,9 +21,9 @@ MONITORED = 1000  # cases that the metrics of an epoch are computed on
 class Monitor:
     """Up to 1,000 training cases, and as many held-out ones where there are any; a stream has none of the former."""
 
-    def __init__(self, model: RBM, plan: Plan, batches: Batches | Stream, sweeps: int) -> None:
+    def __init__(self, model: RBM | DBM, plan: Plan, batches: Batches | Stream, sweeps: int) -> None:
         self.model, self.plan, self.sweeps = model, plan, sweeps
-        self.like, self.visible = next(model.parameters()).detach(), data_layer(model)
+        self.like, self.visible = next(model.parameters()).detach(), model.visible
         self.training, self.given = self._some(batches)
         self.held: Tensor | None = None
         self.held_given: Given | None = None

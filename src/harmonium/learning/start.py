@@ -9,10 +9,9 @@ import torch
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop.state import RULE, TrainingState
-from harmonium.learning.mean_field import data_layer
 from harmonium.learning.rules import Rule, Slots
 from harmonium.learning.transforms import Transform
-from harmonium.models import RBM
+from harmonium.models import DBM, RBM
 from harmonium.models.normalisable import leaves
 from harmonium.units import Unit
 
@@ -21,9 +20,9 @@ STARTING = 10_000  # cases that the visible biases start from, at most
 
 def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
     """Sets visible biases that are as they were made to the data's base rates, and hidden ones to what the transforms' coordinates ask."""
-    model = state.model
-    assert isinstance(model, RBM)
-    visible, before = data_layer(model), model.visible.standard()
+    assert isinstance(state.model, RBM | DBM)
+    model, visible = state.model.machine, state.model.visible
+    before = model.visible.standard()
     scale = None if before is None else before[1].clone()
     if not (isinstance(batches, Batches) and _as_made(visible)):
         return
@@ -35,8 +34,8 @@ def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[
 
 def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule) -> None:
     """What the rule and the transforms keep; of a state that has it already it stays."""
-    model = state.model
-    assert isinstance(model, RBM)
+    assert isinstance(state.model, RBM | DBM)
+    model = state.model.machine
     for transform in transforms:
         if transform.name not in state.slots:
             state.slots[transform.name] = transform.init(model, state.step)

@@ -24,7 +24,7 @@ from harmonium.learning.monitor import MONITORED
 from harmonium.learning.rules import ContrastiveDivergence, Rule, makes_particles
 from harmonium.learning.transforms import Averaging
 from harmonium.learning.up_down import Pixels, UpDown, wake_error
-from harmonium.models import DBN, RBM, label_log_probability
+from harmonium.models import DBM, DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels, no_labels
 from harmonium.models.normalisable import leaves
 from harmonium.seeds import derive
@@ -158,7 +158,7 @@ def default_optimizer(dbn: DBN) -> MakeOptimizer:
 def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
     """What can be known before any data are looked at."""
     if not isinstance(dbn, DBN):
-        advice = "hm.fit learns that" if isinstance(dbn, RBM) else "write its gradient with its own accumulate_gradient"
+        advice = "hm.fit learns that" if isinstance(dbn, RBM | DBM) else "write its gradient with its own accumulate_gradient"
         raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: {advice}")
     if len(dbn.recognition) and not dbn.untied:
         raise ValueError(

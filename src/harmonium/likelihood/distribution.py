@@ -29,10 +29,10 @@ def exact_distribution(model: RBM | DBN, layer: int = 0) -> Distribution:
     """p of all states of a layer: of the data's (0), or of the one that is `layer` above it.
 
     A net's top RBM is listed and its distribution sent down through the directed layers, p(x) = Σ_y p(y) p(x | y), table by table. Of an
-    RBM the layers are 0 and 1; of a deep Boltzmann machine all even layers side by side are 0 and all odd ones 1. Labels beside a net's top
-    layer are summed out. In the model's own type, sums in float64; differentiable in the parameters. ValueError for a layer that is not
-    there or whose states cannot be listed, more than 2^20 states or 2^25 pairs of neighbouring layers' states, and pooled layers between
-    machines; TypeError where a layer has no energy.
+    RBM the layers are 0 and 1 (of a deep Boltzmann machine's `joint` all even layers side by side, and all odd ones). Labels beside a net's
+    top layer are summed out. In the model's own type, sums in float64; differentiable in the parameters. ValueError for a layer that is
+    not there or whose states cannot be listed, more than 2^20 states or 2^25 pairs of neighbouring layers' states, and pooled layers
+    between machines; TypeError where a layer has no energy.
     """
     directed = list(model.downwards()) if isinstance(model, DBN) else []
     top = model.top if isinstance(model, DBN) else model

@@ -13,13 +13,12 @@ from harmonium.likelihood.by_raise import log_z_by_raise, some_of
 from harmonium.likelihood.distinct import Distinct, distinct, of_cases, part
 from harmonium.likelihood.evaluation import Evaluation
 from harmonium.likelihood.exact import ROWS
-from harmonium.likelihood.kinds import base_rates_of, bound_of, parts, states_of, unnormalised_of
+from harmonium.likelihood.kinds import base_rates_of, states_of, unnormalised
 from harmonium.likelihood.log_z import LONGER, Effort, LogZ, each_log_z, pooled
 from harmonium.likelihood.monitors import pseudo_likelihood
 from harmonium.likelihood.states import as_states, rows_of
 from harmonium.likelihood.trust import is_doubtful, of_each
-from harmonium.models import DBM, DBN, RBM
-from harmonium.models.dbn import above
+from harmonium.models import RBM, Generative
 from harmonium.units import Bernoulli, Given, ReplicatedSoftmax, Unit
 
 
@@ -32,7 +31,7 @@ class Cases(NamedTuple):
 
 @torch.no_grad()
 def evaluate(
-    model: RBM | DBN,
+    model: Generative,
     data: Tensor,
     *,
     training: Tensor | None = None,
@@ -53,7 +52,7 @@ def evaluate(
     of the training cases' means (those of the data where there are none), and by reverse AIS from the ends of as many independent tempered
     chains of `sweeps` sweeps. Of a deep belief net it is the variational bound, from `samples` up-passes a case, and its tightening, over
     log Z of the top RBM found in these ways; of a deep Boltzmann machine that of mean field, and its tightening from `samples` draws a
-    case, over log Z of the machine itself, its even layers being the visible side (see `DBM`).
+    case, over log Z of its `joint`.
 
     What it proves: AIS overestimates log p in expectation, without limit where its chains miss a mode, and neither the effective sample
     size nor the standard error shows it. Reverse AIS bounds log Z from above only from exact samples, which tempered chains are not; where
@@ -73,36 +72,32 @@ def evaluate(
     counts. `progress`: bars, on a terminal. TypeError where a layer has no energy; ValueError for a machine that has no partition
     function, and for cases that are no states (grey levels) or have missing values.
     """
-    if isinstance(model, DBN) and not len(model.recognition) and model.labels is None:
-        model = model.top
-    if not isinstance(model, RBM | DBN):
+    if not isinstance(model, Generative):
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
-    if isinstance(model, DBM) and given is not None:
-        raise ValueError("the bound of a deep Boltzmann machine is of whole cases that have nothing beside them, found given=...")
     if raise_cases and given is not None:
         raise ValueError("RAISE is of whole cases that have nothing beside them, found given=... and raise_cases above 0")
-    top, visible, bound = parts(model)
+    top, visible, bound = model.machine, model.visible, model.bound_over
     cases = _cases(visible, data, given)
     beside = _shared(visible, given, asked=training is not None or validation is not None)
     learnt = None if training is None else _cases(visible, training, beside)
     held = cases if validation is None else _cases(visible, validation, beside)
-    known = distinct(_of_top(model, cases.given), len(cases.v))
+    known = distinct(model.given_above(cases.given), len(cases.v))
     seeds = torch.randint(2**31, (1 + 4 * len(known.given),), generator=torch.Generator().manual_seed(seed))
     base_rates = base_rates_of(model, *(cases if learnt is None else learnt))
     effort = Effort(chains, betas, sweeps, progress)
     each = each_log_z(top, known, exact=exact, base_rates=base_rates, effort=effort, seeds=seeds[1:].reshape(-1, 4))
 
     of_draws = int(seeds[0])
-    unnormalised = unnormalised_of(model, *cases, samples, of_draws)
-    tight = None if bound is None else bound_of(model, *cases, samples, of_draws, tighten=True).values
+    found = unnormalised(model, *cases, samples=samples, seed=of_draws)
+    tight = None if bound is None else unnormalised(model, *cases, samples=samples, seed=of_draws, tighten=True).values
     gap = None
-    if not isinstance(model, DBN):  # the values of whose bound are draws
-        at_training = None if learnt is None else unnormalised_of(model, *learnt)
-        each = _with_least(each, known, cases.v, unnormalised, learnt, at_training, visible.count)
+    if found.sample_error == 0:  # else the values are draws
+        at_training = None if learnt is None else unnormalised(model, *learnt).values
+        each = _with_least(each, known, cases.v, found.values, learnt, at_training, visible.count)
         if at_training is not None and learnt is not None and _alike(model, cases, learnt, held):
-            gap = _difference(at_training, unnormalised if validation is None else unnormalised_of(model, *held))
+            gap = _difference(at_training, found.values if validation is None else unnormalised(model, *held).values)
     if raise_cases and len(each) == 1 and not each[0].exact:
         generator = torch.Generator(cases.v.device).manual_seed(of_draws)
         x = states_of(model, some_of(cases.v, raise_cases, of_draws), generator)
@@ -110,7 +105,7 @@ def evaluate(
         each = [replace(each[0], raised=raised)]
     total = pooled(each)
     log_z = torch.tensor([one.log_z for one in each], dtype=torch.float64, device=cases.v.device)[known.place.to(cases.v.device)]
-    nats, case_error = _mean(unnormalised - log_z)
+    nats, case_error = _mean(found.values - log_z)
     return Evaluation(
         nats=nats,
         case_error=case_error,
@@ -130,9 +125,9 @@ def evaluate(
         doubtful=is_doubtful(each, chains=chains),
         least_log_z=total.least,
         tightened=None if tight is None else _mean(tight - log_z),
-        pseudo_likelihood=_pseudo_likelihood(model, *cases, of_draws) if isinstance(model, RBM) and bound is None else None,
+        pseudo_likelihood=_pseudo_likelihood(top, *cases, of_draws) if bound is None else None,
         gap=gap,
-        perplexity=_perplexity(visible, cases, unnormalised - log_z),
+        perplexity=_perplexity(visible, cases, found.values - log_z),
         what=known.what,
         each=tuple(each),
     )
@@ -158,14 +153,9 @@ def _shared(visible: Unit, given: Given | None, *, asked: bool) -> Given | None:
     return replace(given, length=None)
 
 
-def _of_top(model: RBM | DBN, given: Given | None) -> Given | None:
-    """What log Z of the machine, or of a net's top one, depends on."""
-    return above(given) if isinstance(model, DBN) else given
-
-
-def _alike(model: RBM | DBN, *several: Cases) -> bool:
+def _alike(model: Generative, *several: Cases) -> bool:
     """Whether log Z is the same for all of these cases, so that it cancels."""
-    found = [distinct(_of_top(model, cases.given), len(cases.v)).given for cases in several]
+    found = [distinct(model.given_above(cases.given), len(cases.v)).given for cases in several]
     if any(len(given) > 1 for given in found):
         return False
     lengths = {float(one.length) for (one,) in found if one is not None and one.length is not None}

@@ -1,66 +1,73 @@
-"""What an evaluation needs to know of each kind of model."""
+"""How probable each kind of model makes its data, as one kind of figure."""
 
 from __future__ import annotations
+
+from functools import singledispatch
 
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.bounds import VariationalBound, dbn_bound
+from harmonium.likelihood.bounds import VariationalBound, dbn_bound, summarised
 from harmonium.likelihood.distinct import part
 from harmonium.likelihood.exact import ROWS, log_likelihood
-from harmonium.likelihood.mean_field import SWEEPS, TOLERANCE, dbm_bound
-from harmonium.models import DBM, DBN, RBM, label_free_energy, label_log_probability
+from harmonium.likelihood.mean_field import dbm_bound
+from harmonium.models import DBM, DBN, RBM, Generative, label_free_energy
+from harmonium.models.dbm import SETTLED, TOLERANCE
 from harmonium.models.labels import with_labels
-from harmonium.units import Given, Unit
+from harmonium.units import Given, Groups
 
 
-def parts(model: RBM | DBN) -> tuple[RBM, Unit, str | None]:
-    """The machine whose log Z counts, the layer of the data and, where the figure is a bound, what to call the machine."""
-    if isinstance(model, DBM):
-        return model, model.layers[0], "machine"
-    return (model.top, model.visible, "top RBM") if isinstance(model, DBN) else (model, model.visible, None)
+@singledispatch
+def unnormalised(
+    model: Generative, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False
+) -> VariationalBound:
+    """log p(v) + log Z of the model's machine for each case, or a bound on it: draws where it has a `sample_error`, else in closed form."""
+    raise TypeError(f"no likelihood of a {type(model).__name__} is known: an RBM, a deep belief net and a deep Boltzmann machine have one")
 
 
-def bound_of(model: RBM | DBN, v: Tensor, given: Given | None, samples: int, seed: int, *, tighten: bool) -> VariationalBound:
-    """Over a log Z of zero."""
-    if isinstance(model, DBM):
-        return dbm_bound(model, v, log_z=0.0, samples=samples, seed=seed, tighten=tighten)
-    assert isinstance(model, DBN)
+@unnormalised.register
+def _of_rbm(model: RBM, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
+    values = log_likelihood(model, v, log_z=0.0, given=given)
+    return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
+
+
+@unnormalised.register
+def _of_dbn(model: DBN, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
     return dbn_bound(model, v, log_z=0.0, samples=samples, seed=seed, given=given, tighten=tighten)
 
 
-def unnormalised_of(model: RBM | DBN, v: Tensor, given: Given | None, samples: int = 1, seed: int = 0) -> Tensor:
-    """-F(v) of each case, or a bound on it, (cases,) float64. `given`: a row for each case."""
-    if isinstance(model, DBM | DBN):
-        return bound_of(model, v, given, samples, seed, tighten=False).values
-    return log_likelihood(model, v, log_z=0.0, given=given)
+@unnormalised.register
+def _of_dbm(model: DBM, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
+    return dbm_bound(model, v, log_z=0.0, samples=samples, seed=seed, tighten=tighten)
 
 
-def base_rates_of(model: RBM | DBN, v: Tensor, given: Given | None) -> Tensor:
-    """The visible means, (*visible.shape), of the machine or of the net's top one, that go with these cases; where units are absent in
-    some, those of the others."""
+def base_rates_of(model: Generative, v: Tensor, given: Given | None) -> Tensor:
+    """The visible means, (*visible.shape), of the model's machine that go with these cases; where units are absent in some, those of the
+    others. `given`: a row for each case."""
     blocks = [slice(start, start + ROWS) for start in range(0, len(v), ROWS)]
-    if isinstance(model, DBM):
-        return torch.stack([model.mean_field(v[x], sweeps=SWEEPS, tolerance=TOLERANCE).phase.v.sum(0) for x in blocks]).sum(0) / len(v)
-    if isinstance(model, RBM):
-        if given is None or given.present is None:
-            return v.mean(0)
+    if given is not None and given.present is not None and model.bound_over is None:
         present = given.present.to(v)
         return torch.where(present.any(0), (v * present).sum(0) / present.sum(0).clamp_min(1), v.mean(0))
-    mean = torch.stack([model.up(v[x], given=part(given, x)).sum(0) for x in blocks]).sum(0) / len(v)
-    if model.labels is None:
-        return mean
-    return torch.cat([mean, label_log_probability(model, v, given=given).exp().mean(0)])
+    return torch.stack([model.raised(v[rows], part(given, rows)).sum(0) for rows in blocks]).sum(0) / len(v)
 
 
-def states_of(model: RBM | DBN, v: Tensor, generator: torch.Generator) -> Tensor:
-    """Visible states of the machine, or of the net's top one, that go with these cases: drawn from the bound's own Q."""
-    if isinstance(model, DBM):
-        inputs = model.visible.split_input(model.mean_field(v, sweeps=SWEEPS, tolerance=TOLERANCE).even_input)
-        above = list(zip(model.visible.layers(), inputs, strict=True))[1:]
-        return torch.cat([v, *(unit.sample(input, generator=generator) for unit, input in above)], dim=-1)
-    if isinstance(model, RBM):
-        return v
+@singledispatch
+def states_of(model: Generative, v: Tensor, generator: torch.Generator) -> Tensor:
+    """Visible states of the model's machine that go with these cases: drawn from the bound's own Q."""
+    return v
+
+
+@states_of.register
+def _drawn_by_dbm(model: DBM, v: Tensor, generator: torch.Generator) -> Tensor:
+    visible = model.joint.visible
+    assert isinstance(visible, Groups)
+    inputs = visible.split_input(model.mean_field(v, sweeps=SETTLED, tolerance=TOLERANCE).even_input)
+    above = list(zip(visible.layers(), inputs, strict=True))[1:]
+    return torch.cat([v, *(unit.sample(input, generator=generator) for unit, input in above)], dim=-1)
+
+
+@states_of.register
+def _drawn_by_dbn(model: DBN, v: Tensor, generator: torch.Generator) -> Tensor:
     below = model.up(v, generator=generator)
     if model.labels is None:
         return below

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harmonium.models import DBN, RBM, BoltzmannMachine
+from harmonium.models import DBM, DBN, RBM, BoltzmannMachine
 
 
 def check_machine(model: object, what: str, *, general: bool = False) -> None:
@@ -13,6 +13,8 @@ def check_machine(model: object, what: str, *, general: bool = False) -> None:
         advice = "log Z of a general Boltzmann machine is had by hm.likelihood.exact_log_z alone"
     elif isinstance(model, DBN):
         advice = "a net's partition function is that of its `top`, and hm.likelihood.dbn_bound bounds its log p"
+    elif isinstance(model, DBM):
+        advice = "the partition function of a deep Boltzmann machine is that of its `joint`, and hm.likelihood.dbm_bound bounds its log p"
     else:
         advice = "where a model is normalised its log-probabilities are those of model.log_probability(v)"
     raise TypeError(f"{what} takes an RBM{' or a Boltzmann machine' if general else ''}, found {type(model).__name__}; {advice}")

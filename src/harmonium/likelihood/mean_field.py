@@ -8,9 +8,7 @@ from torch import Tensor
 from harmonium.likelihood.bounds import VALUES, VariationalBound, of_weights, summarised
 from harmonium.likelihood.exact import ROWS, checked
 from harmonium.models import DBM
-
-SWEEPS = 100  # of mean field, at most
-TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has settled
+from harmonium.models.dbm import SETTLED, TOLERANCE
 
 
 @torch.no_grad()
@@ -22,7 +20,7 @@ def dbm_bound(
     samples: int = 100,
     seed: int = 0,
     tighten: bool = False,
-    sweeps: int = SWEEPS,
+    sweeps: int = SETTLED,
     tolerance: float | None = TOLERANCE,
 ) -> VariationalBound:
     """The variational bound on log p(v) of each case, or its importance-sampled tightening.
@@ -44,11 +42,11 @@ def dbm_bound(
     """
     if samples < 1:
         raise ValueError(f"the tightened bound is a mean over one sample or more, found samples={samples}")
-    visible, like = dbm.layers[0], dbm.visible.blank()
+    visible, like = dbm.visible, dbm.even.blank()
     rows, _, log_z = checked(visible, data, None, log_z)
     generator = torch.Generator(like.device).manual_seed(seed)
-    draws = min(samples, max(1, VALUES // max(like.numel(), dbm.hidden.blank().numel())))
-    cases = max(1, VALUES // (max(like.numel(), dbm.hidden.blank().numel()) * draws)) if tighten else ROWS
+    draws = min(samples, max(1, VALUES // max(like.numel(), dbm.odd.blank().numel())))
+    cases = max(1, VALUES // (max(like.numel(), dbm.odd.blank().numel()) * draws)) if tighten else ROWS
     found = []
     for start in range(0, len(rows), cases):
         v = rows[start : start + cases].to(like)
@@ -75,7 +73,7 @@ def _log_weights(dbm: DBM, v: Tensor, even_input: Tensor, samples: int, generato
     inputs = even_input.expand(samples, *even_input.shape)
     even = [v.expand(samples, *v.shape)]
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)
-    for unit, input in list(zip(dbm.visible.layers(), dbm.visible.split_input(inputs), strict=True))[1:]:
+    for unit, input in list(zip(dbm.even.layers(), dbm.even.split_input(inputs), strict=True))[1:]:
         even.append(unit.sample(input, generator=generator))
         total -= unit.log_probability(even[-1], input)
-    return total - dbm.free_energy(torch.cat(even, dim=-1)).double()
+    return total - dbm.joint.free_energy(torch.cat(even, dim=-1)).double()

@@ -9,6 +9,7 @@ from harmonium.models.directed import Directed
 from harmonium.models.doubled import composed, doubled
 from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.gauge import zero_sum_gauge
+from harmonium.models.generative import Generative
 from harmonium.models.infinite import InfiniteNet, infinite_net
 from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
@@ -25,6 +26,7 @@ __all__ = [
     "BeliefPosterior",
     "BoltzmannMachine",
     "Directed",
+    "Generative",
     "InfiniteNet",
     "MeanField",
     "Mixture",

@@ -39,6 +39,9 @@ class DBN(nn.Module):
         super().__init__()
         if not rbms:
             raise ValueError("a deep belief net needs at least one RBM")
+        others = [type(rbm).__name__ for rbm in rbms if not isinstance(rbm, RBM)]
+        if others:
+            raise TypeError(f"a deep belief net is a stack of RBMs, found {', '.join(others)}")
         self.untied, self.labelled = untied, labels
         seen = [rbm.visible for rbm in rbms[:-1]] + [labelled(rbms[-1])[0] if labels else rbms[-1].visible]
         for below, visible in zip(rbms, seen[1:], strict=False):
@@ -90,10 +93,6 @@ class DBN(nn.Module):
         """The units of the data."""
         lowest = next(self.upwards(), None)
         return self.penultimate if lowest is None else lowest.neighbour
-
-    def given_above(self, given: Given | None) -> Given | None:
-        """What is given of a case as the top RBM sees it."""
-        return above(given) if len(self.recognition) else given
 
     def join(
         self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given | None = None
@@ -193,6 +192,52 @@ class DBN(nn.Module):
         free = torch.ones(visible.shape, dtype=torch.bool, device=states.device)
         free[self.penultimate.shape[-1] :] = False
         return states, replace(side or Given(), missing=free)
+
+    # What all models answer (`Generative`), `visible`, `begin` and `part` above among it -------------------------------------------
+
+    @property
+    def machine(self) -> RBM:
+        """The top RBM."""
+        return self.top
+
+    @property
+    def bound_over(self) -> str | None:
+        """None of a net of one RBM, whose log p(v) is known."""
+        return "top RBM" if len(self.recognition) else None
+
+    def given_above(self, given: Given | None) -> Given | None:
+        """What is given of a case as the top RBM sees it."""
+        return above(given) if len(self.recognition) else given
+
+    @torch.no_grad()
+    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """One stochastic top-down pass from states of the top RBM's visible layer, its lowest layer as means: (*leading, *visible.shape).
+
+        Of a net of one RBM E[v | h] for hidden units drawn given the states.
+        """
+        if len(self.generative):
+            return self.down(states, generator=generator, given=given)
+        return self.part(self.top.show(states, generator=generator, given=given))
+
+    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """The end of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
+        x = self.up(v, given=given)
+        if self.labels is None:
+            return x
+        return torch.cat([x, torch.softmax(-label_free_energy(self.top, x, self.given_above(given)), dim=-1)], dim=-1)
+
+    def beside(
+        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
+    ) -> tuple[Tensor, Tensor, Given | None]:
+        """Of a net of one RBM: data and mask with the labels beside them, free where none are given. ValueError for labels it has not."""
+        if self.labels is None and labels is None:
+            return v, missing, given
+        x, mask = v.reshape(-1, v.shape[-1]), missing.reshape(-1, v.shape[-1])
+        classes = x.new_zeros(len(x), dtype=torch.long) if labels is None else labels
+        states = self.join(x, classes)
+        free = mask.new_full((len(x), states.shape[-1] - x.shape[-1]), labels is None)
+        leading = v.shape[:-1]
+        return states.reshape(*leading, -1), torch.cat([mask, free], dim=-1).reshape(*leading, -1), given
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""

@@ -28,6 +28,9 @@ class Experts(nn.Module, ABC):
         super().__init__()
         if not experts:
             raise ValueError("combining models takes one expert at least")
+        others = [type(expert).__name__ for expert in experts if not isinstance(expert, Unit | RBM)]
+        if others:
+            raise TypeError(f"experts are layers of units or RBMs, found {', '.join(others)}")
         self.experts = nn.ModuleList(experts)
         kinds = {(type(_visible(expert)).__name__, _visible(expert).shape) for expert in experts}
         if len(kinds) > 1:

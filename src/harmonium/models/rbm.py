@@ -11,6 +11,8 @@ from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
 from harmonium.units import Given, Unit
 
+LABELS = "of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm], labels=True)"
+
 
 class Phase(NamedTuple):
     """Visible states with what one bottom-up pass says of the hidden layer: all that a gradient or a Gibbs step needs."""
@@ -142,6 +144,59 @@ class RBM(nn.Module):
         visible_input = coupling.to_visible(s_h, given) if visible.statistic_is_learnt else None
         visible.add_gradient(visible.parameter_gradient(phase.v, visible_input, weights, given), scale=scale, fresh=fresh)
         hidden.add_gradient(hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean), scale=scale, fresh=fresh)
+
+    # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
+
+    @property
+    def machine(self) -> RBM:
+        """The RBM itself."""
+        return self
+
+    @property
+    def bound_over(self) -> str | None:
+        """None: log p(v) is -F(v) - log Z."""
+        return None
+
+    def given_above(self, given: Given | None) -> Given | None:
+        """The same."""
+        return given
+
+    @torch.no_grad()
+    def begin(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        labels: Tensor | None = None,
+        given: Given | None = None,
+    ) -> tuple[Tensor, Given | None]:
+        """`start`, or `count` draws from the visible units' own biases, and `given`. ValueError for labels."""
+        if labels is not None:
+            raise ValueError(LABELS)
+        return (self.visible.sample(self.visible.blank(count), generator=generator, given=given) if start is None else start), given
+
+    @torch.no_grad()
+    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+        """E[v | h] for hidden units drawn given `states`: (*leading, *visible.shape)."""
+        whole = None if given is None else given.whole()
+        return self.visible_mean(self.sample_hidden(states, generator=generator, given=whole), whole)
+
+    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+        """The data."""
+        return v
+
+    def beside(
+        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
+    ) -> tuple[Tensor, Tensor, Given | None]:
+        """States, mask and `given` as they are. ValueError for labels."""
+        if labels is not None:
+            raise ValueError(LABELS)
+        return v, missing, given
+
+    def part(self, states: Tensor) -> Tensor:
+        """The states: all are data's."""
+        return states
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from harmonium.couplings import Coupling
 from harmonium.files import read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
 from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.units import Groups, Softmax, Unit
 
-Model = RBM | DBN | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
+Model = RBM | DBN | DBM | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
 
 
 def describe(value: object) -> Any:
@@ -78,9 +79,23 @@ def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     return tensors
 
 
+def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
+    """Tensors of a file by the names of today, where they go by the module's names after one of `prefixes`.
+
+    Development versions of 0.2.0 had a deep Boltzmann machine be an RBM itself, where it now has one, its `joint`.
+    """
+    own, found = module.state_dict().keys(), {}
+    for name, tensor in tensors.items():
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
+        rest = name.removeprefix(prefix)
+        found[f"{prefix}joint.{rest}" if rest not in own and f"joint.{rest}" in own else name] = tensor
+    return found
+
+
 @torch.no_grad()
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
     """Copies saved tensors into the module. ValueError names what is missing or has another shape."""
+    tensors = renamed(module, tensors, prefix)
     for name, tensor in unshared(module, prefix).items():
         if name not in tensors or tensors[name].shape != tensor.shape:
             found = f"shape {tuple(tensors[name].shape)}" if name in tensors else "nothing"

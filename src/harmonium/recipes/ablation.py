@@ -29,10 +29,10 @@ def without_upper(dbm: DBM, v: Tensor) -> RBM:
     """
     pixels, hidden, _ = dbm.layers
     rbm = RBM(Bernoulli(*pixels.shape), Bernoulli(*hidden.shape), Dense(*pixels.shape, *hidden.shape))
-    rbm.coupling.get_parameter("weight").copy_(dbm.coupling.links()[0].matrix())
+    rbm.coupling.get_parameter("weight").copy_(dbm.couplings[0].matrix())
     rbm.visible.get_parameter("bias").copy_(pixels.get_parameter("bias"))
-    above = dbm.visible.split(dbm.mean_field(v, tolerance=1e-4).phase.v)[1]
-    sent = dbm.coupling.from_above(1, dbm.layers[2].statistic(above)).mean(0)
+    above = dbm.even.split(dbm.mean_field(v, tolerance=1e-4).phase.v)[1]
+    sent = dbm.chain.from_above(1, dbm.layers[2].statistic(above)).mean(0)
     rbm.hidden.get_parameter("bias").copy_(hidden.get_parameter("bias") + sent)
     return rbm.to(pixels.get_parameter("bias"))
 

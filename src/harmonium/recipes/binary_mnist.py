@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.data import mnist
 from harmonium.likelihood import Evaluation
-from harmonium.models import DBN, RBM
+from harmonium.models import Generative
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import REPORT, SAMPLES, Run
 from harmonium.report import Section, fantasies, learning_curves, write_report
@@ -30,7 +30,7 @@ class BinaryMnist(Recipe):
     """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
 
     @abstractmethod
-    def learnt(self, run: Run) -> RBM | DBN:
+    def learnt(self, run: Run) -> Generative:
         """The model as far as a run has learnt it. ValueError before the first checkpoint."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class BinaryMnist(Recipe):
         """How probable the model makes the judged images, drawn into evaluation.png."""
 
     @abstractmethod
-    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+    def features(self, model: Generative) -> list[tuple[Figure, str]]:
         """Pictures of what its units have learnt, with their captions."""
 
     @abstractmethod
@@ -64,9 +64,9 @@ class BinaryMnist(Recipe):
         return images.to(self.device), judged.to(self.device)
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        return self.judge(run, self.learnt(run).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
+        return self.judge(run, cast(nn.Module, self.learnt(run)).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
 
-    def fantasies(self, model: RBM | DBN, *, steps: int, seed: int) -> Figure:
+    def fantasies(self, model: Generative, *, steps: int, seed: int) -> Figure:
         """Ten free chains, begun at draws from the units' own biases, a row a chain; ten frames, `steps` sweeps apart."""
         generator = torch.Generator().manual_seed(seed)
         shown = film(model, 10, frames=10, steps=steps, generator=generator).reshape(10, 10, 28, 28)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.data import binarise
 from harmonium.likelihood import Evaluation, evaluate
-from harmonium.models import DBN, RBM
+from harmonium.models import Generative
 from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.run import EVALUATION, Run
 from harmonium.recipes.verdicts import RAISE_CASES, verdict
@@ -29,7 +29,7 @@ class BinaryMnistBound(BinaryMnist):
         if self.samples < 1:
             raise ValueError(f"a bound takes at least one sample of the hidden units, found samples={self.samples}")
 
-    def bound(self, model: RBM | DBN, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
+    def bound(self, model: Generative, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
         """The bound on the judged images, binarised once; of a model of one layer its own likelihood."""
         samples, test = 5 if self.smoke else self.samples, binarise(self.cases()[1], "fixed", seed=30)
         return evaluate(

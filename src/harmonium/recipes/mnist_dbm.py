@@ -23,7 +23,7 @@ from harmonium.data import binarise
 from harmonium.learning import TrainingState, greedy_dbm
 from harmonium.learning.cases import Rows
 from harmonium.likelihood import Evaluation
-from harmonium.models import DBM, DBN, RBM
+from harmonium.models import DBM, RBM, Generative
 from harmonium.recipes.ablation import refitted, without_upper
 from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
@@ -131,8 +131,8 @@ class MnistDbm(BinaryMnistBound):
 
         start = self.machine().to(self.device)
         if self.start == "doubled":
-            return greedy_dbm(data, start.layers, couplings=start.coupling.links(), train=train)
-        train(RBM(start.layers[0], start.layers[1], start.coupling.links()[0]), data, 0)
+            return greedy_dbm(data, start.layers, couplings=start.couplings, train=train)
+        train(RBM(start.layers[0], start.layers[1], start.couplings[0]), data, 0)
         return start
 
     def ablated(self, run: Run, dbm: DBM, images: Tensor, data: Rows) -> Evaluation:
@@ -150,7 +150,7 @@ class MnistDbm(BinaryMnistBound):
     def summary(self) -> str:
         return f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"
 
-    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+    def features(self, model: Generative) -> list[tuple[Figure, str]]:
         assert isinstance(model, DBM)
-        first, second = (link.matrix().cpu() for link in model.coupling.links())
+        first, second = (link.matrix().cpu() for link in model.couplings)
         return seen_in_pixels(first, second)

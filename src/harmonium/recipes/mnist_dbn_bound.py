@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
-from harmonium.models import DBN, RBM, turned
+from harmonium.models import DBN, RBM, Generative, turned
 from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.run import Run
@@ -105,6 +105,6 @@ class MnistDbnBound(BinaryMnistBound):
     def summary(self) -> str:
         return f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD"
 
-    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+    def features(self, model: Generative) -> list[tuple[Figure, str]]:
         assert isinstance(model, DBN)
         return seen_in_pixels(model.rbms[0].coupling.matrix().cpu(), model.top.coupling.matrix().cpu() if len(model.rbms) > 1 else None)

@@ -20,7 +20,7 @@ from torch import Tensor
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
-from harmonium.models import DBN, RBM, load
+from harmonium.models import RBM, Generative, load
 from harmonium.recipes.binary_mnist import BinaryMnist
 from harmonium.recipes.persistent import Persistent, learnt, snapshot
 from harmonium.recipes.run import EVALUATION, Run
@@ -149,6 +149,6 @@ class MnistRbm(BinaryMnist):
         nats = Section("Nats against seconds", "", [(against_time(line, levels), self.judged.replace("_", " "))])
         return [nats, *super().sections(results)]
 
-    def features(self, model: RBM | DBN) -> list[tuple[Figure, str]]:
+    def features(self, model: Generative) -> list[tuple[Figure, str]]:
         assert isinstance(model, RBM)
         return [(filters(model.coupling.matrix().cpu(), (28, 28), count=100), "the hidden units with the largest weights")]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from harmonium.files import read_tensors
 from harmonium.learning import Callback, MomentumSGD, PersistentCD, Schedule, TrainingState, fit
 from harmonium.learning.cases import Data
-from harmonium.models import RBM, save
+from harmonium.models import DBM, RBM, save
 from harmonium.models.saving import restore
 from harmonium.recipes.run import Run
+
+Machine = TypeVar("Machine", RBM, DBM)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Persistent:
         """The machine with averaged parameters; `rbm` learns in place. Snapshots are kept beside the checkpoint."""
         return cast(RBM, self.fit(run, phase, rbm, data, seed).averaged())
 
-    def fit(self, run: Run, phase: str, rbm: RBM, data: Data, seed: int, *, sweeps: int | None = None) -> TrainingState:
+    def fit(self, run: Run, phase: str, rbm: RBM | DBM, data: Data, seed: int, *, sweeps: int | None = None) -> TrainingState:
         """The final state of the same. `sweeps`: of mean field, of a deep machine."""
         return fit(
             rbm,
@@ -57,7 +59,7 @@ class Persistent:
         )
 
 
-def learnt(run: Run, phase: str, rbm: RBM) -> RBM:
+def learnt(run: Run, phase: str, rbm: Machine) -> Machine:
     """`rbm` with the averaged parameters of a phase, finished or not. ValueError if it has not begun."""
     path = run.checkpoint(phase)
     if not path.exists():

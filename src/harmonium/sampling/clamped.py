@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.models import DBN, RBM
+from harmonium.models import DBN, RBM, Generative
 from harmonium.sampling.gaps import check_mask, fill, folded
 from harmonium.sampling.gibbs import GibbsInfo, GibbsState, step
 from harmonium.units import Given
@@ -37,7 +37,7 @@ def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, 
 
 @torch.no_grad()
 def complete(
-    model: RBM | DBN,
+    model: Generative,
     v: Tensor,
     missing: Tensor,
     *,
@@ -58,7 +58,8 @@ def complete(
 
     Of a deep belief net a step is a stochastic up-pass of the present states, `sweeps` sweeps of Gibbs sampling in the top RBM, and a
     stochastic down-pass, of which the missing values are kept. Below a directed layer this is approximate, however many steps: the
-    up-pass is no exact posterior, and the top RBM moves on from what was seen. A net of one RBM is exact. `labels`: (cases,) integers of a
+    up-pass is no exact posterior, and the top RBM moves on from what was seen. A net of one RBM and a deep Boltzmann machine, whose hidden
+    layers are drawn too, are exact. `labels`: (cases,) integers of a
     net with label units, clamped; by default these are free, and beside the data they are no part of `v`.
 
     ValueError for values outside the visible units' support, or a mask that does not fit.
@@ -66,10 +67,6 @@ def complete(
     average = (steps + 1) // 2 if average is None else average
     if not 1 <= average <= steps:
         raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
-    if labels is not None and isinstance(model, RBM):
-        raise ValueError(
-            "of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm], labels=True)"
-        )
     visible, like, shape = model.visible, model.visible.blank(), v.shape
     v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")
@@ -79,11 +76,10 @@ def complete(
     v = visible.from_data(v, like)
     if isinstance(model, DBN) and len(model.generative):
         found = _complete_net(model, v, missing, steps, generator, average, sweeps, labels, given)
-    elif isinstance(model, DBN):
-        found = _complete(model.top, *_beside(model, v, missing, labels), steps, generator, average, given)
-        found = Completion(model.part(found.v), model.part(found.mean))
     else:
-        found = _complete(model, v, missing, steps, generator, average, given)
+        states, mask, side = model.beside(v, missing, labels, given)
+        found = _complete(model.machine, states, mask, steps, generator, average, side)
+        found = Completion(model.part(found.v), model.part(found.mean))
     return Completion(found.v.reshape(shape), found.mean.reshape(shape))
 
 
@@ -97,18 +93,6 @@ def _complete(
         if sweep >= steps - average:
             total += info.visible_mean
     return Completion(state.v, torch.where(missing, total / average, state.v))
-
-
-def _beside(dbn: DBN, v: Tensor, missing: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The states and the mask of the top RBM's whole visible layer, the labels free where none are given."""
-    if dbn.labels is None and labels is None:
-        return v, missing
-    x, mask = v.reshape(-1, v.shape[-1]), missing.reshape(-1, v.shape[-1])
-    classes = x.new_zeros(len(x), dtype=torch.long) if labels is None else labels
-    states = dbn.join(x, classes)
-    free = mask.new_full((len(x), states.shape[-1] - x.shape[-1]), labels is None)
-    leading = v.shape[:-1]
-    return states.reshape(*leading, -1), torch.cat([mask, free], dim=-1).reshape(*leading, -1)
 
 
 def _complete_net(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.models import DBM, DBN, RBM
+from harmonium.models import Generative
 from harmonium.units import Given
 
 
 @torch.no_grad()
 def film(
-    model: RBM | DBN,
+    model: Generative,
     chains: int,
     *,
     frames: int,
@@ -31,24 +31,9 @@ def film(
     """
     if frames < 1 or steps < 1:
         raise ValueError(f"a film has at least one frame, and a sweep from one to the next, found {frames=} and {steps=}")
-    if isinstance(model, DBM):
-        if labels is not None or given is not None:
-            raise ValueError(
-                "a deep Boltzmann machine has no labels to clamp, and nothing is given of its chains: leave labels and given out"
-            )
-        even, shown = model.begin(chains, generator=generator, start=start), []
-        for _ in range(frames):
-            even = model.gibbs(even, steps=steps, generator=generator)
-            shown.append(model.data_mean(model.sample_hidden(even, generator=generator)))
-        return torch.stack(shown, dim=1)
-    dbn = DBN([model]) if isinstance(model, RBM) else model
-    states, side = dbn.begin(chains, generator=generator, start=start, labels=labels, given=given)
-    pictures = []
+    states, side = model.begin(chains, generator=generator, start=start, labels=labels, given=given)
+    shown = []
     for _ in range(frames):
-        states = dbn.top.gibbs(states, steps=steps, generator=generator, given=side)
-        if len(dbn.generative):
-            pictures.append(dbn.down(states, generator=generator, given=given))
-        else:
-            free = None if side is None else side.whole()
-            pictures.append(dbn.part(dbn.top.visible_mean(dbn.top.sample_hidden(states, generator=generator, given=free), free)))
-    return torch.stack(pictures, dim=1)
+        states = model.machine.gibbs(states, steps=steps, generator=generator, given=side)
+        shown.append(model.show(states, generator=generator, given=given))
+    return torch.stack(shown, dim=1)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.schedules import Scheduler
-from harmonium.models.saving import restore, unshared
+from harmonium.models.saving import renamed, restore, unshared
 from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
@@ -70,6 +70,7 @@ class TrainingState:
         if not means:
             raise ValueError("this training averages no parameters: give fit averaging=, the share of the steps to average over")
         model = copy.deepcopy(self.model)
+        means = renamed(model, means, "")
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.grad = None
