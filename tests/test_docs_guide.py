@@ -9,14 +9,21 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted([*(DOCS / "guide").glob("*.md"), DOCS / "index.md"])
 
 
+SHAPE = re.compile(r"^(?:(\w+) = .*|print\(([\w.()/ ]+\.shape)\b.*\))  # \(((?:\d+, ?)*\d*)\)", flags=re.MULTILINE)
+
+
 def blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_python_runs(page: Path) -> None:
+    """Its assertions hold, and what a comment says is the shape of a line's result is its shape."""
     found = blocks(page)
     assert found
     names: dict[str, object] = {"__name__": page.stem}
     for block in found:
         exec(compile(block, page.name, "exec"), names)
+        for name, printed, shape in SHAPE.findall(block):
+            tensor = names[name] if name else eval(printed, names)
+            assert tuple(tensor.shape if name else tensor) == tuple(int(size) for size in shape.split(",") if size.strip()), shape

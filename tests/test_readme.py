@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+import pytest
+
+import harmonium as hm
 from harmonium.recipes import table
 
 ROOT = Path(__file__).parents[1]
@@ -19,3 +22,6 @@ def test_the_python_runs() -> None:
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         exec(compile(block, "README.md", "exec"), names)
     assert names["net"](names["images"].float()).shape == (1497, 10)  # type: ignore[operator,attr-defined]
+    wrong = hm.predict(names["net"], names["digits"].test_images).argmax(1) != names["digits"].test_labels  # type: ignore[attr-defined]
+    (said,) = re.findall(r"double\(\)\.mean\(\)\)  # (0\.\d\d):", README)
+    assert wrong.double().mean().item() == pytest.approx(float(said), abs=0.02)

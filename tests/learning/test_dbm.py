@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import harmonium as hm
-from tests.learning.signal import contrastive_gradient
-from harmonium.models import composed, doubled
 from harmonium.files import read_tensors, write_tensors
+from harmonium.models import composed, doubled
 from tests import deep
+from tests.learning.signal import contrastive_gradient
 from tests.models.machines import close, samples
 from tests.models.test_dbm import inputs
 
@@ -199,7 +199,9 @@ def test_a_row_of_weight_two_is_two_rows():
 
 
 @pytest.mark.parametrize(
-    "negative", [hm.ContrastiveDivergence(2), hm.FastPCD(20), hm.PersistentCD(20, sampler=hm.Tempering(betas=4))], ids=lambda rule: type(rule).__name__
+    "negative",
+    [hm.ContrastiveDivergence(2), hm.FastPCD(20), hm.PersistentCD(20, sampler=hm.Tempering(betas=4))],
+    ids=lambda rule: type(rule).__name__,
 )
 def test_every_way_to_make_particles_goes(negative):
     model = begun()
