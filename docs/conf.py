@@ -50,11 +50,10 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
     "write_computation_times": False,  # a page that would need a script from elsewhere
-    "reset_modules": ("matplotlib", "gallery_scripts.own_path"),
     "image_srcset": ["2x"],
     "abort_on_example_error": True,
     "download_all_examples": False,
-    "copyfile_regex": r".*\.mplstyle",
+    "capture_repr": (),  # what a page shows, its script prints: the repr of a plot's last line is an address
     "remove_config_comments": True,
 }
 

@@ -8,14 +8,13 @@ other. "Even if two hidden causes are independent, they can become dependent whe
 posterior of the two causes as .0001, .4999, .4999 and .0001. Here it is exactly, with what it does to sampling and to factorial guesses.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
 import harmonium as hm
 
-plt.style.use(Path(__file__).with_name("harmonium.mplstyle"))
+plt.style.use("harmonium.report.figures")
+torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 CHAINS, SWEEPS = 4000, 200
 
 # %%
@@ -37,7 +36,7 @@ posterior = net.posterior(jumped)
 p = {(int(truck), int(quake)): value.item() for (truck, quake), value in zip(posterior.states[0], posterior.probability[0], strict=True)}
 slide = {(1, 1): 0.0001, (1, 0): 0.4999, (0, 1): 0.4999, (0, 0): 0.0001}
 for causes_on, value in slide.items():
-    print(f"p{causes_on} given that the house jumped: {p[causes_on]:.5g}, on the slide {value}")
+    print(f"p{causes_on} given that the house jumped: {p[causes_on]:.7f}, on the slide {value}")
 
 # %%
 # Both causes or neither are equally improbable, 0.000045 each, which the slide shows as .0001. What we believe of the truck
@@ -56,7 +55,7 @@ for known, value in truck.items():
 # ---------------------------------
 #
 # A factorial distribution cannot say "one or the other". The best that mean field finds settles on one of the causes. Its bound on
-# log p(v) is short by log 2 = 0.693 nats, which is what it costs to be sure of a thing that has even odds.
+# log p(v) is short by 0.693 nats, almost log 2, which is what it costs to be sure of a thing that has even odds.
 
 found = net.mean_field(jumped)
 lost = (posterior.log_likelihood - found.bound).item()
@@ -64,7 +63,8 @@ print(f"mean field: truck {found.means[0][0, 0]:.5f}, earthquake {found.means[0]
 
 # %%
 # Gibbs sampling has the right distribution in the end, but it changes one cause at a time, and the way from one explanation to the other
-# leads through both or neither. Of 4,000 chains that begin with the truck hardly any has come to the earthquake after two hundred sweeps.
+# leads through both or neither. Of 4,000 chains that begin with the truck fewer than one in twenty is at the earthquake after two hundred
+# sweeps.
 
 generator = torch.Generator().manual_seed(0)
 states = [torch.tensor([[1.0, 0.0]], dtype=torch.float64).expand(CHAINS, 2)]
@@ -72,8 +72,8 @@ moved = [0.0]
 for _ in range(SWEEPS):
     states = net.gibbs(jumped.expand(CHAINS, 1), states, generator=generator)
     moved.append(states[0][:, 1].mean().item())
-a_sweep = moved[-1] / SWEEPS
-print(f"chains at the earthquake after {SWEEPS} sweeps: {moved[-1]:.4f}; there should be {p[0, 1] + p[1, 1]:.2f}")
+share = f"{moved[-1]:.4f}, {10_000 * moved[-1] / SWEEPS:.1f} in 10,000 more at each"
+print(f"share of the chains at the earthquake after {SWEEPS} sweeps: {share}; there should be {p[0, 1] + p[1, 1]:.2f}")
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3.1), num="explaining_away", width_ratios=[1, 1.25, 1])
 for name, (x, y, bias) in {"truck hits\nhouse": (0, 1, -10), "earth-\nquake": (1, 1, -10), "house\njumps": (0.5, 0, -20)}.items():

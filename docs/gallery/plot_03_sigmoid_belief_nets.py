@@ -10,14 +10,13 @@ than the posterior, "nevertheless, the learning is still guaranteed to improve a
 net that is small enough to see whole each of these sentences can be checked.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
 import harmonium as hm
 
-plt.style.use(Path(__file__).with_name("harmonium.mplstyle"))
+plt.style.use("harmonium.report.figures")
+torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 STEPS = 400
 
 # %%

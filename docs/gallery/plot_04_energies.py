@@ -8,14 +8,14 @@ hidden units has 32 joint configurations: few enough to put every one of them in
 """
 
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 
 import harmonium as hm
 
-plt.style.use(Path(__file__).with_name("harmonium.mplstyle"))
+plt.style.use("harmonium.report.figures")
+torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 CHAINS, SWEEPS = 5000, 20
 
 # %%
@@ -75,8 +75,8 @@ for axis in axes[1, [0, 1, 3]]:
 #
 # Given v the hidden units are independent, so that their sum is a product in closed form: -F(v) = b·v + Σ log(1 + exp(c + v·W)), and
 # p(v) = exp(-F(v)) / Z. The same works from the other side. So Z takes 4 terms in place of 32, one for each state of the *smaller* layer,
-# and log Z is 2.870683 either way. It is these terms that double with every unit added: a machine of 784 visible and 20 hidden units is
-# seen whole in seconds, one of 784 and 500 never.
+# and log Z is 2.870683 either way. It is these terms that double with every unit added, so that only a machine with one small layer can be
+# seen whole.
 
 log_z = hm.likelihood.exact_log_z(rbm)
 p_v, p_h = (hm.likelihood.exact_distribution(rbm, layer=layer).p for layer in (0, 1))

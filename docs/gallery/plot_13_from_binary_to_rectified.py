@@ -7,15 +7,14 @@ weights. This is how Nair & Hinton (2010) and the tutorial come to the rectified
 and the spread of 2,000 samples for each input, with the closed form beside them.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from torch.nn.functional import softplus
 
 import harmonium as hm
 
-plt.style.use(Path(__file__).with_name("harmonium.mplstyle"))
+plt.style.use("harmonium.report.figures")
+torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 SAMPLES = 2000
 generator = torch.Generator().manual_seed(0)
 
@@ -25,7 +24,7 @@ generator = torch.Generator().manual_seed(0)
 # - *binary*: on with probability σ(x).
 # - *copies*: ten binary units with the same weights and biases, that is a binomial unit. Its mean is 10 σ(x): it counts up to ten, but
 #   around zero its variance, 10 σ(x) σ(-x), is largest exactly where it should decide.
-# - *offset copies*: an endless row of copies whose biases are lower by 0.5, 1.5, 2.5, ... Ever more of them are on as the input grows, so
+# - *offset copies*: an endless row of copies whose biases are lower by ½, 1½, 2½, ... Ever more of them are on as the input grows, so
 #   that the unit never saturates, and only those near their threshold are noisy. This is the stepped sigmoid unit.
 # - *noisy rectified linear*: max(0, x + noise) with the noise's variance σ(x), which is fast to draw and stands in for the offset copies.
 # - *truncated Gaussian*: energy h²/2 on h >= 0, which is the exact rectified unit: unlike the noisy one it has a joint energy, and so a
@@ -72,7 +71,7 @@ axes[1, 0].set_ylabel("variance")
 # How good is the approximation?
 # ------------------------------
 #
-# The mean of the offset copies is Σ σ(x - n + 0.5). Its largest distance from log(1 + eˣ) on [-10, 10] is 0.0106, at x = 0, and its
+# The mean of the offset copies is Σ σ(x - n + ½). Its largest distance from log(1 + eˣ) on [-10, 10] is 0.0106, at x = 0, and its
 # variance is nowhere further than 0.0041 from σ(x). The slide's "≈" is a good one. The noisy rectified unit, which is meant to have that
 # mean and that variance, has them only where rectifying changes nothing: for x above 3. Around zero half of its noise is cut off, so that
 # its mean there is 0.28 and not 0.69. The truncated Gaussian is another unit again: its mean at zero is √(2/π) = 0.80, and towards
@@ -89,6 +88,7 @@ noisy_gap, noisy_worst = noisy_gaps.max().item(), wide[noisy_gaps.argmax()].item
 noisy_gap_far = noisy_gaps[wide.abs() >= 3].max().item()
 print(f"offset copies: mean within {gap:.4f} of log(1 + eˣ), variance within {variance_gap:.4f} of σ(x)")
 print(f"noisy ReLU at 0: {noisy_at_zero:.3f} against {line_at_zero:.3f}; furthest, {noisy_gap:.3f}, at x = {noisy_worst:.2f}")
+print(f"truncated Gaussian at 0: {curves['truncated Gaussian'][200]:.3f}")
 print(f"noisy ReLU where |x| is 3 or more: within {noisy_gap_far:.3f}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), num="rectified_against_copies")

@@ -8,14 +8,13 @@ features of twice the size and of the same direction, so that whatever compares 
 (2010) compare faces, does not see the lighting. Here the law is drawn, and what breaks it.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
 import harmonium as hm
 
-plt.style.use(Path(__file__).with_name("harmonium.mplstyle"))
+plt.style.use("harmonium.report.figures")
+torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 FEATURES = 100
 
 # %%

@@ -18,7 +18,7 @@ def bernoulli(states: np.ndarray, input: np.ndarray) -> np.ndarray:
 
 
 def test_what_the_page_says() -> None:
-    found = run("plot_03_sigmoid_belief_nets", STEPS="120")
+    found = run("plot_03_sigmoid_belief_nets")
     assert found["figures"] == ["complicated_posterior", "guaranteed_to_improve_a_bound"]
 
     # The net of bars.
@@ -56,7 +56,7 @@ def test_what_the_page_says() -> None:
     bounds = {how: values for how, values in found["bounds"].items() if values}
     assert list(bounds) == ["mean field", "mean field, quadratic"]
     for how, values in bounds.items():
-        assert len(values) == 240
+        assert len(values) == 800
         assert np.diff(values).min() > 0, how
     for how, values in found["missing"].items():
         assert values[-1] < 0.55 * values[0], how

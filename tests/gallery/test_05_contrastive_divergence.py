@@ -52,7 +52,7 @@ def found():
 def test_where_the_rules_rest(found):
     assert found["figures"] == ["cd_fixed_points", "cd_objective"]
     data = found["p"].numpy()
-    assert data.shape == (20, 256)
+    assert data.shape == (10, 256)
     np.testing.assert_allclose(data.sum(1), 1)
     for rule, steps in (("CD-1", 1), ("CD-10", 10), ("PCD", None)):
         for n, p in enumerate(data):
@@ -63,19 +63,22 @@ def test_where_the_rules_rest(found):
             expected = kl(p, tables(rest)[0].sum(1)) - kl(p, tables(best)[0].sum(1))
             assert found["gaps"][rule][n].item() == pytest.approx(expected, abs=1e-10)
 
-    # Biased, but little, where KL itself is 0.6; ten sweeps leave a hundredth of it.
+    # Biased, but little beside KL itself; ten sweeps leave next to nothing of it; sparse distributions have nearly all of it.
     gaps = {rule: gap.numpy() for rule, gap in found["gaps"].items()}
+    least = np.mean([kl(p, tables(best.numpy())[0].sum(1)) for p, best in zip(data, found["best"]["CD-1"], strict=True)])
     assert (gaps["CD-1"] > 1e-6).all()
-    assert gaps["CD-10"].mean() < 0.02 * gaps["CD-1"].mean() < 0.02 * 0.02
-    assert gaps["PCD"].mean() < 0.6 * gaps["CD-1"].mean()
-    assert gaps["CD-1"][10:].mean() > 30 * gaps["CD-1"][:10].mean()
-    said = [gaps["CD-1"].mean(), gaps["CD-1"][10:].mean(), gaps["CD-1"][:10].mean()]
-    assert said == pytest.approx([0.0054, 0.011, 0.0001], rel=0.1)
-    assert gaps["PCD"].mean() == pytest.approx(0.0025, rel=0.5)
+    assert gaps["CD-10"].mean() < 0.05 * gaps["CD-1"].mean() < 0.05 * 0.05 * least
+    assert gaps["CD-1"][5:].mean() > 20 * gaps["CD-1"][:5].mean()
+    # PCD is nearer where CD-1 is far, and further away where CD-1 is near.
+    far = gaps["CD-1"] > 0.005
+    assert 2 <= far.sum() <= 5
+    assert gaps["PCD"][far].mean() < 0.6 * gaps["CD-1"][far].mean()
+    assert gaps["PCD"].mean() < 0.7 * gaps["CD-1"].mean()
+    assert gaps["PCD"][~far].mean() > gaps["CD-1"][~far].mean()
 
 
 def test_maximum_likelihood_by_other_means(found):
-    for n in (0, 12):
+    for n in (0, 7):
         p, best = found["p"][n].numpy(), found["best"]["CD-1"][n].numpy()
 
         def objective(theta, p=p):
@@ -100,17 +103,17 @@ def test_the_update_is_no_gradient(found):
         jacobian = np.array(columns).T
         share = np.linalg.norm(jacobian - jacobian.T) / np.linalg.norm(jacobian)
         assert found["odd"][steps][3].item() == pytest.approx(share, abs=1e-7)
-    assert (found["odd"][1] > 0.05).all()
+    assert (found["odd"][1] > 0.05).all()  # not a gradient
     assert (found["odd"][None] < 1e-12).all()
     assert all(found["odd"][a].mean() > found["odd"][b].mean() for a, b in ((1, 2), (2, 3), (3, 5), (5, 10)))
 
 
 def test_the_objective_that_it_follows(found):
     values = {name: torch.stack(rows) for name, rows in found["cosines"].items()}
-    assert values["the contrast's descent"].amin() > 0.6
-    assert values["the likelihood's ascent"].amin() < 0.25
+    assert values["the contrast's descent"].amin() > 0.5
+    assert values["the likelihood's ascent"].amin() < 0.6 * values["the contrast's descent"].amin()
     # The last look, of three distributions, by central differences of the enumerated contrast.
-    for n in (1, 8, 15):
+    for n in (1, 4, 7):
         theta, p = found["theta"][n].numpy(), found["p"][n].numpy()
         descent = -np.array([(contrast(theta + e, p) - contrast(theta - e, p)) / 2e-5 for e in 1e-5 * np.eye(44)])
         step = update(theta, p, 1)
@@ -120,13 +123,13 @@ def test_the_objective_that_it_follows(found):
     above = found["above"]
     for name, theta in found["places"].items():
         least = found["least"].numpy()
-        for n in (0, 19):
+        for n in (0, 9):
             p = found["p"][n].numpy()
             assert above[name][n].item() == pytest.approx(contrast(theta[n].numpy(), p) - contrast(least[n], p), abs=1e-10)
         assert (above[name] > -1e-6).all(), name
-    # Little above the least value at rest, where it began far above; and no less than at the likelihood's optimum.
-    assert above["CD-1's rest"].mean() < 1e-3 < 100 * above["CD-1's rest"].mean() < above["start"].mean()
-    assert above["maximum likelihood"].mean() < 1.5 * above["CD-1's rest"].mean()
+    # Little above the least value at CD-1's rest, and at the likelihood's optimum, where it began far above.
+    for name in ("CD-1's rest", "maximum likelihood"):
+        assert 50 * above[name].mean() < above["start"].mean(), name
     of_least = np.array([kl(p.numpy(), tables(t.numpy())[0].sum(1)) for t, p in zip(found["least"], found["p"], strict=True)])
     of_best = np.array([kl(p.numpy(), tables(t.numpy())[0].sum(1)) for t, p in zip(found["best"]["CD-1"], found["p"], strict=True)])
     assert (of_least - of_best).mean() < 0.6 * found["gaps"]["CD-1"].mean()

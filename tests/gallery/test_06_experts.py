@@ -80,6 +80,7 @@ def test_what_the_page_says() -> None:
     bound, whole = (q * (joint - np.log(q))).sum(1), np.logaddexp.reduce(joint, axis=1)
     assert after == pytest.approx([data - frequency @ bound, data - frequency @ whole], abs=1e-8)
     assert after[1] <= after[0] < before[0] - 0.2
+    assert before[0] - after[0] > 0.5 * (before[1] - after[1])
 
 
 def test_no_mixture_of_few_layers_does_better() -> None:

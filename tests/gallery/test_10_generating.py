@@ -30,3 +30,7 @@ def test_generating() -> None:
         between = np.sqrt(((chains[:, None] - chains) ** 2).sum(2))
         assert between[~np.eye(len(chains), dtype=bool)].mean() > 1
     assert abs((found["digits"].train_labels.numpy()[gaps.argmin(1)] == classes).mean() - found["nearest_share"]) < 0.011
+    assert min(found["own_share"], found["nearest_share"]) > 0.5
+    assert max(found["own_share"], found["nearest_share"]) < 1
+    real = found["digits"].test_images.numpy() / 255
+    assert gaps.min(1).mean() > np.sqrt(((real[:, None] - train) ** 2).sum(2)).min(1).mean()

@@ -48,7 +48,11 @@ def test_wake_sleep() -> None:
     assert watch.bound[0] + 1 < watch.bound[-1] < watch.log_p[-1]
     for errors in (found["wake"], found["sleep"]):
         assert np.mean(errors[-10:]) < 0.8 * np.mean(errors[:10])
-    assert found["apart"] > 0.1
+    assert watch.log_p[-1] - watch.bound[-1] < 0.8 * (watch.log_p[0] - watch.bound[0])
+    up, down, before = (np.linalg.norm(found[name].numpy()) for name in ("up", "down", "before"))
+    assert found["apart"] > 0.5
+    assert 0.7 * before < up < 1.2 * before
+    assert down > 1.4 * before
 
 
 def test_an_update_follows_the_slopes_at_its_states(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,23 +8,17 @@ from scipy import integrate
 
 from tests.gallery.scripts import run
 
-SIZES, SMALL = "SIDE, HIDDEN, EPOCHS, TRAIN, TEST", "5, 30, 10, 6000, 60"
 
-
-@pytest.mark.parametrize("own", [True, False], ids=["what HARMONIUM_DATA has", "what scikit-learn brings"])
-def test_logistic_against_gaussian(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not own:
-        monkeypatch.delenv("HARMONIUM_DATA", raising=False)
-    found = run("plot_17_logistic_against_gaussian", **{SIZES: SMALL})
+def test_logistic_against_gaussian() -> None:
+    found = run("plot_17_logistic_against_gaussian")
     assert found["figures"] == ["logistic_against_gaussian"]
 
-    # The ceiling is one for every pixel of every patch, and on the grey scenes the Gaussian machine is above it.
+    # The ceiling is one for every pixel of every patch, and between black and white the Gaussian machine is above it.
     assert (found["true"]["logistic"] <= found["ceiling"] + 0.02).all()
     assert found["nats_between"]["logistic"] < found["ceiling_between"]
-    assert found["nats_between"]["logistic"] + 0.1 < found["nats_between"]["Gaussian"]
-    if len(found["scenes"]) > 2:
-        assert found["ceiling_between"] + 0.2 < found["nats_between"]["Gaussian"]
-        assert found["nats"]["logistic"] + 0.4 < found["nats"]["Gaussian"]
+    assert found["ceiling_between"] + 0.2 < found["nats_between"]["Gaussian"]
+    assert found["nats"]["logistic"] + 0.3 < found["nats"]["Gaussian"]
+    assert found["nats_ends"]["logistic"] > found["nats_ends"]["Gaussian"] - 0.25
     assert found["draw_errors"]["logistic"] > 1.8 * found["draw_errors"]["Gaussian"]
 
     # The conditional densities against those of a free energy written out here.
