@@ -36,7 +36,7 @@ from torch import Tensor
 import harmonium as hm
 from harmonium.likelihood import Estimate
 from harmonium.recipes.run import commit
-from machine import machine, write
+from machine import as_users_run, machine, write
 
 PIXELS = 31  # the seed of the binarisation
 FIGURES = {"ess": "ESS", "spread": "spread, nats", "error": "error, nats"}
@@ -229,4 +229,5 @@ def main(args: Arguments) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main(tyro.cli(Arguments))

@@ -354,9 +354,11 @@ def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.Mon
     dbn, batch, steps = benchmark.net(), 4, 3
     state = hm.TrainingState(dbn, benchmark.OPTIMIZER(dbn.parameters()), torch.Generator().manual_seed(0), {})
     v, y = torch.rand(batch, 784), torch.zeros(batch, dtype=torch.long)
+    state.slots["rule"], rule = {}, hm.ContrastiveDivergence(steps)
+    signal = hm.learning.UpDown(state, lambda epoch: rule, "mean")
 
     def update() -> None:
-        hm.learning.up_down_gradient(dbn, v, y, hm.ContrastiveDivergence(steps), state)
+        signal.gradient(v, y)
 
     found = []
     for work in (update, benchmark.floor(batch, steps)):

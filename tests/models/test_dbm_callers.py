@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import contrastive_gradient, features
+from harmonium.learning import features, write_gradient
 from harmonium.models import RBM, Generative
 from harmonium.sampling import complete, film, tempering
 from tests import deep, oracle
@@ -158,7 +158,6 @@ def test_whether_there_is_a_partition_function():
 
 DEEP = hm.DBM([hm.Bernoulli(3), hm.Bernoulli(2), hm.Bernoulli(2)])
 V = torch.zeros(4, 3)
-STATE = hm.TrainingState(DEEP, torch.optim.SGD(DEEP.parameters(), lr=0.1), generator(), {})
 WANT_AN_RBM = {
     "exact log Z": lambda: hm.likelihood.exact_log_z(DEEP),
     "AIS": lambda: hm.likelihood.ais(DEEP),
@@ -172,7 +171,7 @@ WANT_AN_RBM = {
     "tempering": lambda: tempering.step(DEEP, tempering.init(DEEP, 2, 3, generator=generator()), generator=generator()),
     "Gibbs sampling": lambda: hm.sampling.gibbs.step(DEEP, hm.sampling.gibbs.init(DEEP, 2, generator=generator()), generator=generator()),
     "features": lambda: features(V, DEEP),
-    "a gradient": lambda: contrastive_gradient(DEEP, V, None, hm.ContrastiveDivergence(), STATE),
+    "a gradient": lambda: write_gradient(DEEP, DEEP.mean_field(V).phase, hm.ContrastiveDivergence(), {}, generator=generator()),
     "turning": lambda: hm.models.turned(DEEP),
     "an infinite net": lambda: hm.infinite_net(DEEP, 2),
     "the gauge": lambda: hm.models.zero_sum_gauge(DEEP),

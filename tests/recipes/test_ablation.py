@@ -32,7 +32,7 @@ def test_with_upper_weights_of_zero_the_machine_is_the_rbm() -> None:
     rbm = without_upper(dbm, v)
     assert np.abs(oracle.log_likelihood(plain(rbm), v.numpy()) - deep.log_likelihood(deep.plain(dbm), v.numpy())).max() > 0.02
     with torch.no_grad():
-        dbm.coupling.links()[1].get_parameter("weight").zero_()
+        dbm.couplings[1].get_parameter("weight").zero_()
     rbm = without_upper(dbm, v)
     np.testing.assert_allclose(oracle.log_likelihood(plain(rbm), v.numpy()), deep.log_likelihood(deep.plain(dbm), v.numpy()), atol=1e-5)
 

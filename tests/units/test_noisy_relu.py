@@ -126,6 +126,7 @@ def test_what_needs_an_energy_refuses(what, side):
         REFUSED[what](rbm, torch.ones(4, 3), torch.ones(4, 2))
 
 
+@pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
 @pytest.mark.parametrize(("noise", "cap"), KINDS)
 def test_learning_lowers_the_reconstruction_error_and_shows_no_figure_that_needs_an_energy(noise, cap):
     """Real patches are rank-two plus noise here: the hidden layer must learn the two directions."""

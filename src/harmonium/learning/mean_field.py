@@ -55,10 +55,10 @@ def dbm_metrics(model: DBM, training: Tensor, validation: Tensor | None, *, swee
     shares of binary hidden units, of all layers, whose mean stays below 0.1, or above 0.9, on every one of the cases.
     """
     found = model.mean_field(training, sweeps=sweeps)
-    error = model.data_mean(found.phase.hidden_mean) - training
+    _, *hidden = model.split(found.phase.v, found.phase.hidden_mean)
+    error = model.visible_mean(hidden) - training
     metrics = {"reconstruction_error": error.square().sum(1).mean().item(), "mean_field_change": found.change.mean().item()}
-    pairs = zip(model.layers, model.split(found.phase.v, found.phase.hidden_mean), strict=True)
-    binary = [means for unit, means in list(pairs)[1:] if isinstance(unit, Bernoulli)]
+    binary = [means for unit, means in zip(model.layers[1:], hidden, strict=True) if isinstance(unit, Bernoulli)]
     if binary:
         means = torch.cat(binary, dim=1)
         metrics["dead"] = (means.amax(0) < 0.1).double().mean().item()
