@@ -55,35 +55,91 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Learns `model` by following <∂E/∂θ>_data - <∂E/∂θ>_model, and returns the final training state (the model is changed in place).
+    """Learns `model` in place by following <∂E/∂θ>_data - <∂E/∂θ>_model.
 
-    `data`: (cases, *visible.shape), a tensor, array or memory map of any type (uint8 stays uint8; a batch at a time is converted); a
-    `Source`, such as `hm.data.binarise(images, "resampled")`; or any iterable of batches. Arrays are checked against the visible
-    units' support before anything begins. Visible biases that are as they were made, all zero, start at the data's base rates (not for
-    iterables).
+    Parameters
+    ----------
+    model
+        An `RBM`, or a `DBM`, whose positive phase is mean field.
+    data
+        (cases, *visible.shape): a tensor, array or memory map of any type (uint8 stays uint8; a batch at a time is converted); a `Source`,
+        such as `hm.data.binarise(images, "resampled")`; or an iterable of batches, or of (batch, weights) pairs. Arrays are checked against
+        the visible units' support before anything begins. Visible biases that are as they were made, all zero, start at the data's
+        base rates (not for iterables). A deep Boltzmann machine's data are whole cases of its lowest layer.
+    negative
+        The learning rule: how the model's half of the gradient is made.
+    epochs, batch_size
+        Epochs in all, those of a `state` or checkpoint included; cases of a mini-batch.
+    optimizer
+        Parameter groups -> any `torch.optim` optimiser; by default fused SGD with momentum 0.9 and learning rate 0.01, 0.001 where a layer
+        is real-valued or without end, 0.0001 where a Gaussian layer, rectified or not, faces an endless one and where hidden units
+        are exponential.
+    schedule
+        Optimiser -> scheduler, stepped once an epoch.
+    weight_cost
+        The optimiser's weight decay, on the couplings' weights only.
+    sparsity
+        A target for the hidden units' mean activity.
+    validation, validation_given
+        Data for the free-energy gap, and what is given of them.
+    sample_weight
+        (cases,), non-negative; a row of weight 2 counts as the row twice, one of weight 0 is left out, whatever it holds.
+    given
+        What is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or values missing, or contexts;
+        NaN may stand in the gaps. Missing values are drawn anew at each visit.
+    sweeps
+        Of clamped Gibbs sampling, which draws missing values (5 by default; few sweeps bias learning, as CD's few steps do), or of a deep
+        machine's mean field (10 by default; the metric `mean_field_change` shows whether they suffice).
+    gradient
+        "centred" and "enhanced" learn in the parameters of the centred machine, which makes learning faster and indifferent to which state
+        of a binary unit is called 1 (see `harmonium.learning.transforms.centring`); "plain" in the machine's own.
+    standardise
+        Real-valued units take the steps that standardised data would have them take, so that neither the data's unit of measurement nor
+        their mean matters (see `harmonium.learning.transforms.standardising`), and learnt variances stay within a factor of 1,000 of
+        the data's. It centres already: where it has something to do, `gradient` is "plain". False follows the exact gradient.
+    averaging
+        Keep the parameters' running mean over about this share of the steps so far, the last ones; `state.averaged()` gives the model
+        with them.
+    transforms
+        Gradient transforms of one's own.
+    seed
+        Of order and draws; the same seed, machine and thread count give the same bits.
+    callbacks
+        What to do after steps and epochs.
+    state
+        A state returned before, to go on from, with its optimiser and schedule.
+    checkpoint
+        A file that is written after each epoch (and every half minute), and resumed from if it is there.
+    progress
+        A progress bar; by default on a terminal only.
 
-    `negative`: how the model's particles are made, or a `Rule`. `optimizer`: parameter groups -> any `torch.optim` optimiser; by default
-    fused SGD with momentum 0.9 and learning rate 0.01, 0.001 where a layer is real-valued or without end, 0.0001 where a Gaussian layer,
-    rectified or not, faces an endless one and where hidden units are exponential. `standardise`: real-valued units take the steps that
-    standardised data would have them take, so that neither the data's unit of measurement nor their mean matters (see
-    `harmonium.learning.standard`), and learnt variances stay within a factor of 1,000 of the data's; other kinds are untouched by it. False
-    follows the exact gradient.
-    `gradient`: "centred" and "enhanced" learn in the parameters of the centred machine, which makes learning faster and indifferent to
-    which state of a binary unit is called 1 (see `harmonium.learning.centring`); "plain" in the machine's own. Where `standardise` has
-    something to do it centres already, and the others want standardise=False. `averaging`: keep the parameters' running mean over about
-    this share of the steps so far, the last ones; `state.averaged()` gives the model with them.
-    `schedule`: optimiser -> scheduler, stepped once an epoch. `weight_cost`: the optimiser's weight decay, on the couplings' weights
-    only. `sample_weight`: (cases,), non-negative; a row of weight 2 counts as the row twice. `validation`: data for the free-energy gap.
-    `given`, `validation_given`: what is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or
-    values missing, or contexts; NaN may stand in the gaps.
-    Missing values are drawn anew at each visit, by `sweeps` of clamped Gibbs sampling from the biases' own draws, 5 by default; like CD's
-    few steps, few sweeps bias learning. A deep Boltzmann machine's data are whole cases of its lowest layer; `sweeps` are of mean field,
-    10 by default, in the positive phase; the figure `mean_field_change` shows whether these suffice. `seed`: of order and draws; the same
-    seed, machine and thread count give the same bits. `state`: a state returned before, to train on to `epochs` in all. `checkpoint`: a
-    file that is written after each epoch (and every half minute), and gone on from if it is there. `progress`: a progress bar; by default
-    on a terminal only.
+    Returns
+    -------
+    TrainingState
+        The final state, whose `history` has a row of metrics an epoch.
 
-    ValueError for data the units cannot take, or a checkpoint of other settings; FloatingPointError if learning diverges.
+    Raises
+    ------
+    ValueError
+        For data the units cannot take, or a checkpoint of other settings.
+    TypeError
+        For a model that it does not learn.
+    FloatingPointError
+        If learning diverges; the last checkpoint is kept.
+
+    Notes
+    -----
+    Weights that leave the region in which the machine has a partition function are pulled back, with one warning at the end
+    (`harmonium.learning.transforms.KeepNormalisable`).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rows = torch.eye(6).repeat(20, 1)
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(8))
+    >>> state = hm.fit(rbm, rows, negative=hm.PersistentCD(chains=50), epochs=3, progress=False)
+    >>> state.epoch, len(state.history)
+    (3, 3)
     """
     deep = mean_field_of(model, negative, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
