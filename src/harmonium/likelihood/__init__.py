@@ -8,8 +8,9 @@ from harmonium.likelihood.by_raise import Raised, log_z_by_raise
 from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
 from harmonium.likelihood.evaluate import evaluate
 from harmonium.likelihood.evaluation import Evaluation
-from harmonium.likelihood.exact import exact_log_z, log_likelihood
+from harmonium.likelihood.exact import exact_log_z
 from harmonium.likelihood.exact_net import ExactNet, exact_dbn
+from harmonium.likelihood.log_likelihood import log_likelihood
 from harmonium.likelihood.mean_field import dbm_bound
 from harmonium.likelihood.moments import Moments, exact_moments
 from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood

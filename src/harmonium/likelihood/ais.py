@@ -29,7 +29,7 @@ def ais(
     to the model's: p*_β(v) = exp(-visible.energy(v) + (1 - β) <s(v), base> + hidden.log_partition(β · input)). Its start is a
     factorial model whose log Z is a sum of log-partitions. The estimate of Z is unbiased, so that of log Z is low in expectation.
 
-    `betas`: how many inverse temperatures (evenly along a logistic function, see `sigmoid_schedule`), or the increasing sequence from 0 to 1
+    `betas`: how many inverse temperatures (even on a logistic function, see `sigmoid_schedule`), or the increasing sequence from 0 to 1
     itself. `base_rates`: the visible means of the base, (*visible.shape), as those of the training data; by default those of a short
     Gibbs run of the model itself. `given`: one case (no leading axes), where Z depends on it: a mask of absent units, a document's
     length, a context. `progress`: a bar with the time left, on a terminal. Log-weights are summed in float64. Warns where the effective

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.exact import checked, log_likelihood
+from harmonium.likelihood.log_likelihood import checked, log_likelihood
 from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
 from harmonium.models.normalisable import leaves

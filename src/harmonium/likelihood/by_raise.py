@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.exact import log_likelihood
+from harmonium.likelihood.log_likelihood import log_likelihood
 from harmonium.likelihood.raise_ import raise_bound
 from harmonium.models import RBM
 

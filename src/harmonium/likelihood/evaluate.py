@@ -12,8 +12,8 @@ from torch import Tensor
 from harmonium.likelihood.by_raise import log_z_by_raise, some_of
 from harmonium.likelihood.distinct import Distinct, distinct, of_cases, part
 from harmonium.likelihood.evaluation import Evaluation
-from harmonium.likelihood.exact import ROWS
 from harmonium.likelihood.kinds import base_rates_of, states_of, unnormalised
+from harmonium.likelihood.log_likelihood import ROWS
 from harmonium.likelihood.log_z import LONGER, Effort, LogZ, each_log_z, pooled
 from harmonium.likelihood.monitors import pseudo_likelihood
 from harmonium.likelihood.states import as_states, rows_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -13,12 +13,11 @@ from torch import Tensor
 from harmonium.likelihood.machines import check_machine
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.models.normalisable import leaves, quadratic_places
-from harmonium.sampling.gaps import check_mask, fill, gaps
+from harmonium.sampling.gaps import check_mask
 from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
 
 MOST_STATES = 2**25
 BLOCK = 2**10
-ROWS = 4096  # cases looked at together
 
 
 def log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
@@ -226,95 +225,3 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
         return terms
 
     return log_sum(count_v * count_h, log_terms, device)
-
-
-@torch.no_grad()
-def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
-    """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64.
-
-    `given`: what is given of each case, masks of (cases, *visible.shape) or one for all; NaN may stand in the gaps. Where units are
-    *absent* this is log p(v | mask), and `log_z` must be that of each case's own mask, (cases,): Z depends on it, as it does on a
-    document's length or a context. Where values are *missing* it is log p(v_seen), summed over them, and there is one Z; this lists the
-    states of one layer for each case, at most 2^25.
-
-    ValueError for data outside the visible units' support, and for grey levels too: a binary unit that learns from probabilities still
-    has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
-    TypeError for models that have no partition function of their own.
-    """
-    check_machine(model, "log_likelihood", general=True)
-    visible, like = model.visible, model.visible.blank()
-    if isinstance(model, BoltzmannMachine):
-        model.check_normalisable(given)
-        rows, _, log_z = checked(visible, data, None, log_z)
-        parts = torch.split(rows.to(like), max(1, BLOCK * 16 // (1 if model.hidden is None else int(model.hidden.count))))
-        return torch.cat([-model.free_energy(part).double() for part in parts]) - log_z.to(like.device)
-    rows, given, log_z = checked(visible, data, given, log_z)
-    found = []
-    for start in range(0, len(rows), ROWS):
-        here = slice(start, start + ROWS)
-        side = None if given is None else given.map(lambda field, here=here: field[here].to(like.device))  # type: ignore[misc]
-        v = rows[here].to(like)
-        found.append(-model.free_energy(v, side).double() if side is None or side.missing is None else _log_seen(model, v, side))
-    total = torch.cat(found)
-    return total - log_z.to(total.device)
-
-
-def checked(visible: Unit, data: Tensor, given: Given | None, log_z: float | Tensor) -> tuple[Tensor, Given | None, Tensor]:
-    """Data with their gaps filled by any state, the masks expanded to each case, log Z as float64; ValueError where these do not fit."""
-    rows = torch.as_tensor(data)
-    given = None if given is None else replace(given, **_masks(visible, given, rows))
-    rows = fill(visible, rows, gaps(given))
-    visible.check_states(rows)
-    log_z = torch.as_tensor(log_z, dtype=torch.float64)
-    if log_z.dim() and log_z.shape != (len(rows),):
-        raise ValueError(f"log_z must be one number, or one for each of {len(rows)} cases, found shape {tuple(log_z.shape)}")
-    return rows, given, log_z
-
-
-def _masks(visible: Unit, given: Given, rows: Tensor) -> dict[str, Tensor]:
-    """The masks, checked and expanded to every case."""
-    masks = {name: mask for name, mask in (("present", given.present), ("missing", given.missing)) if mask is not None}
-    for name, mask in masks.items():
-        check_mask(visible, mask, name)
-        if mask.dim() == rows.dim() and len(mask) not in (1, len(rows)):
-            raise ValueError(f"given.{name} must have one row for each of {len(rows)} cases, or be one for all, found {len(mask)} rows")
-    return {name: mask.bool().expand(rows.shape) for name, mask in masks.items()}
-
-
-def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
-    """log Σ exp(-E(v, h)) over h and the missing values of v, of each case: (cases,), float64.
-
-    Given h every visible unit stands by itself, so that the missing ones are summed out in closed form and h is listed; or the visible
-    states that agree with what was seen are, where the visible layer has fewer.
-    """
-    visible, hidden, coupling = model.visible, model.hidden, model.coupling
-    smaller = min(visible.count, hidden.count)
-    if smaller > MOST_STATES:
-        raise ValueError(
-            "the likelihood of data with missing values lists the states of one layer, at most 2^25 of them, and the smaller one of this "
-            "machine has " + ("no end of them" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
-        )
-    assert given.missing is not None
-
-    def log_seen(case: Given, v: Tensor, missing: Tensor) -> float:
-        if hidden.count > visible.count:
-
-            def of_visible(numbers: Tensor) -> Tensor:
-                states = visible.states(numbers)
-                agree = (missing | (states == v)).flatten(1).all(1)
-                return torch.where(agree, -model.free_energy(states, case.whole()), -math.inf)
-
-            return log_sum(int(visible.count), of_visible, v.device)
-        seen, unseen = case.only(present=~missing), case.only(present=missing)
-        s_v, energy = visible.statistic(v, seen), visible.energy(v, seen)
-
-        def of_hidden(numbers: Tensor) -> Tensor:
-            h = hidden.states(numbers)
-            s_h = hidden.statistic(h)
-            met = coupling.interaction(s_v.expand(len(numbers), *s_v.shape), s_h, case)
-            return met - energy - hidden.energy(h) + visible.log_partition(coupling.to_visible(s_h, case), unseen)
-
-        return log_sum(int(hidden.count), of_hidden, v.device)
-
-    found = [log_seen(given.map(lambda field, n=n: field[n]), v[n], given.missing[n]) for n in range(len(v))]  # type: ignore[misc]
-    return torch.tensor(found, dtype=torch.float64, device=v.device)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium.likelihood.bounds import VariationalBound, dbn_bound, summarised
 from harmonium.likelihood.distinct import part
-from harmonium.likelihood.exact import ROWS, log_likelihood
+from harmonium.likelihood.log_likelihood import ROWS, log_likelihood
 from harmonium.likelihood.mean_field import dbm_bound
 from harmonium.models import DBM, DBN, RBM, Generative, label_free_energy
 from harmonium.models.dbm import SETTLED, TOLERANCE

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.bounds import VALUES, VariationalBound, of_weights, summarised
-from harmonium.likelihood.exact import ROWS, checked
+from harmonium.likelihood.log_likelihood import ROWS, checked
 from harmonium.models import DBM
 from harmonium.models.dbm import SETTLED, TOLERANCE
 
