@@ -66,8 +66,8 @@ def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates
         model.check_normalisable(given)
     found: dict[int, LogZ] = {}
     numbers = list(range(len(distinct.given)))
-    progress = effort.progress and len(numbers) > 1  # one bar at a time
-    for number in shown(numbers, f"log Z of each of {len(numbers):,} {distinct.what}", progress):
+    several = effort.progress and len(numbers) > 1
+    for number in shown(numbers, f"log Z of each of {len(numbers):,} {distinct.what}", several):
         log_z = _exactly(model, distinct.given[number], exact)
         if log_z is not None:
             found[number] = LogZ(log_z, 0.0, True, distinct.cases[number], distinct.given[number])
@@ -77,8 +77,8 @@ def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates
             f"log Z would have to be estimated for each of {len(rest):,} {distinct.what}, and evaluate takes at most {MOST:,}: evaluate "
             "some of the cases, drawn at random"
         )
-    effort = replace(effort, progress=effort.progress and len(rest) == 1)
-    for number in shown(rest, f"annealing for each of {len(rest):,} {distinct.what}", progress):
+    one_bar, effort = effort.progress and len(rest) > 1, replace(effort, progress=effort.progress and len(rest) == 1)
+    for number in shown(rest, f"annealing for each of {len(rest):,} {distinct.what}", one_bar):
         drawn: list[int] = seeds[number].tolist()
         found[number] = _estimated(model, distinct.given[number], distinct.cases[number], base_rates, effort, drawn)
     return [found[number] for number in numbers]
