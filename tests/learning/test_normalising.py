@@ -117,3 +117,14 @@ def test_faces_with_rectified_units_do_not_run_away(variance: dict[str, bool]) -
     hm.fit(rbm, faces, epochs=20, optimizer=partial(hm.MomentumSGD, lr=3e-3, momentum=0.9), progress=False)
     chains = rbm.gibbs(faces[:50], steps=500, generator=torch.Generator().manual_seed(0))
     assert chains.abs().max() < 10
+
+
+def test_growth_on_either_side_is_found() -> None:
+    """Four units that grow by 0.8 together hide one of the other sign that grows by 1.2."""
+    rbm = hm.RBM(hm.Gaussian(1), hm.NoisyReLU(5))
+    with torch.no_grad():
+        rbm.coupling.get_parameter("weight").copy_(torch.tensor([[0.4, 0.4, 0.4, 0.4, -1.2]]))
+    keep = KeepNormalisable(rbm)
+    slots = keep.init(rbm, steps=0)
+    keep.after(rbm, slots)
+    assert rbm.coupling.get_parameter("weight").flatten().tolist() == pytest.approx([0.4, 0.4, 0.4, 0.4, -1], abs=1e-3)

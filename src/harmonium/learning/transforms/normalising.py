@@ -28,7 +28,8 @@ class KeepNormalisable(Transform):
     quadratic energy: the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one; the excess of its largest singular value is taken
     off, S - (s - 1)₊ u v', which nears the projection onto the ball of such matrices. u and v follow S by the power method. Noisy
     rectified units have no partition function; between them and units of quadratic energy the largest growth over non-negative states
-    stays below one, max |S h| / |h| over h >= 0, without which Gibbs sampling runs away.
+    stays below one, max |S h| / |h| over h >= 0, without which Gibbs sampling runs away. It is sought on either side of the leading
+    singular vector, and may have further maxima where several singular values exceed one.
 
     Dense couplings alone can be pulled back so; of others learning warns at its end where the machine has no partition function.
     """
@@ -61,9 +62,9 @@ class KeepNormalisable(Transform):
         like = next(model.parameters())
         slots = {"pulled": like.new_zeros(()), "since": like.new_full((), float(steps))}
         if self.quadratic:
-            slots["direction"] = like.new_full((len(self.columns),), 1 / math.sqrt(len(self.columns)))
+            slots["directions"] = like.new_full((len(self.columns), 1 if self.joint else 3), 1 / math.sqrt(len(self.columns)))
             if self.dense:
-                self._power(self._scaled(model), slots["direction"], FIRST)
+                self._follow(self._scaled(model), slots["directions"], FIRST)
         return slots
 
     @torch.no_grad()
@@ -79,19 +80,20 @@ class KeepNormalisable(Transform):
         slots["pulled"] += pulled
 
     def _below_norm(self, model: RBM, weight: Tensor, slots: Slots) -> Tensor:
-        """Takes the excess of the largest singular value off; whether there was any."""
+        """Takes the excess of the largest growth off; whether there was any."""
         row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
-        scaled = self._scaled(model)
-        v = self._power(scaled, slots["direction"], ITERATIONS)
-        s = (scaled @ v).norm()
-        u = scaled @ v / s.clamp_min(torch.finfo(s.dtype).tiny)
-        step = torch.outer(u * row_scale * (s - NORM).clamp_min(0), v * column_scale)
-        if self.whole:
-            weight.sub_(step)
-        else:
-            weight[self.rows[:, None], self.columns] -= step
-        excess: Tensor = s > NORM
-        return excess
+        exceeded = slots["pulled"].new_zeros((), dtype=torch.bool)
+        for v in self._follow(self._scaled(model), slots["directions"], ITERATIONS).T:
+            reached = self._possible(self._scaled(model) @ v[:, None], 0)[:, 0]
+            s = reached.norm()
+            u = reached / s.clamp_min(torch.finfo(s.dtype).tiny)
+            step = torch.outer(u * row_scale * (s - NORM).clamp_min(0), v * column_scale)
+            if self.whole:
+                weight.sub_(step)
+            else:
+                weight[self.rows[:, None], self.columns] -= step
+            exceeded = exceeded | (s > NORM)
+        return exceeded
 
     @torch.no_grad()
     def _scaled(self, model: RBM) -> Tensor:
@@ -101,18 +103,28 @@ class KeepNormalisable(Transform):
         scaled = (weight if self.whole else weight[self.rows][:, self.columns]) / row_scale[:, None] / column_scale
         return torch.where(self.both, scaled.clamp_min(0), scaled) if self.joint else scaled
 
-    def _power(self, scaled: Tensor, direction: Tensor, iterations: int) -> Tensor:
-        """The power method from a direction, which is moved in place."""
-        for _ in range(iterations):
-            direction.copy_(self._cone(self._cone(scaled @ direction, 0) @ scaled, 1))
-        return direction
+    def _follow(self, scaled: Tensor, directions: Tensor, iterations: int) -> Tensor:
+        """Moves right vectors after S by the power method, in place; those of largest growth: (columns, 1 or 2).
 
-    def _cone(self, direction: Tensor, side: int) -> Tensor:
-        """A direction of length one; of machines without a joint energy, one that the states can have."""
-        if not self.joint:
-            direction = torch.where(self.sides[side], direction.clamp_min(0), direction)
-        unit: Tensor = direction / direction.norm().clamp_min(torch.finfo(direction.dtype).tiny)
-        return unit
+        With a joint energy that is the leading singular vector. Without, the growth over the states that units can have has a maximum on
+        either side of it: each climbs from its own side, or from where it was where that is higher.
+        """
+        signed = directions[:, :1]
+        for _ in range(iterations):
+            signed = _unit(scaled.T @ _unit(scaled @ signed))
+        directions[:, :1] = signed
+        if self.joint:
+            return directions
+        climbing = self._possible(torch.cat([signed, -signed, directions[:, 1:]], 1), 1)
+        for _ in range(iterations):
+            climbing = _unit(self._possible(scaled.T @ _unit(self._possible(scaled @ climbing, 0)), 1))
+        growth = self._possible(scaled @ climbing, 0).norm(dim=0)
+        directions[:, 1:] = torch.where(growth[:2] > growth[2:], climbing[:, :2], climbing[:, 2:])
+        return directions[:, 1:]
+
+    def _possible(self, vectors: Tensor, side: int) -> Tensor:
+        """Columns; of machines without a joint energy, as far as the states of that side's units can be so."""
+        return vectors if self.joint else torch.where(self.sides[side][:, None], vectors.clamp_min(0), vectors)
 
     def report(self, model: RBM, slots: Slots, steps: int) -> None:
         """One warning a run."""
@@ -145,6 +157,12 @@ class KeepNormalisable(Transform):
     def _scale_down(self, model: RBM) -> None:
         norm = torch.linalg.matrix_norm(self._scaled(model).double(), ord=2).item()
         model.coupling.get_parameter("weight").mul_(NORM / norm)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Columns of length one."""
+    length: Tensor = vectors.norm(dim=0, keepdim=True)
+    return vectors / length.clamp_min(torch.finfo(vectors.dtype).tiny)
 
 
 def _scales(unit: Unit) -> Tensor:
