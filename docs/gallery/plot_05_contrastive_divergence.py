@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 import harmonium as hm
-from harmonium.learning import WholeMachines, asymmetry, least_contrast, settle
+from harmonium.analysis import EnumeratedRBMs, asymmetry, find_fixed_point, minimise_contrast
 
 plt.style.use("harmonium.report.figures")
 torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
@@ -31,14 +31,15 @@ generator = torch.Generator().manual_seed(0)
 # in a few states. None is one that four hidden units can have: for such a one every rule rests in the same place. A weight cost of 0.0001
 # in every rule keeps the optima finite.
 #
-# ``settle`` follows a rule's mean update to where it is zero. A rule's *gap* is KL(p₀ || model) there, less that of the optimum to which
-# maximum likelihood leads on from there. Persistent CD must draw: 1,000 chains for 200 updates, the rate falling to zero, from CD-1's rest.
+# ``find_fixed_point`` follows a rule's mean update to where it is zero. A rule's *gap* is KL(p₀ || model) there, less that of the optimum
+# to which maximum likelihood leads on from there. Persistent CD must draw: 1,000 chains for 200 updates, the rate falling to
+# zero, from CD-1's fixed point.
 
 rng = np.random.default_rng(0)
 p = torch.from_numpy(np.concatenate([rng.dirichlet(np.full(256, alpha), size=EACH) for alpha in (1.0, 0.1)]))
-machines = WholeMachines(8, 4, weight_cost=1e-4)
+machines = EnumeratedRBMs(8, 4, weight_cost=1e-4)
 start = machines.draw(len(p), 0.1, generator)
-rests = {f"CD-{steps}": settle(machines, start, p, steps).theta for steps in (1, 10)}
+rests = {f"CD-{steps}": find_fixed_point(machines, start, p, steps).theta for steps in (1, 10)}
 
 optimizer, schedule = partial(hm.MomentumSGD, lr=0.1), partial(hm.Schedule, lr=lambda epoch: 1 - epoch / 10)
 pcd = partial(hm.fit, negative=hm.PersistentCD(1000), optimizer=optimizer, schedule=schedule, weight_cost=1e-4, epochs=10, progress=False)
@@ -47,7 +48,7 @@ for seed, (rbm, q) in enumerate(zip(learnt, p, strict=True)):
     pcd(rbm, [(machines.v, q)] * (PCD_UPDATES // 10), seed=seed)
 rests["PCD"] = torch.stack([machines.row(rbm) for rbm in learnt])
 
-best = {rule: settle(machines, theta, p, None).theta for rule, theta in rests.items()}
+best = {rule: find_fixed_point(machines, theta, p, None).theta for rule, theta in rests.items()}
 gaps = {rule: machines.kl(theta, p) - machines.kl(best[rule], p) for rule, theta in rests.items()}
 print(f"KL(p0 || model) at maximum likelihood: {machines.kl(best['CD-1'], p).mean():.3f} nats on the average")
 print("gap (nats)     mean  any distribution   sparse    median  largest")
@@ -69,7 +70,7 @@ for rule, gap in gaps.items():
 
 random = machines.draw(len(p), 1.0, generator)
 sweeps = (1, 2, 3, 5, 10)
-odd = {steps: asymmetry(machines.signal(random, p, steps).jacobian) for steps in (*sweeps, None)}
+odd = {steps: asymmetry(machines.mean_update(random, p, steps).jacobian) for steps in (*sweeps, None)}
 print("asymmetry, by sweeps:", ", ".join(f"{steps}: {odd[steps].mean():.0e}" for steps in sweeps), f"; likelihood: {odd[None].mean():.0e}")
 
 
@@ -115,7 +116,7 @@ def objective(theta: torch.Tensor) -> torch.Tensor:
 
 
 places = {"start": start, "CD-1's rest": rests["CD-1"], "maximum likelihood": best["CD-1"]}
-least = least_contrast(machines, best["CD-1"], p)
+least = minimise_contrast(machines, best["CD-1"], p)
 above = {name: objective(theta) - objective(least) for name, theta in places.items()}
 print("contrast above its least value (nats)     mean    median")
 for name, value in above.items():

@@ -105,7 +105,7 @@ sgd = partial(torch.optim.SGD, lr=0.1)
 hm.fit(first, rows.repeat(125, 1), epochs=EPOCHS, batch_size=50, optimizer=sgd, seed=0, progress=False)
 bars, times = rows.double().unique(dim=0, return_counts=True)
 frequency = times.double() / times.sum()
-dbn = hm.DBN([first.double(), hm.models.turned(first)])
+dbn = hm.DBN([first.double(), hm.models.swap_layers(first)])
 second, hidden = hm.ProductOfExperts([dbn.top]), dbn.top.visible.states(torch.arange(64))
 with torch.no_grad():
     q = dbn.recognition[0].log_probability(hidden, bars[:, None]).exp()

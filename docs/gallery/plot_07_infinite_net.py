@@ -88,7 +88,7 @@ axes[0].legend(loc="lower left")
 rbm = rbms[SCALES[1]]
 stack = [rbm]
 for _ in range(LAYERS):
-    stack.append(hm.models.turned(stack[-1]))
+    stack.append(hm.models.swap_layers(stack[-1]))
 net = hm.DBN(stack).untie()
 v, p = exact_distribution(net)
 (p.log() @ data).backward()
@@ -131,7 +131,7 @@ def posterior(net: hm.DBN) -> Distribution:
 strengths = torch.linspace(0, 2, 41, dtype=torch.float64)
 tables = {}
 for strength in strengths.tolist():
-    upper = hm.models.turned(rbm)
+    upper = hm.models.swap_layers(rbm)
     upper.coupling.weight.data *= strength
     tables[strength] = posterior(hm.DBN([rbm, upper]))
 correlations = torch.stack([total_correlation(table) for table in tables.values()])

@@ -96,7 +96,7 @@ print("of their average:", ", ".join(f"{name} {value:.3f}" for name, value in to
 # correlation. The machine's own p(h) is far nearer, but it is the average over data of its own and not over the digits. A second machine
 # that begins at exactly this p(h), with the first one's weights, and learns the average by exact maximum likelihood comes nearer still.
 
-second = hm.models.turned(rbm).requires_grad_(True)
+second = hm.models.swap_layers(rbm).requires_grad_(True)
 learn = partial(hm.fit, second, h, sample_weight=aggregated["digits"], negative=hm.ExactGradient(), batch_size=len(h), progress=False)
 learn(optimizer=partial(hm.MomentumSGD, lr=0.1), epochs=UPDATES)
 entropy = torch.special.entr(aggregated["digits"]).sum()

@@ -15,7 +15,7 @@ import torch
 
 import harmonium as hm
 from harmonium.likelihood import exact_dbn, exact_log_z, log_likelihood
-from harmonium.models import turned
+from harmonium.models import swap_layers
 
 plt.style.use("harmonium.report.figures")
 torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
@@ -47,7 +47,7 @@ for seed in range(MACHINES):
 # With a second layer, and as it learns
 # -------------------------------------
 #
-# Three second layers are put on each machine: the machine itself upside down (``turned``: W2 = W1', six units), one of the same size
+# Three second layers are put on each machine: the machine itself upside down (``swap_layers``: W2 = W1', six units), one of the same size
 # with random weights, and one of two units with small weights. In the parts of the bound that a second layer changes stands nothing but
 # E_Q log p(h), averaged over the training cases: the log-likelihood of a machine whose data are the states of the hidden layer, each
 # weighted by how often Q visits it. ``hm.ExactGradient`` on these weighted states is its exact gradient.
@@ -68,7 +68,7 @@ for number, (first, v) in enumerate(zip(firsts, cases, strict=True)):
     h = first.hidden.states(torch.arange(2**HIDDEN))
     visits = first.hidden.log_probability(h[:, None], first.hidden_input(v)).exp().mean(1)
     seconds = {
-        "tied": turned(first),
+        "tied": swap_layers(first),
         "random": hm.RBM(hm.Bernoulli(HIDDEN), hm.Bernoulli(PIXELS), hm.Dense(HIDDEN, PIXELS, scale=1.0, seed=number)),
         "two units": hm.RBM(hm.Bernoulli(HIDDEN), hm.Bernoulli(2), hm.Dense(HIDDEN, 2, scale=0.1, seed=number)),
     }

@@ -95,7 +95,7 @@ def obeys_bayes(rbm, v, h, given=None):
 
 def states(unit, leading, seed=2):
     """Draws of a layer at no input: (*leading, *shape) float64."""
-    return unit.sample(unit.blank(*leading), generator=torch.Generator().manual_seed(seed))
+    return unit.sample(unit.zero_input(*leading), generator=torch.Generator().manual_seed(seed))
 
 
 def round_trip(rbm, path, v, given=None):

@@ -37,8 +37,8 @@ PAIRS = [
 
 def gradient(rbm: hm.RBM, v: np.ndarray, weights: np.ndarray | None = None, given: hm.Given | None = None) -> dict[str, torch.Tensor]:
     state = begun(rbm, hm.ExactGradient())
-    shares = None if weights is None else torch.tensor(weights).to(rbm.visible.blank())
-    contrastive_gradient(rbm, torch.as_tensor(v).to(rbm.visible.blank()), shares, hm.ExactGradient(), state, given=given)
+    shares = None if weights is None else torch.tensor(weights).to(rbm.visible.zero_input())
+    contrastive_gradient(rbm, torch.as_tensor(v).to(rbm.visible.zero_input()), shares, hm.ExactGradient(), state, given=given)
     return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters() if parameter.grad is not None}
 
 

@@ -34,7 +34,7 @@ def gradient(
     rbm: hm.RBM, v: object, weights: object = None, rule: hm.RatioMatching | None = None, given: hm.Given | None = None, seed: int = 0
 ) -> dict[str, torch.Tensor]:
     state = begun(rbm, hm.RatioMatching(), seed=seed)
-    like = rbm.visible.blank()
+    like = rbm.visible.zero_input()
     shares = None if weights is None else torch.as_tensor(weights).to(like)
     contrastive_gradient(rbm, torch.as_tensor(v).to(like), shares, rule or hm.RatioMatching(), state, given=given)
     return {name: parameter.grad.clone() for name, parameter in rbm.named_parameters() if parameter.grad is not None}

@@ -27,7 +27,7 @@ class Recall(hm.Rule):
         self.size = size
 
     def init(self, model: hm.RBM, generator: torch.Generator) -> Slots:
-        return {"store": model.visible.sample(model.visible.blank(self.size), generator=generator)}
+        return {"store": model.visible.sample(model.visible.zero_input(self.size), generator=generator)}
 
     def particles(self, model: hm.RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> torch.Tensor:
         return slots["store"].copy_(model.gibbs(slots["store"], generator=generator))

@@ -19,7 +19,7 @@ def exact_samples(rbm, cases, seed):
         return torch.tensor(v[draw.choice(len(v), size=cases, p=p / p.sum())])
     h, p = oracle.visible_distribution(machine.flipped())
     h = torch.tensor(h[draw.choice(len(h), size=cases, p=p / p.sum())])
-    return rbm.sample_visible(h.to(rbm.visible.blank()), generator=torch.Generator().manual_seed(seed))
+    return rbm.sample_visible(h.to(rbm.visible.zero_input()), generator=torch.Generator().manual_seed(seed))
 
 
 def planted(odds=0.0):

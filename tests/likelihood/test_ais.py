@@ -47,7 +47,7 @@ def test_every_pair(visible, hidden):
     """With few betas, so that the weights vary and a wrong path would show: Ẑ / Z is unbiased however coarse the path."""
     rbm = machine(visible, hidden, seed=6)
     log_z = oracle.log_z(plain(rbm))
-    for base_rates in (None, rbm.visible.mean(rbm.visible.blank()).detach()):
+    for base_rates in (None, rbm.visible.mean(rbm.visible.zero_input()).detach()):
         result = hm.likelihood.ais(rbm, chains=2000, betas=np.linspace(0, 1, 9).tolist(), seed=1, base_rates=base_rates)
         one, error = ratio(result, log_z)
         assert abs(one - 1) < 4 * error + 1e-6

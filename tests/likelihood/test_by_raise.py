@@ -8,8 +8,8 @@ import torch
 
 import harmonium as hm
 from harmonium.likelihood import evaluate
-from harmonium.likelihood.by_raise import log_z_by_raise, some_of
-from harmonium.likelihood.kinds import states_of
+from harmonium.likelihood.log_z_by_raise import log_z_by_raise, some_of
+from harmonium.likelihood.unnormalised import states_of
 from tests import deep, oracle
 from tests.likelihood.test_evaluate import far_mode, near_zero, of_far_mode
 from tests.models.machines import machine, plain, samples

@@ -10,9 +10,9 @@ import torch
 
 import harmonium as hm
 from harmonium.likelihood import Estimate, evaluate
-from harmonium.likelihood.by_raise import Raised
 from harmonium.likelihood.log_z import LogZ
-from harmonium.likelihood.tempered import Tempered
+from harmonium.likelihood.log_z_by_raise import RaiseEstimate
+from harmonium.likelihood.tempered_samples import Tempered
 from harmonium.likelihood.trust import of_each
 from tests import oracle
 from tests.likelihood.drawn import exact_samples, planted
@@ -223,7 +223,7 @@ def estimate(log_z, error=0.01, ess=90.0):
 
 def verdict(short=10.0, long=10.0, reverse=10.0, trips=500, least=None, bound=None, raised=None, **long_figures):
     tempered = Tempered(torch.zeros(100, 2), torch.tensor([0.0, 1.0]), torch.tensor([0.5]), trips, 100)
-    raised = None if raised is None else Raised(raised, 0.05, 100, 400)
+    raised = None if raised is None else RaiseEstimate(raised, 0.05, 100, 400)
     longer = estimate(long, **long_figures)
     one = LogZ(long, 0.01, False, 10, None, estimate(short), longer, estimate(reverse), tempered, raised, least)
     return of_each([one], "cases", 0.1, chains=100, bound=bound)

@@ -10,7 +10,7 @@ import torch
 import harmonium as hm
 from harmonium.likelihood import Estimate, evaluate
 from harmonium.likelihood.log_z import LogZ
-from harmonium.likelihood.tempered import Tempered
+from harmonium.likelihood.tempered_samples import Tempered
 from harmonium.likelihood.trust import of_each
 from harmonium.units import Given
 from tests import oracle

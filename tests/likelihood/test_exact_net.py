@@ -61,7 +61,7 @@ def test_one_machine_blocks_and_float32(monkeypatch):
         close(value, oracle.log_likelihood(plain(rbm), v), 1e-9)
     dbn = net("bernoulli", "bernoulli", "bernoulli")
     whole = exact_dbn(dbn, torch.tensor(v))
-    monkeypatch.setattr("harmonium.likelihood.exact_net.BLOCK", 30)
+    monkeypatch.setattr("harmonium.likelihood.exact_dbn.BLOCK", 30)
     close(exact_dbn(dbn, torch.tensor(v)).bound, whole.bound, 1e-12)
     found = exact_dbn(dbn.float(), torch.tensor(v).to(torch.uint8))
     close(found.log_likelihood, whole.log_likelihood, 1e-5)

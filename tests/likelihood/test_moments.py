@@ -9,7 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium.likelihood import exact_log_z, exact_moments
-from harmonium.likelihood.exact import count_vectors
+from harmonium.likelihood.exact_log_z import count_vectors
 from harmonium.units import Given
 from tests import gapped, oracle
 from tests.models.machines import EVERY_PAIR, allowed, close, given, machine, named, plain, randomise

@@ -70,7 +70,7 @@ def test_it_estimates_the_annealing_models_probabilities_without_bias(kind, hidd
 )
 def test_with_many_betas_it_lies_close_below_the_machines_own(visible, hidden):
     rbm = machine(visible, hidden, seed=5)
-    v = rbm.gibbs(rbm.visible.mode(rbm.visible.blank(200)), steps=20, generator=torch.Generator().manual_seed(0)).detach()
+    v = rbm.gibbs(rbm.visible.mode(rbm.visible.zero_input(200)), steps=20, generator=torch.Generator().manual_seed(0)).detach()
     exact = oracle.log_likelihood(plain(rbm), v.numpy())
     found = hm.likelihood.raise_bound(rbm, v, betas=300, chains=4)
     gaps = exact - found.log_p.numpy()
@@ -108,7 +108,7 @@ def test_blocks_errors_and_types(monkeypatch):
     whole = hm.likelihood.raise_bound(rbm, v, betas=50, chains=30, seed=3)
     assert whole.log_p.dtype == torch.float64
     assert whole.log_p.shape == whole.standard_error.shape == whole.ess.shape == (5,)
-    monkeypatch.setattr("harmonium.likelihood.raise_.ROWS", 61)
+    monkeypatch.setattr("harmonium.likelihood.raise_bound.ROWS", 61)
     blocks = hm.likelihood.raise_bound(rbm, v, betas=50, chains=30, seed=3)
     assert blocks.log_p[:2] != pytest.approx(whole.log_p[:2], abs=1e-9)
     both = (whole.standard_error**2 + blocks.standard_error**2).sqrt()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.likelihood.tempered import _adapted, tempered_samples
+from harmonium.likelihood.tempered_samples import _adapted, tempered_samples
 from harmonium.sampling import tempering
 from tests import oracle
 from tests.likelihood.drawn import of_two_blocks, planted, two_blocks
@@ -63,7 +63,7 @@ def test_the_temperatures_are_adapted(monkeypatch):
     assert 0.2 < found.swap_rates.min() <= found.swap_rates.max() < 0.6
     assert len(found.swap_rates) == len(found.betas) - 1
     for name in ("REPLICAS", "MOST_REPLICAS"):
-        monkeypatch.setattr(f"harmonium.likelihood.tempered.{name}", 6)
+        monkeypatch.setattr(f"harmonium.likelihood.tempered_samples.{name}", 6)
     few = drawn(steep, 50, 200)
     assert len(few.betas) == 6
     assert few.swap_rates.max() < found.swap_rates.min()

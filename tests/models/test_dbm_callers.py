@@ -35,7 +35,7 @@ def public(kind):
 def test_the_names_that_an_rbm_has_too():
     """Each of them is held to a table below; what is added to both belongs there."""
     shared = {"energy", "check_normalisable", "hidden_mean", "visible_mean", "gibbs", "arguments"}
-    answers = {"machine", "bound_over", "given_above", "begin", "show", "raised", "part", "beside"}
+    answers = {"machine", "bound_over", "machine_given", "initial_states", "data_mean", "machine_mean", "part", "to_machine"}
     assert public(RBM) & public(hm.DBM) == shared | answers
     assert answers | {"visible"} == public(Generative)
 
@@ -64,7 +64,7 @@ def test_hidden_means_of_data(kinds):
     few = model.hidden_mean(torch.tensor(v), sweeps=3, tolerance=None)
     for one, other in zip(few, model.split(*model.mean_field(torch.tensor(v), sweeps=3).phase[::3])[1:], strict=True):
         close(one, other, 0)
-    close(model.raised(torch.tensor(v)), model.join([torch.tensor(x) for x in means])[0], 1e-4)
+    close(model.machine_mean(torch.tensor(v)), model.join([torch.tensor(x) for x in means])[0], 1e-4)
 
 
 def test_hidden_means_of_two_layers_are_exact():
@@ -172,7 +172,7 @@ WANT_AN_RBM = {
     "Gibbs sampling": lambda: hm.sampling.gibbs.step(DEEP, hm.sampling.gibbs.init(DEEP, 2, generator=generator()), generator=generator()),
     "features": lambda: features(V, DEEP),
     "a gradient": lambda: write_gradient(DEEP, DEEP.mean_field(V).phase, hm.ContrastiveDivergence(), {}, generator=generator()),
-    "turning": lambda: hm.models.turned(DEEP),
+    "turning": lambda: hm.models.swap_layers(DEEP),
     "an infinite net": lambda: hm.infinite_net(DEEP, 2),
     "the gauge": lambda: hm.models.zero_sum_gauge(DEEP),
     "normalisation": lambda: hm.models.check_normalisable(DEEP),

@@ -203,7 +203,7 @@ def test_a_clamped_class_has_the_exact_conditional_mean(below):
 def test_a_start_keeps_its_class():
     dbn = net()
     data = torch.tensor(samples(hm.Bernoulli(3), 5, 1))
-    states, given = dbn.begin(5, generator=torch.Generator().manual_seed(0), start=data, labels=torch.tensor([0, 1, 2, 1, 0]))
+    states, given = dbn.initial_states(5, generator=torch.Generator().manual_seed(0), start=data, labels=torch.tensor([0, 1, 2, 1, 0]))
     after = dbn.top.gibbs(states, steps=3, generator=torch.Generator().manual_seed(1), given=given)
     assert torch.equal(after[:, 3:], states[:, 3:])
     assert not torch.equal(after[:, :3], states[:, :3])

@@ -126,15 +126,15 @@ def test_the_highest_input_is_that_of_some_state(kind):
     unit = LAYERS[kind]().double()
     randomise(unit, np.random.default_rng(0))
     weight = np.random.default_rng(1).normal(size=(unit.statistic_shape[0], 20))
-    close(unit.highest(torch.tensor(weight)), highest(unit, weight), 1e-12)
-    close(unit.highest(torch.tensor(-np.abs(weight))), highest(unit, -np.abs(weight)), 1e-12)
+    close(unit.max_interaction(torch.tensor(weight)), highest(unit, weight), 1e-12)
+    close(unit.max_interaction(torch.tensor(-np.abs(weight))), highest(unit, -np.abs(weight)), 1e-12)
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 4), (4, 2)])
 def test_the_highest_input_of_shaped_blocks(shape):
     unit = hm.PooledBlocks(shape, pool=(2, 2)).double()
     weight = np.random.default_rng(1).normal(size=(int(np.prod(shape)), 5))
-    close(unit.highest(torch.tensor(weight)), highest(unit, weight), 1e-12)
+    close(unit.max_interaction(torch.tensor(weight)), highest(unit, weight), 1e-12)
 
 
 @pytest.mark.parametrize("make", [lambda: hm.ReplicatedSoftmax(3), lambda: hm.Groups(hm.Bernoulli(2), hm.ReplicatedSoftmax(3))])
@@ -142,10 +142,10 @@ def test_the_highest_input_of_a_document_grows_with_its_length(make):
     unit = make().double()
     weight = np.random.default_rng(1).normal(size=(unit.statistic_shape[0], 20))
     for words in (1, 2, 5):
-        found = unit.highest(torch.tensor(weight), Given(length=torch.tensor(float(words))))
+        found = unit.max_interaction(torch.tensor(weight), Given(length=torch.tensor(float(words))))
         close(found, highest(unit, weight, words), 1e-12)
-    assert torch.isinf(unit.highest(torch.ones(unit.statistic_shape[0], 1))).all()
-    assert torch.isfinite(unit.highest(-torch.ones(unit.statistic_shape[0], 1))).all()
+    assert torch.isinf(unit.max_interaction(torch.ones(unit.statistic_shape[0], 1))).all()
+    assert torch.isfinite(unit.max_interaction(-torch.ones(unit.statistic_shape[0], 1))).all()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LAYERS if len(names(kind)) == 1 and endless(kind)])
@@ -154,7 +154,7 @@ def test_the_highest_input_of_endless_units(kind):
     unit = LAYERS[kind]().double()
     weight = torch.tensor([[0.0, 0.1, -0.1, -0.1], [0.0, 0.0, 0.0, 0.1]], dtype=torch.float64)
     negative = math.inf if kind_of(unit) == "gaussian" else 0.0
-    assert unit.highest(weight).tolist() == [0.0, math.inf, negative, math.inf]
+    assert unit.max_interaction(weight).tolist() == [0.0, math.inf, negative, math.inf]
 
 
 @pytest.mark.parametrize("exponential_is", ["hidden", "visible"])

@@ -87,7 +87,7 @@ def test_a_loaded_machine_has_the_same_free_energy(tmp_path, visible, hidden):
     rbm = machine(visible, hidden)
     hm.save(rbm, tmp_path / "new" / "folder" / "model")
     found = hm.load(tmp_path / "new" / "folder" / "model")
-    v = rbm.visible.sample(rbm.visible.blank(5), generator=torch.Generator().manual_seed(0))
+    v = rbm.visible.sample(rbm.visible.zero_input(5), generator=torch.Generator().manual_seed(0))
     assert torch.equal(found.free_energy(v), rbm.free_energy(v))
 
 

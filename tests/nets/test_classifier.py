@@ -17,7 +17,7 @@ def sigmoid(x):
 def stack(*layers, seed=0):
     draw, rbms = np.random.default_rng(seed), []
     for below, above in itertools.pairwise(layers):
-        rbms.append(hm.RBM(below() if not rbms else below().taking_means(), above()).double())
+        rbms.append(hm.RBM(below() if not rbms else below().as_visible_layer(), above()).double())
         randomise(rbms[-1].visible, draw)
         randomise(rbms[-1].hidden, draw)
         rbms[-1].coupling.weight.data = torch.tensor(draw.normal(size=rbms[-1].coupling.weight.shape))

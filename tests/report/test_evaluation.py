@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harmonium.likelihood import Estimate, Evaluation
-from harmonium.likelihood.by_raise import Raised
+from harmonium.likelihood.log_z_by_raise import RaiseEstimate
 from harmonium.report import evaluation
 
 TRUST = "Take this figure as optimistic: " + "agreement says nothing of a mode that no chain has met; " * 4 + "look for one."
@@ -67,7 +67,7 @@ def test_exact_and_tightened():
 
 
 def test_raise_has_a_row_of_its_own():
-    dots, bars = drawn(evaluation(estimated(raised=Raised(452.0, 0.3, 100, 4000))))
+    dots, bars = drawn(evaluation(estimated(raised=RaiseEstimate(452.0, 0.3, 100, 4000))))
     assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([-83.5, -84.5, -85.0, -86.5])
     assert bars[3][1] == pytest.approx((-86.8, -86.2))
 

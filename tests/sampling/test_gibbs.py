@@ -50,7 +50,7 @@ def test_the_exact_distribution_stays(visible, hidden, steps):
 def test_chains_from_anywhere_reach_it(visible, hidden):
     rbm = machine(visible, hidden, seed=1)
     generator = torch.Generator().manual_seed(2)
-    start = rbm.visible.sample(rbm.visible.blank(CHAINS), generator=generator)
+    start = rbm.visible.sample(rbm.visible.zero_input(CHAINS), generator=generator)
     assert chi_square(rbm, start) < 1e-6
     assert chi_square(rbm, rbm.gibbs(start, steps=40, generator=generator)) > 1e-3
 

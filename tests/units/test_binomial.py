@@ -112,7 +112,7 @@ def test_support():
     ):
         with pytest.raises(ValueError, match=message):
             found.check(torch.as_tensor(bad))
-    means = found.taking_means()
+    means = found.as_visible_layer()
     assert (means.copies, means.values) == (3, "means")
     means.check(torch.tensor([[0.5, 3.0]]))
     with pytest.raises(ValueError, match=r"means, from 0 to 3, found values from 0.5 to 3.5"):
@@ -129,9 +129,9 @@ def test_starting_biases_and_base_inputs():
     data = torch.tensor([[3.0, 0.0, 1.0], [3.0, 0.0, 2.0]], dtype=torch.float64)
     found = hm.Binomial(3, copies=3).double()
     found.init_from(data)
-    close(found.mean(found.blank()), np.array([3 * 7 / 8, 3 / 8, 3 * 4 / 8]), 1e-12)
+    close(found.mean(found.zero_input()), np.array([3 * 7 / 8, 3 / 8, 3 * 4 / 8]), 1e-12)
     found.init_from(data, torch.tensor([1.0, 3.0], dtype=torch.float64))
-    close(found.mean(found.blank())[2], np.array(3 * 8 / 14), 1e-12)
+    close(found.mean(found.zero_input())[2], np.array(3 * 8 / 14), 1e-12)
     mean = torch.tensor([1.7, 0.0, 3.0], dtype=torch.float64)
     close(found.mean(found.base_input(mean)), [1.7, 1e-3, 3 - 1e-3], 1e-12)
     many = hm.Binomial(1, copies=10**9)
@@ -146,8 +146,8 @@ def test_bounds_and_lists():
     assert {tuple(row) for row in listed.tolist()} == set(itertools.product((0.0, 1.0, 2.0), repeat=3))
     assert found.count == 27
     weights = torch.randn(3, 6, generator=laws.generator())
-    close(found.highest(weights), (listed @ weights).amax(0))
-    assert found.limits() is None
+    close(found.max_interaction(weights), (listed @ weights).amax(0))
+    assert found.input_bound() is None
     assert found.quadratic() is None
 
 

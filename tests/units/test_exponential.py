@@ -107,7 +107,7 @@ def test_support():
     for rate in (0.0, -1.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="rate must be a positive number"):
             hm.Exponential(2, rate=rate)
-    copy = hm.Exponential((2, 3), rate=4.0, bias_shape=(2, 1)).taking_means()
+    copy = hm.Exponential((2, 3), rate=4.0, bias_shape=(2, 1)).as_visible_layer()
     assert copy.log_rate.shape == (2, 1)
     close(copy.log_rate.exp(), np.full((2, 1), 4.0))
 
@@ -116,9 +116,9 @@ def test_starting_rates_and_base_inputs():
     data = torch.tensor([[3.0, 0.0, 1.0], [1.0, 0.0, 2.0]], dtype=torch.float64)
     found = hm.Exponential(3).double()
     found.init_from(data)
-    close(found.mean(found.blank()), [2.0, 1e-4 * 3.5 / 3, 1.5], 1e-12)
+    close(found.mean(found.zero_input()), [2.0, 1e-4 * 3.5 / 3, 1.5], 1e-12)
     found.init_from(data, torch.tensor([1.0, 3.0], dtype=torch.float64))
-    close(found.mean(found.blank())[2], np.array(7 / 4), 1e-12)
+    close(found.mean(found.zero_input())[2], np.array(7 / 4), 1e-12)
     mean = torch.tensor([1.7, 0.0, 300.0], dtype=torch.float64)
     close(found.mean(found.base_input(mean)), [1.7, 1e-3, 300.0], 1e-12)
     for dtype in (torch.float32, torch.float64):
@@ -130,10 +130,10 @@ def test_starting_rates_and_base_inputs():
 
 def test_bounds():
     found = hm.Exponential((3, 2), rate=2.0, bias_shape=(3, 1))
-    assert found.limits().dtype == torch.float64
-    close(found.limits(), np.full(6, 2.0))
+    assert found.input_bound().dtype == torch.float64
+    close(found.input_bound(), np.full(6, 2.0))
     weights = torch.tensor([[-1.0, 0.0, 2.0], [0.0, 0.0, -9.0], [-2.0, 0.0, 0.0]])
-    assert torch.equal(hm.Exponential(3).highest(weights), torch.tensor([0, 0, math.inf]))
+    assert torch.equal(hm.Exponential(3).max_interaction(weights), torch.tensor([0, 0, math.inf]))
     assert found.quadratic() is None
     assert found.count == math.inf
     with pytest.raises(TypeError, match="Exponential units have no finite list"):

@@ -14,9 +14,9 @@ def test_with_no_input_the_mean_is_that_of_the_data(kind):
     unit = LAYERS[kind]().double()
     data = samples(unit, 500, 1)
     unit.init_from(torch.tensor(data))
-    close(unit.mean(unit.blank(1))[0], data.mean(0), 2 / 500)
+    close(unit.mean(unit.zero_input(1))[0], data.mean(0), 2 / 500)
     for part, x in zip(unit.layers(), unit.split(torch.tensor(data)), strict=True) if isinstance(unit, hm.Groups) else [(unit, data)]:
-        x, mean = np.asarray(x), part.mean(part.blank())
+        x, mean = np.asarray(x), part.mean(part.zero_input())
         total, cases, kind = x.sum(0), len(x), kind_of(part)
         if kind == "bernoulli":
             close(mean, (total + 1) / (cases + 2), 1e-12)
@@ -34,7 +34,7 @@ def test_with_no_input_the_mean_is_that_of_the_data(kind):
         else:
             close(mean, x.mean(0), 1e-9)
         if kind == "gaussian":
-            close(part.variance(part.blank()), x.var(0) if part.learn_variance else np.ones(x.shape[1]), 1e-12)
+            close(part.variance(part.zero_input()), x.var(0) if part.learn_variance else np.ones(x.shape[1]), 1e-12)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LAYERS if not endless(kind)])
@@ -82,7 +82,7 @@ def test_the_copy_that_takes_means_takes_them():
     for unit in (hm.Bernoulli(2), hm.Softmax(1, categories=2), hm.Groups(hm.Bernoulli(1), hm.Bernoulli(1))):
         with pytest.raises(ValueError, match=r"0 or 1|one-hot"):
             unit.check(means)
-        unit.taking_means().check(means)
-    shared = hm.Bernoulli((2, 3), bias_shape=(2, 1)).taking_means()
+        unit.as_visible_layer().check(means)
+    shared = hm.Bernoulli((2, 3), bias_shape=(2, 1)).as_visible_layer()
     assert shared.bias.shape == (2, 1)
-    assert hm.Gaussian(3, variance=0.25).taking_means().log_variance.exp()[0].item() == pytest.approx(0.25)
+    assert hm.Gaussian(3, variance=0.25).as_visible_layer().log_variance.exp()[0].item() == pytest.approx(0.25)

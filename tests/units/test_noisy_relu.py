@@ -170,7 +170,7 @@ def test_biases_start_at_the_mean_of_the_data(noise, cap):
     data = np.random.default_rng(0).random((2000, 3)) * [1.9, 1.0, 0.2]
     unit = hm.NoisyReLU(3, noise=noise, cap=cap).double()
     unit.init_from(torch.tensor(data))
-    close(unit.mean(unit.blank()), data.mean(0), 2e-3)
+    close(unit.mean(unit.zero_input()), data.mean(0), 2e-3)
     for value in (0.0, 2.0):
         unit.init_from(torch.full((10, 3), value))
         assert torch.isfinite(unit.bias).all()
@@ -216,5 +216,5 @@ def test_saved_with_its_noise_and_cap(tmp_path):
 
 def test_highest():
     weights = torch.tensor([[-1.0, 1.0], [-2.0, -1.0]])
-    assert hm.NoisyReLU(2).highest(weights).tolist() == [0.0, np.inf]
-    assert hm.NoisyReLU(2, cap=3.0).highest(weights).tolist() == [0.0, 3.0]
+    assert hm.NoisyReLU(2).max_interaction(weights).tolist() == [0.0, np.inf]
+    assert hm.NoisyReLU(2, cap=3.0).max_interaction(weights).tolist() == [0.0, 3.0]

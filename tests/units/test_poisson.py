@@ -156,7 +156,7 @@ def test_support():
     ):
         with pytest.raises(ValueError, match=message):
             found.check(torch.as_tensor(bad))
-    means = found.taking_means()
+    means = found.as_visible_layer()
     means.check(torch.tensor([[0.5, 3.0]]))
     with pytest.raises(ValueError, match=r"whole numbers.*found 0.5"):
         means.check_states(torch.tensor([[0.5, 3.0]]))
@@ -170,18 +170,20 @@ def test_starting_biases_and_base_inputs():
     data = torch.tensor([[3.0, 0.0, 1.0], [30.0, 0.0, 2.0]], dtype=torch.float64)
     found = hm.Poisson(3).double()
     found.init_from(data)
-    close(found.mean(found.blank()), [33.5 / 2, 0.5 / 2, 3.5 / 2], 1e-12)
+    close(found.mean(found.zero_input()), [33.5 / 2, 0.5 / 2, 3.5 / 2], 1e-12)
     found.init_from(data, torch.tensor([1.0, 3.0], dtype=torch.float64))
-    close(found.mean(found.blank())[2], np.array(7.5 / 4), 1e-12)
+    close(found.mean(found.zero_input())[2], np.array(7.5 / 4), 1e-12)
     mean = torch.tensor([1.7, 0.0, 300.0], dtype=torch.float64)
     close(found.mean(found.base_input(mean)), [1.7, 1e-3, 300.0], 1e-12)
 
 
 def test_bounds():
     found = hm.Poisson(3)
-    assert torch.equal(found.highest(torch.tensor([[-1.0, 0.0, 2.0], [0.0, 0.0, -9.0], [-2.0, 0.0, 0.0]])), torch.tensor([0, 0, math.inf]))
-    assert found.limits().tolist() == [math.inf] * 3
-    assert found.limits().dtype == torch.float64
+    assert torch.equal(
+        found.max_interaction(torch.tensor([[-1.0, 0.0, 2.0], [0.0, 0.0, -9.0], [-2.0, 0.0, 0.0]])), torch.tensor([0, 0, math.inf])
+    )
+    assert found.input_bound().tolist() == [math.inf] * 3
+    assert found.input_bound().dtype == torch.float64
     assert found.quadratic() is None
     assert found.count == math.inf
     with pytest.raises(TypeError, match="Poisson units have no finite list"):

@@ -36,7 +36,7 @@ def block_places(unit):
     return found
 
 
-def every_state(unit):
+def enumerate_states(unit):
     """All flat states with at most one unit on in each block."""
     rows = []
     blocks = block_places(unit)
@@ -49,7 +49,7 @@ def every_state(unit):
 
 def distribution(unit, input):
     """The states and their probability under each input, (cases, states), with the log-partition."""
-    states = every_state(unit)
+    states = enumerate_states(unit)
     bias = unit.bias.detach().expand(unit.shape).flatten().numpy()
     terms = (input.flatten(1).numpy() + bias) @ states.T
     log_z = np.log(np.exp(terms).sum(1))
@@ -94,7 +94,7 @@ def test_samples_have_the_joint_distribution(kind):
 @kinds
 def test_each_state_is_listed_once(kind):
     unit = layer(kind)
-    expected = every_state(unit)
+    expected = enumerate_states(unit)
     assert unit.count == len(expected)
     found = unit.states(torch.arange(int(unit.count))).flatten(1).numpy()
     assert {tuple(row) for row in found} == {tuple(row) for row in expected}
@@ -104,7 +104,7 @@ def test_each_state_is_listed_once(kind):
 def test_the_largest_input_it_can_send(kind):
     unit = layer(kind)
     weights = torch.tensor(np.random.default_rng(2).normal(size=(int(np.prod(unit.shape)), 5)) - 0.3)
-    close(unit.highest(weights), (every_state(unit) @ weights.numpy()).max(0), 1e-12)
+    close(unit.max_interaction(weights), (enumerate_states(unit) @ weights.numpy()).max(0), 1e-12)
 
 
 @kinds
@@ -187,7 +187,7 @@ def test_biases_start_at_the_base_rates(kind):
     fresh = hm.PooledBlocks(unit.shape, pool=unit.pool, bias_shape=unit.bias_shape).double()
     fresh.init_from(torch.tensor(data))
     shared = tuple(axis + 1 for axis, size in enumerate(unit.bias.shape) if size == 1 and unit.shape[axis] > 1)
-    close(fresh.mean(fresh.blank()), np.broadcast_to(data.mean((0, *shared), keepdims=True)[0], unit.shape), 2e-3)
+    close(fresh.mean(fresh.zero_input()), np.broadcast_to(data.mean((0, *shared), keepdims=True)[0], unit.shape), 2e-3)
     fresh.init_from(torch.zeros(5, *unit.shape))
     assert torch.isfinite(fresh.bias).all()
     mean = unit.mean(inputs(unit, 1))[0].detach()

@@ -133,7 +133,7 @@ def test_thousands_of_words_in_documents_of_hundreds():
     lengths = torch.randint(100, 900, (100,), generator=torch.Generator().manual_seed(0))
     total, given = torch.zeros(2000, dtype=torch.float64), Given(length=lengths)
     for seed in range(5):
-        x = found.sample(found.blank(100), generator=torch.Generator().manual_seed(seed), given=given)
+        x = found.sample(found.zero_input(100), generator=torch.Generator().manual_seed(seed), given=given)
         assert torch.equal(x.sum(-1), lengths.float())
         total += x.sum(0).double()
     expected = 5 * int(lengths.sum()) * p
@@ -145,7 +145,7 @@ def test_the_rarest_words_are_drawn_too():
     """Words of one in a hundred million each, in a document of three million words."""
     found, words = hm.ReplicatedSoftmax(2000), 3_000_000
     found.bias.data[1000:] = np.log(1e-5)
-    x = found.sample(found.blank(), generator=torch.Generator().manual_seed(0), given=Given(length=torch.tensor(words)))
+    x = found.sample(found.zero_input(), generator=torch.Generator().manual_seed(0), given=Given(length=torch.tensor(words)))
     assert x.sum().item() == words
     rare = x[1000:].sum().item()
     assert abs(rare - 1e-5 * words) < 4 * np.sqrt(1e-5 * words)
@@ -176,9 +176,9 @@ def test_the_mode_is_a_document_of_the_likeliest_word():
 def test_a_length_is_needed(function):
     found = unit()
     with pytest.raises(ValueError, match=r"length of each document.*Given\(length"):
-        getattr(found, function)(found.blank(2))
+        getattr(found, function)(found.zero_input(2))
     with pytest.raises(ValueError, match="length"):
-        found.sample(found.blank(2), generator=torch.Generator())
+        found.sample(found.zero_input(2), generator=torch.Generator())
 
 
 def test_counts_have_no_gaps():
@@ -193,10 +193,10 @@ def test_the_largest_input_it_can_send():
     found, weights = unit(), torch.tensor(np.random.default_rng(3).normal(size=(WORDS + 1, 6)))
     for D in (1, 4):
         n = np.concatenate([sequences(WORDS, D), np.full((WORDS**D, 1), D)], axis=1)
-        close(found.highest(weights, Given(length=torch.tensor(D))), (n @ weights.numpy()).max(0), 1e-12)
+        close(found.max_interaction(weights, Given(length=torch.tensor(D))), (n @ weights.numpy()).max(0), 1e-12)
     most = weights[:-1].amax(0) + weights[-1]
-    assert found.highest(weights).tolist() == [0.0 if w <= 0 else np.inf for w in most.tolist()]
-    several = found.highest(weights, length(1, 4))
+    assert found.max_interaction(weights).tolist() == [0.0 if w <= 0 else np.inf for w in most.tolist()]
+    several = found.max_interaction(weights, length(1, 4))
     close(several, np.maximum(most.numpy(), 4 * most.numpy()), 1e-12)
 
 
@@ -205,7 +205,7 @@ def test_biases_start_at_the_shares_of_the_words():
     found = hm.ReplicatedSoftmax(4).double()
     found.init_from(torch.tensor(data))
     shares = (data.sum(0) + 1) / (data.sum() + 4)
-    close(found.mean(found.blank(), Given(length=torch.tensor(10))), 10 * shares, 1e-9)
+    close(found.mean(found.zero_input(), Given(length=torch.tensor(10))), 10 * shares, 1e-9)
     found.init_from(torch.tensor(data), torch.tensor([1.0, 0.0] * 15, dtype=torch.float64))
     close(found.bias.softmax(0), (data[::2].sum(0) + 1) / (data[::2].sum() + 4), 1e-9)
     mean = torch.tensor([5.0, 3.0, 2.0, 0.0], dtype=torch.float64)

@@ -88,7 +88,7 @@ def test_support():
     ):
         with pytest.raises(ValueError, match=message):
             found.check(torch.as_tensor(bad))
-    means = found.taking_means()
+    means = found.as_visible_layer()
     means.check(torch.tensor([[0.5, -1.0]]))
     with pytest.raises(ValueError, match=r"means between -1 and 1, found values from 0.5 to 1.5"):
         means.check(torch.tensor([[0.5, 1.5]]))
@@ -106,12 +106,12 @@ def test_starting_biases_and_base_inputs():
     data = torch.tensor([[1.0, -1.0, 1.0], [1.0, -1.0, -1.0], [1.0, -1.0, 1.0]], dtype=torch.float64)
     found = hm.Spin(3).double()
     found.init_from(data)
-    close(found.mean(found.blank()), [2 * 4 / 5 - 1, 2 * 1 / 5 - 1, 2 * 3 / 5 - 1], 1e-12)
+    close(found.mean(found.zero_input()), [2 * 4 / 5 - 1, 2 * 1 / 5 - 1, 2 * 3 / 5 - 1], 1e-12)
     found.init_from(data, torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64))
-    close(found.mean(found.blank())[2], np.array(0.0), 1e-12)
+    close(found.mean(found.zero_input())[2], np.array(0.0), 1e-12)
     shared = hm.Spin((3, 2), bias_shape=(3, 1)).double()
     shared.init_from(data[:, :, None].expand(3, 3, 2))
-    close((shared.mean(shared.blank()) + 1) / 2, np.array([[7 / 8] * 2, [1 / 8] * 2, [5 / 8] * 2]), 1e-12)
+    close((shared.mean(shared.zero_input()) + 1) / 2, np.array([[7 / 8] * 2, [1 / 8] * 2, [5 / 8] * 2]), 1e-12)
     mean = torch.tensor([0.3, -1.0, 1.0], dtype=torch.float64)
     close(found.mean(found.base_input(mean)), [0.3, -0.998, 0.998], 1e-12)
 
@@ -122,8 +122,8 @@ def test_bounds_and_lists():
     assert {tuple(row) for row in listed.tolist()} == set(itertools.product((-1.0, 1.0), repeat=3))
     assert found.count == 8
     weights = torch.randn(3, 6, generator=laws.generator())
-    close(found.highest(weights), (listed @ weights).amax(0))
-    assert found.limits() is None
+    close(found.max_interaction(weights), (listed @ weights).amax(0))
+    assert found.input_bound() is None
     assert found.quadratic() is None
 
 

@@ -267,7 +267,7 @@ def test_support():
         with pytest.raises(ValueError, match=message):
             kind.check(torch.as_tensor(bad))
     for kind, high in ((found, 3.0), (endless, 1e5)):
-        means = kind.taking_means()
+        means = kind.as_visible_layer()
         assert (means.copies, means.values) == (kind.copies, "means")
         means.check(torch.tensor([[0.5, high]]))
         with pytest.raises(ValueError, match=r"whole numbers.*found 0.5"):
@@ -292,7 +292,7 @@ def test_starting_biases_and_base_inputs(copies):
     for w, total in ((None, data.sum(0)), (weights, weights @ data)):
         found.init_from(data, w)
         expected = n * (total + 1) / (n * 20 + 2) if copies else (total + 0.5) / 20
-        close(found.mean(found.blank()), expected, 1e-9)
+        close(found.mean(found.zero_input()), expected, 1e-9)
     single = hm.SteppedSigmoid(6, copies=copies)
     single.init_from(data.float())
     assert torch.isfinite(single.bias).all()
@@ -304,15 +304,15 @@ def test_bounds_and_lists():
     listed = found.states(torch.arange(27))
     assert {tuple(row) for row in listed.tolist()} == set(itertools.product((0.0, 1.0, 2.0), repeat=3))
     weights = torch.randn(3, 6, generator=laws.generator())
-    close(found.highest(weights), (listed @ weights).amax(0))
-    assert found.limits() is None
+    close(found.max_interaction(weights), (listed @ weights).amax(0))
+    assert found.input_bound() is None
     assert found.quadratic() is None
     scale, one_sided = endless.quadratic()
     assert torch.equal(scale, torch.ones(6, dtype=torch.float64))
     assert one_sided.tolist() == [True] * 6
-    assert endless.limits() is None
+    assert endless.input_bound() is None
     assert endless.count == math.inf
     sided = torch.tensor([[-1.0, 0.0, 2.0], [0.0, 0.0, -9.0], [-2.0, 0.0, 0.0]])
-    assert torch.equal(hm.SteppedSigmoid(3).highest(sided), torch.tensor([0, 0, math.inf]))
+    assert torch.equal(hm.SteppedSigmoid(3).max_interaction(sided), torch.tensor([0, 0, math.inf]))
     with pytest.raises(TypeError, match="SteppedSigmoid units have no finite list"):
         endless.states(torch.arange(2))

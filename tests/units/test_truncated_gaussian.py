@@ -162,12 +162,12 @@ def test_the_starting_mean_is_that_of_the_data(learn):
     data = stats.truncnorm(-0.5, np.inf, loc=1.0, scale=2.0).rvs((4000, 3), random_state=draw) * [1.0, 0.1, 10.0]
     found = hm.TruncatedGaussian(3, learn_variance=learn).double()
     found.init_from(torch.tensor(data))
-    close(found.mean(found.blank()).detach().numpy() / data.mean(0), np.ones(3), 1e-9)
+    close(found.mean(found.zero_input()).detach().numpy() / data.mean(0), np.ones(3), 1e-9)
     if learn:
-        close(found.variance(found.blank()).detach().numpy() / data.var(0), np.ones(3), 2e-2)
+        close(found.variance(found.zero_input()).detach().numpy() / data.var(0), np.ones(3), 2e-2)
     weights = torch.tensor([2.0, 0.0] * 2000, dtype=torch.float64)
     found.init_from(torch.tensor(data), weights)
-    close(found.mean(found.blank()).detach().numpy() / data[::2].mean(0), np.ones(3), 1e-9)
+    close(found.mean(found.zero_input()).detach().numpy() / data[::2].mean(0), np.ones(3), 1e-9)
 
 
 def test_starting_biases_are_finite_whatever_the_data():
@@ -180,14 +180,14 @@ def test_starting_biases_are_finite_whatever_the_data():
             assert torch.isfinite(found.bias).all()
             assert torch.isfinite(found.log_variance).all()
             if data is heavy:
-                close(found.mean(found.blank()), data.mean(0), 1e-4)
+                close(found.mean(found.zero_input()), data.mean(0), 1e-4)
 
 
 def test_shared_parameters_start_at_the_pooled_mean():
     data = np.abs(np.random.default_rng(0).normal(2.0, 1.0, (500, 2, 4)))
     found = hm.TruncatedGaussian((2, 4), bias_shape=(2, 1), variance_shape=(1, 1), learn_variance=True).double()
     found.init_from(torch.tensor(data))
-    close(found.mean(found.blank()), np.repeat(data.mean((0, 2))[:, None], 4, 1), 1e-6)
+    close(found.mean(found.zero_input()), np.repeat(data.mean((0, 2))[:, None], 4, 1), 1e-6)
 
 
 def test_the_base_input_gives_the_mean():
@@ -215,7 +215,7 @@ def test_what_it_says_of_its_bounds():
     close(scale, np.full(3, 2.0), 1e-6)
     assert one_sided.all()
     weights = torch.tensor([[-1.0, -1.0, 0.0], [-2.0, 0.1, 0.0], [0.0, -1.0, 0.0]])
-    assert found.highest(weights).tolist() == [0.0, np.inf, 0.0]
+    assert found.max_interaction(weights).tolist() == [0.0, np.inf, 0.0]
     assert found.count == np.inf
 
 

@@ -28,7 +28,6 @@ from harmonium.learning.rules import (
 from harmonium.learning.transforms import Averaging, Centring, Sparsity, StandardForm, Transform
 from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
-from harmonium.learning.whole_machines import Rest, Signal, WholeMachines, asymmetry, least_contrast, settle
 
 __all__ = [
     "Averaging",
@@ -43,10 +42,8 @@ __all__ = [
     "Positive",
     "Progress",
     "RatioMatching",
-    "Rest",
     "Rule",
     "Schedule",
-    "Signal",
     "Slots",
     "Source",
     "Sparsity",
@@ -57,16 +54,12 @@ __all__ = [
     "Trajectory",
     "Transform",
     "UpDown",
-    "WholeMachines",
-    "asymmetry",
     "features",
     "fine_tune",
     "fit",
     "greedy",
     "greedy_dbm",
-    "least_contrast",
     "predict",
-    "settle",
     "wake_sleep",
     "write_gradient",
 ]

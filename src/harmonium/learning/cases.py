@@ -201,5 +201,5 @@ def for_base_rates(visible: Unit, rows: Tensor, weights: Tensor | None, given: G
     last = reached.movedim(0, -1).contiguous(), place.clamp_max(total * (1 - 1e-9)).movedim(0, -1).contiguous()
     donor = torch.searchsorted(*last, right=True).clamp_max(len(rows) - 1).movedim(-1, 0)
     word = Given(length=rows.new_ones(()))
-    found = torch.where(total > 0, rows.gather(0, donor), visible.mean(visible.blank(), word))
+    found = torch.where(total > 0, rows.gather(0, donor), visible.mean(visible.zero_input(), word))
     return torch.where(where, found, rows)

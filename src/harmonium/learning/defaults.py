@@ -8,8 +8,8 @@ from functools import partial
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
 from harmonium.models import RBM
-from harmonium.models.normalisable import leaves
 from harmonium.units import Exponential
+from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
 

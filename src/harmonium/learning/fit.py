@@ -13,13 +13,13 @@ from torch import Tensor
 from harmonium.data.batches import ONCE, Stream
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, described_given
+from harmonium.learning.dbm_phase import mean_field_of, sweeps_of
 from harmonium.learning.defaults import default_optimizer, groups_of
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
-from harmonium.learning.mean_field import mean_field_of, sweeps_of
 from harmonium.learning.monitor import Monitor
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start

@@ -70,10 +70,10 @@ def greedy(
         held_labels = _labels(validation, held_labels, classes)
     rbms: list[RBM] = []
     for index, hidden in enumerate(layers[1:]):
-        visible = layers[0] if index == 0 else layers[index].taking_means().to(layers[index].blank())
+        visible = layers[0] if index == 0 else layers[index].as_visible_layer().to(layers[index].zero_input())
         joint = known if index == len(layers) - 2 else None
         if joint is not None:
-            visible = Groups(visible, Softmax(1, categories=joint[1]).to(visible.blank()))
+            visible = Groups(visible, Softmax(1, categories=joint[1]).to(visible.zero_input()))
         coupling = None if couplings is None else couplings[index]
         rbm, below = RBM(visible, hidden, coupling, seed=derive(seed, index)), features(data, *rbms, given=given)
         below = _beside(rbm, below, joint)

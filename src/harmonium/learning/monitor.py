@@ -6,10 +6,10 @@ from torch import Tensor
 
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.cases import for_base_rates
+from harmonium.learning.dbm_phase import dbm_metrics
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import Plan
 from harmonium.learning.loop.state import RULE, TrainingState
-from harmonium.learning.mean_field import dbm_metrics
 from harmonium.learning.rules import Rule
 from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps

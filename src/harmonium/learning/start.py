@@ -12,8 +12,8 @@ from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Rule, Slots
 from harmonium.learning.transforms import Transform
 from harmonium.models import DBM, RBM
-from harmonium.models.normalisable import leaves
 from harmonium.units import Unit
+from harmonium.units.groups import leaves
 
 STARTING = 10_000  # cases that the visible biases start from, at most
 

@@ -26,8 +26,8 @@ from harmonium.learning.transforms import Averaging
 from harmonium.learning.up_down import Pixels, UpDown, wake_error
 from harmonium.models import DBM, DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels, no_labels
-from harmonium.models.normalisable import leaves
 from harmonium.seeds import derive
+from harmonium.units.groups import leaves
 
 Labels = Tensor | np.ndarray[Any, Any] | Sequence[int]
 

@@ -2,22 +2,22 @@
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
-from harmonium.likelihood.bounds import VariationalBound, dbn_bound
 from harmonium.likelihood.bridge import Difference, bridge
-from harmonium.likelihood.by_raise import Raised, log_z_by_raise
-from harmonium.likelihood.distribution import Distribution, exact_distribution, total_correlation
+from harmonium.likelihood.dbm_bound import dbm_bound
+from harmonium.likelihood.dbn_bound import VariationalBound, dbn_bound
 from harmonium.likelihood.evaluate import evaluate
 from harmonium.likelihood.evaluation import Evaluation
-from harmonium.likelihood.exact import exact_log_z
-from harmonium.likelihood.exact_net import ExactNet, exact_dbn
+from harmonium.likelihood.exact_dbn import ExactNet, exact_dbn
+from harmonium.likelihood.exact_distribution import Distribution, exact_distribution, total_correlation
+from harmonium.likelihood.exact_log_z import exact_log_z
+from harmonium.likelihood.exact_moments import Moments, exact_moments
+from harmonium.likelihood.exact_transition import Transition, exact_transition
 from harmonium.likelihood.log_likelihood import log_likelihood
-from harmonium.likelihood.mean_field import dbm_bound
-from harmonium.likelihood.moments import Moments, exact_moments
-from harmonium.likelihood.monitors import free_energy_gap, pseudo_likelihood
-from harmonium.likelihood.raise_ import AnnealingBound, raise_bound
-from harmonium.likelihood.reverse import reverse_ais
-from harmonium.likelihood.trajectory import reverse_trajectory_ais, trajectory_ais
-from harmonium.likelihood.transition import Transition, exact_transition
+from harmonium.likelihood.log_z_by_raise import RaiseEstimate, log_z_by_raise
+from harmonium.likelihood.raise_bound import AnnealingBound, raise_bound
+from harmonium.likelihood.reverse_ais import reverse_ais
+from harmonium.likelihood.trajectory_ais import reverse_trajectory_ais, trajectory_ais
+from harmonium.likelihood.without_log_z import free_energy_gap, pseudo_likelihood
 
 __all__ = [
     "AnnealingBound",
@@ -27,7 +27,7 @@ __all__ = [
     "Evaluation",
     "ExactNet",
     "Moments",
-    "Raised",
+    "RaiseEstimate",
     "Transition",
     "VariationalBound",
     "ais",

@@ -36,7 +36,7 @@ def ais(
     sample size is below a tenth of the chains. ValueError for a schedule that does not go from 0 to 1, or for a machine that has no
     partition function; TypeError where a layer has no energy.
     """
-    generator = torch.Generator(model.visible.blank().device).manual_seed(seed)
+    generator = torch.Generator(model.visible.zero_input().device).manual_seed(seed)
     path = make_path(model, betas, base_rates, chains=chains, generator=generator, given=given)
     log_weights = path.forward(path.start(chains, generator), generator, progress=progress)
     result = estimate(log_weights.cpu(), path.log_z_base)

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from harmonium.likelihood.machines import check_machine
+from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM
 from harmonium.units import Given
 
@@ -188,13 +188,13 @@ def make_path(
     model.check_normalisable(given)
     steps = schedule(betas)
     visible, hidden = model.visible, model.hidden
-    blank = visible.blank(chains)
+    blank = visible.zero_input(chains)
     if base_rates is None:
         every = _every(given, chains, blank.device)
         v = model.gibbs(visible.sample(blank, generator=generator, given=every), steps=BASE_SWEEPS, generator=generator, given=every)
         base_rates = model.visible_mean(model.hidden_mean(v, every), every).mean(0)
     base = visible.base_input(base_rates.to(blank))
-    log_z_base = (visible.log_partition(base.double(), given) + hidden.log_partition(hidden.blank().double())).item()
+    log_z_base = (visible.log_partition(base.double(), given) + hidden.log_partition(hidden.zero_input().double())).item()
     return Path(model, base, steps, log_z_base, given)
 
 

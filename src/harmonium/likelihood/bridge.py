@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.states import as_states
+from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
 from harmonium.units import Given
 

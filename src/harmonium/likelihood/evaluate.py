@@ -9,15 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.by_raise import log_z_by_raise, some_of
-from harmonium.likelihood.distinct import Distinct, distinct, of_cases, part
+from harmonium.likelihood.as_states import as_states, rows_of
+from harmonium.likelihood.distinct_given import Distinct, distinct, of_cases, part
 from harmonium.likelihood.evaluation import Evaluation
-from harmonium.likelihood.kinds import base_rates_of, states_of, unnormalised
 from harmonium.likelihood.log_likelihood import ROWS
 from harmonium.likelihood.log_z import LONGER, Effort, LogZ, each_log_z, pooled
-from harmonium.likelihood.monitors import pseudo_likelihood
-from harmonium.likelihood.states import as_states, rows_of
+from harmonium.likelihood.log_z_by_raise import log_z_by_raise, some_of
 from harmonium.likelihood.trust import is_doubtful, of_each
+from harmonium.likelihood.unnormalised import base_rates_of, states_of, unnormalised
+from harmonium.likelihood.without_log_z import pseudo_likelihood
 from harmonium.models import RBM, Generative
 from harmonium.units import Bernoulli, Given, ReplicatedSoftmax, Unit
 
@@ -83,7 +83,7 @@ def evaluate(
     beside = _shared(visible, given, asked=training is not None or validation is not None)
     learnt = None if training is None else _cases(visible, training, beside)
     held = cases if validation is None else _cases(visible, validation, beside)
-    known = distinct(model.given_above(cases.given), len(cases.v))
+    known = distinct(model.machine_given(cases.given), len(cases.v))
     seeds = torch.randint(2**31, (1 + 4 * len(known.given),), generator=torch.Generator().manual_seed(seed))
     base_rates = base_rates_of(model, *(cases if learnt is None else learnt))
     effort = Effort(chains, betas, sweeps, progress)
@@ -155,7 +155,7 @@ def _shared(visible: Unit, given: Given | None, *, asked: bool) -> Given | None:
 
 def _alike(model: Generative, *several: Cases) -> bool:
     """Whether log Z is the same for all of these cases, so that it cancels."""
-    found = [distinct(model.given_above(cases.given), len(cases.v)).given for cases in several]
+    found = [distinct(model.machine_given(cases.given), len(cases.v)).given for cases in several]
     if any(len(given) > 1 for given in found):
         return False
     lengths = {float(one.length) for (one,) in found if one is not None and one.length is not None}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harmonium.likelihood.annealing import Estimate
-from harmonium.likelihood.by_raise import Raised
 from harmonium.likelihood.log_z import LONGER, LogZ
-from harmonium.likelihood.tempered import Tempered
+from harmonium.likelihood.log_z_by_raise import RaiseEstimate
+from harmonium.likelihood.tempered_samples import Tempered
 
 
 class Row(NamedTuple):
@@ -62,7 +62,7 @@ class Evaluation:
     long: Estimate | None = field(default=None, repr=False)
     reverse: Estimate | None = field(default=None, repr=False)
     tempered: Tempered | None = field(default=None, repr=False)
-    raised: Raised | None = field(default=None, repr=False)
+    raised: RaiseEstimate | None = field(default=None, repr=False)
     doubtful: bool = False
     least_log_z: float | None = None
     tightened: tuple[float, float] | None = None

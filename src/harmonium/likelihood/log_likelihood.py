@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.exact import BLOCK, MOST_STATES, log_sum
-from harmonium.likelihood.machines import check_machine
+from harmonium.likelihood.check_machine import check_machine
+from harmonium.likelihood.exact_log_z import BLOCK, MOST_STATES, log_sum
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
@@ -31,7 +31,7 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
     TypeError for models that have no partition function of their own.
     """
     check_machine(model, "log_likelihood", general=True)
-    visible, like = model.visible, model.visible.blank()
+    visible, like = model.visible, model.visible.zero_input()
     if isinstance(model, BoltzmannMachine):
         model.check_normalisable(given)
         rows, _, log_z = checked(visible, data, None, log_z)

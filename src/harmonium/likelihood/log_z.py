@@ -13,11 +13,11 @@ from torch import Tensor
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate, shown
-from harmonium.likelihood.by_raise import Raised
-from harmonium.likelihood.distinct import Distinct
-from harmonium.likelihood.exact import exact_log_z
-from harmonium.likelihood.reverse import reverse_ais
-from harmonium.likelihood.tempered import Tempered, tempered_samples
+from harmonium.likelihood.distinct_given import Distinct
+from harmonium.likelihood.exact_log_z import exact_log_z
+from harmonium.likelihood.log_z_by_raise import RaiseEstimate
+from harmonium.likelihood.reverse_ais import reverse_ais
+from harmonium.likelihood.tempered_samples import Tempered, tempered_samples
 from harmonium.models import RBM
 from harmonium.units import Given
 
@@ -42,7 +42,7 @@ class LogZ:
     long: Estimate | None = field(default=None, repr=False)
     reverse: Estimate | None = field(default=None, repr=False)
     tempered: Tempered | None = field(default=None, repr=False)
-    raised: Raised | None = field(default=None, repr=False)
+    raised: RaiseEstimate | None = field(default=None, repr=False)
     least: float | None = None
 
 
@@ -98,7 +98,7 @@ def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | Non
 
 def _estimated(model: RBM, given: Given | None, cases: int, base_rates: Tensor, effort: Effort, seeds: Sequence[int]) -> LogZ:
     """By AIS at two lengths, and by reverse AIS from the ends of as many tempered chains, which share no draw with the forward ones."""
-    generator = torch.Generator(model.visible.blank().device).manual_seed(seeds[2])
+    generator = torch.Generator(model.visible.zero_input().device).manual_seed(seeds[2])
     forward = partial(ais, model, chains=effort.chains, base_rates=base_rates, given=given, progress=effort.progress)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*effective sample size")  # the sentence on trust says it

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.log_z import LogZ
-from harmonium.likelihood.tempered import Tempered
+from harmonium.likelihood.tempered_samples import Tempered
 
 NATS = 0.1  # a difference, or a standard error, of log Z that matters
 ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans on the luck of these

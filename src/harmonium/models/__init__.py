@@ -6,17 +6,17 @@ from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM, MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
-from harmonium.models.doubled import composed, doubled
+from harmonium.models.doubled_rbms import composed, doubled
 from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.generative import Generative
-from harmonium.models.infinite import InfiniteNet, infinite_net
+from harmonium.models.infinite_net import InfiniteNet, infinite_net
 from harmonium.models.labels import label_free_energy, label_log_probability
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
-from harmonium.models.turned import turned
+from harmonium.models.swap_layers import swap_layers
 
 __all__ = [
     "DBM",
@@ -41,6 +41,6 @@ __all__ = [
     "label_log_probability",
     "load",
     "save",
-    "turned",
+    "swap_layers",
     "zero_sum_gauge",
 ]

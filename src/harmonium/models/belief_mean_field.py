@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 
 from harmonium.models.belief_posterior import mean_given
 from harmonium.models.directed import Directed
-from harmonium.models.every_state import every_state
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Bernoulli, Unit
 
 MOST_PARENTS = 2**12
@@ -86,7 +86,7 @@ class Quadratic(Softplus):
 
     def __init__(self, layer: Directed, slopes: Tensor | None = None) -> None:
         self.layer, self.slopes = layer, torch.empty(0) if slopes is None else slopes
-        eye = torch.eye(layer.neighbour.shape[0]).to(layer.neighbour.blank())
+        eye = torch.eye(layer.neighbour.shape[0]).to(layer.neighbour.zero_input())
         self.weight = layer.coupling.to_visible(eye)  # (parents, units)
 
     def moments(self, means: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ def _input(layer: Directed, parents: Tensor) -> Tensor:
 
 def every_parent(unit: Unit) -> Tensor:
     """All states of a layer of parents, (states, units). ValueError where there are more than 2^12."""
-    return every_state(unit, MOST_PARENTS, "mean field with exact expectations (without quadratic=True)")
+    return enumerate_states(unit, MOST_PARENTS, "mean field with exact expectations (without quadratic=True)")
 
 
 def probabilities(means: Tensor, states: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def probabilities(means: Tensor, states: Tensor) -> Tensor:
 
 def begin(layers: Sequence[Bernoulli], cases: int) -> list[Tensor]:
     """Every hidden unit as its own bias has it: (cases, units) each."""
-    return [unit.mean(unit.blank(cases)).detach() for unit in layers[1:]]
+    return [unit.mean(unit.zero_input(cases)).detach() for unit in layers[1:]]
 
 
 def settle(
@@ -182,7 +182,7 @@ def bound_of(directed: Sequence[Directed], top: Bernoulli, found: BeliefMeanFiel
 
 def _bound(directed: Sequence[Directed], top: Bernoulli, v: Tensor, means: Sequence[Tensor], parts: Sequence[Softplus]) -> Tensor:
     """E_q[log p] + H(q), the layers' E[s_i x_i - log(1 + e^x_i)] added up: (cases,), float64."""
-    total = (means[-1] * top.bias).sum(-1).double() - top.log_partition(top.blank()).double()
+    total = (means[-1] * top.bias).sum(-1).double() - top.log_partition(top.zero_input()).double()
     for layer, part, below, above in zip(directed, parts, [v, *means], means, strict=False):
         total = total + (below * _input(layer, above)).sum(-1).double() - part.total(above).double()
     for mean in means:

@@ -68,7 +68,7 @@ def list_posterior(directed: Sequence[Directed], top: Bernoulli, v: Tensor) -> B
     for unit, size in zip(units, sizes, strict=True):
         states.append(unit.states(numbers % 2**size))
         numbers = numbers // 2**size
-    prior = top.log_probability(states[-1], top.blank())
+    prior = top.log_probability(states[-1], top.zero_input())
     for layer, below, above in zip(directed[1:], states, states[1:], strict=False):
         prior = prior + layer.log_probability(below, above)
     # The data see the first hidden layer alone, whose states come round again for each state of the layers above.

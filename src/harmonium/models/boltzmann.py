@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import rows
-from harmonium.models.every_state import every_state
-from harmonium.models.normalisable import leaves
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Bernoulli, Given, Groups, Spin, Unit
+from harmonium.units.groups import leaves
 from harmonium.units.uniform import uniform
 
 MOST_STATES = 2**20
@@ -77,7 +77,7 @@ class BoltzmannMachine(nn.Module):
     def _log_terms(self, v: Tensor) -> Tensor:
         """-E(v, h) of every hidden state: (*leading, hidden states)."""
         assert self.hidden is not None
-        h = every_state(self.hidden, MOST_STATES, "summing out a Boltzmann machine's hidden units")
+        h = enumerate_states(self.hidden, MOST_STATES, "summing out a Boltzmann machine's hidden units")
         size, matrix = self.visible.shape[0], self.matrix()
         alone_v = -self.visible.energy(v) + ((v @ matrix[:size, :size]) * v).sum(-1) / 2
         alone_h = -self.hidden.energy(h) + ((h @ matrix[size:, size:]) * h).sum(-1) / 2
@@ -93,7 +93,7 @@ class BoltzmannMachine(nn.Module):
     @torch.no_grad()
     def distribution(self) -> tuple[Tensor, Tensor]:
         """All joint states, (states, units), and the probability of each, (states,). ValueError for more than 2^20 states, 20 units."""
-        states = every_state(self.units, MOST_STATES, "a Boltzmann machine's distribution")
+        states = enumerate_states(self.units, MOST_STATES, "a Boltzmann machine's distribution")
         terms = torch.cat([-self.energy(block).double() for block in torch.split(states, max(1, BLOCK // states.shape[-1]))])
         return states, torch.softmax(terms, dim=0).to(states)
 
@@ -108,7 +108,7 @@ class BoltzmannMachine(nn.Module):
         v = self.visible.from_data(v, self.weight)
         if self.hidden is None:
             return v[:, None], v.new_ones(len(v), 1)
-        h = every_state(self.hidden, MOST_STATES, "a Boltzmann machine's posterior")
+        h = enumerate_states(self.hidden, MOST_STATES, "a Boltzmann machine's posterior")
         if len(v) * len(h) * self.units.shape[0] > MOST_NUMBERS:
             raise ValueError(
                 f"the posterior of {len(v)} cases by {len(h)} hidden states is more than 2^26 numbers: take fewer cases at once, or sample "
@@ -142,7 +142,7 @@ class BoltzmannMachine(nn.Module):
         """States to begin chains at, (cases, units): the data beside hidden units drawn by their own biases."""
         self.visible.check_states(v)
         v = self.visible.from_data(v, self.weight)
-        return v if self.hidden is None else torch.cat([v, self.hidden.sample(self.hidden.blank(len(v)), generator=generator)], dim=-1)
+        return v if self.hidden is None else torch.cat([v, self.hidden.sample(self.hidden.zero_input(len(v)), generator=generator)], dim=-1)
 
     # Learning -------------------------------------------------------------------------------------------------------------------
 

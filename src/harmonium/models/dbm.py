@@ -54,7 +54,7 @@ class DBM(nn.Module):
         if len(layers) < 2:
             raise ValueError(f"a deep Boltzmann machine has its data's layer and at least one hidden layer, found {len(layers)} layers")
         for unit in layers:
-            if not unit.joint:
+            if not unit.has_joint_energy:
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
                 raise ValueError("a document's length scales the biases of the layer above it: it cannot be a layer of a deep one")
@@ -123,7 +123,7 @@ class DBM(nn.Module):
 
     def check_normalisable(self, given: Given | None = None) -> None:
         """Raises a ValueError where no partition function exists for the present weights."""
-        self.joint.check_normalisable(self.given_above(given))
+        self.joint.check_normalisable(self.machine_given(given))
 
     def variational_free_energy(self, found: MeanField) -> Tensor:
         """E_q[E] + E_q[log q] of each case, at least F(v) = -log Σ_h exp(-E(v, h)) whatever the q that was found, (*leading), nats.
@@ -196,7 +196,7 @@ class DBM(nn.Module):
         layers' states: `begin`, then `joint.gibbs`.
         """
         rows = v.reshape(-1, v.shape[-1])
-        states, _ = self.begin(len(rows), generator=generator, start=rows, given=given)
+        states, _ = self.initial_states(len(rows), generator=generator, start=rows, given=given)
         return self.part(self.joint.gibbs(states, steps=steps, generator=generator)).reshape(v.shape)
 
     @torch.no_grad()
@@ -206,8 +206,8 @@ class DBM(nn.Module):
         `steps` sweeps of Gibbs sampling of all layers. The chains begin at `start` (data: (count, units)) with hidden states drawn by mean
         field, or else at the units' own biases' draws.
         """
-        states, _ = self.begin(count, generator=generator, start=start)
-        return self.show(self.joint.gibbs(states, steps=max(steps - 1, 0), generator=generator), generator=generator)
+        states, _ = self.initial_states(count, generator=generator, start=start)
+        return self.data_mean(self.joint.gibbs(states, steps=max(steps - 1, 0), generator=generator), generator=generator)
 
     # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
 
@@ -221,14 +221,14 @@ class DBM(nn.Module):
         """The joint's log Z is this machine's."""
         return "machine"
 
-    def given_above(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given | None) -> Given | None:
         """None. ValueError where anything is given: nobody says which of the layers it is of."""
         if given is not None and any(field is not None for field in vars(given).values()):
             raise ValueError("a deep Boltzmann machine takes whole cases that have nothing beside them, found given=...")
         return None
 
     @torch.no_grad()
-    def begin(
+    def initial_states(
         self,
         count: int,
         *,
@@ -241,27 +241,27 @@ class DBM(nn.Module):
         of the units' own biases. ValueError for labels, and where anything is given."""
         if labels is not None:
             raise ValueError(NO_LABELS)
-        side = self.given_above(given)
+        side = self.machine_given(given)
         if start is None:
-            return self.even.sample(self.even.blank(count), generator=generator), side
+            return self.even.sample(self.even.zero_input(count), generator=generator), side
         drawn = self.even.sample(self.mean_field(start).even_input, generator=generator)
         return torch.cat([start, *self.even.split(drawn)[1:]], dim=-1), side
 
     @torch.no_grad()
-    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
         """E[v | h1] for odd layers drawn given states of the even ones: (*leading, units)."""
         return self.visible_mean(self.odd.split(self.joint.sample_hidden(states, generator=generator)))
 
-    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
         """Data beside the settled means of the even hidden layers: (cases, *even.shape)."""
-        self.given_above(given)
+        self.machine_given(given)
         return self.mean_field(v, sweeps=SETTLED, tolerance=TOLERANCE).phase.v
 
     def part(self, states: Tensor) -> Tensor:
         """The data's layer of the even layers' states."""
         return self.even.split(states)[0]
 
-    def beside(
+    def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
         """Data and mask with the even hidden layers beside them, all of whose units are missing."""
@@ -269,7 +269,7 @@ class DBM(nn.Module):
             raise ValueError(NO_LABELS)
         hidden = self.even.shape[0] - v.shape[-1]
         mask = torch.cat([missing, missing.new_ones(*v.shape[:-1], hidden)], dim=-1)
-        return torch.cat([v, v.new_zeros(*v.shape[:-1], hidden)], dim=-1), mask, self.given_above(given)
+        return torch.cat([v, v.new_zeros(*v.shape[:-1], hidden)], dim=-1), mask, self.machine_given(given)
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments that make an untrained copy."""

@@ -112,7 +112,7 @@ class DBN(nn.Module):
         if generator is None:
             raise ValueError("labels that are not given are drawn from p(y | h): give a generator")
         p = torch.softmax(-label_free_energy(self.top, h, given), dim=-1)
-        return torch.cat([h, units.sample(units.blank(len(h)), generator=generator, mean=p)], dim=-1)
+        return torch.cat([h, units.sample(units.zero_input(len(h)), generator=generator, mean=p)], dim=-1)
 
     def part(self, states: Tensor) -> Tensor:
         """States of the top RBM's visible layer without the labels; those that have none already as they are."""
@@ -159,7 +159,7 @@ class DBN(nn.Module):
         clamped in each chain; by default a net's label units run freely too. `given`: what is given of each fantasy, fields of
         (count, ...).
         """
-        states, side = self.begin(count, generator=generator, start=start, labels=labels, given=given)
+        states, side = self.initial_states(count, generator=generator, start=start, labels=labels, given=given)
         states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=side)
         side = None if side is None else side.whole()
         h = self.top.sample_hidden(states, generator=generator, given=side)
@@ -168,7 +168,7 @@ class DBN(nn.Module):
         return self.down(self.top.sample_visible(h, generator=generator, given=side), generator=generator, given=given)
 
     @torch.no_grad()
-    def begin(
+    def initial_states(
         self,
         count: int,
         *,
@@ -181,9 +181,9 @@ class DBN(nn.Module):
 
         The arguments are those of `generate`.
         """
-        visible, side = self.top.visible, self.given_above(given)
+        visible, side = self.top.visible, self.machine_given(given)
         if start is None:
-            states = visible.sample(visible.blank(count), generator=generator, given=side)
+            states = visible.sample(visible.zero_input(count), generator=generator, given=side)
             states = states if labels is None else self.join(self.part(states), labels)
         else:
             states = self.join(self.up(start, generator=generator, given=given), labels, generator=generator, given=side)
@@ -205,28 +205,28 @@ class DBN(nn.Module):
         """None of a net of one RBM, whose log p(v) is known."""
         return "top RBM" if len(self.recognition) else None
 
-    def given_above(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given | None) -> Given | None:
         """What is given of a case as the top RBM sees it."""
         return above(given) if len(self.recognition) else given
 
     @torch.no_grad()
-    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
         """One stochastic top-down pass from states of the top RBM's visible layer, its lowest layer as means: (*leading, *visible.shape).
 
         Of a net of one RBM E[v | h] for hidden units drawn given the states.
         """
         if len(self.generative):
             return self.down(states, generator=generator, given=given)
-        return self.part(self.top.show(states, generator=generator, given=given))
+        return self.part(self.top.data_mean(states, generator=generator, given=given))
 
-    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
         """The end of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
         x = self.up(v, given=given)
         if self.labels is None:
             return x
-        return torch.cat([x, torch.softmax(-label_free_energy(self.top, x, self.given_above(given)), dim=-1)], dim=-1)
+        return torch.cat([x, torch.softmax(-label_free_energy(self.top, x, self.machine_given(given)), dim=-1)], dim=-1)
 
-    def beside(
+    def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
         """Of a net of one RBM: data and mask with the labels beside them, free where none are given. ValueError for labels it has not."""

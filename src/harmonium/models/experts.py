@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.models.every_state import every_state
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.models.rbm import RBM
 from harmonium.units import Unit
 
@@ -48,7 +48,7 @@ class Experts(nn.Module, ABC):
     def _states(self, v: Tensor) -> Tensor:
         """Data as the visible layer's states. ValueError where they are none."""
         self.visible.check_states(v)
-        return self.visible.from_data(v, self.visible.blank())
+        return self.visible.from_data(v, self.visible.zero_input())
 
     @abstractmethod
     def log_probability(self, v: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Mixture(Experts):
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """`count` unbiased samples, (count, *visible.shape): an expert each, then a case of its own."""
         chosen = torch.multinomial(torch.softmax(self.logits.double(), dim=0), count, replacement=True, generator=generator)
-        states = torch.zeros(count, *self.visible.shape).to(self.visible.blank())
+        states = torch.zeros(count, *self.visible.shape).to(self.visible.zero_input())
         for number, expert in enumerate(self.each()):
             places = (chosen == number).nonzero()[:, 0]
             states[places] = _draw(expert, len(places), generator)
@@ -138,7 +138,7 @@ class ProductOfExperts(Experts):
         return states[_choose(-self.free_energy(states), count, generator)]
 
     def _every(self) -> Tensor:
-        return every_state(self.visible, MOST_STATES, "a product of experts")
+        return enumerate_states(self.visible, MOST_STATES, "a product of experts")
 
 
 def _visible(expert: Expert) -> Unit:
@@ -153,7 +153,7 @@ def _smaller_side(rbm: RBM) -> tuple[bool, Tensor, Tensor]:
     """Whether the hidden side is listed, its states or the visible ones, and log Σ exp(-E) over the other side of each."""
     rbm.check_normalisable()
     hidden = rbm.hidden.count <= rbm.visible.count
-    states = every_state(rbm.hidden if hidden else rbm.visible, MOST_STATES, "an RBM as an expert, on its smaller side,")
+    states = enumerate_states(rbm.hidden if hidden else rbm.visible, MOST_STATES, "an RBM as an expert, on its smaller side,")
     return hidden, states, -(rbm.hidden_free_energy(states) if hidden else rbm.free_energy(states))
 
 
@@ -161,7 +161,7 @@ def _log_z(expert: Expert) -> Tensor:
     """The logarithm of what an expert's exp(-free energy) adds up to, float64."""
     if isinstance(expert, RBM):
         return _smaller_side(expert)[2].double().logsumexp(0)
-    return expert.log_partition(expert.blank()).double()
+    return expert.log_partition(expert.zero_input()).double()
 
 
 def _choose(log_terms: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -172,9 +172,9 @@ def _choose(log_terms: Tensor, count: int, generator: torch.Generator) -> Tensor
 def _draw(expert: Expert, count: int, generator: torch.Generator) -> Tensor:
     """`count` samples of one expert, (count, *shape)."""
     if not count:
-        return _visible(expert).blank(0).reshape(0, *_visible(expert).shape)
+        return _visible(expert).zero_input(0).reshape(0, *_visible(expert).shape)
     if not isinstance(expert, RBM):
-        return expert.sample(expert.blank(count), generator=generator)
+        return expert.sample(expert.zero_input(count), generator=generator)
     hidden, states, log_terms = _smaller_side(expert)
     states = states[_choose(log_terms, count, generator)]
     return expert.sample_visible(states, generator=generator) if hidden else states

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings import Dense
-from harmonium.models.normalisable import leaves
 from harmonium.models.rbm import RBM
 from harmonium.units import ReplicatedSoftmax, Softmax, Unit
+from harmonium.units.groups import leaves
 
 
 @torch.no_grad()

@@ -32,10 +32,10 @@ class Generative(Protocol):
     def bound_over(self) -> str | None:
         """Where no more than a bound on log p is known, what to call the machine whose log Z is in it; None where log p itself is."""
 
-    def given_above(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given | None) -> Given | None:
         """What is given of a case as the machine sees it. ValueError where the model takes none."""
 
-    def begin(
+    def initial_states(
         self,
         count: int,
         *,
@@ -49,13 +49,13 @@ class Generative(Protocol):
         At `start`, data of (count, *visible.shape), or else at draws from the machine's own biases; `labels`: (count,) integers, clamped.
         """
 
-    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
         """The means of the data given the machine's states, (*leading, *machine.visible.shape): (*leading, *visible.shape)."""
 
     def part(self, states: Tensor) -> Tensor:
         """The data of the machine's states, where its visible layer holds them: (*leading, *visible.shape)."""
 
-    def beside(
+    def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
         """Data and the mask of what is missing of them, and what is given, as those of the machine's whole visible layer.
@@ -63,5 +63,5 @@ class Generative(Protocol):
         What stands beside the data is missing, but for `labels`. Where the machine's visible layer holds the data.
         """
 
-    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
         """The means of the machine's visible layer that go with data, (cases, *visible.shape): (cases, *machine.visible.shape)."""

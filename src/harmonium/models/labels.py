@@ -118,7 +118,7 @@ def label_log_probability(
     if passes < 1 or (passes > 1 and generator is None):
         raise ValueError(f"a stochastic up-pass takes a generator, and there is one pass or more: found {passes=} and {generator=}")
     rbm, bottom = machine_of_labels(model)
-    like, found = rbm.visible.blank(), []
+    like, found = rbm.visible.zero_input(), []
     bottom.check(v)
     for start in range(0, len(v), BLOCK):
         x = bottom.from_data(v[start : start + BLOCK], like)
@@ -132,5 +132,5 @@ def _log_probability(model: RBM | DBN, rbm: RBM, x: Tensor, generator: torch.Gen
     """After one up-pass: (cases, K)."""
     if not isinstance(model, RBM):
         x = model.up(x, generator=generator, given=given)
-        given = model.given_above(given)
+        given = model.machine_given(given)
     return torch.log_softmax(-label_free_energy(rbm, x, given), dim=-1)

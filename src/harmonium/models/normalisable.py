@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from harmonium.units import Given, Groups, Unit
+from harmonium.units import Given, Unit
+from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
 if TYPE_CHECKING:
     from harmonium.models.rbm import RBM
-
-
-def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
-    """The layers that a layer is made of, each with where its statistic begins and ends in the layer's, flattened."""
-    if not isinstance(unit, Groups):
-        yield start, start + math.prod(unit.statistic_shape), unit
-        return
-    for part in unit.layers():
-        yield from leaves(part, start)
-        start += math.prod(part.statistic_shape)
 
 
 def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,10 +45,10 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     """
     for unit in (rbm.visible, rbm.hidden):
         for _, _, leaf in leaves(unit):
-            if not leaf.joint:
+            if not leaf.has_joint_energy:
                 raise no_joint(leaf, "a partition function")
     (rows, row_scale, row_side), (columns, column_scale, column_side) = quadratic_places(rbm.visible), quadratic_places(rbm.hidden)
-    slow = any(leaf.limits() is not None for unit in (rbm.visible, rbm.hidden) for _, _, leaf in leaves(unit))
+    slow = any(leaf.input_bound() is not None for unit in (rbm.visible, rbm.hidden) for _, _, leaf in leaves(unit))
     if not slow and (not len(rows) or not len(columns)):
         return
     matrix = rbm.coupling.matrix().double()
@@ -84,17 +75,17 @@ def _from_context(send: Callable[[Tensor, Given | None], Tensor], sender: Unit, 
     """The highest input that a context adds to each unit by itself, over the cases given: (size) of the unit's statistic, or None."""
     if given is None or given.context is None:
         return None
-    found = send(sender.blank(), given)
+    found = send(sender.zero_input(), given)
     return found.double().reshape(-1, math.prod(receiver.statistic_shape)).amax(0)
 
 
 def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None, dynamic: Tensor | None) -> None:
     """`matrix`: (statistic of `other`, statistic of `unit`); `dynamic`: what a context adds to the input, (statistic of `unit`)."""
     for start, stop, leaf in leaves(unit):
-        limits = leaf.limits()
+        limits = leaf.input_bound()
         if limits is None:
             continue
-        highest = other.highest(matrix[:, start:stop], given)
+        highest = other.max_interaction(matrix[:, start:stop], given)
         if dynamic is not None:
             highest = highest + dynamic[start:stop]
         limits = limits.to(highest)

@@ -37,7 +37,7 @@ class RBM(nn.Module):
         super().__init__()
         self.visible, self.hidden = visible, hidden
         if coupling is None:  # of the layers' type and device
-            coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.blank())
+            coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())
         self.coupling = coupling
         for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
             if unit.statistic_shape != shape:
@@ -157,12 +157,12 @@ class RBM(nn.Module):
         """None: log p(v) is -F(v) - log Z."""
         return None
 
-    def given_above(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given | None) -> Given | None:
         """The same."""
         return given
 
     @torch.no_grad()
-    def begin(
+    def initial_states(
         self,
         count: int,
         *,
@@ -174,19 +174,19 @@ class RBM(nn.Module):
         """`start`, or `count` draws from the visible units' own biases, and `given`. ValueError for labels."""
         if labels is not None:
             raise ValueError(LABELS)
-        return (self.visible.sample(self.visible.blank(count), generator=generator, given=given) if start is None else start), given
+        return (self.visible.sample(self.visible.zero_input(count), generator=generator, given=given) if start is None else start), given
 
     @torch.no_grad()
-    def show(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
         """E[v | h] for hidden units drawn given `states`: (*leading, *visible.shape)."""
         whole = None if given is None else given.whole()
         return self.visible_mean(self.sample_hidden(states, generator=generator, given=whole), whole)
 
-    def raised(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
         """The data."""
         return v
 
-    def beside(
+    def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
         """States, mask and `given` as they are. ValueError for labels."""

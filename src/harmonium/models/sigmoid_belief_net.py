@@ -73,7 +73,7 @@ class SigmoidBeliefNet(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> list[Tensor]:
         """`count` unbiased samples of all layers' states from the data upwards, (count, units) each, by one pass downwards."""
-        states = [self.top.sample(self.top.blank(count), generator=generator)]
+        states = [self.top.sample(self.top.zero_input(count), generator=generator)]
         for layer in reversed(self.directed()):
             states.insert(0, layer(states[0], generator))
         return states
@@ -81,7 +81,7 @@ class SigmoidBeliefNet(nn.Module):
     def log_joint(self, states: Sequence[Tensor]) -> Tensor:
         """log p(v, h1, ..., hL) of each layer's states from the data upwards, (*leading, units) each: (*leading), nats, float64."""
         self._check(states)
-        total = self.top.log_probability(states[-1], self.top.blank())
+        total = self.top.log_probability(states[-1], self.top.zero_input())
         for layer, below, above in zip(self.directed(), states, states[1:], strict=False):
             total = total + layer.log_probability(below, above)
         return total
@@ -120,7 +120,7 @@ class SigmoidBeliefNet(nn.Module):
         for _ in range(steps):
             for level in range(1, len(states)):
                 below, parents = states[level - 1], states[level]
-                own = self.top.blank(len(v)) if level == len(directed) else directed[level].input(states[level + 1])
+                own = self.top.zero_input(len(v)) if level == len(directed) else directed[level].input(states[level + 1])
                 own = own + self.layers[level].bias
                 total = directed[level - 1].input(parents) + self.layers[level - 1].bias
                 u = uniform(parents.shape, parents, generator)

@@ -28,7 +28,7 @@ class Visible(nn.Module):
         super().__init__()
         # Neither is part of the net's state: the unit is no submodule, and the buffer only says which type and device the net has.
         self.__dict__["unit"] = copy.deepcopy(unit)
-        self.register_buffer("like", torch.empty(0, dtype=unit.blank().dtype, device=unit.blank().device), persistent=False)
+        self.register_buffer("like", torch.empty(0, dtype=unit.zero_input().dtype, device=unit.zero_input().device), persistent=False)
 
     @property
     def width(self) -> int:

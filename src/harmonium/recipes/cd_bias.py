@@ -22,20 +22,9 @@ import torch
 from torch import Tensor
 
 import harmonium.recipes.run as runs
+from harmonium.analysis import EnumeratedRBMs, FixedPoint, asymmetry, find_fixed_point, minimise_contrast
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning import (
-    MomentumSGD,
-    PersistentCD,
-    Rest,
-    Rule,
-    Schedule,
-    Tempering,
-    WholeMachines,
-    asymmetry,
-    fit,
-    least_contrast,
-    settle,
-)
+from harmonium.learning import MomentumSGD, PersistentCD, Rule, Schedule, Tempering, fit
 from harmonium.recipes.cd_bias_pictures import asymmetries, directions, dots, flows, trajectories
 from harmonium.recipes.recipe import Recipe, headlines
 from harmonium.recipes.run import Run
@@ -89,8 +78,8 @@ class CdBias(Recipe):
     }
     headline_metrics: ClassVar[tuple[str, ...]] = tuple(published)
 
-    def machines(self, weight_cost: float = 0.0) -> WholeMachines:
-        return WholeMachines(4, 2, weight_cost) if self.smoke else WholeMachines(8, 4, weight_cost)
+    def machines(self, weight_cost: float = 0.0) -> EnumeratedRBMs:
+        return EnumeratedRBMs(4, 2, weight_cost) if self.smoke else EnumeratedRBMs(8, 4, weight_cost)
 
     @property
     def count(self) -> int:
@@ -136,7 +125,7 @@ class CdBias(Recipe):
         plain, cost = self.machines(), self.machines(self.weight_cost)
         starts = torch.cat([plain.draw(len(p), scale, self.generator(1, place)) for place, scale in enumerate(SCALES)])
         many = p.repeat(len(SCALES), 1)
-        best = self._phase(run, "maximum likelihood", lambda: _kept(settle(plain, starts, many, None)))
+        best = self._phase(run, "maximum likelihood", lambda: _kept(find_fixed_point(plain, starts, many, None)))
         rests = {
             rule: self._phase(run, rule, partial(self._rests, plain, starts, many, best["theta"], steps)) for rule, steps in STEPS.items()
         }
@@ -150,29 +139,29 @@ class CdBias(Recipe):
         flow = self._phase(run, "flow", partial(self._flow, plain, starts[: len(p)], p))
         return Measured(p, plain, cost, best, rests, with_cost, sampled, field, paths, flow)
 
-    def _rests(self, machines: WholeMachines, starts: Tensor, p: Tensor, best: Tensor, steps: int) -> Phase:
+    def _rests(self, machines: EnumeratedRBMs, starts: Tensor, p: Tensor, best: Tensor, steps: int) -> Phase:
         """CD's rests from every start and from maximum likelihood's, and where the likelihood leads from the former."""
-        rest = settle(machines, starts, p, steps)
+        rest = find_fixed_point(machines, starts, p, steps)
         return {
             **_kept(rest),
-            "then": settle(machines, rest.theta, p, None).theta,
-            "from best": settle(machines, best, p, steps).theta,
+            "then": find_fixed_point(machines, rest.theta, p, None).theta,
+            "from best": find_fixed_point(machines, best, p, steps).theta,
         }
 
-    def _with_cost(self, machines: WholeMachines, starts: Tensor, p: Tensor) -> Phase:
+    def _with_cost(self, machines: EnumeratedRBMs, starts: Tensor, p: Tensor) -> Phase:
         """The same with weight cost, and the least contrast near CD-1's rest."""
-        found = {"maximum likelihood": settle(machines, starts, p, None).theta}
+        found = {"maximum likelihood": find_fixed_point(machines, starts, p, None).theta}
         for rule, steps in STEPS.items():
-            found[rule] = settle(machines, starts, p, steps).theta
-            found[f"{rule} then"] = settle(machines, found[rule], p, None).theta
-        return found | {"least contrast": least_contrast(machines, found["CD-1"], p)}
+            found[rule] = find_fixed_point(machines, starts, p, steps).theta
+            found[f"{rule} then"] = find_fixed_point(machines, found[rule], p, None).theta
+        return found | {"least contrast": minimise_contrast(machines, found["CD-1"], p)}
 
-    def _sampled(self, machines: WholeMachines, starts: Tensor, p: Tensor, negative: Rule, number: int) -> Phase:
+    def _sampled(self, machines: EnumeratedRBMs, starts: Tensor, p: Tensor, negative: Rule, number: int) -> Phase:
         """Where a rule with chains ends that begins at CD-1's rests, its chains at draws from these machines."""
         ends = torch.stack([self._one_sampled(machines, starts[n], p[n], negative, derive(self.seed, 2, number, n)) for n in range(len(p))])
-        return {"theta": ends, "then": settle(machines, ends, p, None).theta}
+        return {"theta": ends, "then": find_fixed_point(machines, ends, p, None).theta}
 
-    def _one_sampled(self, machines: WholeMachines, start: Tensor, p: Tensor, negative: Rule, seed: int) -> Tensor:
+    def _one_sampled(self, machines: EnumeratedRBMs, start: Tensor, p: Tensor, negative: Rule, seed: int) -> Tensor:
         model = machines.rbm(start)
         updates = EPOCH if self.smoke else self.updates
         epochs = max(updates // EPOCH, 1)
@@ -195,15 +184,15 @@ class CdBias(Recipe):
         learn(epochs=epochs, state=state)
         return machines.row(model)
 
-    def _field(self, machines: WholeMachines, p: Tensor) -> Phase:
+    def _field(self, machines: EnumeratedRBMs, p: Tensor) -> Phase:
         """|J - J'| / |J| of the update's derivative J at random machines: (spreads, rules, distributions), maximum likelihood last."""
         rows = []
         for place, spread in enumerate(SPREADS):
             theta = machines.draw(len(p), spread, self.generator(3, place))
-            rows.append(torch.stack([asymmetry(machines.signal(theta, p, steps).jacobian) for steps in (*ALL_STEPS, None)]))
+            rows.append(torch.stack([asymmetry(machines.mean_update(theta, p, steps).jacobian) for steps in (*ALL_STEPS, None)]))
         return {"asymmetry": torch.stack(rows)}
 
-    def _paths(self, machines: WholeMachines, starts: Tensor, p: Tensor) -> Phase:
+    def _paths(self, machines: EnumeratedRBMs, starts: Tensor, p: Tensor) -> Phase:
         """KL(p_0 || model) of plain gradient steps by each rule, (looks, distributions), and what CD-1's update there points at."""
         updates = 200 if self.smoke else self.trajectory
         looks = sorted({round(updates ** (place / 40)) for place in range(41)})
@@ -222,7 +211,7 @@ class CdBias(Recipe):
                 found["directions"] = torch.stack(others)
         return found
 
-    def _flow(self, machines: WholeMachines, starts: Tensor, p: Tensor) -> Phase:
+    def _flow(self, machines: EnumeratedRBMs, starts: Tensor, p: Tensor) -> Phase:
         """KL(p_0 || model) along dθ/dt = update(θ) for the sparse family, at times far beyond what steps of any rate reach:
         (times, distributions) a rule."""
         times = np.logspace(0, 2 if self.smoke else 9, 10 if self.smoke else 46)
@@ -316,8 +305,8 @@ class Measured:
     """All phases of a run."""
 
     p: Tensor
-    plain: WholeMachines
-    cost: WholeMachines
+    plain: EnumeratedRBMs
+    cost: EnumeratedRBMs
     best: Phase
     rests: dict[str, Phase]
     with_cost: Phase
@@ -395,11 +384,11 @@ class Everything:
             yield self.states, self.p
 
 
-def _kept(rest: Rest) -> Phase:
+def _kept(rest: FixedPoint) -> Phase:
     return {"theta": rest.theta, "residual": rest.residual, "growth": rest.growth}
 
 
-def _directions(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
+def _directions(machines: EnumeratedRBMs, theta: Tensor, p: Tensor) -> Tensor:
     """Of CD-1's update: its cosine with the likelihood's gradient and with the contrast's descent, and the neglected term's relative size:
     (3, machines)."""
     followed, neglected = machines.neglected(theta, p, 1)
@@ -408,7 +397,7 @@ def _directions(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
     return torch.stack([cosine(-followed, uphill), cosine(followed, followed + neglected), neglected.norm(dim=1) / followed.norm(dim=1)])
 
 
-def _followed(machines: WholeMachines, start: Tensor, p: Tensor, steps: int | None, times: np.ndarray[Any, Any]) -> Tensor:
+def _followed(machines: EnumeratedRBMs, start: Tensor, p: Tensor, steps: int | None, times: np.ndarray[Any, Any]) -> Tensor:
     """KL(p || model) at these times of the flow dθ/dt = update(θ) from `start`: (times)."""
     from scipy.integrate import solve_ivp
 
@@ -416,7 +405,7 @@ def _followed(machines: WholeMachines, start: Tensor, p: Tensor, steps: int | No
         return machines.update(torch.from_numpy(x)[None], p[None], steps)[0].numpy()
 
     def jacobian(_: float, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return machines.signal(torch.from_numpy(x)[None], p[None], steps).jacobian[0].numpy()
+        return machines.mean_update(torch.from_numpy(x)[None], p[None], steps).jacobian[0].numpy()
 
     found = solve_ivp(update, (0, times[-1]), start.numpy(), method="BDF", jac=jacobian, rtol=1e-5, atol=1e-8, t_eval=times)
     if not found.success:

@@ -24,7 +24,7 @@ from harmonium.data.binary_density import Splits
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, PersistentCD, Rule, Schedule, Tempering, fit
 from harmonium.likelihood import Evaluation, evaluate
-from harmonium.likelihood.exact import MOST_STATES
+from harmonium.likelihood.exact_log_z import MOST_STATES
 from harmonium.models import RBM
 from harmonium.models.saving import restore, unshared
 from harmonium.recipes.density_pictures import bars, rasters

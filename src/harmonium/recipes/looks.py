@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.learning import Callback, TrainingState
 from harmonium.likelihood import ais, exact_log_z, log_likelihood, log_z_by_raise
-from harmonium.likelihood.by_raise import some_of
+from harmonium.likelihood.log_z_by_raise import some_of
 from harmonium.models import RBM
 from harmonium.seeds import derive
 

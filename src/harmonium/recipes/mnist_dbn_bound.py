@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
-from harmonium.models import DBN, RBM, Generative, turned
+from harmonium.models import DBN, RBM, Generative, swap_layers
 from harmonium.recipes.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
 from harmonium.recipes.persistent import Persistent, learnt
 from harmonium.recipes.run import Run
@@ -73,7 +73,7 @@ class MnistDbnBound(BinaryMnistBound):
 
     def second(self, rbm: RBM) -> RBM:
         """The second machine, before learning: the first turned upside down, with small random weights of the units that it has more."""
-        return turned(rbm, extra=self.units[1] - 784, seed=derive(self.seed, 1))
+        return swap_layers(rbm, extra=self.units[1] - 784, seed=derive(self.seed, 1))
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: the first layer, the second from samples of the first, the bound, and the first layer's own likelihood."""

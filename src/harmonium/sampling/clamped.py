@@ -31,7 +31,7 @@ def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, 
     sampling, which draws none but the missing values.
     """
     given, missing = replace(given or Given(), missing=missing), missing.bool()
-    start = model.visible.sample(model.visible.blank(*v.shape[: v.dim() - len(model.visible.shape)]), generator=generator, given=given)
+    start = model.visible.sample(model.visible.zero_input(*v.shape[: v.dim() - len(model.visible.shape)]), generator=generator, given=given)
     return GibbsState(torch.where(missing, start, v), given)
 
 
@@ -67,7 +67,7 @@ def complete(
     average = (steps + 1) // 2 if average is None else average
     if not 1 <= average <= steps:
         raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
-    visible, like, shape = model.visible, model.visible.blank(), v.shape
+    visible, like, shape = model.visible, model.visible.zero_input(), v.shape
     v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")
     missing = missing.to(like.device).bool().expand(v.shape)
@@ -77,7 +77,7 @@ def complete(
     if isinstance(model, DBN) and len(model.generative):
         found = _complete_net(model, v, missing, steps, generator, average, sweeps, labels, given)
     else:
-        states, mask, side = model.beside(v, missing, labels, given)
+        states, mask, side = model.to_machine(v, missing, labels, given)
         found = _complete(model.machine, states, mask, steps, generator, average, side)
         found = Completion(model.part(found.v), model.part(found.mean))
     return Completion(found.v.reshape(shape), found.mean.reshape(shape))
@@ -111,13 +111,13 @@ def _complete_net(
     leading = v.shape[: v.dim() - axes]
     v, missing = v.reshape(-1, *visible.shape), missing.reshape(-1, *visible.shape)
     given = None if given is None else given.whole()
-    v = torch.where(missing, visible.sample(visible.blank(len(v)), generator=generator, given=given), v)
+    v = torch.where(missing, visible.sample(visible.zero_input(len(v)), generator=generator, given=given), v)
     total = torch.zeros_like(v)
     for number in range(steps):
-        states, side = dbn.begin(len(v), generator=generator, start=v, labels=labels, given=given)
+        states, side = dbn.initial_states(len(v), generator=generator, start=v, labels=labels, given=given)
         h = dbn.part(dbn.top.gibbs(states, steps=sweeps, generator=generator, given=side))
         for layer in middle:
-            h = layer(h, generator, dbn.given_above(given))
+            h = layer(h, generator, dbn.machine_given(given))
         input = lowest.input(lowest.neighbour.from_output(h, generator), given)
         mean = visible.mean(input, given)
         v = torch.where(missing, visible.sample(input, generator=generator, given=given, mean=mean), v)

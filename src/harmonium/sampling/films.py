@@ -31,9 +31,9 @@ def film(
     """
     if frames < 1 or steps < 1:
         raise ValueError(f"a film has at least one frame, and a sweep from one to the next, found {frames=} and {steps=}")
-    states, side = model.begin(chains, generator=generator, start=start, labels=labels, given=given)
+    states, side = model.initial_states(chains, generator=generator, start=start, labels=labels, given=given)
     shown = []
     for _ in range(frames):
         states = model.machine.gibbs(states, steps=steps, generator=generator, given=side)
-        shown.append(model.show(states, generator=generator, given=given))
+        shown.append(model.data_mean(states, generator=generator, given=given))
     return torch.stack(shown, dim=1)

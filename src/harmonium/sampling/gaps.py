@@ -68,5 +68,5 @@ def fill(unit: Unit, states: Tensor, where: Tensor | None) -> Tensor:
     """The states, (*leading, *shape), with one that the unit may take in every gap: what stands there, NaN included, is never read."""
     if where is None:
         return states
-    word = Given(length=unit.blank().new_ones(()))  # for documents, which have no state without a length
-    return torch.where(where.to(states.device), unit.mode(unit.blank(), word).to(states), states)
+    word = Given(length=unit.zero_input().new_ones(()))  # for documents, which have no state without a length
+    return torch.where(where.to(states.device), unit.mode(unit.zero_input(), word).to(states), states)

@@ -28,7 +28,7 @@ class GibbsInfo(NamedTuple):
 @torch.no_grad()
 def init(model: RBM, chains: int, *, generator: torch.Generator, given: Given | None = None) -> GibbsState:
     """Independent chains, drawn from the visible units' own biases."""
-    return GibbsState(model.visible.sample(model.visible.blank(chains), generator=generator, given=given), given)
+    return GibbsState(model.visible.sample(model.visible.zero_input(chains), generator=generator, given=given), given)
 
 
 @torch.no_grad()

@@ -80,10 +80,10 @@ def init(
     `given`: fields of (chains, ...). TypeError for units that are no conditional of any joint energy.
     """
     for unit in (model.visible, model.hidden):
-        if not unit.joint:
+        if not unit.has_joint_energy:
             raise no_joint(unit, "a tempered distribution")
     path = ladder(betas)
-    blank = model.visible.blank(len(path), chains)
+    blank = model.visible.zero_input(len(path), chains)
     return from_states(model.visible.sample(blank, generator=generator, given=_of_replicas(given, len(path))), path, given)
 
 

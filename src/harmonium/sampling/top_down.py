@@ -91,11 +91,11 @@ def init(dbn: DBN, v: Tensor, *, generator: torch.Generator | None = None, sweep
     if sweeps < 1:
         raise ValueError(f"the layers above answer after at least one sweep of the top RBM, found sweeps={sweeps}")
     _check_alike(_directed(dbn.recognition[0]).unit, _own(dbn))
-    below, like = _directed(dbn.recognition[0]), dbn.top.visible.blank()
+    below, like = _directed(dbn.recognition[0]), dbn.top.visible.zero_input()
     below.neighbour.check(v)
     v = below.neighbour.from_data(v, like)
     first = _drawn(below.unit, below.input(v), generator)
-    top = _drawn(dbn.top.visible, dbn.top.visible.blank(len(v)), generator)
+    top = _drawn(dbn.top.visible, dbn.top.visible.zero_input(len(v)), generator)
     return _above(dbn, v, first, top, generator, sweeps)
 
 

@@ -84,7 +84,7 @@ def init(models: Sequence[RBM], chains: int, *, steps: int = 10, generator: torc
     """
     check_alike(models, 2, given)
     visible = models[0].visible
-    v, found = visible.sample(visible.blank(chains), generator=generator, given=given), []
+    v, found = visible.sample(visible.zero_input(chains), generator=generator, given=given), []
     for model in models:
         v = model.gibbs(v, steps=steps, generator=generator, given=given)
         found.append(v)
@@ -156,7 +156,7 @@ def choose(
 def _following(models: Sequence[RBM], target: float, chains: int, steps: int, generator: torch.Generator, given: Given | None) -> list[int]:
     """Picked by chains that follow the training."""
     visible = models[0].visible
-    v = visible.sample(visible.blank(chains), generator=generator, given=given)
+    v = visible.sample(visible.zero_input(chains), generator=generator, given=given)
     v = models[0].gibbs(v, steps=steps, generator=generator, given=given)
     picked, at = [0], v
     for number in range(1, len(models)):

@@ -103,7 +103,7 @@ class Bernoulli(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return torch.logit(mean, eps=1e-3) - self.bias.detach()
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return weights.clamp_min(0).sum(0)
 
     @property
@@ -115,7 +115,7 @@ class Bernoulli(Biased):
         places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
         return ((numbers[:, None] >> places) & 1).to(self.bias.dtype).reshape(-1, *self.shape)
 
-    def taking_means(self) -> Self:
+    def as_visible_layer(self) -> Self:
         return type(self)(self.shape, bias_shape=self.bias_shape, values="probabilities")
 
     def arguments(self) -> dict[str, object]:

@@ -81,7 +81,7 @@ class Counting(Biased):
         inside = mean.double().clamp(1e-3, None if self.copies is None else self.copies - 1e-3)
         return self.natural(inside).to(mean.dtype) - self.bias
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         if self.copies is None:
             return torch.where((weights > 0).any(0), math.inf, 0.0)
         return self.copies * weights.clamp_min(0).sum(0)
@@ -99,7 +99,7 @@ class Counting(Biased):
         powers = (self.copies + 1) ** torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
         return (numbers[:, None] // powers % (self.copies + 1)).to(self.bias.dtype).reshape(-1, *self.shape)
 
-    def taking_means(self) -> Unit:
+    def as_visible_layer(self) -> Unit:
         return type(self)(**{**self.arguments(), "values": "means"})  # type: ignore[arg-type]
 
     def arguments(self) -> dict[str, object]:

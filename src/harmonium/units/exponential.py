@@ -89,10 +89,10 @@ class Exponential(Unit):
     def base_input(self, mean: Tensor) -> Tensor:
         return torch.exp(self.log_rate.detach()) - 1 / mean.clamp_min(1e-3)
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return torch.where((weights > 0).any(0), math.inf, 0.0)
 
-    def limits(self) -> Tensor | None:
+    def input_bound(self) -> Tensor | None:
         return torch.exp(self.log_rate.detach().double()).expand(self.shape).flatten()
 
     def arguments(self) -> dict[str, object]:

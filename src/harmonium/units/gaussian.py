@@ -67,7 +67,7 @@ class Gaussian(Scaled):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean - self.bias.detach()
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return torch.where((weights != 0).any(0), math.inf, 0.0)
 
 

@@ -26,8 +26,8 @@ class Groups(Unit):
         self.parts = nn.ModuleList(parts)
 
     @property
-    def joint(self) -> bool:  # type: ignore[override]
-        return all(part.joint for part in self.layers())
+    def has_joint_energy(self) -> bool:  # type: ignore[override]
+        return all(part.has_joint_energy for part in self.layers())
 
     @property
     def statistic_is_learnt(self) -> bool:  # type: ignore[override]
@@ -168,9 +168,9 @@ class Groups(Unit):
             for name, pair in part.bounds(x).items()
         }
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         pieces = torch.split(weights, [part.statistic_shape[0] for part in self.layers()])
-        return torch.stack([part.highest(w, given) for part, w in zip(self.layers(), pieces, strict=True)]).sum(0)
+        return torch.stack([part.max_interaction(w, given) for part, w in zip(self.layers(), pieces, strict=True)]).sum(0)
 
     def base_input(self, mean: Tensor) -> Tensor:
         return self._join(lambda part, x, _: part.base_input(x), self.split(mean), None)
@@ -189,11 +189,21 @@ class Groups(Unit):
             numbers = numbers // int(part.count)
         return torch.cat(columns, dim=-1)
 
-    def taking_means(self) -> Self:
-        return type(self)(*(part.taking_means() for part in self.layers()))
+    def as_visible_layer(self) -> Self:
+        return type(self)(*(part.as_visible_layer() for part in self.layers()))
 
     def arguments(self) -> dict[str, object]:
         return {"parts": list(self.layers())}
 
     def extra_repr(self) -> str:
         return ""
+
+
+def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
+    """The layers that a layer is made of, each with where its statistic begins and ends in the layer's, flattened."""
+    if not isinstance(unit, Groups):
+        yield start, start + math.prod(unit.statistic_shape), unit
+        return
+    for part in unit.layers():
+        yield from leaves(part, start)
+        start += math.prod(part.statistic_shape)

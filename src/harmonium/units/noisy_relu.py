@@ -26,7 +26,7 @@ class NoisyReLU(Biased):
     energy -b·x of the units it stands in for.
     """
 
-    joint = False
+    has_joint_energy = False
 
     def __init__(
         self, shape: int | Sequence[int], *, noise: Noise = "sigmoid", cap: float | None = None, bias_shape: Sequence[int] | None = None
@@ -120,7 +120,7 @@ class NoisyReLU(Biased):
         scale = torch.ones(math.prod(self.shape), dtype=torch.float64, device=self.bias.device)
         return None if self.cap is not None else (scale, torch.ones_like(scale, dtype=torch.bool))
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         if self.cap is not None:
             return self.cap * weights.clamp_min(0).sum(0)
         return torch.where((weights > 0).any(0), math.inf, 0.0)

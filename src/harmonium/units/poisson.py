@@ -74,7 +74,7 @@ class Poisson(Counting):
     def natural(self, mean: Tensor) -> Tensor:
         return torch.log(mean.double())
 
-    def limits(self) -> Tensor | None:
+    def input_bound(self) -> Tensor | None:
         return torch.full((math.prod(self.shape),), math.inf, dtype=torch.float64)
 
     def arguments(self) -> dict[str, object]:

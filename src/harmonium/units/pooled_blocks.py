@@ -123,7 +123,7 @@ class PooledBlocks(Biased):
         off = (1 - blocks.sum(0)).clamp_min(1e-3)
         return self.units(torch.log(blocks.clamp_min(1e-3) / off)) - self.bias.detach()
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return self.blocks(weights.T.reshape(-1, *self.shape)).amax(0).clamp_min(0).flatten(1).sum(1)
 
     @property
@@ -148,7 +148,7 @@ class PooledBlocks(Biased):
         shares = share.reshape(-1, *[1] * (output.dim() - share.dim() + 1), *share.shape[1:]) * output
         return self.units(shares) if generator is None else self._draw(shares, generator)
 
-    def taking_means(self) -> Bernoulli:
+    def as_visible_layer(self) -> Bernoulli:
         return Bernoulli(self.output_shape, values="probabilities")
 
     def arguments(self) -> dict[str, object]:

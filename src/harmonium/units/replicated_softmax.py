@@ -118,7 +118,7 @@ class ReplicatedSoftmax(Biased):
         shares = (mean / mean.sum(-1, keepdim=True)).clamp_min(1e-3 / self.categories)
         return torch.cat([shares.log() - self.bias.detach(), shares.new_zeros(*shares.shape[:-1], 1)], dim=-1)
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         most = weights[:-1].amax(0) + weights[-1]
         if given is not None and given.length is not None:
             length = given.length.to(most)

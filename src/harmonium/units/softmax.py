@@ -95,7 +95,7 @@ class Softmax(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(1e-3).log() - self.bias.detach()
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return weights.reshape(self.groups, self.categories, -1).amax(1).sum(0)
 
     @property
@@ -107,7 +107,7 @@ class Softmax(Biased):
         powers = self.categories ** torch.arange(self.groups, device=numbers.device)
         return self._one_hot(numbers[:, None] // powers % self.categories, self.bias, None)
 
-    def taking_means(self) -> Self:
+    def as_visible_layer(self) -> Self:
         return type(self)(self.groups, categories=self.categories, values="probabilities")
 
     def arguments(self) -> dict[str, object]:

@@ -91,7 +91,7 @@ class Spin(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return 0.5 * torch.logit((mean + 1) / 2, eps=1e-3) - self.bias.detach()
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return weights.abs().sum(0)
 
     @property
@@ -103,7 +103,7 @@ class Spin(Biased):
         places = torch.arange(torch.Size(self.shape).numel(), device=numbers.device)
         return (2 * ((numbers[:, None] >> places) & 1) - 1).to(self.bias.dtype).reshape(-1, *self.shape)
 
-    def taking_means(self) -> Self:
+    def as_visible_layer(self) -> Self:
         return type(self)(self.shape, bias_shape=self.bias_shape, values="means")
 
     def arguments(self) -> dict[str, object]:

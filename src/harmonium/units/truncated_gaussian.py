@@ -103,7 +103,7 @@ class TruncatedGaussian(Scaled):
         scale = torch.exp(0.5 * self.log_variance.double())
         return (scale * _solve((mean.double() / scale).clamp_min(1e-3)) - self.bias).to(mean.dtype)
 
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         return torch.where((weights > 0).any(0), math.inf, 0.0)
 
 

@@ -29,7 +29,7 @@ class Unit(nn.Module, ABC):
     from its `arguments()`.
     """
 
-    joint = True
+    has_joint_energy = True
     """Whether the conditional is that of a joint energy. Where it is not, whatever needs one refuses (TypeError)."""
 
     statistic_is_learnt = False
@@ -113,7 +113,7 @@ class Unit(nn.Module, ABC):
         """
 
     @abstractmethod
-    def highest(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         """The least upper bound over all states x of <s(x), w>, for each column w of (statistic size, columns): (columns).
 
         Infinite where the states are unbounded along w. It is what `check_normalisable` asks of one layer about the other.
@@ -156,7 +156,7 @@ class Unit(nn.Module, ABC):
         """`given`, and what the states themselves say of their case."""
         return given
 
-    def limits(self) -> Tensor | None:
+    def input_bound(self) -> Tensor | None:
         """The total input that each unit bears only below, (size), float64, where its energy grows slower than quadratically.
 
         None where any finite input can be borne.
@@ -220,12 +220,12 @@ class Unit(nn.Module, ABC):
         """Sums (*leading, *shape) over the shape's axes."""
         return terms.sum(dim=tuple(range(-len(self.shape), 0)))
 
-    def blank(self, *leading: int) -> Tensor:
+    def zero_input(self, *leading: int) -> Tensor:
         """A zero input from the other layer: (*leading, *statistic_shape), with this layer's type and device."""
         like = next(self.parameters())
         return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
 
-    def taking_means(self) -> Unit:
+    def as_visible_layer(self) -> Unit:
         """A fresh layer of what the next machine sees of this one, to be its visible layer, that takes conditional means as its data."""
         arguments: dict[str, Any] = self.arguments()
         return type(self)(**arguments)

@@ -37,7 +37,7 @@ def rbm_metrics(
     error = model.visible_mean(phase.hidden_mean, side) - v
     error = error if where is None else torch.where(where, 0.0, error)
     metrics = {"reconstruction_error": error.square().flatten(1).sum(1).mean().item()}
-    joint = model.visible.joint and model.hidden.joint
+    joint = model.visible.has_joint_energy and model.hidden.has_joint_energy
     if isinstance(model.visible, Bernoulli) and joint and (given is None or given.missing is None):
         metrics["pseudo_likelihood"] = pseudo_likelihood(model, v, generator=generator, given=side).mean().item()
     if isinstance(model.hidden, Bernoulli):

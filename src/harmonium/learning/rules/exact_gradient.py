@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.learning.rules.rule import Positive, Rule, Slots
-from harmonium.likelihood.exact import Listing, listing, one_case
+from harmonium.likelihood.exact_log_z import Listing, listing, one_case
 from harmonium.models import RBM
 from harmonium.units import Given
 
@@ -89,7 +89,7 @@ def _add_log_z(model: RBM, case: Given | None, share: float) -> None:
     model.check_normalisable(case)
     listed = _listed(model, case)
     rows = max(1, BLOCK // max(math.prod(model.visible.shape), math.prod(model.hidden.shape)))
-    blocks = torch.split(torch.arange(listed.count, device=model.visible.blank().device), rows)
+    blocks = torch.split(torch.arange(listed.count, device=model.visible.zero_input().device), rows)
     shares: tuple[Tensor, ...] = ()
     if len(blocks) > 1:  # a first round for the probabilities alone
         with torch.no_grad():

@@ -42,7 +42,7 @@ class FastPCD(Rule):
             )
 
     def init(self, model: RBM, generator: torch.Generator) -> Slots:
-        slots = {"chains": model.visible.sample(model.visible.blank(self.chains), generator=generator)}
+        slots = {"chains": model.visible.sample(model.visible.zero_input(self.chains), generator=generator)}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and (name.startswith("coupling.") or name.endswith("bias")):
                 slots |= {FAST + name: torch.zeros_like(parameter), PLAIN + name: torch.empty_like(parameter)}

@@ -33,7 +33,7 @@ class Gibbs:
     """Block Gibbs sampling of the machine itself."""
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
-        return {"chains": model.visible.sample(model.visible.blank(chains), generator=generator)}
+        return {"chains": model.visible.sample(model.visible.zero_input(chains), generator=generator)}
 
     def move(self, model: RBM, slots: Slots, steps: int, generator: torch.Generator) -> Tensor:
         return slots["chains"].copy_(model.gibbs(slots["chains"], steps=steps, generator=generator))

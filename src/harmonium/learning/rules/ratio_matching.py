@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from harmonium.learning.rules.rule import Positive, Rule, Slots
 from harmonium.models import RBM
-from harmonium.models.normalisable import leaves
 from harmonium.units import Bernoulli, Given, Spin, Unit
 from harmonium.units.given import keep_present
+from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
 BLOCK = 2**22  # numbers looked at together: flipped states times hidden units
@@ -45,7 +45,7 @@ class RatioMatching(Rule):
             raise ValueError(f"ratio matching flips at least one unit of each case, found flips={self.flips}")
 
     def check(self, model: RBM, given: Given | None) -> None:
-        if not model.hidden.joint:
+        if not model.hidden.has_joint_energy:
             raise no_joint(model.hidden, "a ratio of probabilities")
         others = sorted({type(leaf).__name__ for _, _, leaf in leaves(model.visible) if not isinstance(leaf, Bernoulli | Spin)})
         if others:
@@ -133,7 +133,7 @@ class RatioMatching(Rule):
 def _both(visible: Unit) -> Tensor:
     """The sum of each unit's two states, (*visible.shape): what flips a state is to take it off."""
     sums = [torch.full(leaf.shape, 1.0 if isinstance(leaf, Bernoulli) else 0.0) for _, _, leaf in leaves(visible)]
-    return (sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)).to(visible.blank())
+    return (sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)).to(visible.zero_input())
 
 
 def _add(unit: Unit, gradient: dict[str, Tensor], scale: float) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from harmonium.models.normalisable import leaves
 from harmonium.units import Unit
+from harmonium.units.groups import leaves
 
 
 def learnt_biases(unit: Unit) -> Iterator[tuple[nn.Parameter, tuple[int, ...], int]]:

@@ -113,4 +113,4 @@ class Centring(Transform):
 def _of_biases(model: RBM) -> Slots:
     """The offsets that the biases alone make, flat."""
     sides = {"visible": model.visible, "hidden": model.hidden}
-    return {side: unit.statistic(unit.mean(unit.blank())).flatten().detach().clone() for side, unit in sides.items()}
+    return {side: unit.statistic(unit.mean(unit.zero_input())).flatten().detach().clone() for side, unit in sides.items()}

@@ -15,8 +15,8 @@ from harmonium.learning.transforms.sparsity import Sparsity
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
-from harmonium.models.normalisable import leaves
 from harmonium.units import Bernoulli, Given, Softmax
+from harmonium.units.groups import leaves
 
 OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "both"}  # of each gradient
 

@@ -12,8 +12,9 @@ from harmonium.couplings import Dense
 from harmonium.learning.rules.rule import Slots
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
-from harmonium.models.normalisable import leaves, quadratic_places
+from harmonium.models.normalisable import quadratic_places
 from harmonium.units import Given, Unit
+from harmonium.units.groups import leaves
 
 NORM = 1 - 1e-4  # the largest spectral norm of what joins units of quadratic energy
 SHARE = 0.99  # of what an exponential unit bears, the most that the other layer may send it
@@ -37,13 +38,13 @@ class KeepNormalisable(Transform):
     def __init__(self, model: RBM, given: Given | None = None) -> None:
         """`given`: what is given of training cases, that the partition function depends on."""
         self.given = given
-        self.slow = any(leaf.limits() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
+        self.slow = any(leaf.input_bound() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
         (rows, _, row_sides), (columns, _, column_sides) = quadratic_places(model.visible), quadratic_places(model.hidden)
         like = next(model.parameters())
         self.rows, self.columns = rows.to(like.device), columns.to(like.device)
         self.both = (row_sides[:, None] & column_sides).to(like.device)
         self.sides = row_sides.to(like.device), column_sides.to(like.device)
-        self.joint = model.visible.joint and model.hidden.joint
+        self.joint = model.visible.has_joint_energy and model.hidden.has_joint_energy
         self.whole = (len(rows), len(columns)) == (math.prod(model.visible.statistic_shape), math.prod(model.hidden.statistic_shape))
         documents = model.visible.scales_hidden_bias  # what these send depends on their length
         self.dense = isinstance(model.coupling, Dense) and model.coupling.weight.requires_grad and not documents
@@ -175,17 +176,17 @@ def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
     """Makes what `other` can send to `unit` bearable, in place; whether it was not. `weight`: (statistic of `unit`, that of `other`)."""
     pulled = weight.new_zeros((), dtype=torch.bool)
     for start, stop, leaf in leaves(unit):
-        limits = leaf.limits()
+        limits = leaf.input_bound()
         if limits is None:
             continue
         sent, highest = weight[start:stop], weight.new_zeros(stop - start)
         for first, last, sender in leaves(other):
             own = sent[:, first:last]
-            endless = sender.highest(own.T)
+            endless = sender.max_interaction(own.T)
             for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # the most that is left: no positive weight, then none
                 pulled = pulled | endless.isinf().any()
                 own.copy_(torch.where(endless.isinf()[:, None], bounded, own))
-                endless = sender.highest(own.T)
+                endless = sender.max_interaction(own.T)
             highest = highest + endless
         most = limits.to(weight) * SHARE
         pulled = pulled | (highest > most).any()

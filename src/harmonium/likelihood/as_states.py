@@ -27,7 +27,7 @@ def as_states(visible: Unit, rows: Tensor, given: Given | None = None) -> Tensor
     if given is not None and given.present is not None:
         rows = fill(visible, rows, ~given.present.to(rows.device).bool().expand(rows.shape))
     visible.check_states(rows)
-    found = rows.to(visible.blank())
+    found = rows.to(visible.zero_input())
     told = visible.given_by(found, None)
     if told is not None and told.length is not None and given is not None and given.length is not None:
         expected = given.length.to(told.length).expand(len(found))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.exact import BLOCK, exact_log_z, listing, log_sum, one_case
-from harmonium.likelihood.machines import check_machine
+from harmonium.likelihood.check_machine import check_machine
+from harmonium.likelihood.exact_log_z import BLOCK, exact_log_z, listing, log_sum, one_case
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.units import Given
 from harmonium.units.given import keep_present
@@ -54,11 +54,11 @@ def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) 
             f"{type(model.visible).__name__} and {type(model.hidden).__name__}"
         )
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
-    device = visible.blank().device
+    device = visible.zero_input().device
     log_z = log_sum(listed.count, listed.log_terms, device)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-    like = visible.blank()
+    like = visible.zero_input()
     mean_v, mean_h = like.new_zeros(visible.shape), like.new_zeros(hidden.shape)
     product = like.new_zeros(math.prod(visible.statistic_shape), math.prod(hidden.statistic_shape))
     for start in range(0, listed.count, BLOCK):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.annealing import Estimate, estimate, log_mean_exp, schedule, shown, warn_of_few
-from harmonium.likelihood.exact import BLOCK, listing, log_sum, one_case
-from harmonium.likelihood.states import as_states
+from harmonium.likelihood.as_states import as_states
+from harmonium.likelihood.exact_log_z import BLOCK, listing, log_sum, one_case
 from harmonium.models import RBM
 from harmonium.sampling.trajectory import check_alike
 from harmonium.units import Given
@@ -54,7 +54,7 @@ class Ladder:
 
     def every(self, chains: int) -> Given | None:
         """What is given, for each chain."""
-        device = self.rungs[0].model.visible.blank().device
+        device = self.rungs[0].model.visible.zero_input().device
         return None if self.given is None else self.given.map(lambda field: field.to(device).expand(chains, *field.shape))
 
 
@@ -86,7 +86,7 @@ def trajectory_ais(
     has no energy.
     """
     ladder = _ladder(models, betas, given)
-    generator = torch.Generator(models[0].visible.blank().device).manual_seed(seed)
+    generator = torch.Generator(models[0].visible.zero_input().device).manual_seed(seed)
     v, every = ladder.sample(chains, generator), ladder.every(chains)
     total = torch.zeros(chains, dtype=torch.float64, device=v.device)
     for before, after in shown(list(pairwise(ladder.rungs)), "along the trajectory", progress):
@@ -144,10 +144,10 @@ def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | 
     if not factorial:
         rungs = [*(Rung(first, beta) for beta in path), *rungs[1:]]
     visible, hidden = first.visible, first.hidden
-    log_z = (visible.log_partition(visible.blank().double(), given) + hidden.log_partition(hidden.blank().double())).item()
+    log_z = (visible.log_partition(visible.zero_input().double(), given) + hidden.log_partition(hidden.zero_input().double())).item()
 
     def sample(chains: int, generator: torch.Generator) -> Tensor:
-        return visible.sample(visible.blank(chains), generator=generator, given=ladder.every(chains))
+        return visible.sample(visible.zero_input(chains), generator=generator, given=ladder.every(chains))
 
     ladder = Ladder(rungs, log_z, sample, given)
     return ladder
@@ -156,7 +156,7 @@ def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | 
 def _listed(rungs: list[Rung], given: Given | None) -> Ladder:
     """From the first model itself, whose states are listed: those of one side are drawn from the table."""
     first = rungs[0].model
-    side, device = listing(first, given), first.visible.blank().device
+    side, device = listing(first, given), first.visible.zero_input().device
     assert side is not None
 
     def sample(chains: int, generator: torch.Generator) -> Tensor:
@@ -167,7 +167,7 @@ def _listed(rungs: list[Rung], given: Given | None) -> Ladder:
         states = side.states(torch.searchsorted(heights, level, right=True).clamp(max=side.count - 1))
         if not side.hidden:
             return states
-        return first.sample_visible(states.to(first.hidden.blank()), generator=generator, given=ladder.every(chains))
+        return first.sample_visible(states.to(first.hidden.zero_input()), generator=generator, given=ladder.every(chains))
 
     ladder = Ladder(rungs, log_sum(side.count, side.log_terms, device), sample, given)
     return ladder

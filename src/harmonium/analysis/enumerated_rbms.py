@@ -1,10 +1,9 @@
-"""Many small binary RBMs at once, every state of each in a table: the update that a learning rule makes on average, and where it rests."""
+"""Many small binary RBMs at once, with every state of each enumerated: the mean update that a learning rule makes."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -13,12 +12,8 @@ from harmonium.couplings import Dense
 from harmonium.models import RBM
 from harmonium.units import Bernoulli
 
-LONGEST = 1.0  # step of a parameter
-SLOWEST = 1e12  # time that a step takes
-UNSTABLE = 1e-7  # real part of an eigenvalue, above which a place at rest is no end of learning
 
-
-class Signal(NamedTuple):
+class MeanUpdate(NamedTuple):
     """What a rule makes of machines: its mean update, its derivative, and the particles' distribution that it subtracts.
 
     `update`: (machines, parameters), uphill. `jacobian`: (machines, parameters, parameters). `particles`: (machines, visible states).
@@ -31,7 +26,7 @@ class Signal(NamedTuple):
     drift: Tensor
 
 
-class WholeMachines:
+class EnumeratedRBMs:
     """RBMs of `visible` and `hidden` binary units, a row of parameters each: (visible biases, hidden biases, weights row by row).
 
     Float64. With s(v) = E[-∂E/∂θ | v] a rule's mean update is Σ_v [p_0(v) - q(v)] s(v): q is the model's own distribution for maximum
@@ -119,7 +114,7 @@ class WholeMachines:
         products = self.v.T @ of_hidden
         return torch.cat([rest @ self.v, of_hidden.sum(1), products.flatten(1)], dim=1) - self.cost * theta
 
-    def signal(self, theta: Tensor, p: Tensor, steps: int | None) -> Signal:
+    def mean_update(self, theta: Tensor, p: Tensor, steps: int | None) -> MeanUpdate:
         """The same with its derivative in the parameters."""
         s = self.statistics(theta)
         if steps is None:
@@ -129,7 +124,7 @@ class WholeMachines:
             q, drift = self._chain(theta, p, s, steps)
         rest = p - q
         update = (rest[:, None] @ s)[:, 0] - self.cost * theta
-        return Signal(update, self._spread(theta, rest) - s.mT @ drift - torch.diag(self.cost), q, drift)
+        return MeanUpdate(update, self._spread(theta, rest) - s.mT @ drift - torch.diag(self.cost), q, drift)
 
     def _chain(self, theta: Tensor, p: Tensor, s: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """p T^steps and its derivative: through each sweep the chain brings along what it has, and each half of the sweep adds its own."""
@@ -167,69 +162,6 @@ class WholeMachines:
     def neglected(self, theta: Tensor, p: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """The gradient of `contrast` as two terms, minus CD's update and what CD leaves out, Σ_v ∂q(v)/∂θ log[q(v) / model(v)] with a minus
         sign, q = p T^steps: (machines, parameters) each."""
-        signal = self.signal(theta, p, steps)
+        signal = self.mean_update(theta, p, steps)
         ratio = signal.particles.log() - self.log_p(theta)
         return -signal.update, -(ratio[:, None] @ signal.drift)[:, 0]
-
-
-class Rest(NamedTuple):
-    """Where learning ends: parameters, the largest update left, the largest real part of the derivative's eigenvalues: (machines, ...)."""
-
-    theta: Tensor
-    residual: Tensor
-    growth: Tensor
-
-
-def settle(machines: WholeMachines, theta: Tensor, p: Tensor, steps: int | None, *, tolerance: float = 1e-9, most: int = 1500) -> Rest:
-    """Follows dθ/dt = update(θ) to where it rests, by implicit Euler steps (1/dt - J)⁻¹ update that grow long as the update shrinks.
-
-    Long steps are Newton's and would also rest on saddles; so a step takes at most half the time in which the fastest growing direction
-    grows e-fold, and moves no parameter by more than one. Where the optimum has infinite weights it is followed until the update
-    is below `tolerance`.
-    """
-    theta, rows = theta.clone(), torch.arange(len(theta))
-    residual, growth, time = theta[:, 0].clone(), theta[:, 0].clone(), torch.ones_like(theta[:, 0])
-    eye = torch.eye(machines.size, dtype=theta.dtype)
-    for turn in range(most + 1):
-        signal = machines.signal(theta[rows], p[rows], steps)
-        size = signal.update.abs().amax(1)
-        fastest = torch.linalg.eigvals(signal.jacobian).real.amax(1)
-        residual[rows], growth[rows] = size, fastest
-        moving = (size > tolerance) | (fastest > UNSTABLE)
-        if turn == most or not bool(moving.any()):
-            break
-        rows, jacobian = rows[moving], signal.jacobian[moving]
-        time[rows] = torch.minimum(time[rows], 0.5 / fastest[moving].clamp_min(0.5 / SLOWEST))
-        step = torch.linalg.solve(eye / time[rows, None, None] - jacobian, signal.update[moving])
-        excess = step.abs().amax(1) / LONGEST
-        theta[rows] += step / excess.clamp_min(1.0)[:, None]
-        time[rows] *= torch.where(excess > 1, 0.5, 3.0)
-    return Rest(theta, residual, growth)
-
-
-def asymmetry(jacobian: Tensor) -> Tensor:
-    """|J - J'| / |J| in the Frobenius norm, zero for the derivative of a gradient: (machines, n, n) -> (machines)."""
-    odd, whole = (torch.linalg.matrix_norm(each) for each in (jacobian - jacobian.mT, jacobian))
-    share: Tensor = odd / whole
-    return share
-
-
-def least_contrast(machines: WholeMachines, theta: Tensor, p: Tensor) -> Tensor:
-    """Where quasi-Newton descent of the contrast of CD-1, with the machines' weight cost, ends from theta: the same shape.
-
-    It descends the whole gradient, the term that CD neglects included, so that its end is a least value of the objective that CD-1 follows.
-    """
-    from scipy.optimize import minimize  # here, so that importing the package does not wait for SciPy
-
-    def objective(x: np.ndarray[Any, Any], q: Tensor) -> tuple[float, np.ndarray[Any, Any]]:
-        here = torch.from_numpy(x)[None]
-        followed, neglected = machines.neglected(here, q[None], 1)
-        value = machines.contrast(here, q[None], 1)[0] + 0.5 * (machines.cost * here.square()).sum()
-        return value.item(), (followed + neglected)[0].numpy()
-
-    options = {"maxiter": 1000, "maxfun": 2000}
-    ends = [
-        minimize(objective, start.numpy(), args=(q,), jac=True, method="L-BFGS-B", options=options).x
-        for start, q in zip(theta, p, strict=True)
-    ]
-    return torch.from_numpy(np.stack(ends))

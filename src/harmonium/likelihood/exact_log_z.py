@@ -10,11 +10,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.machines import check_machine
+from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM, BoltzmannMachine
-from harmonium.models.normalisable import leaves, quadratic_places
+from harmonium.models.normalisable import quadratic_places
 from harmonium.sampling.gaps import check_mask
 from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
+from harmonium.units.groups import leaves
 
 MOST_STATES = 2**25
 BLOCK = 2**10
@@ -104,13 +105,13 @@ def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) ->
     if listed is None:
         assert isinstance(model, RBM)
         return _both_gaussian(model, given)
-    return log_sum(listed.count, listed.log_terms, model.visible.blank().device)
+    return log_sum(listed.count, listed.log_terms, model.visible.zero_input().device)
 
 
 def _length(unit: ReplicatedSoftmax, given: Given | None) -> int:
     """The number of words of the one document given."""
     if given is None or given.length is None:
-        unit.log_partition(unit.blank(), given)  # refuses, and says what to give
+        unit.log_partition(unit.zero_input(), given)  # refuses, and says what to give
     assert given is not None
     assert given.length is not None
     length = torch.as_tensor(given.length)
@@ -141,7 +142,7 @@ def _states(unit: Unit, numbers: Tensor, given: Given | None) -> tuple[Tensor, T
             length = _length(leaf, given)
             counts = count_vectors(length, leaf.categories, numbers % count)
             log_copies += math.lgamma(length + 1) - torch.lgamma(counts.double() + 1).sum(-1)
-            columns.append(counts.to(leaf.blank()))
+            columns.append(counts.to(leaf.zero_input()))
         else:
             columns.append(leaf.states(numbers % count))
         numbers = numbers // count
@@ -177,7 +178,7 @@ def _discrete_states(unit: Unit, numbers: Tensor) -> Tensor:
     columns = []
     for _, _, leaf in leaves(unit):
         if isinstance(leaf, Gaussian):
-            columns.append(leaf.blank(len(numbers)))
+            columns.append(leaf.zero_input(len(numbers)))
         else:
             columns.append(leaf.states(numbers % int(leaf.count)))
             numbers = numbers // int(leaf.count)
@@ -207,7 +208,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
         )
     (rows, row_scale, _), (columns, column_scale, _) = quadratic_places(visible), quadratic_places(hidden)
     row_variance, column_variance = row_scale.square(), column_scale.square()
-    device = visible.blank().device
+    device = visible.zero_input().device
     weight = model.coupling.matrix().double()[rows][:, columns] / row_variance.to(device)[:, None] / column_variance.to(device)
     precision = torch.diag(1 / torch.cat([row_variance, column_variance]).to(device))
     precision[: len(rows), len(rows) :] = -weight

@@ -10,7 +10,7 @@ from torch import Tensor
 from harmonium.units import Unit
 
 
-def every_state(unit: Unit, most: int, what: str) -> Tensor:
+def enumerate_states(unit: Unit, most: int, what: str) -> Tensor:
     """The joint states of a layer in the order of their numbers: (unit.count, *unit.shape), of the layer's type.
 
     ValueError, which begins with `what`, where there are more than `most`.
@@ -18,4 +18,4 @@ def every_state(unit: Unit, most: int, what: str) -> Tensor:
     if unit.count > most:
         found = "units with no end of them" if math.isinf(unit.count) else f"2^{math.log2(unit.count):.4g} of them"
         raise ValueError(f"{what} lists all states of a layer, at most 2^{math.log2(most):.0f}, found {found}")
-    return unit.states(torch.arange(int(unit.count), device=unit.blank().device))
+    return unit.states(torch.arange(int(unit.count), device=unit.zero_input().device))

@@ -57,7 +57,7 @@ def tempered_samples(
     """
     if chains < 1 or sweeps < 1:
         raise ValueError(f"tempering takes at least one chain and one sweep, found {chains} and {sweeps}")
-    device = model.visible.blank().device
+    device = model.visible.zero_input().device
     each = None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
     state = tempering.init(model, chains, REPLICAS, generator=generator, given=each)
     for _ in range(RUNS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.bounds import VALUES, VariationalBound, of_weights, summarised
+from harmonium.likelihood.dbn_bound import VALUES, VariationalBound, of_weights, summarised
 from harmonium.likelihood.log_likelihood import ROWS, checked
 from harmonium.models import DBM
 from harmonium.models.dbm import SETTLED, TOLERANCE
@@ -42,11 +42,11 @@ def dbm_bound(
     """
     if samples < 1:
         raise ValueError(f"the tightened bound is a mean over one sample or more, found samples={samples}")
-    visible, like = dbm.visible, dbm.even.blank()
+    visible, like = dbm.visible, dbm.even.zero_input()
     rows, _, log_z = checked(visible, data, None, log_z)
     generator = torch.Generator(like.device).manual_seed(seed)
-    draws = min(samples, max(1, VALUES // max(like.numel(), dbm.odd.blank().numel())))
-    cases = max(1, VALUES // (max(like.numel(), dbm.odd.blank().numel()) * draws)) if tighten else ROWS
+    draws = min(samples, max(1, VALUES // max(like.numel(), dbm.odd.zero_input().numel())))
+    cases = max(1, VALUES // (max(like.numel(), dbm.odd.zero_input().numel()) * draws)) if tighten else ROWS
     found = []
     for start in range(0, len(rows), cases):
         v = rows[start : start + cases].to(like)

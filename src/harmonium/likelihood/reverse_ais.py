@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.annealing import Estimate, log_mean_exp, make_path, warn_of_few
-from harmonium.likelihood.states import as_states
+from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
 from harmonium.units import Given
 

@@ -7,10 +7,10 @@ from functools import singledispatch
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.bounds import VariationalBound, dbn_bound, summarised
-from harmonium.likelihood.distinct import part
+from harmonium.likelihood.dbm_bound import dbm_bound
+from harmonium.likelihood.dbn_bound import VariationalBound, dbn_bound, summarised
+from harmonium.likelihood.distinct_given import part
 from harmonium.likelihood.log_likelihood import ROWS, log_likelihood
-from harmonium.likelihood.mean_field import dbm_bound
 from harmonium.models import DBM, DBN, RBM, Generative, label_free_energy
 from harmonium.models.dbm import SETTLED, TOLERANCE
 from harmonium.models.labels import with_labels
@@ -48,7 +48,7 @@ def base_rates_of(model: Generative, v: Tensor, given: Given | None) -> Tensor:
     if given is not None and given.present is not None and model.bound_over is None:
         present = given.present.to(v)
         return torch.where(present.any(0), (v * present).sum(0) / present.sum(0).clamp_min(1), v.mean(0))
-    return torch.stack([model.raised(v[rows], part(given, rows)).sum(0) for rows in blocks]).sum(0) / len(v)
+    return torch.stack([model.machine_mean(v[rows], part(given, rows)).sum(0) for rows in blocks]).sum(0) / len(v)
 
 
 @singledispatch

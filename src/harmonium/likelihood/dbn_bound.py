@@ -12,8 +12,8 @@ from torch import Tensor
 from harmonium.likelihood.log_likelihood import checked, log_likelihood
 from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
-from harmonium.models.normalisable import leaves
 from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Unit
+from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
 VALUES = 2**22  # numbers of the widest layer that are looked at together
@@ -75,7 +75,7 @@ def dbn_bound(
     if not len(dbn.recognition):
         values = _log_p(dbn, data, log_z, given)
         return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
-    visible, like = dbn.visible, dbn.visible.blank()
+    visible, like = dbn.visible, dbn.visible.zero_input()
     rows, given, log_z = checked(visible, data, given, log_z)
     if given is not None and given.missing is not None:
         given = given.only(present=~given.missing)
@@ -111,7 +111,7 @@ def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -
             "the labels among the missing values"
         )
     rows, given, log_z = checked(dbn.visible, data, given, log_z)
-    rows = rows.to(dbn.top.visible.blank())
+    rows = rows.to(dbn.top.visible.zero_input())
     given = None if given is None else given.map(lambda field: field.to(rows.device))
     return torch.logsumexp(-label_free_energy(dbn.top, rows, given).double(), dim=-1) - log_z.to(rows.device)
 
@@ -162,7 +162,7 @@ def check_machines(dbn: DBN) -> None:
     for rbm in rbms:
         for unit in (rbm.visible, rbm.hidden):
             for _, _, leaf in leaves(unit):
-                if not leaf.joint:
+                if not leaf.has_joint_energy:
                     raise no_joint(leaf, "a bound")
     for below, upper in pairwise(rbms):
         hidden, visible = below.hidden, upper.visible if upper is not rbms[-1] else dbn.penultimate

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from harmonium.models import RBM
-from harmonium.models.every_state import every_state
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Unit
 from harmonium.units.unit import no_joint
 
@@ -48,7 +48,7 @@ def exact_transition(model: RBM) -> Transition:
     """
     visible, hidden = model.visible, model.hidden
     for unit, side in ((visible, "visible"), (hidden, "hidden")):
-        if not unit.joint:
+        if not unit.has_joint_energy:
             raise no_joint(unit, "the other layer's conditional")
         if unit.count == math.inf:
             raise ValueError(
@@ -59,7 +59,7 @@ def exact_transition(model: RBM) -> Transition:
             f"an exact transition lists at most 2^25 pairs of a visible and a hidden state, and this machine has "
             f"2^{math.log2(visible.count * hidden.count):.0f}"
         )
-    v, h = (every_state(unit, MOST_PAIRS, "an exact transition") for unit in (visible, hidden))
+    v, h = (enumerate_states(unit, MOST_PAIRS, "an exact transition") for unit in (visible, hidden))
     return Transition(v, conditional_table(hidden, h, model.hidden_input(v)), conditional_table(visible, v, model.visible_input(h)))
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.transition import conditional_table
+from harmonium.likelihood.exact_transition import conditional_table
 from harmonium.models import DBN, RBM, label_free_energy
-from harmonium.models.every_state import every_state
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Unit
 from harmonium.units.unit import no_joint
 
@@ -66,9 +66,9 @@ def exact_distribution(model: RBM | DBN, layer: int = 0) -> Distribution:
 
 def _listed(unit: Unit) -> Tensor:
     """All states of a layer."""
-    if not unit.joint:
+    if not unit.has_joint_energy:
         raise no_joint(unit, "a distribution")
-    return every_state(unit, MOST_STATES, "the distribution of a layer")
+    return enumerate_states(unit, MOST_STATES, "the distribution of a layer")
 
 
 def total_correlation(distribution: Distribution) -> Tensor:

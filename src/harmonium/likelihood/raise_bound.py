@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.annealing import log_mean_exp, make_path
-from harmonium.likelihood.states import as_states
+from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
 
 ROWS = 4096  # chains walked together

@@ -26,9 +26,9 @@ def gibbs_label_probability(
         raise ValueError(f"expected at least one sweep, and an average over no more than there are, found {sweeps=} and {average=}")
     rbm, bottom = machine_of_labels(model)
     labels = labelled(rbm)[1]
-    x = bottom.from_data(v, rbm.visible.blank())
+    x = bottom.from_data(v, rbm.visible.zero_input())
     if not isinstance(model, RBM):
-        x, given = model.up(x, generator=generator, given=given), model.given_above(given)
+        x, given = model.up(x, generator=generator, given=given), model.machine_given(given)
     from_x = rbm.hidden_input(without_labels(rbm, x), given)
     rows = label_rows(rbm).flatten(1)
     y, total = x.new_full((len(x), labels.categories), 1 / labels.categories), x.new_zeros(len(x), labels.categories)

@@ -12,7 +12,7 @@ from harmonium.units import Bernoulli, Unit
 
 
 @torch.no_grad()
-def turned(rbm: RBM, *, extra: int = 0, scale: float = 0.01, seed: int = 0) -> RBM:
+def swap_layers(rbm: RBM, *, extra: int = 0, scale: float = 0.01, seed: int = 0) -> RBM:
     """The machine whose visible layer is `rbm`'s hidden one: the same joint distribution, weights transposed and copied.
 
     On top of `rbm` it is the second layer of the infinite directed net with tied weights, so that the belief net of the two has exactly

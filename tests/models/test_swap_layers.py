@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.models import turned
+from harmonium.models import swap_layers
 from tests import oracle
 from tests.models.machines import machine, plain
 
@@ -13,9 +13,9 @@ from tests.models.machines import machine, plain
 @pytest.mark.parametrize("pair", [("bernoulli", "bernoulli"), ("softmax", "bernoulli"), ("bernoulli", "gaussian"), ("spin", "binomial")])
 def test_the_joint_is_the_same(pair: tuple[str, str]) -> None:
     rbm = machine(*pair, seed=3)
-    over = turned(rbm)
+    over = swap_layers(rbm)
     generator = torch.Generator().manual_seed(0)
-    v = rbm.visible.sample(rbm.visible.blank(20), generator=generator)
+    v = rbm.visible.sample(rbm.visible.zero_input(20), generator=generator)
     h = rbm.sample_hidden(v, generator=generator)
     torch.testing.assert_close(over.energy(h, v), rbm.energy(v, h), rtol=0, atol=1e-10)
 
@@ -23,8 +23,8 @@ def test_the_joint_is_the_same(pair: tuple[str, str]) -> None:
 def test_any_wiring_is_turned_with_copies_of_its_tensors() -> None:
     for coupling, shape in ((hm.LowRank(4, 3, rank=2, scale=1.0), 4), (hm.Convolutional((2, 4), 3, kernel=2, scale=1.0), (2, 4))):
         rbm = hm.RBM(hm.Bernoulli(shape), hm.Bernoulli(coupling.hidden), coupling)
-        over, generator = turned(rbm), torch.Generator().manual_seed(0)
-        v = rbm.visible.sample(rbm.visible.blank(20), generator=generator)
+        over, generator = swap_layers(rbm), torch.Generator().manual_seed(0)
+        v = rbm.visible.sample(rbm.visible.zero_input(20), generator=generator)
         h = rbm.sample_hidden(v, generator=generator)
         torch.testing.assert_close(over.energy(h, v), rbm.energy(v, h))
         assert not {id(p) for p in over.parameters()} & {id(p) for p in rbm.parameters()}
@@ -32,7 +32,7 @@ def test_any_wiring_is_turned_with_copies_of_its_tensors() -> None:
 
 def tight(extra: int, scale: float = 0.01) -> tuple[hm.RBM, hm.DBN]:
     rbm = machine("bernoulli", "bernoulli", seed=5)
-    return rbm, hm.DBN([rbm, turned(rbm, extra=extra, scale=scale)])
+    return rbm, hm.DBN([rbm, swap_layers(rbm, extra=extra, scale=scale)])
 
 
 def test_the_belief_net_of_the_two_has_the_first_ones_likelihood_and_a_tight_bound() -> None:
@@ -55,7 +55,7 @@ def test_extra_units_of_no_weight_change_nothing_and_are_counted() -> None:
 
 def test_it_shares_no_tensor_with_the_machine_it_came_from() -> None:
     rbm = machine("bernoulli", "bernoulli", seed=5)
-    over, before = turned(rbm), rbm.coupling.weight.clone()
+    over, before = swap_layers(rbm), rbm.coupling.weight.clone()
     with torch.no_grad():
         for parameter in over.parameters():
             parameter.add_(1.0)
@@ -73,4 +73,4 @@ def test_it_shares_no_tensor_with_the_machine_it_came_from() -> None:
 )
 def test_what_it_cannot_turn_is_refused(rbm: hm.RBM, extra: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        turned(rbm, extra=extra)
+        swap_layers(rbm, extra=extra)

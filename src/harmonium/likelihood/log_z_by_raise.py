@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.log_likelihood import log_likelihood
-from harmonium.likelihood.raise_ import raise_bound
+from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.models import RBM
 
 
 @dataclass(frozen=True)
-class Raised:
+class RaiseEstimate:
     """What RAISE makes of log Z, in nats: the mean of -F(x) - log p(x) over `cases`, p bounded from below under the annealing model.
 
     The likelihood that goes with it cannot promise too much of the annealing model, so that this log Z is too high where annealing does
@@ -34,11 +34,13 @@ def some_of(cases: Tensor, count: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def log_z_by_raise(model: RBM, x: Tensor, *, betas: int, base_rates: Tensor | None = None, seed: int = 0, progress: bool = False) -> Raised:
+def log_z_by_raise(
+    model: RBM, x: Tensor, *, betas: int, base_rates: Tensor | None = None, seed: int = 0, progress: bool = False
+) -> RaiseEstimate:
     """From visible states x, (cases, *visible.shape), one chain from each: of equal work one chain over more betas gives the tighter bound
     than several over fewer. Arguments and errors as for `raise_bound`, and a ValueError for less than two cases."""
     if len(x) < 2:
         raise ValueError(f"a mean over cases and its error take at least two cases, found {len(x)}")
     bound = raise_bound(model, x, betas=betas, chains=1, seed=seed, base_rates=base_rates, progress=progress)
     log_z = log_likelihood(model, x, log_z=0.0) - bound.log_p
-    return Raised(log_z.mean().item(), (log_z.std() / math.sqrt(len(x))).item(), len(x), betas)
+    return RaiseEstimate(log_z.mean().item(), (log_z.std() / math.sqrt(len(x))).item(), len(x), betas)

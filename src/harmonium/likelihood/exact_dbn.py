@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.bounds import check_machines
-from harmonium.likelihood.exact import exact_log_z
-from harmonium.likelihood.states import as_states
+from harmonium.likelihood.as_states import as_states
+from harmonium.likelihood.dbn_bound import check_machines
+from harmonium.likelihood.exact_log_z import exact_log_z
 from harmonium.models import DBN, label_free_energy
-from harmonium.models.every_state import every_state
+from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import ReplicatedSoftmax
 
 MOST_STATES = 2**14  # of one hidden layer
@@ -48,7 +48,7 @@ def exact_dbn(dbn: DBN, data: Tensor) -> ExactNet:
     recognition, generative = list(dbn.upwards()), list(dbn.downwards())[::-1]
     listed = [as_states(dbn.visible, data)]
     for layer in recognition:
-        listed.append(every_state(layer.unit, MOST_STATES, "the exact likelihood of a net (hm.likelihood.dbn_bound takes any size)"))
+        listed.append(enumerate_states(layer.unit, MOST_STATES, "the exact likelihood of a net (hm.likelihood.dbn_bound takes any size)"))
     unnormalised = -dbn.top.free_energy(listed[-1]) if dbn.labels is None else -label_free_energy(dbn.top, listed[-1])
     if dbn.labels is not None:
         unnormalised = torch.logsumexp(unnormalised.double(), dim=-1)

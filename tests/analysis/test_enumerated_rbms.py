@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import WholeMachines, asymmetry, least_contrast, settle
+from harmonium.analysis import EnumeratedRBMs, asymmetry, find_fixed_point, minimise_contrast
 
-MACHINES = WholeMachines(4, 3)
+MACHINES = EnumeratedRBMs(4, 3)
 RULES = (1, 2, 5, None)
 
 
@@ -39,7 +39,7 @@ def by_hand(theta: np.ndarray, p: np.ndarray, steps: int | None) -> np.ndarray:
 @pytest.mark.parametrize("steps", RULES)
 def test_the_mean_update_and_its_derivative(steps: int | None) -> None:
     theta, p = some(3, 1.5)
-    signal = MACHINES.signal(theta, p, steps)
+    signal = MACHINES.mean_update(theta, p, steps)
     for n in range(3):
         x, q = theta[n].numpy(), p[n].numpy()
         assert signal.update[n].numpy() == pytest.approx(by_hand(x, q, steps), abs=1e-12)
@@ -66,10 +66,10 @@ def test_the_tables_are_those_of_the_model() -> None:
 
 def test_weight_cost_is_that_of_an_optimiser() -> None:
     theta, p = some(2)
-    cost = WholeMachines(4, 3, weight_cost=0.1)
+    cost = EnumeratedRBMs(4, 3, weight_cost=0.1)
     expected = torch.cat([torch.zeros(2, 7), 0.1 * theta[:, 7:]], dim=1)
     torch.testing.assert_close(MACHINES.update(theta, p, 1) - cost.update(theta, p, 1), expected)
-    drop = MACHINES.signal(theta, p, 1).jacobian - cost.signal(theta, p, 1).jacobian
+    drop = MACHINES.mean_update(theta, p, 1).jacobian - cost.mean_update(theta, p, 1).jacobian
     torch.testing.assert_close(drop, torch.diag(0.1 * expected[0].ne(0).double()).expand(2, -1, -1))
 
 
@@ -88,8 +88,8 @@ def test_the_contrast_is_never_negative_and_its_gradient_has_a_neglected_term() 
 
 def test_the_update_of_cd_is_no_gradient_and_that_of_the_likelihood_is() -> None:
     theta, p = some(5)
-    assert bool((asymmetry(MACHINES.signal(theta, p, None).jacobian) < 1e-12).all())
-    first, fifth = (asymmetry(MACHINES.signal(theta, p, steps).jacobian) for steps in (1, 5))
+    assert bool((asymmetry(MACHINES.mean_update(theta, p, None).jacobian) < 1e-12).all())
+    first, fifth = (asymmetry(MACHINES.mean_update(theta, p, steps).jacobian) for steps in (1, 5))
     assert bool((first > 0.01).all())
     assert bool((fifth < first).all())
 
@@ -100,20 +100,20 @@ def test_a_distribution_that_the_machine_has_is_a_fixed_point_of_every_rule() ->
     for steps in RULES:
         assert bool((MACHINES.update(theta, p, steps).abs() < 1e-14).all())
         # And nothing is lost from elsewhere nearby.
-        rest = settle(MACHINES, theta + 0.05, p, steps)
+        rest = find_fixed_point(MACHINES, theta + 0.05, p, steps)
         assert bool((rest.residual < 1e-9).all())
         assert bool((MACHINES.kl(rest.theta, p) < 1e-8).all())
 
 
 def test_rests_are_no_saddles_and_cd_has_a_bias() -> None:
     """Zero weights are a place at rest, which small ones must leave; the likelihood's optimum is one of plain ascent too."""
-    cost = WholeMachines(4, 3, weight_cost=0.01)
+    cost = EnumeratedRBMs(4, 3, weight_cost=0.01)
     generator = torch.Generator().manual_seed(1)
     p = torch.full((2, 16), 0.01, dtype=torch.float64)
     p[:, [0, 15]] = 0.43  # two modes
     p[1] = torch.softmax(3 * torch.randn(16, generator=generator, dtype=torch.float64), 0)
     start = cost.draw(2, 1e-4, generator)
-    best = settle(cost, start, p, None)
+    best = find_fixed_point(cost, start, p, None)
     assert bool((best.residual < 1e-9).all())
     assert bool((best.growth < 0).all())
     ascent = start.clone()
@@ -121,21 +121,21 @@ def test_rests_are_no_saddles_and_cd_has_a_bias() -> None:
         ascent += 0.5 * cost.update(ascent, p, None)
     torch.testing.assert_close(cost.kl(ascent, p), cost.kl(best.theta, p), atol=1e-6, rtol=0)
     assert cost.kl(best.theta, p)[0] < cost.kl(torch.zeros_like(start), p)[0] - 0.3
-    rest = settle(cost, best.theta, p, 1)
+    rest = find_fixed_point(cost, best.theta, p, 1)
     assert bool((cost.update(rest.theta, p, 1).abs() < 1e-9).all())
     assert bool((MACHINES.kl(rest.theta, p) > MACHINES.kl(best.theta, p) + 1e-5).any())
 
 
 def test_the_least_contrast_is_where_its_gradient_ends() -> None:
-    cost = WholeMachines(4, 3, weight_cost=0.01)
+    cost = EnumeratedRBMs(4, 3, weight_cost=0.01)
     theta, p = some(3)
-    found = least_contrast(cost, settle(cost, theta, p, 1).theta, p)
+    found = minimise_contrast(cost, find_fixed_point(cost, theta, p, 1).theta, p)
     ends = []
     for place in (0, 5, 12):
         step = 1e-4 * torch.eye(cost.size, dtype=torch.float64)[place]
         above, below = (cost.contrast(x, p, 1) + 0.5 * (cost.cost * x.square()).sum(-1) for x in (found + step, found - step))
         ends.append((above - below) / 2e-4)
     assert bool((torch.stack(ends).abs() < 1e-4).all())
-    rest = settle(cost, theta, p, 1).theta
+    rest = find_fixed_point(cost, theta, p, 1).theta
     fall = cost.contrast(rest, p, 1) - cost.contrast(found, p, 1) + 0.5 * (cost.cost * (rest.square() - found.square())).sum(-1)
     assert bool((fall > 0).all())

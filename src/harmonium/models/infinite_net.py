@@ -21,7 +21,7 @@ class InfiniteNet(DBN):
         below = [rbm if level % 2 == 0 else over for level in range(depth)]
         top = below[-1].hidden
         # A belief net ends in an RBM: one more unit, joined to the top layer by no weight, leaves that layer's units independent.
-        alone = RBM(top, Bernoulli(1), Dense(top.statistic_shape, 1, scale=0.0)).to(top.blank())
+        alone = RBM(top, Bernoulli(1), Dense(top.statistic_shape, 1, scale=0.0)).to(top.zero_input())
         for parameter in (*alone.hidden.parameters(), *alone.coupling.parameters()):
             parameter.requires_grad_(False)
         super().__init__([*below, alone])
