@@ -90,10 +90,10 @@ def test_blocks_types_and_one_log_z_a_case(monkeypatch):
     one, same, other = (dbm_bound(model, v, log_z=0.0, samples=5, seed=seed, tighten=True).values for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    monkeypatch.setattr("harmonium.likelihood.dbm_bound.ROWS", 3)
+    monkeypatch.setattr(sys.modules["harmonium.likelihood.dbm_bound"], "ROWS", 3)
     close(dbm_bound(model, v, log_z=0.0).values, whole, 1e-8)  # a block goes on until its last case has settled
     for values in (3, 50, 1000):
-        monkeypatch.setattr("harmonium.likelihood.dbm_bound.VALUES", values)
+        monkeypatch.setattr(sys.modules["harmonium.likelihood.dbm_bound"], "VALUES", values)
         tight = dbm_bound(model, v, log_z=deep.log_z(deep.plain(model)), samples=300, tighten=True)
         assert (np.abs(tight.values.numpy() - exact) < 4 * tight.errors.numpy()).all()
 

@@ -1,6 +1,7 @@
 """RAISE against the annealing model, whose p(v) is a product of transition matrices on a machine that can be listed."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_blocks_errors_and_types(monkeypatch):
     whole = hm.likelihood.raise_bound(rbm, v, betas=50, chains=30, seed=3)
     assert whole.log_p.dtype == torch.float64
     assert whole.log_p.shape == whole.standard_error.shape == whole.ess.shape == (5,)
-    monkeypatch.setattr("harmonium.likelihood.raise_bound.ROWS", 61)
+    monkeypatch.setattr(sys.modules["harmonium.likelihood.raise_bound"], "ROWS", 61)
     blocks = hm.likelihood.raise_bound(rbm, v, betas=50, chains=30, seed=3)
     assert blocks.log_p[:2] != pytest.approx(whole.log_p[:2], abs=1e-9)
     both = (whole.standard_error**2 + blocks.standard_error**2).sqrt()

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -228,7 +229,7 @@ def test_blocks_do_not_matter(monkeypatch):
     v = samples(dbn.rbms[0].visible, 7, 1)
     _, bound = truth(dbn, v)
     for values in (3, 50, 1000):
-        monkeypatch.setattr("harmonium.likelihood.dbn_bound.VALUES", values)
+        monkeypatch.setattr(sys.modules["harmonium.likelihood.dbn_bound"], "VALUES", values)
         found = dbn_bound(dbn, torch.tensor(v), log_z=top_log_z(dbn), samples=300)
         assert (np.abs(found.values.numpy() - bound) < 4 * found.errors.numpy()).all()
 

@@ -1,5 +1,7 @@
 """The exact likelihood and bound of nets against the sum over every state of every layer."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ import harmonium as hm
 from harmonium.likelihood import exact_dbn
 from harmonium.models import Directed
 from tests import oracle
-from tests.likelihood.test_bounds import CASES, STACKS, net, summed, truth
+from tests.likelihood.test_dbn_bound import CASES, STACKS, net, summed, truth
 from tests.models.machines import close, machine, plain, samples
 
 UNLISTED = {"gaussian", "stepped", "pooled"}  # as layers between
@@ -61,7 +63,7 @@ def test_one_machine_blocks_and_float32(monkeypatch):
         close(value, oracle.log_likelihood(plain(rbm), v), 1e-9)
     dbn = net("bernoulli", "bernoulli", "bernoulli")
     whole = exact_dbn(dbn, torch.tensor(v))
-    monkeypatch.setattr("harmonium.likelihood.exact_dbn.BLOCK", 30)
+    monkeypatch.setattr(sys.modules["harmonium.likelihood.exact_dbn"], "BLOCK", 30)
     close(exact_dbn(dbn, torch.tensor(v)).bound, whole.bound, 1e-12)
     found = exact_dbn(dbn.float(), torch.tensor(v).to(torch.uint8))
     close(found.log_likelihood, whole.log_likelihood, 1e-5)

@@ -1,0 +1,62 @@
+"""Every public name is documented in numpydoc form, and its examples run."""
+
+import dataclasses
+import doctest
+import importlib
+import inspect
+import typing
+
+import pytest
+from numpydoc.docscrape import FunctionDoc
+
+ROOMS = ("units", "couplings", "data", "models", "analysis", "nets", "sampling", "likelihood", "learning", "report")
+
+
+def public(room):
+    """The names of a room, each with what it is; modules and plain values apart."""
+    module = importlib.import_module(f"harmonium.{room}")
+    return {name: found for name in module.__all__ if callable(found := getattr(module, name)) and inspect.getdoc(found)}
+
+
+CASES = [(room, name) for room in ROOMS for name in public(room)]
+
+
+def parameters(found):
+    """What a caller gives: the arguments of a function or of a constructor."""
+    names = [name for name, each in inspect.signature(found).parameters.items() if each.kind != each.VAR_KEYWORD]
+    return [name for name in names if name not in ("self", "args")]
+
+
+def is_protocol(found):
+    return inspect.isclass(found) and getattr(found, "_is_protocol", False)
+
+
+@pytest.mark.parametrize(("room", "name"), CASES)
+def test_sections(room, name):
+    found = public(room)[name]
+    doc = FunctionDoc(found, doc=inspect.getdoc(found))
+    assert doc["Summary"], "a summary"
+    if is_protocol(found) or typing.get_origin(found):
+        return
+    told = [each.name.lstrip("*") for each in (*doc["Parameters"], *doc["Other Parameters"], *doc["Attributes"])]
+    told = [part.strip().lstrip("*") for each in told for part in each.split(",")]
+    missing = [each for each in parameters(found) if each not in told]
+    assert not missing, f"Parameters of {name} without {missing}"
+    if not inspect.isclass(found):
+        returns = inspect.signature(found).return_annotation
+        assert returns in ("None", None) or doc["Returns"] or doc["Yields"], f"Returns of {name}"
+    if not inspect.isabstract(found) and not (inspect.isclass(found) and dataclasses.is_dataclass(found)):
+        assert doc["Examples"], f"Examples of {name}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_examples_run(room, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    finder = doctest.DocTestFinder(recurse=False)
+    said = []
+    for name, found in public(room).items():
+        module = importlib.import_module(found.__module__)
+        for test in finder.find(found, name=f"{room}.{name}", module=module, globs={}):
+            runner.run(test, out=said.append)
+    assert not runner.failures, "".join(said)
