@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-HALF = torch.tensor([0.5], dtype=torch.float32)
 PLACES = torch.tensor([2.0**-24, 2.0**-32, 2.0**-40, 2.0**-48], dtype=torch.float32)
 BELOW_ONE = 1 - 2.0**-24
 
@@ -38,5 +37,5 @@ def from_bits(own: Tensor, shared: Tensor, shape: tuple[int, ...]) -> Tensor:
     high = own[: math.prod(shape)].reshape(shape)  # from -2^15 to 2^15 - 1
     windows = torch.cat([shared, shared[:3]]).float().unfold(0, 4, 1)[: math.prod(shape[:-1])]
     low = (windows @ PLACES).add_(2.0**-49).reshape(*shape[:-1], 1)
-    u = torch.add(HALF, high, alpha=2.0**-16)
-    return torch.add(low, u, alpha=BELOW_ONE, out=u)  # the factor keeps what would be rounded up to 1 below it
+    u = high.float().add_(2.0**15)  # exact; one operation of mixed types is several times slower than a conversion and one of floats
+    return torch.add(low, u, alpha=2.0**-16 * BELOW_ONE, out=u)  # the factor keeps what would be rounded up to 1 below it
