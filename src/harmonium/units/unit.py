@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from harmonium.units import by_autograd
 from harmonium.units.given import Given, keep_present
 
 Values = Literal["binary", "probabilities"]
@@ -24,9 +25,10 @@ class Unit(nn.Module, ABC):
         p(x | input) = exp(-energy(x) + <s(x), input> - log_partition(input))
 
     and the free energy, the conditionals and the gradient of *every* pair of kinds follow from the few functions below (Welling,
-    Rosen-Zvi & Hinton 2005). States are (*leading, *shape): the leading axes may be a batch, or replicas and a batch. Energies and
-    log-partitions, in nats, sum over the shape's axes alone and are (*leading). A saved file rebuilds the unit
-    from its `arguments()`.
+    Rosen-Zvi & Hinton 2005). A unit of one's own must say its `energy_terms`, `log_partition`, `sample` and `check`; everything else has
+    a default (`harmonium.units.by_autograd`). States are (*leading, *shape): the leading axes may be a batch, or replicas and a batch.
+    Energies and log-partitions, in nats, sum over the shape's axes alone and are (*leading). A saved file rebuilds the unit from its
+    `arguments()`.
     """
 
     has_joint_energy = True
@@ -54,23 +56,22 @@ class Unit(nn.Module, ABC):
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
         """log Σ_x exp(-energy(x) + <s(x), input>), an integral where x is real: (*leading), nats."""
 
-    @abstractmethod
     def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """E[x | input]: (*leading, *shape)."""
+        """E[x | input]: (*leading, *shape). By default the derivative of `log_partition`."""
+        return by_autograd.mean(self, input, given)
 
-    @abstractmethod
     def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """The variance of each unit given its input: (*leading, *shape)."""
+        """The variance of each unit given its input: (*leading, *shape). By default the second derivative of `log_partition`."""
+        return by_autograd.variance(self, input, given)
 
-    @abstractmethod
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """The most probable states: (*leading, *shape)."""
+        """The most probable states: (*leading, *shape). By default a TypeError."""
+        raise TypeError(f"{type(self).__name__} does not say which state is the most probable: gaps in data and modes need its `mode`")
 
     @abstractmethod
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
         """One draw from p(x | input) per leading index: (*leading, *shape). `mean`: E[x | input], where it is known already."""
 
-    @abstractmethod
     def parameter_gradient(
         self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
     ) -> dict[str, Tensor]:
@@ -78,16 +79,21 @@ class Unit(nn.Module, ABC):
 
         With weights (*leading) that sum to one it is an average; None weighs every case one. `input` may be None where
         `statistic_is_learnt` is false.
-        """
 
-    @abstractmethod
+        By default by automatic differentiation of `energy`.
+        """
+        return by_autograd.parameter_gradient(self, states, input, weights, given)
+
     def mean_parameter_gradient(
         self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The same averaged over p(x | input): -Σ weights · ∂ log_partition(input)/∂θ, by parameter name.
 
         `mean`: E[x | input], where it is known already.
+
+        By default by automatic differentiation of `log_partition`.
         """
+        return by_autograd.mean_parameter_gradient(self, input, weights, given)
 
     @abstractmethod
     def check(self, states: Tensor) -> None:
@@ -101,23 +107,29 @@ class Unit(nn.Module, ABC):
         """Data that `check` passed, (*leading, *shape) of any type, as the layer's states, of the type and device of `like`."""
         return data.to(device=like.device, dtype=like.dtype)
 
-    @abstractmethod
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """Sets the unit's own parameters so that, with no input, its mean is that of `data`, (cases, *shape), with `weights` (cases,)."""
+        """Sets the unit's own parameters so that, with no input, its mean is that of `data`, (cases, *shape), with `weights` (cases,).
 
-    @abstractmethod
+        By default by maximum likelihood."""
+        by_autograd.fit_parameters(self, data, weights)
+
     def base_input(self, mean: Tensor) -> Tensor:
         """The constant input, (*shape), under which the mean is `mean`, kept a thousandth away from what only infinite inputs give.
 
         It turns the layer into the base-rate model of annealed importance sampling.
-        """
 
-    @abstractmethod
+        By default by minimising log_partition(x) - <mean, x>.
+        """
+        return by_autograd.input_of(self, mean)
+
     def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
         """The least upper bound over all states x of <s(x), w>, for each column w of (statistic size, columns): (columns).
 
         Infinite where the states are unbounded along w. It is what `check_normalisable` asks of one layer about the other.
+
+        By default infinite, as of states without bounds.
         """
+        return torch.where((weights != 0).any(0), math.inf, 0.0).to(weights)
 
     # What follows for all of them ---------------------------------------------------------------------------------------------
 
