@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import harmonium as hm
-from harmonium.recipes import table
+from harmonium.runs import table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from harmonium.recipes import RECIPES, table
+from harmonium.recipes import RECIPES
+from harmonium.runs import table
 
 PLACE = "<!-- results -->"
 

@@ -13,10 +13,11 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from harmonium.recipes import RECIPES, table
-from harmonium.recipes import record as records
-from harmonium.recipes.recipe import Recipe as AnyRecipe
-from harmonium.recipes.run import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
+from harmonium.recipes import RECIPES
+from harmonium.runs import record as records
+from harmonium.runs import table
+from harmonium.runs.contract import Recipe as AnyRecipe
+from harmonium.runs.folder import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
 
 console = Console()
 if TYPE_CHECKING:

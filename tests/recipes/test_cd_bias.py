@@ -12,7 +12,7 @@ import torch
 from harmonium import cli
 from harmonium.files import read_tensors
 from harmonium.recipes import CdBias
-from harmonium.recipes.cd_bias import FAMILIES
+from harmonium.recipes.cd_bias.recipe import FAMILIES
 
 
 def smoke(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:

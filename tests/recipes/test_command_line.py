@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.recipes import Digits, table
-from harmonium.recipes import record as records
-from harmonium.recipes.deep_belief_net import Plan
-from harmonium.recipes.run import Run
-from harmonium.recipes.stack import Generation, Layers, Tuning
+from harmonium.recipes import Digits
+from harmonium.recipes.shared.deep_belief_net import Plan
+from harmonium.recipes.shared.stack import Generation, Layers, Tuning
+from harmonium.runs import record as records
+from harmonium.runs import table
+from harmonium.runs.folder import Run
 
 
 def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
@@ -107,9 +108,9 @@ def test_a_run_names_every_commit_that_took_part_and_whether_defaults_changed(fo
     assert (results["commit"], results["defaults_changed"]) == (begun, [])
     assert results["settings"]["layers"]["epochs"] == 100
     assert not {"seed", "threads", "out", "record"} & results["settings"].keys()
-    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "later")
+    monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "later")
     assert harmonium(monkeypatch, "resume", str(folder)) is None
-    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "last")
+    monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "last")
     # As if its default were another by then.
     original = Digits.__init__
     monkeypatch.setattr(Digits, "__init__", lambda self, held_out=3, **rest: original(self, held_out=held_out, **rest))

@@ -10,10 +10,10 @@ from harmonium.data.binary_density import Splits
 from harmonium.learning import PersistentCD, Tempering, fit
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import RBM
-from harmonium.recipes import density
-from harmonium.recipes.density import Candidate, Density
-from harmonium.recipes.looks import Looks, Nats, Repeated, conservative, lower, nats_of
-from harmonium.recipes.run import Run
+from harmonium.recipes.density import recipe as density
+from harmonium.recipes.density.early_stopping import Looks, Nats, Repeated, conservative, lower, nats_of
+from harmonium.recipes.density.recipe import Candidate, Density
+from harmonium.runs.folder import Run
 from harmonium.units import Bernoulli
 
 

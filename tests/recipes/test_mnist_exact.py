@@ -10,9 +10,9 @@ import torch
 
 from harmonium.data import binarise, mnist
 from harmonium.data.binarise import Resampled
-from harmonium.recipes import mnist_exact
-from harmonium.recipes.mnist_exact import GRID, RULES, Learnt, Look, MnistExact, Plan, mean_at, nats_at
-from harmonium.recipes.run import Run
+from harmonium.recipes.exact import recipe as mnist_exact
+from harmonium.recipes.exact.recipe import GRID, RULES, Learnt, Look, MnistExact, Plan, mean_at, nats_at
+from harmonium.runs.folder import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 

@@ -10,10 +10,10 @@ import torch
 from harmonium.data import mnist
 from harmonium.learning import ContrastiveDivergence, PersistentCD
 from harmonium.recipes import MnistDenoise, MnistJoint
-from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
-from harmonium.recipes.mnist_joint import UpDown
-from harmonium.recipes.run import Run
-from harmonium.recipes.stack import Layers, Split
+from harmonium.recipes.denoise.recipe import FAMILIES, Schedule
+from harmonium.recipes.joint.recipe import UpDown
+from harmonium.recipes.shared.stack import Layers, Split
+from harmonium.runs.folder import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 from tests.recipes.test_mnist_likelihood import smoke

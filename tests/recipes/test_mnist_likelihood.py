@@ -13,8 +13,8 @@ from harmonium.learning import TrainingState
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import DBM, RBM
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
-from harmonium.recipes.persistent import Persistent
-from harmonium.recipes.run import Run, check_recordable
+from harmonium.recipes.shared.persistent_plan import Persistent
+from harmonium.runs.folder import Run, check_recordable
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 

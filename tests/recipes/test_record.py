@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from harmonium.recipes import RECIPES, MnistDbm, MnistRbm, record, table
-from harmonium.recipes.run import OF_THE_RUN, settings_of
+from harmonium.recipes import RECIPES, MnistDbm, MnistRbm
+from harmonium.runs import record, table
+from harmonium.runs.folder import OF_THE_RUN, settings_of
 from tests.recipes.test_command_line import harmonium
 
 SETTINGS = {name: value for name, value in settings_of(MnistRbm()).items() if name not in OF_THE_RUN}

@@ -1,0 +1,1 @@
+"""Runs of recipes: their folders, their recorded outcomes, and what a recipe is."""
