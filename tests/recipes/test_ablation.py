@@ -9,7 +9,7 @@ import harmonium as hm
 from harmonium.recipes import MnistDbm
 from harmonium.recipes.dbm import ablation
 from harmonium.recipes.dbm.ablation import refitted, without_upper
-from harmonium.runs.folder import Run
+from harmonium.runs import Run
 from tests import deep, oracle
 from tests.models.machines import plain
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.recipes import Digits
-from harmonium.recipes.shared.deep_belief_net import Plan
+from harmonium.recipes import RECIPES, Digits
+from harmonium.recipes.shared.fine_tuned_stack import Plan
 from harmonium.recipes.shared.stack import Generation, Layers, Tuning
 from harmonium.runs import record as records
 from harmonium.runs import table
@@ -142,7 +142,7 @@ def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pyt
 
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
-    monkeypatch.setattr(Digits, "plan", lambda self: plan)
+    monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
         assert harmonium(monkeypatch, *words) is None
@@ -169,7 +169,7 @@ def test_a_record_names_no_folder_of_one_machine(tmp_path: Path) -> None:
     path = records.append(results, tmp_path)
     (record,) = json.loads(path.read_text())["records"]
     assert record["commands"] == ["harmonium run r --seed 1 --record --out runs/a"]
-    assert [row["metric"] for row in table.rows(tmp_path)] == ["test nats", "log z", "kl"]
+    assert [row["metric"] for row in table.rows(RECIPES, tmp_path)] == ["test nats", "log z", "kl"]
 
 
 def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

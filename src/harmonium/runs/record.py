@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from harmonium.files import write_atomically
-from harmonium.recipes import RECIPES
-from harmonium.runs.folder import commit as present_commit
-from harmonium.runs.folder import git, unlike_defaults
+from harmonium.runs.contract import Recipe
+from harmonium.runs.options import unlike_defaults
+from harmonium.runs.provenance import commit as present_commit
+from harmonium.runs.provenance import git
 
 RESULTS_FOLDER = Path("results")
 ELSEWHERE = re.compile(r" --(?:out|data-dir)[ =](?:'[^']*'|/\S+)")  # absolute folders of the machine that ran it: no one else's
@@ -30,6 +31,7 @@ SAME = ("setting", "settings", "machine")  # of all seeds of a record
 EACH = ("seeds", "seconds", "commits", "defaults_changed", "commands")  # lists with an entry per seed
 OF_METRIC = ("values", "verdicts", "trust")
 Record = dict[str, Any]
+Recipes = Mapping[str, type[Recipe]]
 
 
 def append(results: Mapping[str, Any], folder: Path = RESULTS_FOLDER, *, supersede: str | None = None) -> Path:
@@ -68,10 +70,29 @@ def supersede(
     return len(seeds)
 
 
-def merge(source: Path, folder: Path = RESULTS_FOLDER, *, superseded: Mapping[str, str] | None = None) -> int:
-    """Takes in records made elsewhere, a file of this format or a folder of such; gives the number of seeds that were not here yet.
+def merge(source: Path, recipes: Recipes, folder: Path = RESULTS_FOLDER, *, superseded: Mapping[str, str] | None = None) -> int:
+    """Takes in records made elsewhere, after the checks that a run's own outcome meets.
 
-    They meet the same checks as a run's own outcome. `superseded`: from `why`, where they belong to the superseded list.
+    Parameters
+    ----------
+    source
+        A file of this format, or a folder of such files.
+    recipes
+        By name, as `harmonium.recipes.RECIPES` holds the package's own: whose settings the records are to be of.
+    folder
+        Where they are taken in.
+    superseded
+        From `why`, where they belong to the superseded list.
+
+    Returns
+    -------
+    int
+        The number of seeds that were not here yet.
+
+    Raises
+    ------
+    ValueError
+        If any of them could not have been recorded here; then nothing is written.
     """
     files = sorted(source.glob("*.json")) if source.is_dir() else [source]
     if not files or not files[0].exists():
@@ -88,7 +109,7 @@ def merge(source: Path, folder: Path = RESULTS_FOLDER, *, superseded: Mapping[st
                 if superseded is not None:
                     content["superseded"].append({**one, "superseded": dict(superseded)})
                 else:
-                    _check(one, incoming["recipe"], file)
+                    _check(one, _recipe(recipes, incoming["recipe"]), file)
                     _add(content, one, path)
                 taken += 1
         content["superseded"] += [each for each in incoming["superseded"] if each not in content["superseded"]]
@@ -98,10 +119,10 @@ def merge(source: Path, folder: Path = RESULTS_FOLDER, *, superseded: Mapping[st
     return taken
 
 
-def refresh(folder: Path = RESULTS_FOLDER) -> None:
-    """Writes what the recipes now say was published beside the recorded values."""
+def refresh(recipes: Recipes, folder: Path = RESULTS_FOLDER) -> None:
+    """Writes what the recipes, by name, now say was published beside the recorded values."""
     for path in sorted(folder.glob("*.json")):
-        content, recipe = _read(path), recipe_named(path.stem)
+        content, recipe = _read(path), _recipe(recipes, path.stem)
         content["paper"] = recipe.paper
         for record in content["records"]:
             for name, metric in record["metrics"].items():
@@ -122,14 +143,6 @@ def why(reason: str, commit: str | None = None) -> dict[str, str]:
             raise ValueError(f"{commit!r} is no commit of this checkout") from error
         date = "unknown"
     return {"reason": reason, "commit": named, "date": date}
-
-
-def recipe_named(name: str) -> Any:
-    """The recipe's class. ValueError where there is none of that name."""
-    for recipe in RECIPES:
-        if recipe.name == name:
-            return recipe
-    raise ValueError(f"{name!r} is no recipe of this version: see `harmonium list`")
 
 
 def part(record: Record, places: Sequence[int]) -> Record:
@@ -216,11 +229,18 @@ def _move(content: Record, setting: str, seed: int | None, commit: str | None, b
     return moved
 
 
-def _check(record: Record, recipe: str, file: Path) -> None:
+def _recipe(recipes: Recipes, name: str) -> type[Recipe]:
+    """ValueError where there is none of that name."""
+    if name not in recipes:
+        raise ValueError(f"{name!r} is no recipe of this version: see `harmonium list`")
+    return recipes[name]
+
+
+def _check(record: Record, recipe: type[Recipe], file: Path) -> None:
     """Whether a run here could have been recorded so."""
     if record.get("settings") is None:
         raise ValueError(f"{file} holds a record of the setting {record['setting']!r} that does not say its settings: record it anew")
-    if changed := unlike_defaults(recipe_named(recipe), record["settings"]):
+    if changed := unlike_defaults(recipe, record["settings"]):
         raise ValueError(
             f"{file} holds a record of the setting {record['setting']!r} whose settings are not the recipe's: {', '.join(changed)}"
         )

@@ -5,27 +5,39 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harmonium.recipes import RECIPES
-from harmonium.runs.record import RESULTS_FOLDER
-from harmonium.runs.folder import unlike_defaults
+from harmonium.runs.options import unlike_defaults
+from harmonium.runs.record import RESULTS_FOLDER, Recipes
 
 VERDICTS = ("exact", "consistent", "doubtful")  # of a likelihood, from the best
 LIKELIHOOD = re.compile("(bottom_rbm_)?test_.*nats")  # what a metric's name begins with that should have a verdict
 
 
-def rows(folder: Path = RESULTS_FOLDER, *, recipe: str | None = None) -> list[dict[str, str]]:
-    """The recorded metrics as rows of words: recipe, setting, metric, published, ours (mean ± sd over the seeds), verdict, time.
+def rows(recipes: Recipes, folder: Path = RESULTS_FOLDER, *, recipe: str | None = None) -> list[dict[str, str]]:
+    """The recorded metrics as rows of words.
 
-    Of every recipe its headlines, or of one recipe all metrics. Superseded records are left out, and those that a recipe does not show.
+    Superseded records are left out, and those that a recipe does not show.
+
+    Parameters
+    ----------
+    recipes
+        By name, as `harmonium.recipes.RECIPES` holds the package's own. Of a record whose recipe is not among them all metrics are shown.
+    folder
+        Of the records.
+    recipe
+        All metrics of this one; by default the headlines of each.
+
+    Returns
+    -------
+    list of dict
+        Recipe, setting, metric, published, ours (mean ± standard deviation over the seeds), verdict, seeds and minutes.
     """
     found = []
-    kinds = {kind.name: kind for kind in RECIPES}
     for name, record in _records(folder):
-        kind = kinds.get(name)
+        kind = recipes.get(name)
         if recipe not in (None, name) or (kind is not None and not kind.shown(record)):
             continue
         wanted = kind.headline_metrics if kind is not None and recipe is None else tuple(record["metrics"])
@@ -62,10 +74,10 @@ def _row(recipe: str, setting: str, name: str, record: dict[str, Any]) -> dict[s
     }
 
 
-def page(folder: Path, recipe: str) -> str:
+def page(recipes: Recipes, folder: Path, recipe: str) -> str:
     """All that is recorded of a recipe, as Markdown: every figure, how far to trust the likelihoods, and what was superseded and why."""
-    parts = [markdown(rows(folder, recipe=recipe)) or "No record is shown.", *trust(folder, recipe)]
-    if gone := superseded(folder, recipe):
+    parts = [markdown(rows(recipes, folder, recipe=recipe)) or "No record is shown.", *trust(folder, recipe)]
+    if gone := superseded(folder, recipe, recipes[recipe].headline_metrics):
         parts += ["Superseded, and kept in the file:", markdown(gone)]
     return "\n\n".join(parts)
 
@@ -81,17 +93,16 @@ def trust(folder: Path, recipe: str) -> list[str]:
     return found
 
 
-def superseded(folder: Path, recipe: str) -> list[dict[str, str]]:
-    """What was superseded of a recipe as rows of words: setting, headlines, seeds, commits, and by which commit, when and why."""
+def superseded(folder: Path, recipe: str, metrics: Sequence[str]) -> list[dict[str, str]]:
+    """What was superseded of a recipe as rows of words: setting, some metrics, seeds, commits, and by which commit, when and why."""
     path = folder / f"{recipe}.json"
     content = json.loads(path.read_text()) if path.exists() else {}
-    (wanted,) = (kind.headline_metrics for kind in RECIPES if kind.name == recipe)
     return [
         {
             "setting": record["setting"],
             "figures": "; ".join(
                 f"{name.replace('_', ' ')} {spread([value for value in record['metrics'][name]['values'] if value is not None])}"
-                for name in wanted
+                for name in metrics
                 if name in record["metrics"]
             ),
             "seeds": ", ".join(map(str, record["seeds"])),

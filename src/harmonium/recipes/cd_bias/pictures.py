@@ -1,4 +1,4 @@
-"""The pictures of the cd-bias recipe."""
+"""The pictures and tables of the cd-bias recipe."""
 
 from __future__ import annotations
 
@@ -10,13 +10,83 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
+from harmonium.recipes.cd_bias.measured import Measured
+from harmonium.recipes.cd_bias.phases import ALL_STEPS, RATE, SPREADS
+from harmonium.report import Section
 from harmonium.report._style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 
 FLOOR = 1e-8  # nats: what is less is drawn there
+GAP = "KL(p_0 || model) where the rule rests, less that of the likelihood's optimum that is reached from there"
+
+
+def sections(found: Measured, families: Mapping[str, str], weight_cost: float) -> list[Section]:
+    """The report's parts. `families`: how the distributions of each are drawn, in words."""
+    plain, cost, names = found.gaps(), found.gaps_with_cost(), tuple(families)
+
+    def by_family(gaps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {rule: gap.reshape(len(families), -1) for rule, gap in gaps.items()}
+
+    means = {"mean": by_family(plain), "weight cost": by_family(cost)}
+    table = [
+        {"family": family, "drawn": how}
+        | {f"{rule}, {which}": gap[place].mean().item() for which, gaps in means.items() for rule, gap in gaps.items()}
+        for place, (family, how) in enumerate(families.items())
+    ]
+    return [
+        Section(
+            "Bias of the fixed points",
+            f"{GAP}, in nats: a dot for each distribution (the mean over its starts), a line for the mean. Left no weight cost, where "
+            f"optima may have infinite weights; right a weight cost of {weight_cost:g} in every rule, the likelihood's too, with PCD and "
+            "tempered CD begun at CD-1's rests. What lies below 1e-8, negative values too, is drawn there.",
+            [(dots({"no weight cost": by_family(plain), "with weight cost": by_family(cost)}, names), GAP)],
+            table,
+        ),
+        Section(
+            "Trajectories",
+            f"KL(p_0 || model) against updates from small random weights at rate {RATE}: the mean of each family's distributions. "
+            "The fourth line goes on by exact likelihood after half of the updates.",
+            [(trajectories(found.paths, names), "KL against updates, in nats")],
+        ),
+        Section(
+            "The end of CD-1",
+            "The sparse family's distributions, no weight cost: the differential equation that ever smaller steps follow, "
+            "integrated far beyond any training (time is updates times rate). Optima have infinite weights; on the way there Gibbs "
+            "sampling slows down, and CD-1, which sees one sweep, may lose what it had learnt.",
+            [(flows(found.flow), "KL(p_0 || model) in nats against time: solid CD-1, dotted maximum likelihood")],
+        ),
+        Section(
+            "A gradient of nothing",
+            "The derivative J of a gradient is symmetric. |J - J'| / |J| (Frobenius) of the mean update, at machines with all "
+            "parameters from N(0, spread²): its median over the distributions, and its range.",
+            [(asymmetries(found.field["asymmetry"], ALL_STEPS, SPREADS), "asymmetry of the update's derivative; ML: rounding")],
+        ),
+        Section(
+            "The other objective",
+            "Left: the cosine of CD-1's mean update with the likelihood's gradient, and with the descent direction of the contrast "
+            "KL(p_0 || p_∞) - KL(p_1 || p_∞), along CD-1's trajectory: median and range. Right, with weight cost: by how much the "
+            "contrast falls, its weight cost added, where descent goes on from CD-1's rest, and how far both ends are from the "
+            "likelihood's optimum. CD-1 rests where its objective still falls.",
+            [(directions(found.paths, by_family(found.contrasts()), names), "what CD-1 follows")],
+        ),
+        Section("Every distribution", table=_every_distribution(names, plain, cost)),
+    ]
+
+
+def _every_distribution(families: Sequence[str], plain: Mapping[str, Tensor], cost: Mapping[str, Tensor]) -> list[dict[str, object]]:
+    """The gaps of each: (distributions) for each rule, without and with weight cost."""
+    count = len(next(iter(plain.values()))) // len(families)
+    rows: list[dict[str, object]] = [{"distribution": f"{family}, {number + 1}"} for family in families for number in range(count)]
+    for words, gaps in (("", plain), (", weight cost", cost)):
+        for rule, gap in gaps.items():
+            for row, value in zip(rows, gap.tolist(), strict=True):
+                row[rule + words] = value
+    return rows
 
 
 def dots(panels: Mapping[str, Mapping[str, Tensor]], families: Sequence[str]) -> Figure:
-    """A panel a setting, a column a rule, a dot a distribution in its family's colour, on a logarithmic axis; a line is the mean.
+    """One panel per setting, one column per rule, one dot per distribution in its family's colour, on a logarithmic axis.
+
+    A line is the mean.
 
     `panels`: setting -> rule -> (families, distributions), nats.
     """
@@ -55,7 +125,10 @@ def _families(figure: Figure, axes: Axes) -> None:
 
 
 def trajectories(paths: Mapping[str, Tensor], families: Sequence[str]) -> Figure:
-    """KL against updates, a panel a family, a line a rule: the mean of its distributions. `paths`: rule -> (looks, distributions)."""
+    """KL against updates, one panel per family, one line per rule: the mean of its distributions.
+
+    `paths`: rule -> (measurements, distributions).
+    """
     rules = ["maximum likelihood", "CD-1", "CD-10", "CD-1, then maximum likelihood"]
     figure, _ = page(WIDTH, 4.4, None)
     figure.set_layout_engine("constrained")
@@ -76,7 +149,7 @@ def trajectories(paths: Mapping[str, Tensor], families: Sequence[str]) -> Figure
 
 
 def flows(flow: Mapping[str, Tensor]) -> Figure:
-    """KL against time, a colour a distribution. `flow`: "times" (times), and "CD-1" and "maximum likelihood" (times, distributions)."""
+    """KL against time, one colour per distribution. `flow`: "times" (times), and "CD-1" and "maximum likelihood" (times, distributions)."""
     figure, _ = page(5.5, 3.2, None)
     figure.set_layout_engine("constrained")
     axes = figure.subplots()
@@ -93,7 +166,7 @@ def flows(flow: Mapping[str, Tensor]) -> Figure:
 
 
 def asymmetries(values: Tensor, steps: Sequence[int], spreads: Sequence[float]) -> Figure:
-    """|J - J'| / |J| against k, a line a spread of the parameters, the last column maximum likelihood.
+    """|J - J'| / |J| against k, one line per spread of the parameters, the last column maximum likelihood.
 
     `values`: (spreads, rules, distributions); the line is the median, the band the range.
     """
@@ -113,9 +186,9 @@ def asymmetries(values: Tensor, steps: Sequence[int], spreads: Sequence[float]) 
 
 
 def directions(paths: Mapping[str, Tensor], contrasts: Mapping[str, Tensor], families: Sequence[str]) -> Figure:
-    """Cosines of CD-1's update along its trajectory, median and range; and figures of its rest in nats, a dot a distribution.
+    """Cosines of CD-1's update along its trajectory, median and range; and quantities at its rest in nats, one dot per distribution.
 
-    `paths["directions"]`: (looks, 3, distributions). `contrasts`: figure -> (families, distributions).
+    `paths["directions"]`: (measurements, 3, distributions). `contrasts`: quantity -> (families, distributions).
     """
     figure, _ = page(WIDTH, 3.6, None)
     figure.set_layout_engine("constrained")

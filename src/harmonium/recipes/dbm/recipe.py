@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.couplings import Dense
@@ -25,10 +25,13 @@ from harmonium.learning.cases import Rows
 from harmonium.likelihood import Evaluation
 from harmonium.models import DBM, RBM, Generative
 from harmonium.recipes.dbm.ablation import refitted, without_upper
-from harmonium.recipes.shared.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
+from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
-from harmonium.runs.folder import Run
-from harmonium.runs.likelihood_metrics import log_z_figures, verdict
+from harmonium.recipes.shared.variational_bound import bound, bound_metrics, bound_verdicts, filters_of_layers
+from harmonium.report import evaluation
+from harmonium.runs.contract import Recipe
+from harmonium.runs.folder import EVALUATION, Run
+from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
@@ -38,9 +41,15 @@ WORKS = 1.0  # nats that a second layer must add, for tables to show a machine o
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbm(BinaryMnistBound):
+class MnistDbm(Recipe):
     """A deep Boltzmann machine 784-500-1000 on binary MNIST: its variational bound."""
 
+    held_out: int = 0
+    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
+    data_dir: Path | None = None
+    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
+    samples: int = 100
+    """Of a hidden layer for each image, in the tightened bound, and in the bound itself where it takes draws."""
     units: tuple[int, int] = (500, 1000)
     start: Literal["doubled", "single"] = "doubled"
     """What all layers learn from: both RBMs learnt with doubled input, or the first learnt by itself below a fresh second layer."""
@@ -66,6 +75,8 @@ class MnistDbm(BinaryMnistBound):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.samples < 1:
+            raise ValueError(f"a bound takes at least one sample of the hidden units, found samples={self.samples}")
         if min(*self.units, self.mean_field_sweeps, self.refit) < 1:
             raise ValueError(
                 f"expected at least one unit a layer, one sweep and one epoch, found units={self.units}, "
@@ -94,63 +105,93 @@ class MnistDbm(BinaryMnistBound):
         couplings = [Dense(sizes[n], sizes[n + 1], seed=derive(self.seed, n)) for n in range(2)]
         return DBM([Bernoulli(size) for size in sizes], couplings)
 
+    def cases(self) -> tuple[Tensor, Tensor]:
+        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
+        return grey_images(self.data_dir, held_out=self.held_out, smoke=self.smoke, device=self.device)
+
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: each layer by itself, the bound there, all layers together, the bound again, and what is left without the upper."""
         images, _ = self.cases()
         data, (alone, together) = binarise(images, "resampled"), self.plans
-        start = self.begun(run, data, alone)
-        before = self.bound(start, betas=self.betas // 5, sweeps=self.annealing_sweeps // 5)
+        start = learn_layers(self, run, data, alone)
+        before = bound_of(self, start, betas=self.betas // 5, sweeps=self.annealing_sweeps // 5)
         state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps)
         dbm = cast(DBM, state.averaged())
-        found = self.judge(run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
-        less = self.ablated(run, dbm, images, data)
-        earlier, without = f"{self.split}_bound_nats_before_learning_together", f"{self.split}_nats_without_upper_weights"
-        figures = [
-            *self.bounds(found),
+        found = judge(self, run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
+        less = ablated(self, run, dbm, images, data)
+        split = judged_on(self.held_out)
+        earlier, without = f"{split}_bound_nats_before_learning_together", f"{split}_nats_without_upper_weights"
+        metrics = [
+            *bound_metrics(split, found),
             ("ablation_nats", found.cautious.nats - max(row.nats for row in less.estimates()), "nats"),
             (without, less.cautious.nats, "nats"),
             (earlier, before.cautious.nats, "nats"),
             ("mean_field_change", state.history[-1]["mean_field_change"], "of a hidden unit's mean"),
-            *log_z_figures(found),
-            *log_z_figures(less, "without_upper_weights_"),
+            *log_z_metrics(found),
+            *log_z_metrics(less, "without_upper_weights_"),
         ]
-        verdicts = {**self.verdicts(found), without: verdict(less), earlier: verdict(before)}
+        verdicts = {**bound_verdicts(split, found), without: verdict(less), earlier: verdict(before)}
         setting = ("smoke" if self.smoke else "full") + (", from a single RBM" if self.start == "single" else "")
         likelihood = f"{found}\n\nUpper weights zero, biases refitted:\n{less}\n\nBefore all layers learnt together:\n{before}"
-        results = self.results(run, setting, figures, verdicts, likelihood=likelihood)
+        results = self.results(run, setting, metrics, verdicts, likelihood=likelihood)
         self.report(run)
         return results
 
-    def begun(self, run: Run, data: Rows, alone: Persistent) -> DBM:
-        """The machine that all layers learn from."""
-
-        def train(rbm: RBM, rows: Any, index: int) -> TrainingState:
-            state = alone.fit(run, LAYERS[index], rbm, rows, derive(self.seed, 2, index))
-            rbm.load_state_dict(state.averaged().state_dict())
-            return state
-
-        start = self.machine().to(self.device)
-        if self.start == "doubled":
-            return greedy_dbm(data, start.layers, couplings=start.couplings, train=train)
-        train(RBM(start.layers[0], start.layers[1], start.couplings[0]), data, 0)
-        return start
-
-    def ablated(self, run: Run, dbm: DBM, images: Tensor, data: Rows) -> Evaluation:
-        """How probable the judged images are without the upper layer."""
-        some = binarise(images[:SOME], "fixed", seed=derive(self.seed, 4)).float()
-        rbm = refitted(run, without_upper(dbm, some), data, epochs=1 if self.smoke else self.refit, seed=derive(self.seed, 5))
-        return self.bound(rbm, betas=self.betas // 2, sweeps=self.annealing_sweeps)
-
     def learnt(self, run: Run) -> DBM:
         """The machine of a run that has begun to learn all layers together. ValueError before."""
-        dbm = self.machine()
-        learnt(run, JOINT, dbm)
-        return dbm
+        return learnt(run, JOINT, self.machine())
 
-    def summary(self) -> str:
-        return f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field"
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """How probable the machine makes the judged images, drawn into evaluation.png."""
+        return judge(self, run, self.learnt(run).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
 
-    def features(self, model: Generative) -> list[tuple[Figure, str]]:
-        assert isinstance(model, DBM)
-        first, second = (link.matrix().cpu() for link in model.couplings)
-        return seen_in_pixels(first, second)
+    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
+        return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
+
+    def report(self, run: Run) -> None:
+        dbm = self.learnt(run)
+        first, second = (link.matrix().cpu() for link in dbm.couplings)
+        draw_report(
+            run,
+            dbm,
+            f"A deep Boltzmann machine 784-{self.units[0]}-{self.units[1]}, learnt from MNIST by persistent chains and mean field",
+            features=filters_of_layers(first, second),
+            smoke=self.smoke,
+        )
+
+
+def learn_layers(options: MnistDbm, run: Run, data: Rows, plan: Persistent) -> DBM:
+    """The machine that all layers learn from: its RBMs learnt one after the other, or the first of them alone."""
+
+    def train(rbm: RBM, rows: Any, index: int) -> TrainingState:
+        state = plan.fit(run, LAYERS[index], rbm, rows, derive(options.seed, 2, index))
+        rbm.load_state_dict(state.averaged().state_dict())
+        return state
+
+    start = options.machine().to(options.device)
+    if options.start == "doubled":
+        return greedy_dbm(data, start.layers, couplings=start.couplings, train=train)
+    train(RBM(start.layers[0], start.layers[1], start.couplings[0]), data, 0)
+    return start
+
+
+def ablated(options: MnistDbm, run: Run, dbm: DBM, images: Tensor, data: Rows) -> Evaluation:
+    """How probable the judged images are without the upper layer."""
+    some = binarise(images[:SOME], "fixed", seed=derive(options.seed, 4)).float()
+    epochs = 1 if options.smoke else options.refit
+    rbm = refitted(run, without_upper(dbm, some), data, epochs=epochs, seed=derive(options.seed, 5))
+    return bound_of(options, rbm, betas=options.betas // 2, sweeps=options.annealing_sweeps)
+
+
+def bound_of(options: MnistDbm, model: Generative, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
+    """The bound on the judged images; of a model of one layer its own likelihood."""
+    samples = 5 if options.smoke else options.samples
+    return bound(model, options.cases()[1], samples=samples, betas=betas, sweeps=sweeps, chains=chains, seed=options.seed)
+
+
+def judge(options: MnistDbm, run: Run, model: DBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+    """The bound, drawn into evaluation.png."""
+    found = bound_of(options, model, betas=betas, chains=chains, sweeps=sweeps)
+    title = f"{options.name}, on {judged_on(options.held_out)} images binarised once"
+    evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)
+    return found

@@ -11,17 +11,35 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harmonium.data import Dataset, mnist
-from harmonium.recipes.shared.deep_belief_net import DeepBeliefNet, Plan
-from harmonium.recipes.shared.stack import Layers, Tuning
+from harmonium.likelihood import Evaluation
+from harmonium.recipes.shared.fine_tuned_stack import (
+    Plan,
+    bottom_likelihood,
+    bottom_metric,
+    bottom_words,
+    draw_evaluation,
+    draw_report,
+    draw_samples,
+    errors,
+    learn_all,
+)
+from harmonium.recipes.shared.labelled_split import Split, split
+from harmonium.recipes.shared.stack import Generation, Layers, Tuning
+from harmonium.runs.contract import Recipe
+from harmonium.runs.folder import Run
+from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbn(DeepBeliefNet):
+class MnistDbn(Recipe):
     """The deep belief net of Hinton & Salakhutdinov (2006) on MNIST, fine-tuned by backpropagation with and without dropout."""
 
+    generation: Generation = Generation()
+    held_out: int = 0
+    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
     data_dir: Path | None = None
     """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
@@ -39,10 +57,8 @@ class MnistDbn(DeepBeliefNet):
     }
     headline_metrics: ClassVar[tuple[str, ...]] = ("test_error_percent", "test_dropout_error_percent")
 
-    def load(self) -> Dataset:
-        return mnist.load(self.data_dir)
-
     def plan(self) -> Plan:
+        """What the options come to."""
         setting, layers, generation = "full", self.layers, self.generation
         tunings = {"backpropagation": self.tuning, "backpropagation with dropout": self.dropout}
         if self.quick:
@@ -51,4 +67,31 @@ class MnistDbn(DeepBeliefNet):
         if self.smoke:
             setting, tunings = "smoke", {phase: dataclasses.replace(tuning, epochs=3) for phase, tuning in tunings.items()}
             layers, generation = dataclasses.replace(layers, epochs=1), dataclasses.replace(generation, epochs=1)
-        return Plan(setting, layers, generation, tunings)
+        return Plan(setting, layers, generation, tunings, self.seed)
+
+    def cases(self) -> tuple[Dataset, Split]:
+        """The data set, and what to learn from and to be judged on; a few cases only in a smoke run."""
+        data = mnist.load(self.data_dir)
+        return data, split(data, self.held_out, smoke=self.smoke)
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """The steps: learn the stack, fine-tune it, judge it, draw it."""
+        plan, (data, cases) = self.plan(), self.cases()
+        learnt = learn_all(run, plan, cases, data.classes)
+        betas, sweeps = (20, 5) if self.smoke else (1000, 500)
+        bottom = bottom_likelihood(cases, learnt.stack.rbms[0], betas=betas, chains=100, sweeps=sweeps)
+        nats = bottom_metric(cases)
+        metrics = [*errors(cases, learnt.nets), (nats, bottom.cautious.nats, "nats"), *log_z_metrics(bottom, "bottom_rbm_")]
+        results = self.results(run, plan.setting, metrics, {nats: verdict(bottom)}, likelihood=bottom_words(cases, bottom))
+        draw_report(run, plan, data, cases, learnt)
+        return results
+
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """How good the bottom RBM is, of pixels drawn once from the judged images' grey levels; drawn into evaluation.png."""
+        return draw_evaluation(run, self.plan(), self.cases()[1], betas=betas, chains=chains, sweeps=sweeps)
+
+    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
+        return draw_samples(run, self.plan(), *self.cases(), steps=steps, seed=seed)
+
+    def report(self, run: Run) -> None:
+        draw_report(run, self.plan(), *self.cases())

@@ -10,18 +10,23 @@ Test images are binarised once; training images anew at every visit. Settings we
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, ClassVar
 
-from matplotlib.figure import Figure
+from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.learning import features
+from harmonium.likelihood import Evaluation
 from harmonium.models import DBN, RBM, Generative, turned
-from harmonium.recipes.shared.binary_mnist_bound import BinaryMnistBound, seen_in_pixels
+from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
-from harmonium.runs.folder import Run
-from harmonium.runs.likelihood_metrics import log_z_figures, verdict
+from harmonium.recipes.shared.variational_bound import bound, bound_metrics, bound_verdicts, filters_of_layers
+from harmonium.report import evaluation
+from harmonium.runs.contract import Recipe
+from harmonium.runs.folder import EVALUATION, Run
+from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
@@ -29,9 +34,15 @@ BOTTOM, TOP = "first layer", "second layer"
 
 
 @dataclasses.dataclass(frozen=True)
-class MnistDbnBound(BinaryMnistBound):
+class MnistDbnBound(Recipe):
     """A deep belief net 784-500-2000 on binary MNIST, learnt greedily: its variational bound beside the likelihood of its first RBM."""
 
+    held_out: int = 0
+    """Judge on this many held-out training cases, not on the test set: for choosing settings."""
+    data_dir: Path | None = None
+    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
+    samples: int = 100
+    """Of a hidden layer for each image, in the tightened bound, and in the bound itself where it takes draws."""
     units: tuple[int, int] = (500, 2000)
     bottom: Persistent = Persistent(epochs=100)
     top: Persistent = Persistent(epochs=25, learning_rate=0.1)
@@ -47,6 +58,8 @@ class MnistDbnBound(BinaryMnistBound):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.samples < 1:
+            raise ValueError(f"a bound takes at least one sample of the hidden units, found samples={self.samples}")
         if self.units[0] < 1 or self.units[1] < 784:
             raise ValueError(f"the second layer has at least the 784 units of the first one's visible layer, found units {self.units}")
 
@@ -75,25 +88,30 @@ class MnistDbnBound(BinaryMnistBound):
         """The second machine, before learning: the first turned upside down, with small random weights of the units that it has more."""
         return turned(rbm, extra=self.units[1] - 784, seed=derive(self.seed, 1))
 
+    def cases(self) -> tuple[Tensor, Tensor]:
+        """Grey images to learn from, and those to be judged on: (cases, 784) uint8."""
+        return grey_images(self.data_dir, held_out=self.held_out, smoke=self.smoke, device=self.device)
+
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: the first layer, the second from samples of the first, the bound, and the first layer's own likelihood."""
         images, _ = self.cases()
         data, (bottom, top) = binarise(images, "resampled"), self.plans
         rbm = bottom.learn(run, BOTTOM, self.first().to(self.device), data, derive(self.seed, 2))
         upper = top.learn(run, TOP, self.second(rbm), features(data, rbm, sampled=True), derive(self.seed, 3))
-        found = self.judge(run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
-        alone = self.bound(rbm, betas=self.betas, sweeps=self.sweeps)
-        first = f"bottom_rbm_{self.split}_nats_fixed_stochastic"
-        figures = [
-            *self.bounds(found),
+        found = judge(self, run, DBN([rbm, upper]), betas=self.betas, chains=100, sweeps=self.sweeps)
+        alone = bound_of(self, rbm, betas=self.betas, sweeps=self.sweeps)
+        split = judged_on(self.held_out)
+        first = f"bottom_rbm_{split}_nats_fixed_stochastic"
+        metrics = [
+            *bound_metrics(split, found),
             (first, alone.cautious.nats, "nats"),
             ("improvement_nats", found.cautious.nats - alone.cautious.nats, "nats"),
-            *log_z_figures(found, "top_"),
-            *log_z_figures(alone, "bottom_"),
+            *log_z_metrics(found, "top_"),
+            *log_z_metrics(alone, "bottom_"),
         ]
-        verdicts = {**self.verdicts(found), first: verdict(alone)}
+        verdicts = {**bound_verdicts(split, found), first: verdict(alone)}
         likelihood = f"{found}\n\nThe first RBM alone:\n{alone}"
-        results = self.results(run, "smoke" if self.smoke else "full", figures, verdicts, likelihood=likelihood)
+        results = self.results(run, "smoke" if self.smoke else "full", metrics, verdicts, likelihood=likelihood)
         self.report(run)
         return results
 
@@ -102,9 +120,34 @@ class MnistDbnBound(BinaryMnistBound):
         rbm = learnt(run, BOTTOM, self.first())
         return DBN([rbm, learnt(run, TOP, self.second(rbm))] if run.checkpoint(TOP).exists() else [rbm])
 
-    def summary(self) -> str:
-        return f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD"
+    def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+        """How probable the net makes the judged images, drawn into evaluation.png."""
+        return judge(self, run, self.learnt(run).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
 
-    def features(self, model: Generative) -> list[tuple[Figure, str]]:
-        assert isinstance(model, DBN)
-        return seen_in_pixels(model.rbms[0].coupling.matrix().cpu(), model.top.coupling.matrix().cpu() if len(model.rbms) > 1 else None)
+    def sample(self, run: Run, *, steps: int, seed: int) -> Path:
+        return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
+
+    def report(self, run: Run) -> None:
+        net = self.learnt(run)
+        second = net.top.coupling.matrix().cpu() if len(net.rbms) > 1 else None
+        draw_report(
+            run,
+            net,
+            f"A deep belief net 784-{self.units[0]}-{self.units[1]}, learnt greedily from MNIST by persistent CD",
+            features=filters_of_layers(net.rbms[0].coupling.matrix().cpu(), second),
+            smoke=self.smoke,
+        )
+
+
+def bound_of(options: MnistDbnBound, model: Generative, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
+    """The bound on the judged images; of a model of one layer its own likelihood."""
+    samples = 5 if options.smoke else options.samples
+    return bound(model, options.cases()[1], samples=samples, betas=betas, sweeps=sweeps, chains=chains, seed=options.seed)
+
+
+def judge(options: MnistDbnBound, run: Run, model: DBN, *, betas: int, chains: int, sweeps: int) -> Evaluation:
+    """The bound, drawn into evaluation.png."""
+    found = bound_of(options, model, betas=betas, chains=chains, sweeps=sweeps)
+    title = f"{options.name}, on {judged_on(options.held_out)} images binarised once"
+    evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)
+    return found

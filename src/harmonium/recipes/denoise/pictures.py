@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harmonium.data import Dataset
 from harmonium.models import DBN
+from harmonium.recipes.denoise.schedule import Schedule
 from harmonium.report import Section, fantasies, image_grid, learning_curves
 from harmonium.runs.folder import Run
 from harmonium.sampling import remove_noise
-
-if TYPE_CHECKING:
-    from harmonium.recipes.denoise.recipe import Schedule
 
 FRAMES = 8  # of a schedule's steps
 
@@ -39,7 +37,7 @@ def sections(
             [
                 (
                     image_grid(every.reshape(-1, *data.image_shape), columns=len(next(iter(noisy.values())))),
-                    ", ".join(noisy) + ", a kind a row",
+                    ", ".join(noisy) + ", one row per kind",
                 )
             ],
         )

@@ -71,10 +71,10 @@ class Repeated:
         return self.cases[indices % len(self.cases)]
 
 
-class Looks(Callback):
-    """After each epoch the averaged machine's nats on validation cases, written beside the epoch's other figures.
+class EarlyStopping(Callback):
+    """After each epoch the averaged machine's nats on validation cases, written beside the epoch's other metrics.
 
-    `state.best` keeps the averaged parameters of the best look so far; `patience` looks without a better one end training.
+    `state.best` keeps the averaged parameters of the best epoch so far; `patience` epochs without a better one end training.
     """
 
     def __init__(self, cases: Tensor, base_rates: Tensor, *, betas: int, patience: int, seed: int) -> None:

@@ -77,7 +77,7 @@ def untrained(shape: tuple[int, int], classes: int, seed: int) -> nn.Sequential:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Judgement:
     """What is found of fantasies, by class; distances are Euclidean between pixels from 0 to 1.
 
     Attributes:
@@ -133,7 +133,7 @@ class Verdict:
 
 def judge_fantasies(
     judge: nn.Sequential, fantasies: Tensor, labels: Tensor, *, training: Tensor, test: Tensor, test_labels: Tensor
-) -> Verdict:
+) -> Judgement:
     """Whether fantasies are what they were to be, differ from each other as real cases do, and are no copies of training cases.
 
     `fantasies`: (fantasies, pixels), `labels`: (fantasies,) the class of each; `training`, `test`: real images, (cases, pixels), the test
@@ -148,7 +148,7 @@ def judge_fantasies(
             raise ValueError(f"every class from 0 to {classes - 1} takes at least two {name}, found {counts.tolist()} of each")
     right = (logits.argmax(1) == labels).double()
     dreamt, real, known = levels(fantasies), levels(test), levels(training)
-    return Verdict(
+    return Judgement(
         recognised=torch.stack([right[labels == label].mean() for label in range(classes)]),
         apart=torch.tensor([mean_distance(dreamt[labels == label]) for label in range(classes)]),
         real_apart=torch.tensor([mean_distance(real[test_labels == label]) for label in range(classes)]),

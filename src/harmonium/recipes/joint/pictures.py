@@ -8,8 +8,8 @@ from torch import Tensor
 
 from harmonium.data import Dataset
 from harmonium.models import DBN, label_log_probability
-from harmonium.recipes.joint.fantasy_judge import Verdict
-from harmonium.recipes.shared.stack import Split
+from harmonium.recipes.joint.fantasy_judge import Judgement
+from harmonium.recipes.shared.labelled_split import Split
 from harmonium.report import Section, fantasies, filters, image_grid, learning_curves, mistakes
 from harmonium.report import film as moving
 from harmonium.runs.folder import Run
@@ -19,7 +19,7 @@ SHOWN = 10  # chains, or images, a row
 
 
 @torch.no_grad()
-def sections(run: Run, dbn: DBN, data: Dataset, cases: Split, verdict: Verdict | None, *, short: bool, seed: int) -> list[Section]:
+def sections(run: Run, dbn: DBN, data: Dataset, cases: Split, judgement: Judgement | None, *, short: bool, seed: int) -> list[Section]:
     """The report's parts, pictures first. `short`: a smoke run's few sweeps."""
     generator = torch.Generator().manual_seed(seed)
     classes, steps = torch.arange(data.classes), 2 if short else 100
@@ -50,12 +50,12 @@ def sections(run: Run, dbn: DBN, data: Dataset, cases: Split, verdict: Verdict |
             [(_halves(dbn, data, cases, generator, short), "seen, completed, completed as the class that it was")],
         ),
     ]
-    if verdict is not None:
+    if judgement is not None:
         text = (
             "Of independent chains, each begun at random states. Recognised: by a convolutional net that has learnt from real digits "
             "alone. Distances are Euclidean, between pixels from 0 to 1."
         )
-        parts.append(Section("Are the fantasies digits, different ones, and new?", text, table=verdict.table()))
+        parts.append(Section("Are the fantasies digits, different ones, and new?", text, table=judgement.table()))
     first = dbn.rbms[0].coupling.matrix().cpu()
     generative = dbn.generative[0].get_parameter("coupling.weight").detach().cpu()
     parts += [

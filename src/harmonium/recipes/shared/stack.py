@@ -1,6 +1,6 @@
-"""The tutorial's main job: features learnt layer by layer from unlabelled images, then gentle backpropagation.
+"""Features learnt layer by layer from unlabelled images, then gentle backpropagation: the tutorial's main job, step by step.
 
-Each step keeps its own checkpoint and is a pure function of the options, so that a run resumes by being run again.
+Each step keeps its own checkpoint and is a pure function of its arguments, so that a run resumes by being run again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from harmonium.couplings import Dense
-from harmonium.data import Dataset
+from harmonium.files import read_tensors
 from harmonium.learning import (
     ContrastiveDivergence,
     MomentumSGD,
@@ -26,7 +26,9 @@ from harmonium.learning import (
     predict,
 )
 from harmonium.models import DBN, RBM
+from harmonium.models.saving import restore
 from harmonium.nets import classifier
+from harmonium.recipes.shared.labelled_split import Split
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
@@ -86,25 +88,6 @@ class Tuning:
     """Share of hidden units dropped."""
     input_dropout: float = 0.0
     """Share of pixels dropped."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """The images and labels that a run learns from, and those it is judged on. Images: (cases, pixels) uint8."""
-
-    images: Tensor
-    labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-    name: str
-
-
-def split(data: Dataset, held_out: int) -> Split:
-    """All training cases and the test set; or, while settings are being chosen, the training set less `held_out` cases and these."""
-    if held_out:
-        images, labels, test_images, test_labels = data.hold_out(held_out)
-        return Split(images, labels, test_images, test_labels, "validation")
-    return Split(data.train_images, data.train_labels, data.test_images, data.test_labels, "test")
 
 
 def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
@@ -190,6 +173,18 @@ def tune(run: Run, phase: str, dbn: DBN, cases: Split, classes: int, tuning: Tun
         progress=False,
     )
     return net
+
+
+def learnt_rbms(run: Run, pixels: int, layers: Layers, seed: int) -> list[RBM]:
+    """The machines of a stack that a run has begun to learn, bottom to top, as far as it has learnt them."""
+    found = []
+    for index, rbm in enumerate(rbms(pixels, layers, seed)):
+        path = run.checkpoint(f"layer {index + 1}")
+        if not path.exists():
+            break
+        restore(rbm, read_tensors(path)[0], "model.")
+        found.append(rbm)
+    return found
 
 
 def error_percent(net: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from harmonium.data import Dataset
 from harmonium.learning import predict
 from harmonium.models import DBN
-from harmonium.recipes.shared.stack import Split, layer_filters
+from harmonium.recipes.shared.labelled_split import Split
+from harmonium.recipes.shared.stack import layer_filters
 from harmonium.report import (
     Section,
     before_after,

@@ -9,7 +9,7 @@ import pytest
 
 from harmonium.recipes import RECIPES, MnistDbm, MnistRbm
 from harmonium.runs import record, table
-from harmonium.runs.folder import OF_THE_RUN, settings_of
+from harmonium.runs.options import OF_THE_RUN, settings_of
 from tests.recipes.test_command_line import harmonium
 
 SETTINGS = {name: value for name, value in settings_of(MnistRbm()).items() if name not in OF_THE_RUN}
@@ -82,13 +82,13 @@ def test_a_superseded_seed_is_moved_with_the_reason_and_the_rest_stays(tmp_path:
     assert moved == record.part(before, [1])
     assert moved["metrics"]["test_nats_fixed_stochastic"]["trust"] == ["No: -86.0."]
     assert "holds no such record" in str(harmonium(monkeypatch, *words))
-    assert [row["ours"] for row in table.rows(Path("results"))] == ["-86.00 ± 1.41"]
+    assert [row["ours"] for row in table.rows(RECIPES, Path("results"))] == ["-86.00 ± 1.41"]
 
 
 def test_a_likelihood_without_a_verdict_is_told_from_a_figure_that_needs_none(tmp_path: Path) -> None:
     metrics = {name: {"published": None, "unit": "nats", "value": -1.0} for name in ("test_nats_fixed_stochastic", "log_z")}
     record.append(outcome(1, metrics=metrics), tmp_path)
-    assert [row["verdict"] for row in table.rows(tmp_path, recipe="mnist-rbm")] == ["not recorded", "–"]
+    assert [row["verdict"] for row in table.rows(RECIPES, tmp_path, recipe="mnist-rbm")] == ["not recorded", "–"]
 
 
 def test_a_new_outcome_may_supersede_the_old_one_of_its_setting_and_seed(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_records_made_elsewhere_are_merged_once_and_checked(tmp_path: Path, monk
     for each in (outcome(1), outcome(2, -85.0), outcome(3, machine="n")):
         record.append(each, there)
     monkeypatch.chdir(tmp_path)
-    assert record.merge(there, here) == 2
+    assert record.merge(there, RECIPES, here) == 2
     assert [each["seeds"] for each in read(here)["records"]] == [[1, 2], [3]]
-    assert record.merge(there / "mnist-rbm.json", here) == 0
+    assert record.merge(there / "mnist-rbm.json", RECIPES, here) == 0
     record.append(outcome(2, -90.0), tmp_path / "other")
     with pytest.raises(ValueError, match="already has seed 2"):
-        record.merge(tmp_path / "other", here)
+        record.merge(tmp_path / "other", RECIPES, here)
     record.append(outcome(7, settings={**SETTINGS, "hidden": 400}), tmp_path / "changed")
     assert "settings are not the recipe's: hidden" in str(harmonium(monkeypatch, "record", "merge", "changed"))
     assert "holds no records" in str(harmonium(monkeypatch, "record", "merge", "nowhere"))
@@ -178,16 +178,16 @@ def test_tables_show_headlines_verdicts_and_earlier_defaults(tmp_path: Path) -> 
     best["metrics"]["test_nats_fixed_stochastic"]["verdict"] = "exact"
     record.append(best, tmp_path)
     record.append(outcome(1, settings={**SETTINGS, "hidden": 400}), tmp_path)
-    now, then = table.rows(tmp_path)
+    now, then = table.rows(RECIPES, tmp_path)
     assert (now["setting"], now["metric"], now["verdict"], now["seeds"]) == ("full", "test nats fixed stochastic", "doubtful", "2")
     assert then["setting"] == "full (earlier defaults)"
-    assert [row["metric"] for row in table.rows(tmp_path, recipe="mnist-rbm")] == ["test nats fixed stochastic", "log z"] * 2
+    assert [row["metric"] for row in table.rows(RECIPES, tmp_path, recipe="mnist-rbm")] == ["test nats fixed stochastic", "log z"] * 2
     assert "*full, test nats fixed stochastic, seed 1*: No: -84.0." in table.trust(tmp_path, "mnist-rbm")
     record.supersede("mnist-rbm", "full", "of old", seed=2, folder=tmp_path)
-    (gone,) = table.superseded(tmp_path, "mnist-rbm")
+    (gone,) = table.superseded(tmp_path, "mnist-rbm", MnistRbm.headline_metrics)
     assert gone["figures"] == "test nats fixed stochastic -84.00"
     assert gone["superseded"].endswith(": of old")
-    page = table.page(tmp_path, "mnist-rbm")
+    page = table.page(RECIPES, tmp_path, "mnist-rbm")
     assert all(words in page for words in ("| log z |", "seed 1*: No: -84.0.", "Superseded, and kept in the file:", ": of old |"))
 
 
@@ -198,11 +198,11 @@ def test_a_deep_machine_whose_second_layer_does_nothing_is_in_no_table(added: fl
         metrics["ablation_nats"] = {"published": None, "unit": "nats", "value": added}
     settings = {name: value for name, value in settings_of(MnistDbm()).items() if name not in OF_THE_RUN}
     record.append(outcome(1, recipe="mnist-dbm", settings=settings, metrics=metrics), tmp_path)
-    for rows in (table.rows(tmp_path), table.rows(tmp_path, recipe="mnist-dbm")):
+    for rows in (table.rows(RECIPES, tmp_path), table.rows(RECIPES, tmp_path, recipe="mnist-dbm")):
         assert [row["ours"] for row in rows] == (["-83.60", "1.50"] if shown else [])
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", RECIPES.values())
 def test_every_recipe_has_few_headlines_and_records_its_choices(recipe: Any) -> None:
     assert 0 < len(recipe.headline_metrics) <= 10
     fields = settings_of(recipe())
