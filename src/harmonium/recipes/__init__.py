@@ -1,14 +1,15 @@
 """One folder for each published result, with a `recipe.py` that is read from top to bottom.
 
-`ENTRIES` says of every recipe what it is without importing it; `RECIPES` holds the classes by name, `find` gives one, and each is imported
-when it is first asked for.
+`REGISTRY` is all that the terminal needs to name the recipes: a recipe is imported, and PyTorch with it, when it is asked for. `RECIPES`
+holds the classes by name, and `find` gives one.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
@@ -24,133 +25,178 @@ if TYPE_CHECKING:
     from harmonium.runs.contract import Recipe
 
 
-class Entry(NamedTuple):
-    """What is known of a recipe before it is imported.
+@dataclass(frozen=True)
+class Entry:
+    """What the register says of a recipe.
 
     Attributes
     ----------
-    topic
-        The folder in this room whose recipe.py holds it.
+    name
+        As the command line has it.
+    module
+        Where it is.
     kind
-        The name of its class.
+        Its class there.
     sentence
-        What it does: the first line of the class's docstring.
+        What it does, in at most 60 characters.
     published
-        Metrics with published values, in words.
+        The value published of the first headline, "" where there is none; a star says that the protocol is another than ours.
+    headline
+        Metrics, of which a list shows the first, and the records that have them all.
+    setting
+        The one whose record a list shows; by default the first that is recorded.
     """
 
-    topic: str
+    name: str
+    module: str
     kind: str
     sentence: str
-    published: str = ""
+    published: str
+    headline: tuple[str, ...]
+    setting: str = ""
 
 
-ENTRIES: dict[str, Entry] = {
-    "cd-bias": Entry(
-        "cd_bias",
+REGISTRY = (
+    Entry(
+        "cd-bias",
+        "harmonium.recipes.cd_bias.recipe",
         "CdBias",
-        "The fixed points of maximum likelihood, CD-1, CD-10, PCD and tempered CD on enumerable machines: KL divergences and asymmetry.",
-        "kl gap cd1 weight cost nats: not 0, but small; kl gap cd10 weight cost nats: nearly 0; kl gap pcd weight cost "
-        "nats: 0 as the rate falls; kl gap tempered weight cost nats: 0 as the rate falls; kl gap cd1 no weight cost "
-        "nats: not 0, but small; kl gap cd10 no weight cost nats: nearly 0; asymmetry cd1: not 0",
+        "Fixed points of CD-1, CD-10 and PCD beside the likelihood's",
+        "not 0",
+        ("kl_gap_cd1_weight_cost_nats",),
     ),
-    "density": Entry(
+    Entry(
         "density",
+        "harmonium.recipes.density.recipe",
         "Density",
-        "RBMs on thirteen binary data sets, each chosen among several on validation cases, in nats a test case.",
-        "test nats mushrooms: -9.81 (NADE); test nats nips: -273.08 (NADE); test nats mushrooms 23 hidden: -15.15; test"
-        " nats nips 23 hidden: -277.37; test nats dna: on another split only",
+        "RBMs on thirteen binary data sets, in nats a test case",
+        "-9.81*",
+        ("test_nats_mushrooms",),
     ),
-    "digits": Entry(
+    Entry(
         "digits",
+        "harmonium.recipes.digits.recipe",
         "Digits",
-        "A deep belief net of 8x8 digits: learn, look, generate and classify in under a minute.",
+        "The demo: a deep belief net of 8x8 digits, in about a minute",
+        "",
+        ("test_error_percent",),
     ),
-    "mnist-dbm": Entry(
-        "dbm",
+    Entry(
+        "mnist-dbm",
+        "harmonium.recipes.dbm.recipe",
         "MnistDbm",
-        "A deep Boltzmann machine 784-500-1000 on binary MNIST: its variational bound.",
-        "test bound nats: -84.62",
+        "Deep Boltzmann machine 784-500-1000: its variational bound",
+        "-84.62",
+        ("test_bound_nats", "ablation_nats"),
     ),
-    "mnist-dbn": Entry(
-        "dbn",
+    Entry(
+        "mnist-dbn",
+        "harmonium.recipes.dbn.recipe",
         "MnistDbn",
-        "The deep belief net of Hinton & Salakhutdinov (2006) on MNIST, fine-tuned by backpropagation with and without dropout.",
-        "test error percent: 1.2 (paper), 1.15 (slide); test dropout error percent: 0.92",
+        "Deep belief net of digits, fine-tuned by backpropagation",
+        "1.2",
+        ("test_error_percent",),
     ),
-    "mnist-dbn-bound": Entry(
-        "dbn_bound",
+    Entry(
+        "mnist-dbn-bound",
+        "harmonium.recipes.dbn_bound.recipe",
         "MnistDbnBound",
-        "A deep belief net 784-500-2000 on binary MNIST, learnt greedily: its variational bound beside the likelihood of its first RBM.",
-        "test bound nats: -85.97 (learnt from fixed pixels); bottom rbm test nats fixed stochastic: -86.34 (learnt from"
-        " fixed pixels); improvement nats: 0.37",
+        "Variational bound of a deep belief net 784-500-2000",
+        "-85.97*",
+        ("test_bound_nats",),
     ),
-    "mnist-denoise": Entry(
-        "denoise",
+    Entry(
+        "mnist-denoise",
+        "harmonium.recipes.denoise.recipe",
         "MnistDenoise",
-        "Recognition of digits under structured noise, bottom-up alone and with top-down effects; the net is learnt first.",
+        "Digits under structured noise, with top-down effects",
+        "",
+        ("test_gate_error_percent_block",),
     ),
-    "mnist-exact": Entry(
-        "exact",
+    Entry(
+        "mnist-exact",
+        "harmonium.recipes.exact.recipe",
         "MnistExact",
-        "RBMs of 16 and 20 hidden units on binary MNIST with exact log Z: learning rules side by side, and centring.",
-        "test nats cd1 20 hidden: -164.50 (settings not known); test nats pcd 20 hidden: -150.11 (settings not known); "
-        "test nats centred 16 hidden threshold: -142.56; test nats centred flipped 16 hidden threshold: -142.09; test "
-        "nats plain 16 hidden threshold: -149.05; test nats plain flipped 16 hidden threshold: -183.36",
+        "Learning rules side by side, log Z exact; and centring",
+        "-150.11*",
+        ("test_nats_pcd_20_hidden",),
     ),
-    "mnist-joint": Entry(
-        "joint",
+    Entry(
+        "mnist-joint",
+        "harmonium.recipes.joint.recipe",
         "MnistJoint",
-        "A deep belief net 784-500-500-2000 of digits and their labels, learnt greedily and then by contrastive wake-sleep.",
-        "test greedy error percent: 2.49 (learnt from 44,000 cases); test error percent: 1.25",
+        "Digits and labels in one net, tuned by wake-sleep",
+        "1.25",
+        ("test_error_percent",),
     ),
-    "mnist-rbm": Entry(
-        "rbm",
+    Entry(
+        "mnist-rbm",
+        "harmonium.recipes.rbm.recipe",
         "MnistRbm",
-        "An RBM of 500 hidden units on binary MNIST, for likelihood.",
-        "test nats fixed stochastic: -86.34 (learnt from fixed pixels)",
+        "RBM of 500 hidden units on digits: its likelihood",
+        "-86.34",
+        ("test_nats_fixed_stochastic",),
+        "full, learnt from fixed pixels",
     ),
-}
+)
 
 
 class _Recipes(Mapping[str, "type[Recipe]"]):
     """The classes by name. Names and their number cost nothing; a class is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> type[Recipe]:
-        entry = ENTRIES[name]
-        kind: type[Recipe] = getattr(importlib.import_module(f"{__name__}.{entry.topic}.recipe"), entry.kind)
+        entry = next((entry for entry in REGISTRY if entry.name == name), None)
+        if entry is None:
+            raise KeyError(name)
+        kind: type[Recipe] = getattr(import_module(entry.module), entry.kind)
         return kind
 
     def __contains__(self, name: object) -> bool:
-        return name in ENTRIES
+        return any(entry.name == name for entry in REGISTRY)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(ENTRIES)
+        return (entry.name for entry in REGISTRY)
 
     def __len__(self) -> int:
-        return len(ENTRIES)
+        return len(REGISTRY)
 
 
 RECIPES: Mapping[str, type[Recipe]] = _Recipes()
 
 
 def find(name: str) -> type[Recipe]:
-    """The class of the recipe of that name, imported now. ValueError, with the names there are, where it is none of them."""
-    if name not in ENTRIES:
-        raise ValueError(f"{name!r} is no recipe of this version; there are {', '.join(ENTRIES)}")
+    """A recipe's class, of which only its own module is imported.
+
+    Parameters
+    ----------
+    name
+        As the command line has it.
+
+    Raises
+    ------
+    ValueError
+        There is no recipe of that name.
+
+    Examples
+    --------
+    >>> find("mnist-rbm").paper
+    'Salakhutdinov & Murray 2008'
+    """
+    if name not in RECIPES:
+        raise ValueError(f"{name!r} is no recipe of this version: see `harmonium list`")
     return RECIPES[name]
 
 
 def __getattr__(name: str) -> Any:
     """A recipe's class by its own name, as in `from harmonium.recipes import MnistRbm`."""
-    for recipe, entry in ENTRIES.items():
+    for entry in REGISTRY:
         if entry.kind == name:
-            return RECIPES[recipe]
+            return find(entry.name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *(entry.kind for entry in ENTRIES.values())]
+    return [*__all__, *(entry.kind for entry in REGISTRY)]
 
 
-__all__ = ["ENTRIES", "RECIPES", "Entry", "find"]
+__all__ = ["RECIPES", "REGISTRY", "Entry", "find"]
