@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.recipes.mnist_rbm import MnistRbm
+from harmonium.recipes.rbm.recipe import MnistRbm
 from ours import HIDDEN
 
 ENDLESS = 10**8  # updates or epochs: it is the clock that ends training

@@ -49,8 +49,8 @@ from torch import Tensor
 
 import harmonium as hm
 import learners
-from harmonium.recipes.run import commit
 from harmonium.report import against_time
+from harmonium.runs.provenance import commit
 from learners import Kept, Parameters, Setting
 from machine import as_users_run, kernels, load_average, machine, markdown_table, where, write
 from ours import HIDDEN

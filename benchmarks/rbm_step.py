@@ -223,7 +223,7 @@ def main(args: Arguments) -> None:
     if args.against is not None:
         record |= against.results(args, console)
     else:
-        from harmonium.recipes.run import commit  # here: a commit that is measured against may have it elsewhere
+        from harmonium.runs.provenance import commit  # here: a commit that is measured against may have it elsewhere
 
         record |= {"commit": commit(), "memory": memory(args)}  # memory first: while this process is still small
         record |= {"data": load(args)[1], **results(args, console)}

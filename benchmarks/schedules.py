@@ -35,7 +35,7 @@ from torch import Tensor
 
 import harmonium as hm
 from harmonium.likelihood import Estimate
-from harmonium.recipes.run import commit
+from harmonium.runs.provenance import commit
 from machine import as_users_run, machine, write
 
 PIXELS = 31  # the seed of the binarisation

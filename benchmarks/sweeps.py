@@ -43,7 +43,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.recipes.run import commit
+from harmonium.runs.provenance import commit
 from machine import as_users_run, load_average, machine, markdown_table, where, write
 from ours import HIDDEN
 from rounds import NOT_INSTALLED, Worker, all_kernels, in_rounds, serve, start, versions

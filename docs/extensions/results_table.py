@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from harmonium.recipes import RECIPES, table
+from harmonium.recipes import RECIPES
+from harmonium.runs import table
 
 PLACE = "<!-- results -->"
 
@@ -19,10 +20,10 @@ def _source_read(app: Sphinx, name: str, source: list[str]) -> None:
     if PLACE in source[0]:
         folder = Path(app.srcdir).parent / "results"
         recipe = Path(name).name
-        if recipe in {kind.name for kind in RECIPES}:
-            found = table.page(folder, recipe)
+        if recipe in RECIPES:
+            found = table.page(RECIPES, folder, recipe)
         else:
-            found = table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(folder)])
+            found = table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(RECIPES, folder)])
         source[0] = source[0].replace(PLACE, found)
         for path in folder.glob("*.json"):
             app.env.note_dependency(str(path))

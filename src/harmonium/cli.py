@@ -6,23 +6,25 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from harmonium.recipes import RECIPES, table
-from harmonium.recipes import record as records
-from harmonium.recipes.recipe import Recipe as AnyRecipe
-from harmonium.recipes.run import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
+from harmonium.recipes import RECIPES
+from harmonium.runs import record as records
+from harmonium.runs import table
+from harmonium.runs.contract import Recipe as AnyRecipe
+from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
+from harmonium.runs.options import NOT_SETTINGS, check_recordable, from_settings
 
 console = Console()
 if TYPE_CHECKING:
     Recipe = AnyRecipe
 else:  # a subcommand for each recipe
-    Recipe = Union[tuple(Annotated[recipe, tyro.conf.subcommand(recipe.name)] for recipe in RECIPES)]  # noqa: UP007
+    Recipe = Union[tuple(Annotated[recipe, tyro.conf.subcommand(recipe.name)] for recipe in RECIPES.values())]  # noqa: UP007
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 
@@ -59,29 +61,13 @@ def carry_out(options: AnyRecipe, found: Run) -> None:
 
 def options_of(found: Run) -> AnyRecipe:
     """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
-    for recipe in RECIPES:
+    for recipe in RECIPES.values():
         if recipe.name == found.recipe:
             try:
-                options: AnyRecipe = rebuild(recipe, found.settings)
-                return options
+                return from_settings(recipe, found.settings)
             except (TypeError, KeyError) as error:
                 raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
     raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
-
-
-def rebuild(kind: Any, settings: dict[str, Any]) -> Any:
-    """A dataclass, and those inside it, from JSON."""
-    hints, values = get_type_hints(kind), {}
-    for name, value in settings.items():
-        hint = hints[name]
-        if dataclasses.is_dataclass(hint):
-            value = rebuild(hint, value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        elif hint == Path | None and value is not None:
-            value = Path(value)
-        values[name] = value
-    return kind(**values)
 
 
 def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
@@ -127,11 +113,11 @@ def report(folder: Folder) -> None:
 def list_() -> None:
     """The recipes: published values, ours, and the time they take."""
     every = Table("recipe", "what", "published")
-    for recipe in RECIPES:
+    for recipe in RECIPES.values():
         published = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in recipe.published.items())
         every.add_row(recipe.name, (recipe.__doc__ or "").strip().splitlines()[0], published or "–")
     console.print(every)
-    if rows := table.rows():
+    if rows := table.rows(RECIPES):
         recorded = Table(*rows[0], title="recorded in results/")
         for row in rows:
             recorded.add_row(*row.values())
@@ -170,7 +156,7 @@ class Merge:
         if self.superseded is None and self.commit is not None:
             raise ValueError("--commit is that of --superseded REASON, which is missing")
         because = None if self.superseded is None else records.why(self.superseded, self.commit)
-        return f"New here: {records.merge(self.source, superseded=because)} seed(s)"
+        return f"New here: {records.merge(self.source, RECIPES, superseded=because)} seed(s)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +164,7 @@ class Refresh:
     """Write what the recipes now say was published beside the recorded values."""
 
     def carry_out(self) -> str:
-        records.refresh()
+        records.refresh(RECIPES)
         return f"Published values of {records.RESULTS_FOLDER} are those of this version's recipes"
 
 
@@ -187,7 +173,7 @@ class ShowTable:
     """Print the README's table of results as Markdown."""
 
     def carry_out(self) -> str:
-        return table.markdown(table.rows())
+        return table.markdown(table.rows(RECIPES))
 
 
 Action = (

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = "harmonium 1"
 
@@ -31,6 +32,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """One safetensors file: tensors, and `header` as JSON in its metadata. Atomic."""
+    import safetensors.torch  # here: a run's JSON is written without PyTorch
+
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "harmonium": json.dumps(header)}
     write_atomically(Path(path), safetensors.torch.save(content, metadata))

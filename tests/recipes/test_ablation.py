@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.recipes import MnistDbm, ablation
-from harmonium.recipes.ablation import refitted, without_upper
-from harmonium.recipes.run import Run
+from harmonium.recipes import MnistDbm
+from harmonium.recipes.dbm import ablation
+from harmonium.recipes.dbm.ablation import refitted, without_upper
+from harmonium.runs import Run
 from tests import deep, oracle
 from tests.models.machines import plain
 

@@ -12,7 +12,7 @@ import torch
 from harmonium import cli
 from harmonium.files import read_tensors
 from harmonium.recipes import CdBias
-from harmonium.recipes.cd_bias import FAMILIES
+from harmonium.recipes.cd_bias.recipe import FAMILIES, distributions
 
 
 def smoke(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
@@ -55,7 +55,7 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
 
 
 def test_distributions_are_of_their_families() -> None:
-    p = CdBias(each=3, seed=1).distributions()
+    p = distributions(CdBias(each=3, seed=1))
     assert p.shape == (15, 256)
     torch.testing.assert_close(p.sum(1), torch.ones(15, dtype=torch.float64))
     entropy = -torch.xlogy(p, p).sum(1).reshape(len(FAMILIES), 3).mean(1)

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.recipes import Digits, table
-from harmonium.recipes import record as records
-from harmonium.recipes.deep_belief_net import Plan
-from harmonium.recipes.run import Run
-from harmonium.recipes.stack import Generation, Layers, Tuning
+from harmonium.recipes import RECIPES, Digits
+from harmonium.recipes.shared.fine_tuned_stack import Plan
+from harmonium.recipes.shared.stack import Generation, Layers, Tuning
+from harmonium.runs import record as records
+from harmonium.runs import table
+from harmonium.runs.folder import Run
 
 
 def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
@@ -107,9 +108,9 @@ def test_a_run_names_every_commit_that_took_part_and_whether_defaults_changed(fo
     assert (results["commit"], results["defaults_changed"]) == (begun, [])
     assert results["settings"]["layers"]["epochs"] == 100
     assert not {"seed", "threads", "out", "record"} & results["settings"].keys()
-    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "later")
+    monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "later")
     assert harmonium(monkeypatch, "resume", str(folder)) is None
-    monkeypatch.setattr("harmonium.recipes.run.commit", lambda: "last")
+    monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "last")
     # As if its default were another by then.
     original = Digits.__init__
     monkeypatch.setattr(Digits, "__init__", lambda self, held_out=3, **rest: original(self, held_out=held_out, **rest))
@@ -141,7 +142,7 @@ def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pyt
 
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
-    monkeypatch.setattr(Digits, "plan", lambda self: plan)
+    monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
         assert harmonium(monkeypatch, *words) is None
@@ -168,7 +169,7 @@ def test_a_record_names_no_folder_of_one_machine(tmp_path: Path) -> None:
     path = records.append(results, tmp_path)
     (record,) = json.loads(path.read_text())["records"]
     assert record["commands"] == ["harmonium run r --seed 1 --record --out runs/a"]
-    assert [row["metric"] for row in table.rows(tmp_path)] == ["test nats", "log z", "kl"]
+    assert [row["metric"] for row in table.rows(RECIPES, tmp_path)] == ["test nats", "log z", "kl"]
 
 
 def test_held_out_cases_never_touch_the_test_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

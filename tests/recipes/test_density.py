@@ -10,10 +10,12 @@ from harmonium.data.binary_density import Splits
 from harmonium.learning import PersistentCD, Tempering, fit
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import RBM
-from harmonium.recipes import density
-from harmonium.recipes.density import Candidate, Density
-from harmonium.recipes.looks import Looks, Nats, Repeated, conservative, lower, nats_of
-from harmonium.recipes.run import Run
+from harmonium.recipes.density import candidates, selection
+from harmonium.recipes.density.candidates import Candidate
+from harmonium.recipes.density.early_stopping import EarlyStopping, Nats, Repeated, conservative, lower, nats_of
+from harmonium.recipes.density.recipe import SMALL, Density
+from harmonium.recipes.density.selection import chosen, independent, leading_variance, learn
+from harmonium.runs.folder import Run
 from harmonium.units import Bernoulli
 
 
@@ -55,8 +57,8 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(options: Density, monke
         raise AssertionError("a finished candidate was learnt again")
 
     written = (run.folder / "checkpoints" / "one-tested.safetensors").read_bytes()
-    monkeypatch.setattr(density, "fit", never)
-    monkeypatch.setattr(density, "evaluate", never)
+    monkeypatch.setattr(selection, "fit", never)
+    monkeypatch.setattr(selection, "evaluate", never)
     again = options.run(Run.open(run.folder))
     assert again["metrics"] == results["metrics"]
     assert (run.folder / "checkpoints" / "one-tested.safetensors").read_bytes() == written
@@ -73,7 +75,7 @@ def test_a_run_cut_short_goes_on_where_it_stopped(options: Density, monkeypatch:
             raise KeyboardInterrupt
         return fit(machine, *arguments, **named)
 
-    monkeypatch.setattr(density, "fit", count)
+    monkeypatch.setattr(selection, "fit", count)
     with pytest.raises(KeyboardInterrupt):
         other.run(run)
     other.report(run)  # of the set that is done
@@ -81,7 +83,7 @@ def test_a_run_cut_short_goes_on_where_it_stopped(options: Density, monkeypatch:
     assert "Learning curves: one" in page
     assert "Learning curves: two" not in page
     assert "has not finished" in page
-    assert list(other.chosen(run)) == ["one"]
+    assert list(chosen(run, other.names)) == ["one"]
     results = other.run(run)
     assert learnt == [(4,), (20,), (4,), (4,), (20,)]
     assert results["metrics"] == whole["metrics"]
@@ -112,12 +114,12 @@ def test_the_test_cases_choose_nothing(options: Density) -> None:
     """Other test cases leave the machine that is chosen as it is, to the last bit."""
     run = Run.begin("density", options)
     options.run(run)
-    before = options.chosen(run)["one"]
+    before = chosen(run, options.names)["one"]
     changed = options.data_dir / "one" / "one.test.data"
     np.savetxt(changed, 1 - np.loadtxt(changed, delimiter=",", dtype=int), fmt="%d", delimiter=",")
     other = Density(**{**vars(options), "out": options.out.with_name("other")})
     other.run(Run.begin("density", other))
-    after = other.chosen(Run.open(other.out))["one"]
+    after = chosen(Run.open(other.out), other.names)["one"]
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
 
 
@@ -125,9 +127,9 @@ def test_the_best_candidate_is_the_one_tested(options: Density) -> None:
     run = Run.begin("density", options)
     options.run(run)
     splits = options.load("one")
-    judged = [options.learnt(run, "one", splits, candidate) for candidate in options.candidates(splits)]
+    judged = [learn(run, "one", splits, candidate, options.budget(splits), options.seed) for candidate in options.candidates(splits)]
     best = max(judged, key=lambda each: each.nats.value - 2 * each.nats.error)
-    machine = options.chosen(run)["one"]
+    machine = chosen(run, options.names)["one"]
     assert machine.hidden.shape == (best.candidate.hidden,)
     value = log_likelihood(machine, splits.valid, log_z=exact_log_z(machine)).mean().item()
     assert value == pytest.approx(best.nats.value, abs=1e-6)  # six variables: log Z is exact
@@ -195,11 +197,11 @@ def test_repeated_rows_come_equally_often() -> None:
 
 
 def test_learning_ends_when_the_validation_cases_get_no_likelier() -> None:
-    """Validation cases of another distribution get less likely at once: the best look is the first, and patience runs out."""
+    """Validation cases of another distribution get less likely at once: the best epoch is the first, and patience runs out."""
     machine = RBM(Bernoulli(6), Bernoulli(3))
     train, valid = torch.from_numpy(rows(200, 0)), torch.tensor([[0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0]], dtype=torch.uint8)
-    looks = Looks(valid, torch.full((6,), 0.5), betas=10, patience=2, seed=0)
-    state = fit(machine, train, negative=PersistentCD(20), epochs=9, averaging=0.3, callbacks=[looks], progress=False)
+    stopping = EarlyStopping(valid, torch.full((6,), 0.5), betas=10, patience=2, seed=0)
+    state = fit(machine, train, negative=PersistentCD(20), epochs=9, averaging=0.3, callbacks=[stopping], progress=False)
     assert state.stopped
     assert (state.best_epoch, state.epoch) == (1, 3)
     nats = [row["validation_nats"] for row in state.history]
@@ -210,11 +212,11 @@ def test_learning_ends_when_the_validation_cases_get_no_likelier() -> None:
 @pytest.mark.parametrize(("cases", "variables", "kind"), [(2000, 112, "many"), (400, 500, "few"), (1600, 180, "few"), (16181, 16, "many")])
 def test_a_search_goes_by_the_number_of_cases(cases: int, variables: int, kind: str) -> None:
     blank = torch.zeros(cases, variables, dtype=torch.uint8)
-    assert density.search(Splits(blank, blank, blank)) == density.SEARCH[kind]
+    assert candidates.search(Splits(blank, blank, blank)) == candidates.SEARCH[kind]
 
 
 def test_candidates_are_told_apart() -> None:
-    for found in density.SEARCH.values():
+    for found in candidates.SEARCH.values():
         assert len({candidate.label for candidate in found}) == len(found)
     assert Candidate(3, 0.1).negative() == PersistentCD(100)
     assert Candidate(3, 0.1, replicas=4, chains=7).negative() == PersistentCD(chains=7, sampler=Tempering(betas=4))
@@ -223,12 +225,12 @@ def test_candidates_are_told_apart() -> None:
 def test_the_baseline_of_independent_variables() -> None:
     train = torch.tensor([[1, 0], [1, 1]], dtype=torch.uint8)
     test = torch.tensor([[1, 0]], dtype=torch.uint8)
-    assert density.independent(Splits(train, test, test)) == pytest.approx(np.log(3 / 4) + np.log(1 / 2))
+    assert independent(Splits(train, test, test)) == pytest.approx(np.log(3 / 4) + np.log(1 / 2))
 
 
 def test_the_leading_variance() -> None:
     train = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]], dtype=torch.uint8)
-    assert density.leading_variance(Splits(train, train, train)) == pytest.approx(2 / 3)  # two variables alike, each of variance 1/3
+    assert leading_variance(Splits(train, train, train)) == pytest.approx(2 / 3)  # two variables alike, each of variance 1/3
 
 
 def test_published_values_have_metrics_of_their_own() -> None:
@@ -240,18 +242,19 @@ def test_published_values_have_metrics_of_their_own() -> None:
         "test_nats_nips": "-273.08 (NADE)",
         "test_nats_nips_23_hidden": "-277.37",
     }
-    for found in density.SEARCH.values():
-        assert sum(candidate.hidden == density.SMALL for candidate in found) == 1
+    for found in candidates.SEARCH.values():
+        assert sum(candidate.hidden == SMALL for candidate in found) == 1
 
 
 def test_a_machine_of_the_published_size_is_tested_beside_the_best(options: Density, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where it is not the best; and where log Z is estimated the recorded nats are the least of what the recorded log Zs give."""
-    evaluate = density.evaluate
-    monkeypatch.setattr(density, "evaluate", lambda *a, **k: evaluate(*a, **k, exact=False))
+    evaluate = selection.evaluate
+    monkeypatch.setattr(selection, "evaluate", lambda *a, **k: evaluate(*a, **k, exact=False))
     run = Run.begin("density", options)
     splits = options.load("one")
     worse, best = sorted(
-        (options.learnt(run, "one", splits, each) for each in options.candidates(splits)), key=lambda one: one.nats.cautious
+        (learn(run, "one", splits, each, options.budget(splits), options.seed) for each in options.candidates(splits)),
+        key=lambda one: one.nats.cautious,
     )
     small = worse.candidate.hidden
     monkeypatch.setattr(Density, "small", small)

@@ -8,9 +8,9 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 
 import harmonium as hm
-from harmonium.recipes import judge as judges
-from harmonium.recipes.judge import judge_fantasies, learn_judge, mean_distance, nearest, untrained
-from harmonium.recipes.run import Options, Run
+from harmonium.recipes.joint import fantasy_judge as judges
+from harmonium.recipes.joint.fantasy_judge import judge_fantasies, learn_judge, mean_distance, nearest, untrained
+from harmonium.runs import Options, Run
 
 DIGITS = hm.data.digits.load()
 SETTINGS = {"shape": (8, 8), "classes": 10, "seed": 3}

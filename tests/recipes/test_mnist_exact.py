@@ -10,9 +10,11 @@ import torch
 
 from harmonium.data import binarise, mnist
 from harmonium.data.binarise import Resampled
-from harmonium.recipes import mnist_exact
-from harmonium.recipes.mnist_exact import GRID, RULES, Learnt, Look, MnistExact, Plan, mean_at, nats_at
-from harmonium.recipes.run import Run
+from harmonium.recipes.exact import measured_learning
+from harmonium.recipes.exact import recipe as mnist_exact
+from harmonium.recipes.exact.measured_learning import Learnt, Measurement, Plan, mean_at, nats_at, untrained
+from harmonium.recipes.exact.recipe import GRID, RULES, MnistExact, machines_of_rules
+from harmonium.runs.folder import Run
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
@@ -62,7 +64,7 @@ def test_a_figure_is_the_mean_over_machines_of_exact_nats(options: MnistExact, f
     """log Z by listing all hidden states in float64, apart from the package."""
     metrics = finished.results()["metrics"]
     test = binarise(options.cases()[1], "fixed", seed=30).numpy().astype(float)
-    machines = options.rules(finished)["CD-3"]
+    machines = machines_of_rules(options, finished)["CD-3"]
     assert len(machines) == options.repeats
     found = []
     for one in machines:
@@ -80,13 +82,13 @@ def test_the_search_judges_on_training_cases_that_it_does_not_learn(images: Path
     options = MnistExact(smoke=True, threads=1, data_dir=images, part="search", out=tmp_path / "run")
     train, valid = options.cases()[0][:-100], binarise(options.cases()[0][-100:], "fixed", seed=30)
     seen: list[tuple[int, bool]] = []
-    learn = MnistExact.learn
+    learn = measured_learning.learn
 
-    def spy(self: MnistExact, run: Run, plan: Plan, data: Resampled, cases: torch.Tensor) -> Learnt:
+    def spy(run: Run, plan: Plan, data: Resampled, cases: torch.Tensor) -> Learnt:
         seen.append((len(data), torch.equal(cases, valid)))
-        return learn(self, run, plan, data, cases)
+        return learn(run, plan, data, cases)
 
-    monkeypatch.setattr(MnistExact, "learn", spy)
+    monkeypatch.setattr(mnist_exact, "learn", spy)
     results = options.run(Run.begin("mnist-exact", options))
     assert seen == [(len(train), True)] * len(GRID)
     assert set(results["metrics"]) == {f"validation_nats_pcd_5_hidden_rate_{rate:g}" for rate in GRID}
@@ -99,8 +101,8 @@ def test_a_finished_machine_is_not_learnt_again(options: MnistExact, finished: R
         raise AssertionError("a finished machine was learnt or judged again")
 
     before = finished.results()["metrics"]
-    monkeypatch.setattr(mnist_exact, "fit", never)
-    monkeypatch.setattr(mnist_exact, "exact_log_z", never)
+    monkeypatch.setattr(measured_learning, "fit", never)
+    monkeypatch.setattr(measured_learning, "exact_log_z", never)
     assert options.run(Run.open(finished.folder))["metrics"] == before
     finished.checkpoint("CD-25 machine 1 judged").unlink()
     with pytest.raises(AssertionError, match="a finished machine"):
@@ -125,24 +127,24 @@ def test_the_protocols(options: MnistExact) -> None:
     )
     first, second = full.centrings("centred", False)
     assert (first.hidden, first.rate, first.epochs, first.averaging, first.negative.chains) == (16, 0.01, 50, None, 100)
-    weights = full.machine(first).coupling.matrix()
+    weights = untrained(first).coupling.matrix()
     reach = 4 * math.sqrt(6 / 800)
     assert 0.99 * reach < weights.abs().max() <= reach
     assert weights.std() == pytest.approx(reach / math.sqrt(3), rel=0.02)
-    assert not torch.equal(weights, full.machine(second).coupling.matrix())
-    assert torch.equal(weights, full.machine(full.centrings("plain", True)[0]).coupling.matrix())  # the same beginning for all gradients
+    assert not torch.equal(weights, untrained(second).coupling.matrix())
+    assert torch.equal(weights, untrained(full.centrings("plain", True)[0]).coupling.matrix())  # the same beginning for all gradients
 
 
 def test_nats_at_equal_seconds() -> None:
-    looks = [Look(600, 1.0, 0.0, -160.0), Look(1200, 4.0, 0.0, -150.0), Look(2400, 8.0, 0.0, -148.0)]
-    assert nats_at(looks, 2.0) == pytest.approx(-155.0)  # half way from 1 to 4 s, in logarithms
-    assert nats_at(looks, 8.0) == pytest.approx(-148.0)
-    assert nats_at(looks, 0.5) is None
-    assert nats_at(looks, 9.0) is None
-    machine = MnistExact().machine(MnistExact().centrings("plain", False)[0])
-    later = [Look(600, 3.0, 0.0, -150.0), Look(1200, 5.0, 0.0, -150.0)]
-    assert mean_at([Learnt(machine, looks), Learnt(machine, later)], 4.0) == pytest.approx(-150.0)
-    assert mean_at([Learnt(machine, looks), Learnt(machine, later)], 2.0) is None
+    measurements = [Measurement(600, 1.0, 0.0, -160.0), Measurement(1200, 4.0, 0.0, -150.0), Measurement(2400, 8.0, 0.0, -148.0)]
+    assert nats_at(measurements, 2.0) == pytest.approx(-155.0)  # half way from 1 to 4 s, in logarithms
+    assert nats_at(measurements, 8.0) == pytest.approx(-148.0)
+    assert nats_at(measurements, 0.5) is None
+    assert nats_at(measurements, 9.0) is None
+    machine = untrained(MnistExact().centrings("plain", False)[0])
+    later = [Measurement(600, 3.0, 0.0, -150.0), Measurement(1200, 5.0, 0.0, -150.0)]
+    assert mean_at([Learnt(machine, measurements), Learnt(machine, later)], 4.0) == pytest.approx(-150.0)
+    assert mean_at([Learnt(machine, measurements), Learnt(machine, later)], 2.0) is None
 
 
 def test_a_run_needs_machines() -> None:

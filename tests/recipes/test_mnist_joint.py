@@ -1,5 +1,6 @@
 """The joint recipe in a smoke run, on files of the real format whose images tell their labels."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import torch
 from harmonium.data import mnist
 from harmonium.learning import ContrastiveDivergence, PersistentCD
 from harmonium.recipes import MnistDenoise, MnistJoint
-from harmonium.recipes.mnist_denoise import FAMILIES, Schedule
-from harmonium.recipes.mnist_joint import UpDown
-from harmonium.recipes.run import Run
-from harmonium.recipes.stack import Layers, Split
+from harmonium.recipes.denoise import recipe as denoise
+from harmonium.recipes.denoise.schedule import FAMILIES, Schedule
+from harmonium.recipes.joint.recipe import errors
+from harmonium.recipes.shared.joint_net import UpDown
+from harmonium.recipes.shared.labelled_split import Split
+from harmonium.recipes.shared.stack import Layers
+from harmonium.runs.folder import Run
+from harmonium.runs.options import from_settings, settings_of, unlike_defaults
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 from tests.recipes.test_mnist_likelihood import smoke
@@ -61,10 +66,10 @@ def test_the_net_of_a_run_is_the_averaged_one(tmp_path: Path, images: Path, monk
     metrics = smoke(monkeypatch, "mnist-joint", images, tmp_path / "run", *words)
     run = Run.open(tmp_path / "run")
     options = MnistJoint(smoke=True, threads=1, layers=Layers(units=(20, 20, 40), epochs=30), held_out=1000, data_dir=images)
-    data, cases = options.cases()
-    net = options.learnt(run, data, cases)
+    _, cases = options.cases()
+    net = options.learnt(run)
     assert net.untied
-    assert options.errors(net, cases)["error_percent"] == metrics["validation_error_percent"]["value"]
+    assert errors(options, net, cases)["error_percent"] == metrics["validation_error_percent"]["value"]
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert {row["phase"] for row in rows} >= {"layer 1", "layer 2", "top layer with labels", "up-down", "judge"}
     assert all("validation_error_percent" in row for row in rows if row["phase"] == "up-down")
@@ -95,8 +100,6 @@ def test_schedules_go_up_and_end_bottom_up() -> None:
     assert schedule.path == [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0), (1.0, 0.0)]
     assert schedule.words == "3 steps to (0, 1), then 2 bottom-up, gate 0.1, ink 0.99"
     assert all(len(set(schedules)) == len(schedules) for schedules in FAMILIES.values())
-    with pytest.raises(ValueError, match="leave --held-out alone"):
-        MnistDenoise(held_out=5)
     with pytest.raises(ValueError, match="two hidden layers"):
         MnistJoint(layers=Layers(units=(5,), epochs=1))
 
@@ -106,15 +109,26 @@ def test_the_best_schedule_that_clean_digits_can_bear_is_chosen(cost: float, rob
     """The stronger a gate the more it helps and the more it costs: 0.5 `cost` points, 0.4 half of that, and so on."""
     asked = []
 
-    def error(self: MnistDenoise, dbn: object, images: torch.Tensor, labels: torch.Tensor, schedule: Schedule | None) -> float:
+    def error(dbn: object, images: torch.Tensor, labels: torch.Tensor, schedule: Schedule | None) -> float:
         asked.append(len(images))
         gate = 0.0 if schedule is None else schedule.robust or 0.0
         clean = len(images) == 60
         return 1.0 + (cost * 2.0 ** (10 * (gate - 0.5)) if schedule else 0.0) if clean else 50.0 - 50.0 * gate
 
-    monkeypatch.setattr(MnistDenoise, "error", error)
+    monkeypatch.setattr(denoise, "error_percent", error)
     digits, labels = torch.zeros(60, 784, dtype=torch.uint8), torch.zeros(60, dtype=torch.long)
-    plain, chosen = MnistDenoise(searched=20).chosen(None, Split(digits, labels, digits, labels, "validation"))  # type: ignore[arg-type]
+    plain, chosen = denoise.choose(MnistDenoise(searched=20), None, Split(digits, labels, digits, labels, "validation"))  # type: ignore[arg-type]
     assert plain["clean"] == 1.0
     assert chosen["gate"].robust == chosen["gate, noise is ink"].robust == robust
     assert set(asked) == {20, 60}
+
+
+def test_what_earlier_versions_wrote_is_still_a_run_of_the_same_settings() -> None:
+    """mnist-denoise had an option --held-out that took nothing but 0: runs and records of it keep it among their settings."""
+    settings = settings_of(MnistDenoise())
+    assert settings["held_out"] == 0
+    assert from_settings(MnistDenoise, settings) == MnistDenoise()
+    assert unlike_defaults(MnistDenoise, settings) == []
+    assert not any(field.name == "held_out" for field in dataclasses.fields(MnistDenoise))
+    with pytest.raises(KeyError, match="held_out can no longer be 5"):
+        from_settings(MnistDenoise, {**settings, "held_out": 5})

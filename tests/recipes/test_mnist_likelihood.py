@@ -13,8 +13,9 @@ from harmonium.learning import TrainingState
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import DBM, RBM
 from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
-from harmonium.recipes.persistent import Persistent
-from harmonium.recipes.run import Run, check_recordable
+from harmonium.recipes.shared.persistent_plan import Persistent
+from harmonium.runs.folder import Run
+from harmonium.runs.options import check_recordable
 from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
@@ -71,8 +72,8 @@ def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path,
     ]
     assert MnistRbm.published["test_nats_fixed_stochastic"] == "-86.34 (learnt from fixed pixels)"
     check_recordable(MnistRbm(binarisation="fixed"))
-    assert MnistRbm(binarisation="fixed").judged == "test_nats_fixed_stochastic"
-    assert MnistRbm(held_out=100).judged == "validation_nats_fixed_stochastic"
+    assert MnistRbm(binarisation="fixed").metric == "test_nats_fixed_stochastic"
+    assert MnistRbm(held_out=100).metric == "validation_nats_fixed_stochastic"
 
 
 def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

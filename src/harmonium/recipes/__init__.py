@@ -1,28 +1,202 @@
-"""One readable file per published result."""
+"""One folder for each published result, with a `recipe.py` that is read from top to bottom.
 
-from harmonium.recipes.cd_bias import CdBias
-from harmonium.recipes.density import Density
-from harmonium.recipes.digits import Digits
-from harmonium.recipes.mnist_dbm import MnistDbm
-from harmonium.recipes.mnist_dbn import MnistDbn
-from harmonium.recipes.mnist_dbn_bound import MnistDbnBound
-from harmonium.recipes.mnist_denoise import MnistDenoise
-from harmonium.recipes.mnist_exact import MnistExact
-from harmonium.recipes.mnist_joint import MnistJoint
-from harmonium.recipes.mnist_rbm import MnistRbm
+`REGISTRY` is all that the terminal needs to name the recipes: a recipe is imported, and PyTorch with it, when it is asked for. `RECIPES`
+holds the classes by name, and `find` gives one.
+"""
 
-RECIPES = (CdBias, Density, Digits, MnistDbm, MnistDbn, MnistDbnBound, MnistDenoise, MnistExact, MnistJoint, MnistRbm)
+from __future__ import annotations
 
-__all__ = [
-    "RECIPES",
-    "CdBias",
-    "Density",
-    "Digits",
-    "MnistDbm",
-    "MnistDbn",
-    "MnistDbnBound",
-    "MnistDenoise",
-    "MnistExact",
-    "MnistJoint",
-    "MnistRbm",
-]
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
+    from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
+    from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
+    from harmonium.recipes.dbn_bound.recipe import MnistDbnBound as MnistDbnBound
+    from harmonium.recipes.denoise.recipe import MnistDenoise as MnistDenoise
+    from harmonium.recipes.density.recipe import Density as Density
+    from harmonium.recipes.digits.recipe import Digits as Digits
+    from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
+    from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
+    from harmonium.runs.contract import Recipe
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the register says of a recipe.
+
+    Attributes
+    ----------
+    name
+        As the command line has it.
+    module
+        Where it is.
+    kind
+        Its class there.
+    sentence
+        What it does, in at most 60 characters.
+    published
+        The value published of the first headline, "" where there is none; a star says that the protocol is another than ours.
+    headline
+        Metrics, of which a list shows the first, and the records that have them all.
+    setting
+        The one whose record a list shows; by default the first that is recorded.
+    """
+
+    name: str
+    module: str
+    kind: str
+    sentence: str
+    published: str
+    headline: tuple[str, ...]
+    setting: str = ""
+
+
+REGISTRY = (
+    Entry(
+        "cd-bias",
+        "harmonium.recipes.cd_bias.recipe",
+        "CdBias",
+        "Fixed points of CD-1, CD-10 and PCD beside the likelihood's",
+        "not 0",
+        ("kl_gap_cd1_weight_cost_nats",),
+    ),
+    Entry(
+        "density",
+        "harmonium.recipes.density.recipe",
+        "Density",
+        "RBMs on thirteen binary data sets, in nats a test case",
+        "-9.81*",
+        ("test_nats_mushrooms",),
+    ),
+    Entry(
+        "digits",
+        "harmonium.recipes.digits.recipe",
+        "Digits",
+        "The demo: a deep belief net of 8x8 digits, in about a minute",
+        "",
+        ("test_error_percent",),
+    ),
+    Entry(
+        "mnist-dbm",
+        "harmonium.recipes.dbm.recipe",
+        "MnistDbm",
+        "Deep Boltzmann machine 784-500-1000: its variational bound",
+        "-84.62",
+        ("test_bound_nats", "ablation_nats"),
+    ),
+    Entry(
+        "mnist-dbn",
+        "harmonium.recipes.dbn.recipe",
+        "MnistDbn",
+        "Deep belief net of digits, fine-tuned by backpropagation",
+        "1.2",
+        ("test_error_percent",),
+    ),
+    Entry(
+        "mnist-dbn-bound",
+        "harmonium.recipes.dbn_bound.recipe",
+        "MnistDbnBound",
+        "Variational bound of a deep belief net 784-500-2000",
+        "-85.97*",
+        ("test_bound_nats",),
+    ),
+    Entry(
+        "mnist-denoise",
+        "harmonium.recipes.denoise.recipe",
+        "MnistDenoise",
+        "Digits under structured noise, with top-down effects",
+        "",
+        ("test_gate_error_percent_block",),
+    ),
+    Entry(
+        "mnist-exact",
+        "harmonium.recipes.exact.recipe",
+        "MnistExact",
+        "Learning rules side by side, log Z exact; and centring",
+        "-150.11*",
+        ("test_nats_pcd_20_hidden",),
+    ),
+    Entry(
+        "mnist-joint",
+        "harmonium.recipes.joint.recipe",
+        "MnistJoint",
+        "Digits and labels in one net, tuned by wake-sleep",
+        "1.25",
+        ("test_error_percent",),
+    ),
+    Entry(
+        "mnist-rbm",
+        "harmonium.recipes.rbm.recipe",
+        "MnistRbm",
+        "RBM of 500 hidden units on digits: its likelihood",
+        "-86.34",
+        ("test_nats_fixed_stochastic",),
+        "full, learnt from fixed pixels",
+    ),
+)
+
+
+class _Recipes(Mapping[str, "type[Recipe]"]):
+    """The classes by name. Names and their number cost nothing; a class is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> type[Recipe]:
+        entry = next((entry for entry in REGISTRY if entry.name == name), None)
+        if entry is None:
+            raise KeyError(name)
+        kind: type[Recipe] = getattr(import_module(entry.module), entry.kind)
+        return kind
+
+    def __contains__(self, name: object) -> bool:
+        return any(entry.name == name for entry in REGISTRY)
+
+    def __iter__(self) -> Iterator[str]:
+        return (entry.name for entry in REGISTRY)
+
+    def __len__(self) -> int:
+        return len(REGISTRY)
+
+
+RECIPES: Mapping[str, type[Recipe]] = _Recipes()
+
+
+def find(name: str) -> type[Recipe]:
+    """A recipe's class, of which only its own module is imported.
+
+    Parameters
+    ----------
+    name
+        As the command line has it.
+
+    Raises
+    ------
+    ValueError
+        There is no recipe of that name.
+
+    Examples
+    --------
+    >>> find("mnist-rbm").paper
+    'Salakhutdinov & Murray 2008'
+    """
+    if name not in RECIPES:
+        raise ValueError(f"{name!r} is no recipe of this version: see `harmonium list`")
+    return RECIPES[name]
+
+
+def __getattr__(name: str) -> Any:
+    """A recipe's class by its own name, as in `from harmonium.recipes import MnistRbm`."""
+    for entry in REGISTRY:
+        if entry.kind == name:
+            return find(entry.name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(entry.kind for entry in REGISTRY)]
+
+
+__all__ = ["RECIPES", "REGISTRY", "Entry", "find"]

@@ -1,0 +1,1 @@
+"""A deep Boltzmann machine on binary MNIST."""

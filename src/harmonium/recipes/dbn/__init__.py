@@ -1,0 +1,1 @@
+"""A deep belief net on MNIST, fine-tuned by backpropagation."""

@@ -1,0 +1,1 @@
+"""The variational bound of a deep belief net on binary MNIST."""

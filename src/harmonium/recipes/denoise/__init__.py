@@ -1,0 +1,1 @@
+"""Recognition of MNIST's digits under structured noise."""

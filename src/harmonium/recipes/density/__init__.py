@@ -1,0 +1,1 @@
+"""RBMs on thirteen binary data sets, in nats."""

@@ -1,0 +1,1 @@
+"""The first five minutes: a deep belief net of scikit-learn's digits."""

@@ -1,0 +1,1 @@
+"""One generative model of MNIST's digits and their labels."""

@@ -1,0 +1,1 @@
+"""One RBM on binary MNIST, in nats."""

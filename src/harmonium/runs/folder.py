@@ -1,0 +1,148 @@
+"""The folder of one run: its configuration, its metrics and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import harmonium
+from harmonium.files import write_atomically
+from harmonium.runs.options import Options, settings_of, unlike_defaults
+from harmonium.runs.provenance import command, commit, machine
+
+if TYPE_CHECKING:
+    from harmonium.learning import Callback
+
+CONFIGURATION, METRICS, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
+REPORT, SAMPLES, EVALUATION = "report.html", "samples.png", "evaluation.png"
+MAY_CHANGE = {"data_dir", "device"}  # from one session of a run to the next: where the data are, and what computes
+
+
+class Run:
+    """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
+
+    def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
+        """`sessions`: each begin and resume: its commit, its command, and the settings that were not that code's defaults (None where an
+        earlier version did not write them down)."""
+        self.folder, self.recipe, self.settings, self.sessions = folder, recipe, settings, sessions
+
+    @classmethod
+    def begin(cls, recipe: str, options: Options) -> Self:
+        """A new folder, or one that holds a run of the same settings, to go on with. ValueError if it holds anything else."""
+        folder = options.out or Path("runs") / recipe
+        run = cls(folder, recipe, settings_of(options), [])
+        if (folder / CONFIGURATION).exists():
+            other = cls.open(folder)  # also before anything is deleted: another program's config.json is none of a run's
+            if options.fresh:
+                run.clear()
+            else:
+                names = {**run.settings, **other.settings}.keys() - MAY_CHANGE
+                changed = sorted(n for n in names if run.settings.get(n) != other.settings.get(n))
+                if other.recipe != recipe or changed:
+                    raise ValueError(
+                        f"{folder} holds a run of {other.recipe} with other settings ({', '.join(changed) or 'another recipe'}): "
+                        "choose another folder with --out, or begin anew there with --fresh"
+                    )
+                run.sessions = other.sessions
+        elif folder.is_dir() and any(folder.iterdir()):
+            raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
+        run.take_part(type(options))
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
+        """The run that a folder holds. FileNotFoundError or ValueError says what is wrong with it."""
+        path = Path(folder) / CONFIGURATION
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} holds no run (there is no {path}); `harmonium run RECIPE` makes one")
+        try:
+            found = json.loads(path.read_text())
+            sessions = found.get("sessions") or [{"commit": found.get("commit", "unknown"), "unlike_defaults": None}]
+            return cls(Path(folder), found["recipe"], found["settings"], sessions)
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no run's configuration ({error})") from error
+
+    def take_part(self, kind: type[Options]) -> None:
+        """Writes down that the code that is running takes part in the run from here on, as it does in learning and in judging."""
+        now = {"commit": commit(), "command": command(), "machine": machine(self.settings.get("device", "cpu"))}
+        self.sessions.append({**now, "unlike_defaults": unlike_defaults(kind, self.settings)})
+        configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
+        self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
+
+    def clear(self) -> None:
+        """Deletes what a run writes, and nothing else."""
+        for name in (RESULTS, REPORT, METRICS, SAMPLES, EVALUATION, CONFIGURATION):
+            (self.folder / name).unlink(missing_ok=True)
+        for path in (self.folder / CHECKPOINTS).glob("*.safetensors"):
+            path.unlink()
+
+    def checkpoint(self, phase: str) -> Path:
+        """Where a phase of the run keeps its training state."""
+        return self.folder / CHECKPOINTS / f"{phase.replace(' ', '-')}.safetensors"
+
+    def callbacks(self, phase: str) -> list[Callback]:
+        """What each phase of training shows and writes down."""
+        from harmonium.learning import Progress  # here: a run is opened, listed and refused without PyTorch
+        from harmonium.runs.metrics_log import MetricsLog
+
+        return [MetricsLog(self.folder / METRICS, phase), Progress(phase)]
+
+    def histories(self) -> dict[str, list[dict[str, float]]]:
+        """The metrics of each phase, one row per epoch."""
+        histories: dict[str, list[dict[str, float]]] = {}
+        for row in read_rows(self.folder / METRICS):
+            histories.setdefault(row.pop("phase"), []).append(row)
+        return histories
+
+    @property
+    def training_seconds(self) -> float:
+        """The time that all phases of training took, interruptions not counted."""
+        return sum(rows[-1]["seconds"] for rows in self.histories().values())
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        """Writes a JSON file into the folder, whole or not at all."""
+        write_atomically(self.folder / name, (json.dumps(content, indent=2, default=str) + "\n").encode())
+
+    @property
+    def commits(self) -> list[str]:
+        """Every commit whose code took part, in its order."""
+        return list(dict.fromkeys(session["commit"] for session in self.sessions))
+
+    @property
+    def machines(self) -> str:
+        """Every machine that took part, in its order."""
+        return "; ".join(dict.fromkeys(session.get("machine", "unknown") for session in self.sessions))
+
+    @property
+    def defaults_changed(self) -> list[str]:
+        """The settings whose defaults were not the same in all of that code."""
+        known = [set(session["unlike_defaults"]) for session in self.sessions if session["unlike_defaults"] is not None]
+        return sorted(set.union(*known) - set.intersection(*known)) if known else []
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its results."""
+        return (self.folder / RESULTS).exists()
+
+    def results(self) -> dict[str, Any]:
+        """What a finished run found. ValueError if it has not finished."""
+        path = self.folder / RESULTS
+        if not self.finished:
+            raise ValueError(f"{self.folder} holds a run that has not finished: `harmonium resume {self.folder}` goes on with it")
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that may end in half a line, where a run was killed."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows

@@ -1,0 +1,105 @@
+"""What every recipe can be told, and its settings as config.json and a record hold them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
+
+import tyro
+
+NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
+OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
+Kind = TypeVar("Kind")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What every recipe can be told."""
+
+    seed: int = 0
+    """Of every draw; the same seed, machine and thread count give the same bits."""
+    threads: int = 2
+    """Number of CPU threads."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it is computed. Another device's draws, and so its figures in the last digits, are others."""
+    smoke: bool = False
+    """A few seconds' pass over every step, to see that it runs; its figures mean nothing."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """The run's folder; runs/<recipe> by default."""
+    fresh: bool = False
+    """Begin anew, deleting the run that the folder holds."""
+    record: bool = False
+    """Append the outcome to results/<recipe>.json in the present folder."""
+    supersede: Annotated[str | None, tyro.conf.arg(metavar="REASON")] = None
+    """With --record: move what is recorded of the same setting and seed to the file's superseded list, for this reason."""
+
+    choices: ClassVar[tuple[str, ...]] = ()
+    """What a recorded run may choose, because the name of its setting says it; everything else stands at its default."""
+    former: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Options that the recipe no longer has, each with the only value that it could take. They stay among the settings, so that runs and
+    records from before are still of the same settings."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or self.threads < 1:
+            raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
+        if self.device == "cuda":
+            import torch  # here: options are read, and refused, before anything that is slow to import is needed
+
+            if not torch.cuda.is_available():
+                raise ValueError("--device cuda needs a GPU that PyTorch sees, and it sees none here")
+
+
+def settings_of(options: Options) -> dict[str, Any]:
+    """The settings as config.json holds them."""
+    values = {**dataclasses.asdict(options), **options.former}
+    return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items() if name not in NOT_SETTINGS}
+
+
+def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
+    """The options that `settings_of` wrote: a dataclass, and those inside it.
+
+    Parameters
+    ----------
+    kind
+        The recipe's class, or that of one of its fields.
+    settings
+        From config.json.
+
+    Raises
+    ------
+    KeyError, TypeError
+        Where the settings are not those of this version of the class.
+    """
+    hints, values = get_type_hints(kind), {}
+    former = getattr(kind, "former", {})
+    for name, value in settings.items():
+        if name in former and name not in hints:
+            if value != former[name]:
+                raise KeyError(f"{name} can no longer be {value!r}")
+            continue
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            value = from_settings(hint, value)  # type: ignore[arg-type]  # it is a class, as annotations are
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif hint == Path | None and value is not None:
+            value = Path(value)
+        values[name] = value
+    return kind(**values)
+
+
+def unlike_defaults(kind: type[Options], settings: Mapping[str, Any]) -> list[str]:
+    """The settings, as config.json holds them, that are not the defaults of this version of the recipe, its choices left out."""
+    default = settings_of(kind(**{name: settings[name] for name in kind.choices if name in settings}))
+    names = {*default, *settings} - {*OF_THE_RUN}
+    return sorted(name for name in names if name not in default or name not in settings or default[name] != settings[name])
+
+
+def check_recordable(options: Options) -> None:
+    """Raises a ValueError unless a recipe is run as it stands: a record is of its own settings, and says nothing of others."""
+    if changed := unlike_defaults(type(options), settings_of(options)):
+        raise ValueError(f"--record takes a recipe with its own settings, and these are changed: {', '.join(changed)}")
