@@ -224,7 +224,10 @@ class Groups(Unit):
 
 
 def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
-    """The layers that a layer is made of, each with the first and the last place (exclusive) of its statistic in the layer's, flattened."""
+    """The layers that a layer is made of, each as (start, stop, layer).
+
+    `start` and `stop` are where its statistic begins and ends in that of the whole layer, flattened.
+    """
     if not isinstance(unit, Groups):
         yield start, start + math.prod(unit.statistic_shape), unit
         return

@@ -16,7 +16,7 @@ LISTED = 10.0
 """Up to this rate, sampling lists the counts."""
 
 FEW, ALL = [[1 / math.factorial(k) for k in range(1, counts + 1)] for counts in (8, 40)]
-"""Coefficients listed for all units, and for the few whose count exceeds 8: P(k >= 40) is below 1e-11 at a rate of ten."""
+"""Coefficients listed for all units, and for the few whose count reaches 8: P(k >= 40) is below 1e-11 at a rate of ten."""
 
 LARGE = 1000.0
 """From this rate on, the asymptotic quantile is exact to the resolution of a float32 uniform number."""

@@ -127,7 +127,7 @@ class ReplicatedSoftmax(Biased):
         odd = states != states.round() if states.is_floating_point() else torch.zeros_like(states, dtype=torch.bool)
         if low < 0 or bool(odd.any()):
             found = low if low < 0 else states[odd][0].item()
-            raise ValueError(f"ReplicatedSoftmax units expect counts of words, integers of zero or more, found {found:g}")
+            raise ValueError(f"ReplicatedSoftmax units expect word counts, integers of zero or more, found {found:g}")
         empty = states.sum(-1) == 0
         if bool(empty.any()):
             raise ValueError(
@@ -163,4 +163,4 @@ def _check_whole(given: Given | None) -> None:
     """Raises a ValueError for a mask with gaps among the words: a count can be neither absent nor missing."""
     for mask, whole in () if given is None else ((given.present, True), (given.missing, False)):
         if mask is not None and not bool((mask.bool() == whole).all()):
-            raise ValueError("a document's counts of words have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")
+            raise ValueError("the word counts of a document have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")
