@@ -56,7 +56,7 @@ class Chain(Coupling):
             raise ValueError(f"a chain takes one or more couplings of flat statistics, found {shapes}")
         for number, ((_, below), (above, _)) in enumerate(pairwise(shapes), start=1):
             if below != above:
-                raise ValueError(f"neighbours in a chain share layer {number}, found it of shape {below} from below and {above} from above")
+                raise ValueError(f"neighbours in a chain share layer {number}, found shape {below} from below and {above} from above")
         self.couplings = nn.ModuleList(couplings)
         self.sizes = [shapes[0][0][0], *(hidden[0] for _, hidden in shapes)]
         """The size of each layer's statistic, from the bottom."""

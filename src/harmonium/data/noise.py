@@ -123,7 +123,7 @@ class Strokes(Noise):
 
     def __post_init__(self) -> None:
         if self.count < 1 or not self.width >= 1:
-            raise ValueError(f"strokes are at least one, at least 1 pixel wide, found {self}")
+            raise ValueError(f"expected at least one stroke, at least 1 pixel wide, found {self}")
 
     def overwrite(self, shape: tuple[int, int], generator: np.random.Generator) -> tuple[Pixels, Pixels]:
         rows, columns = np.ogrid[: shape[0], : shape[1]]

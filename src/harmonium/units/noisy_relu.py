@@ -160,7 +160,7 @@ class NoisyReLU(Biased):
 
 
 def _standard(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """z = t / s, clamped to where a float tells the normal distribution from 0 and 1, and φ(z)."""
+    """z = t / s, clamped to the range in which floats distinguish the normal distribution from 0 and 1, and φ(z)."""
     z = (t / s).clamp(-40, 40)
     return z, torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
 
