@@ -1,4 +1,4 @@
-"""Files: safetensors with a JSON header, written whole or not at all."""
+"""Files in the safetensors format with a JSON header, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,19 @@ FORMAT = "harmonium 1"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to a temporary name in the same folder, flushes to the disk and renames, so that no reader ever sees half a file."""
+    """Writes a file atomically, so that no reader sees a partial file.
+
+    The content goes to a temporary name in the same folder, is flushed to the disk and renamed. Missing folders are made.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    content : bytes
+        All of its content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")  # one name, so that a killed writer leaves at most one
+    temporary = path.with_name(f".{path.name}.tmp")  # one fixed name, so that a killed writer leaves at most one file
     try:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -31,7 +41,17 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """One safetensors file: tensors, and `header` as JSON in its metadata. Atomic."""
+    """Writes tensors and a header to one safetensors file, atomically.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    tensors : mapping of str to torch.Tensor
+        The tensors by name.
+    header : mapping
+        Stored as JSON in the file's metadata.
+    """
     import safetensors.torch  # here: a run's JSON is written without PyTorch
 
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -40,7 +60,27 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], h
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote. FileNotFoundError, or a ValueError that names the file and its fault."""
+    """Reads a file that `write_tensors` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    tensors : dict of str to torch.Tensor
+        The tensors by name, on the CPU.
+    header : dict
+        The header.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For a file of another format or a damaged one; the message names the file and its fault.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -51,6 +91,6 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
                 raise ValueError(f"{path} is a safetensors file, but not one of this package's ({FORMAT!r} expected in its header)")
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["harmonium"])  # noqa: SIM118
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+        raise ValueError(f"{path} is not a complete safetensors file: {error}") from error
     except (KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} has a header that cannot be read: {error}") from error

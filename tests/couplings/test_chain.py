@@ -104,7 +104,7 @@ def test_saved(tmp_path):
     [
         ([], "one or more"),
         ([hm.Dense((2, 2), 3)], "flat"),
-        ([hm.Dense(2, 3), hm.Dense(4, 2)], r"share layer 1, found it of shape \(3,\) from below and \(4,\) from above"),
+        ([hm.Dense(2, 3), hm.Dense(4, 2)], r"share layer 1, found shape \(3,\) from below and \(4,\) from above"),
     ],
 )
 def test_what_is_no_chain_is_refused(links, message):

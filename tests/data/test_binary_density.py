@@ -62,7 +62,7 @@ def test_a_file_that_holds_something_else_is_named(tmp_path, fault):
 
 def test_splits_of_different_width_are_refused(tmp_path):
     put(tmp_path, "adult", {**OWN, "test": "0,1\n"})
-    with pytest.raises(ValueError, match=r"adult\.test\.data has 2 variables a case, and .*adult\.train\.data has 3"):
+    with pytest.raises(ValueError, match=r"adult\.test\.data has 2 variables per case, and .*adult\.train\.data has 3"):
         binary_density.load("adult", tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_a_known_set_of_another_size_is_refused(tmp_path):
 
 
 def test_a_set_that_is_nowhere_is_asked_for(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"'adult' is a set of your own: name the folder .*nltcs, plants"):
+    with pytest.raises(FileNotFoundError, match=r"'adult' is not a known set: name the folder .*nltcs, plants"):
         binary_density.load("adult")
     put(tmp_path, "adult", {"train": OWN["train"]})
     with pytest.raises(FileNotFoundError, match=r"expected adult/adult\.train\.data, adult/adult\.valid\.data, .*not all three are there"):

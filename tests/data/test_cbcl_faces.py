@@ -45,7 +45,7 @@ def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path, fault):
 
 def test_a_file_of_another_format_is_named(tmp_path):
     (tmp_path / NAME).write_bytes(b"P5 19 19 255\n" * 40)
-    with pytest.raises(ValueError, match="is no readable MATLAB file"):
+    with pytest.raises(ValueError, match="is not a readable MATLAB file"):
         cbcl_faces.load(tmp_path)
 
 

@@ -39,7 +39,7 @@ def test_a_photograph_that_is_not_the_books_is_named(folder):
     with pytest.raises(ValueError, match=r"5\.tiff is not the book's: .*found \(256, 512, 4\)"):
         natural_images.load(folder)
     (folder / NAMES[4]).write_bytes(b"GIF89a")
-    with pytest.raises(ValueError, match=r"5\.tiff is no readable image"):
+    with pytest.raises(ValueError, match=r"5\.tiff is not a readable image"):
         natural_images.load(folder)
 
 

@@ -115,7 +115,7 @@ def test_only_the_real_units_of_mixed_layers_count():
 # Exponential units, which bear inputs below their rate ------------------------------------------------------------------------------
 
 
-def max_interaction(unit, weight, words=3):
+def highest(unit, weight, words=3):
     """The highest input that a bounded layer's states send along each column of weights, by listing them all."""
     exact = parts(unit, words)
     return (oracle.statistic(exact, oracle.table(exact)[0]) @ weight).max(0)
@@ -210,7 +210,7 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("swap_layers", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("other", ENDLESS)
 @pytest.mark.parametrize("slow", SLOW)
 def test_slow_and_endless_units_repel_each_other_or_do_not_meet(slow, other, turned):
@@ -350,7 +350,7 @@ def test_what_has_no_energy_has_no_partition_function(visible_is):
     layers = [hm.NoisyReLU(2), hm.Bernoulli(2)]
     rbm = hm.RBM(*(layers if visible_is else layers[::-1]))
     for asked in (hm.RBM.check_normalisable, hm.likelihood.exact_log_z, hm.likelihood.ais):
-        with pytest.raises(TypeError, match="NoisyReLU units are no conditional of any joint energy"):
+        with pytest.raises(TypeError, match="NoisyReLU units have no joint energy"):
             asked(rbm)
     inside = hm.RBM(hm.Groups(hm.Bernoulli(1), hm.NoisyReLU(1)), hm.Bernoulli(2))
     with pytest.raises(TypeError, match="NoisyReLU"):

@@ -98,7 +98,7 @@ def test_support():
         found.check(torch.as_tensor(good))
         found.check_states(torch.as_tensor(good))
     for bad, message in (
-        ([[-1.5, 2]], "Exponential units expect numbers from 0 on, found -1.5"),
+        ([[-1.5, 2]], "Exponential units expect numbers of zero or more, found -1.5"),
         ([[float("nan"), 1.0]], "1 NaN or infinite"),
         ([[1.0]], r"\(\.\.\., 2\)"),
     ):

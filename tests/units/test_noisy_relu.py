@@ -122,7 +122,7 @@ def test_what_needs_an_energy_refuses(what, side):
         "part": lambda: (hm.Bernoulli(3), hm.Groups(hm.Bernoulli(1), hm.NoisyReLU(1))),
     }
     rbm = hm.RBM(*made[side]())
-    with pytest.raises(TypeError, match=r"NoisyReLU units are no conditional of any joint energy.*TruncatedGaussian"):
+    with pytest.raises(TypeError, match=r"NoisyReLU units have no joint energy.*TruncatedGaussian"):
         REFUSED[what](rbm, torch.ones(4, 3), torch.ones(4, 2))
 
 

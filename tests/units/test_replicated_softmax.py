@@ -218,7 +218,7 @@ def test_biases_start_at_the_shares_of_the_words():
 @pytest.mark.parametrize(
     ("states", "message"),
     [
-        ([[1.0, 0.5, 0.0]], "counts of words.*found 0.5"),
+        ([[1.0, 0.5, 0.0]], "word counts.*found 0.5"),
         ([[1, -2, 0]], "found -2"),
         ([[1, 0, 2], [0, 0, 0]], "at least one word.*found 1 without"),
         ([[1.0, np.inf, 0.0]], "finite"),

@@ -1,4 +1,4 @@
-"""The ways to wire two layers."""
+"""Couplings: how two layers are connected."""
 
 from harmonium.couplings.chain import Chain
 from harmonium.couplings.conditional import Conditional

@@ -1,4 +1,4 @@
-"""The couplings of a pile of layers, each joined to the next."""
+"""The couplings between neighbouring layers of a stack."""
 
 from __future__ import annotations
 
@@ -11,10 +11,26 @@ from harmonium.units import Unit
 
 
 def between(layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None, seed: int) -> list[Coupling]:
-    """One coupling between each two layers, from the bottom, its visible side below.
+    """One coupling between each pair of neighbouring layers, from the bottom; the lower layer is the visible side.
 
-    Those that are given, and for None, or where none is given at all, a dense one whose weights are drawn with `seed`, `seed` + 1, ...
-    ValueError for another number of them, and for couplings whose shapes are not those of the layers' statistics.
+    Parameters
+    ----------
+    layers : sequence of Unit
+        The layers, from the bottom.
+    couplings : sequence of (Coupling or None), optional
+        The couplings, from the bottom. In place of None, or of no sequence at all, a dense coupling is made.
+    seed : int
+        The dense couplings draw their weights with `seed`, `seed` + 1, ...
+
+    Returns
+    -------
+    list of Coupling
+        One fewer than there are layers.
+
+    Raises
+    ------
+    ValueError
+        For another number of couplings, and for couplings whose shapes are not those of the layers' statistics.
     """
     couplings = [None] * (len(layers) - 1) if couplings is None else couplings
     if len(couplings) != len(layers) - 1:

@@ -1,4 +1,4 @@
-"""Many layers, each joined to the next, as a coupling of the even ones with the odd ones."""
+"""A chain of layers, each connected to the next, as one coupling of the even layers with the odd ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,40 @@ from harmonium.units import Given
 
 
 class Chain(Coupling):
-    """Layers 0, 1, ..., L one above the other, of which none but neighbours are joined: the coupling of a deep Boltzmann machine.
+    """The coupling of a deep Boltzmann machine: layers 0, 1, ..., L, of which only neighbours are connected.
 
-        <s_v, chain, s_h> = Σ_l <s_l, couplings[l], s_{l+1}>
+    The even layers form the visible side and the odd layers the hidden side. Only products of neighbouring layers are computed: the zero
+    blocks of the whole matrix are never multiplied.
 
-    where s_v joins the statistics of the even layers side by side, and s_h those of the odd ones. `couplings[l]` has layer l as its visible
-    side and layer l + 1 as its hidden side; all statistics are flat. Each product is one of two neighbours: the blocks of zeros that the
-    matrix of the whole has are never multiplied. ValueError for couplings that do not fit on each other.
+    Parameters
+    ----------
+    couplings : sequence of Coupling
+        One or more. `couplings[l]` has layer l as its visible side and layer l + 1 as its hidden side. All statistics are flat.
+
+    Attributes
+    ----------
+    sizes : list of int
+        The size of each layer's statistic, from the bottom.
+
+    Raises
+    ------
+    ValueError
+        Without couplings, for statistics that are not flat, and for neighbouring couplings that do not fit.
+
+    Notes
+    -----
+    The interaction is <s_v, chain, s_h> = Σ_l <s_l, couplings[l], s_{l+1}>, where s_v joins the statistics of the even layers side by side,
+    and s_h those of the odd layers.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> chain = hm.Chain([hm.Dense(6, 4), hm.Dense(4, 2, seed=1)])
+    >>> chain.visible, chain.hidden  # layers 0 and 2, and layer 1
+    ((8,), (4,))
+    >>> bottom, middle, top = chain.layers(torch.zeros(3, 8), torch.zeros(3, 4))
+    >>> bottom.shape, middle.shape, top.shape
+    (torch.Size([3, 6]), torch.Size([3, 4]), torch.Size([3, 2]))
     """
 
     def __init__(self, couplings: Sequence[Coupling]) -> None:
@@ -29,34 +56,34 @@ class Chain(Coupling):
             raise ValueError(f"a chain takes one or more couplings of flat statistics, found {shapes}")
         for number, ((_, below), (above, _)) in enumerate(pairwise(shapes), start=1):
             if below != above:
-                raise ValueError(f"neighbours in a chain share layer {number}, found it of shape {below} from below and {above} from above")
+                raise ValueError(f"neighbours in a chain share layer {number}, found shape {below} from below and {above} from above")
         self.couplings = nn.ModuleList(couplings)
         self.sizes = [shapes[0][0][0], *(hidden[0] for _, hidden in shapes)]
-        """Of each layer's statistic, from the bottom."""
+        """The size of each layer's statistic, from the bottom."""
         self.visible, self.hidden = (sum(self.sizes[::2]),), (sum(self.sizes[1::2]),)
 
     def links(self) -> list[Coupling]:
-        """The couplings from the bottom, typed."""
+        """The couplings from the bottom, as `Coupling`s."""
         return [coupling for coupling in self.couplings if isinstance(coupling, Coupling)]
 
     def layers(self, s_v: Tensor, s_h: Tensor) -> list[Tensor]:
-        """Each layer's statistic from the bottom, of the joined ones: views of (*leading, size)."""
+        """The statistic of each layer from the bottom, from the joined ones: views of (*leading, size)."""
         found = [s_v] * len(self.sizes)
         found[::2], found[1::2] = torch.split(s_v, self.sizes[::2], dim=-1), torch.split(s_h, self.sizes[1::2], dim=-1)
         return found
 
     def from_below(self, layer: int, statistic: Tensor, given: Given | None = None) -> Tensor:
-        """Layer `layer`'s input from the layer below, of the statistic (*leading, size)."""
+        """The input of layer `layer` from the layer below, whose statistic is (*leading, size)."""
         found: Tensor = self.links()[layer - 1].to_hidden(statistic, given)
         return found
 
     def from_above(self, layer: int, statistic: Tensor, given: Given | None = None) -> Tensor:
-        """Layer `layer`'s input from the layer above, of the statistic (*leading, size)."""
+        """The input of layer `layer` from the layer above, whose statistic is (*leading, size)."""
         found: Tensor = self.links()[layer].to_visible(statistic, given)
         return found
 
     def _across(self, statistic: Tensor, side: int, given: Given | None) -> Tensor:
-        """The inputs of the layers of one side, 0 the even and 1 the odd ones, from the joined statistics of the other."""
+        """The inputs of the layers of one side, 0 for even and 1 for odd, from the joined statistics of the other side."""
         neighbours, found = torch.split(statistic, self.sizes[1 - side :: 2], dim=-1), []
         for layer in range(side, len(self.sizes), 2):
             inputs = []
@@ -74,7 +101,7 @@ class Chain(Coupling):
         return self._across(s_h, 0, given)
 
     def _alone(self, statistic: Tensor, side: int, given: Given | None) -> Tensor | float:
-        """The terms of the layers of one side alone, as some couplings add for either of their own sides."""
+        """The interaction's terms of one side alone, which some couplings add."""
         total: Tensor | float = 0.0
         links = self.links()
         for layer, piece in zip(range(side, len(self.sizes), 2), torch.split(statistic, self.sizes[side::2], dim=-1), strict=True):

@@ -13,27 +13,52 @@ from harmonium.units import Given
 
 
 class Conditional(Coupling):
-    """A coupling with dynamic biases made of a context c, such as past frames (Taylor, Hinton & Roweis 2006):
+    """A coupling with dynamic biases, which are linear in a context c such as past frames.
 
-        <s_v, coupling, s_h> = <s_v, base, s_h> + <s_v, c A> + <s_h, c B>
+    The machine models p(v | c), and its partition function depends on c. Every function of data then takes `given=Given(context=c)`, with c
+    (*leading, *context) of numbers or truth values, and raises a ValueError without it: energies, conditionals, Gibbs sampling, `hm.fit`,
+    and, for one context at a time, `hm.likelihood.exact_log_z` and `ais`.
 
-    so that the machine models p(v | c), and its partition function depends on c. `coupling`: the base, any coupling. `context`: the
-    size or shape of one case's context. `dynamic["visible"]`, A: (context, visible) and `dynamic["hidden"]`, B: (context, hidden), of
-    flattened shapes; both start at zero, where the machine is the one without a context. For hidden units alone to be driven, freeze
-    the other: `coupling.dynamic["visible"].requires_grad_(False)`.
+    Parameters
+    ----------
+    coupling : Coupling
+        The base, any coupling.
+    context : int or sequence of int
+        The size or shape of one case's context.
 
-    Everything that looks at data then takes `given=Given(context=c)`, c (*leading, *context), of numbers or truth values, and
-    raises a ValueError without it: energies, conditionals, Gibbs sampling, `hm.fit`, and, for one context at a time,
-    `hm.likelihood.exact_log_z` and `ais`. Learning is by contrastive divergence, whose particles share the context of their case;
-    persistent chains belong to no case and are refused.
+    Attributes
+    ----------
+    dynamic : torch.nn.ParameterDict
+        "visible", A: (context, visible), and "hidden", B: (context, hidden), of flattened shapes. Both start at zero, where the machine is
+        the one without a context.
 
-    For a sequence of frames the context of a frame is the window of frames before it, flattened; `hm.data.past_frames` cuts it out:
+    Raises
+    ------
+    ValueError
+        For a context without numbers.
 
-        frames, contexts = hm.data.past_frames(sequence, 3)                        (time - 3, size), (time - 3, 3 · size)
-        coupling = hm.Conditional(hm.Dense(size, 100), contexts.shape[1])
-        hm.fit(hm.RBM(hm.Gaussian(size), hm.Bernoulli(100), coupling), frames, given=hm.Given(context=contexts))
+    Notes
+    -----
+    The interaction is <s_v, base, s_h> + <s_v, c A> + <s_h, c B> (Taylor, Hinton & Roweis 2006). With Gaussian visible units A is the
+    autoregressive matrix. Scale contexts like the visible units' data.
 
-    With Gaussian visible units A is the autoregressive matrix. Contexts are best scaled as the visible units' data are.
+    Learning is by contrastive divergence, whose particles share the context of their case. Persistent chains belong to no case and are
+    refused. To let the context drive the hidden units alone, freeze the other side:
+    `coupling.dynamic["visible"].requires_grad_(False)`.
+
+    Examples
+    --------
+    The context of a frame is the window of frames before it, flattened; `hm.data.past_frames` makes it:
+
+    >>> import torch, harmonium as hm
+    >>> sequence = torch.sin(torch.arange(40.0))[:, None] * torch.ones(5)
+    >>> frames, contexts = hm.data.past_frames(sequence, 3)
+    >>> frames.shape, contexts.shape
+    (torch.Size([37, 5]), torch.Size([37, 15]))
+    >>> rbm = hm.RBM(hm.Gaussian(5), hm.Bernoulli(4), hm.Conditional(hm.Dense(5, 4), 15))
+    >>> state = hm.fit(rbm, frames, given=hm.Given(context=contexts))  # doctest: +SKIP
+    >>> rbm.free_energy(frames, hm.Given(context=contexts)).shape
+    torch.Size([37])
     """
 
     def __init__(self, coupling: Coupling, context: int | Sequence[int]) -> None:
@@ -45,15 +70,15 @@ class Conditional(Coupling):
         self.coupling = coupling
         size = math.prod(self.context)
         sides = {"visible": self.visible, "hidden": self.hidden}
-        # In a module of their own the base's parameters come before them: the first is the one whose relative change training reports.
+        # In a module of their own, they follow the base's parameters; training reports the relative change of the first parameter.
         self.dynamic = nn.ParameterDict({side: nn.Parameter(torch.zeros(size, math.prod(shape))) for side, shape in sides.items()})
 
     def _context(self, given: Given | None) -> Tensor:
-        """(*leading, context size), of the parameters' type and device."""
+        """The context as (*leading, context size), of the type and device of the parameters."""
         found = None if given is None else given.context
         if found is None:
             raise ValueError(
-                "a conditional coupling makes its dynamic biases of a context: expected given=Given(context=...) of shape "
+                "a conditional coupling makes its dynamic biases from a context: expected given=Given(context=...) of shape "
                 f"(..., {', '.join(map(str, self.context))}), found none"
             )
         axes = len(self.context)

@@ -1,4 +1,4 @@
-"""Hidden units that share their weights wherever they look."""
+"""Hidden units that share their weights across positions."""
 
 from __future__ import annotations
 
@@ -15,19 +15,51 @@ from harmonium.units import Given
 
 
 class Convolutional(Coupling):
-    """One kernel a channel, moved over a signal or an image (Lee, Grosse, Ranganath & Ng 2009; Desjardins & Bengio 2008):
+    """A convolution: each hidden channel has one kernel, which is moved over a signal or an image.
 
-        <s_v, coupling, s_h> = Σ s_h[k, p] · weight[k, c, u] · s_v[c, stride · p + u - padding]        over k, c, p, u
+    Parameters
+    ----------
+    visible : sequence of int
+        (C, length) or (C, height, width).
+    channels : int
+        K, the number of hidden channels.
+    kernel, stride, padding : int or sequence of int
+        One number, or one for each axis. The padding is of zeros on both sides.
+    scale : float
+        The standard deviation of the initial weights, drawn from N(0, `scale`²).
+    seed : int
+        The seed of the coupling's own generator.
 
-    `visible`: (C, length) or (C, height, width). `channels`: how many features K. `kernel`, `stride`, `padding`: a number, or one for
-    each axis; the padding is of zeros on both sides. `weight`: (K, C, *kernel), drawn from N(0, `scale`²) with a generator of its own
-    seeded by `seed`. The hidden statistic's shape is (K, *positions), found as `hidden`:
+    Attributes
+    ----------
+    weight : torch.nn.Parameter
+        (K, C, *kernel).
+    hidden : tuple of int
+        (K, *positions), the shape of the hidden statistic.
 
-        coupling = hm.Convolutional((1, 28, 28), 32, kernel=9)
-        rbm = hm.RBM(hm.Bernoulli((1, 28, 28), bias_shape=(1, 1, 1)), hm.Bernoulli(coupling.hidden, bias_shape=(32, 1, 1)), coupling)
+    Raises
+    ------
+    ValueError
+        For a kernel larger than the padded image, and for other shapes and numbers than those above.
 
-    Biases are the units' own: one for each position by default, one a channel with `bias_shape=(K, 1, 1)`. The way down is the exact
-    transpose; visible places that no kernel covers get an input of zero. ValueError for a kernel larger than the padded image.
+    Notes
+    -----
+    The interaction is Σ s_h[k, p] · weight[k, c, u] · s_v[c, stride · p + u - padding] over k, c, p and u (Lee, Grosse, Ranganath & Ng
+    2009, doi:10.1145/1553374.1553453; Desjardins & Bengio 2008). The map to the visible layer is the exact transpose; visible places that
+    no kernel covers get an input of zero.
+
+    Biases belong to the units: one for each position by default, one for each channel with `bias_shape=(K, 1, 1)`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> coupling = hm.Convolutional((1, 28, 28), 32, kernel=9)
+    >>> coupling.hidden
+    (32, 20, 20)
+    >>> visible = hm.Bernoulli((1, 28, 28), bias_shape=(1, 1, 1))
+    >>> rbm = hm.RBM(visible, hm.Bernoulli(coupling.hidden, bias_shape=(32, 1, 1)), coupling)
+    >>> rbm.free_energy(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2])
     """
 
     def __init__(
@@ -93,7 +125,7 @@ class Convolutional(Coupling):
             weight.grad.add_(found, alpha=-scale)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
-        """By the root mean square over the places of each channel, since they share the weights."""
+        """Uses the root mean square over the positions of each channel, because they share the weights."""
         column, row = (
             each.reshape(shape[0], -1).square().mean(1).sqrt().reshape(-1, *[1] * axes) if isinstance(each, Tensor) else each
             for each, shape, axes in ((hidden, self.hidden, len(self.kernel) + 1), (visible, self.visible, len(self.kernel)))
@@ -121,6 +153,6 @@ def _each_axis(name: str, value: int | Sequence[int], axes: int, *, least: int) 
 
 
 def _images(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """(*leading, *shape) as (cases, *shape), the only form that torch's convolutions take."""
+    """Reshapes (*leading, *shape) to (cases, *shape), the form that torch's convolutions take."""
     leading = statistic.shape[: statistic.dim() - len(shape)]
     return statistic.reshape(math.prod(leading), *shape)

@@ -1,4 +1,4 @@
-"""How two layers are wired: the one abstract level below every coupling."""
+"""The abstract base class of all couplings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from harmonium.units import Given
 
 
 class Coupling(nn.Module, ABC):
-    """A form <s_v, coupling, s_h> of two layers' statistics, (*leading, *visible) and (*leading, *hidden), linear in each.
+    """A form <s_v, coupling, s_h> of two layers' statistics, (*leading, *visible) and (*leading, *hidden), linear in each of them.
 
-    It is bilinear but where it adds terms of one layer alone, as a context's dynamic biases are.
+    It is bilinear, except for terms of one layer alone, such as the dynamic biases of a context.
+
+    Attributes
+    ----------
+    visible, hidden : tuple of int
+        The shapes of one case's visible and hidden statistic.
     """
 
     visible: tuple[int, ...]
@@ -26,11 +31,11 @@ class Coupling(nn.Module, ABC):
 
     @abstractmethod
     def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
-        """The hidden layer's input, ∂<s_v, coupling, s_h>/∂s_h: (*leading, *hidden)."""
+        """The input of the hidden layer, ∂<s_v, coupling, s_h>/∂s_h: (*leading, *hidden)."""
 
     @abstractmethod
     def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
-        """The visible layer's input, ∂<s_v, coupling, s_h>/∂s_v: (*leading, *visible)."""
+        """The input of the visible layer, ∂<s_v, coupling, s_h>/∂s_v: (*leading, *visible)."""
 
     def interaction(self, s_v: Tensor, s_h: Tensor, given: Given | None = None) -> Tensor:
         """<s_v, coupling, s_h>: (*leading), nats."""
@@ -38,11 +43,11 @@ class Coupling(nn.Module, ABC):
         return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0))) + self.visible_alone(s_v, given)
 
     def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
-        """The terms of the interaction in which no hidden unit takes part: (*leading), or zero."""
+        """The terms of the interaction without a hidden unit: (*leading), or zero."""
         return 0.0
 
     def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor | float:
-        """The terms of the interaction in which no visible unit takes part: (*leading), or zero."""
+        """The terms of the interaction without a visible unit: (*leading), or zero."""
         return 0.0
 
     @torch.no_grad()
@@ -55,19 +60,19 @@ class Coupling(nn.Module, ABC):
 
     @property
     def core(self) -> Coupling:
-        """The bilinear part, as a coupling of its own: all of it where nothing else is added."""
+        """The bilinear part as a coupling; the coupling itself where it adds nothing else."""
         return self
 
     def bilinear(self, s_v: Tensor) -> Tensor:
-        """The part of the hidden layer's input that comes from the visible layer: (*leading, *hidden)."""
+        """The part of the hidden layer's input that depends on the visible layer: (*leading, *hidden)."""
         return self.core.to_hidden(s_v)
 
     @abstractmethod
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
-        """By what each parameter is multiplied, by its name, where the visible states are by `visible` and the hidden ones by `hidden`.
+        """The factor of each parameter, by its name, when visible states are multiplied by `visible` and hidden states by `hidden`.
 
-        (size) of the flattened statistics, of units whose statistic is the state over its variance (so that it is divided by as much), or
-        one number for all; each factor broadcasts to its parameter.
+        The two are (size) of the flattened statistics, or one number for all. They are for units whose statistic is the state over its
+        variance, so that it is divided by the same factor. Each result broadcasts to its parameter.
         """
 
     @abstractmethod
@@ -78,30 +83,46 @@ class Coupling(nn.Module, ABC):
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        """Adds scale · Σ weights · ∂(-interaction)/∂θ over the leading axes to each parameter's `.grad` (replaces it if `fresh`)."""
+        """Adds scale · Σ weights · ∂(-interaction)/∂θ over the leading axes to each parameter's `.grad`; replaces it if `fresh`.
+
+        Parameters
+        ----------
+        s_v, s_h : torch.Tensor
+            The statistics, (*leading, *visible) and (*leading, *hidden).
+        weights : torch.Tensor or None
+            (*leading); None gives every case a weight of one.
+        scale : float
+            The factor of the sum.
+        fresh : bool
+            Whether to replace the gradient.
+        given : Given, optional
+            Side information about each case.
+        """
 
     def accumulate_one_way(
         self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
     ) -> None:
-        """The same of the interaction's terms in which the layer that is written to takes part: the hidden one if `upward`, or else the
-        visible one. All that a directed layer, p(one layer | the other), knows of."""
+        """The same for the interaction's terms with the hidden layer if `upward`, and with the visible layer otherwise.
+
+        These are all the terms in a directed layer, p(one layer | the other).
+        """
         self.accumulate_gradient(s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
 
 
 def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    """A size as the shape of one axis, a shape as it is."""
+    """A size as the shape of one axis; a shape unchanged."""
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
 def rows(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A statistic or its like, (*leading, *shape), as (cases, size), without a graph."""
+    """Reshapes a statistic, (*leading, *shape), to (cases, size), detached from the graph."""
     return statistic.detach().reshape(-1, math.prod(shape))
 
 
 def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
-    """Adds -scale · left' right to the parameter's `.grad` (replaces it if `fresh`): left (cases, rows), right (cases, columns).
+    """Adds -scale · left' right to the parameter's `.grad`; replaces it if `fresh`. `left`: (cases, rows); `right`: (cases, columns).
 
-    A parameter that is frozen (`requires_grad` false) is left alone.
+    A frozen parameter (`requires_grad` false) is skipped.
     """
     if not parameter.requires_grad:
         return

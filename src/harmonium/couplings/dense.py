@@ -1,4 +1,4 @@
-"""Every visible unit joined to every hidden one."""
+"""Every visible unit connected to every hidden unit."""
 
 from __future__ import annotations
 
@@ -13,10 +13,35 @@ from harmonium.units import Given
 
 
 class Dense(Coupling):
-    """A matrix of weights, (visible, hidden): interaction s_v' W s_h.
+    """A matrix of weights that connects every visible unit to every hidden unit.
 
-    `visible`, `hidden`: sizes or shapes of the statistics, flattened by the matrix. Weights are drawn from N(0, `scale`²), 0.01 by
-    Hinton's guide (2010, section 8), with a generator of its own seeded by `seed`.
+    Parameters
+    ----------
+    visible, hidden : int or sequence of int
+        Sizes or shapes of the statistics; shapes are flattened by the matrix.
+    scale : float
+        The standard deviation of the initial weights, drawn from N(0, `scale`²); 0.01 follows Hinton's guide (2010, section 8).
+    seed : int
+        The seed of the coupling's own generator.
+
+    Attributes
+    ----------
+    weight : torch.nn.Parameter
+        W, (visible, hidden), of flattened sizes.
+
+    Notes
+    -----
+    The interaction is s_v' W s_h.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> coupling = hm.Dense(3, 2, seed=1)
+    >>> coupling.weight.shape
+    torch.Size([3, 2])
+    >>> coupling.to_hidden(torch.ones(5, 3)).shape
+    torch.Size([5, 2])
+    >>> rbm = hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2), coupling)
     """
 
     def __init__(self, visible: int | Sequence[int], hidden: int | Sequence[int], *, scale: float = 0.01, seed: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Every visible unit joined to every hidden one through a few factors."""
+"""Every visible unit connected to every hidden unit through a few factors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,44 @@ from harmonium.units import Given
 
 
 class LowRank(Coupling):
-    """A matrix of weights W = A B that is never formed: interaction (s_v' A)(B s_h) (Salakhutdinov, Mnih & Hinton 2007, section 6).
+    """A matrix of weights W = A B of low rank, which is never formed.
 
-    `visible`, `hidden`: sizes or shapes of the statistics, flattened by the matrices. `left`, A: (visible, rank); `right`, B:
-    (rank, hidden). Both are drawn from normal distributions of one width, such that each weight of W has variance `scale`², with a
-    generator of its own seeded by `seed`. Weight cost falls on A and B, not on W. ValueError for a `scale` of zero, from which no
-    learning could move.
+    Parameters
+    ----------
+    visible, hidden : int or sequence of int
+        Sizes or shapes of the statistics; shapes are flattened by the matrices.
+    rank : int
+        The number of factors, at least 1.
+    scale : float
+        The standard deviation of each initial weight of W; positive. A and B are drawn from normal distributions of one width.
+    seed : int
+        The seed of the coupling's own generator.
+
+    Attributes
+    ----------
+    left : torch.nn.Parameter
+        A, (visible, rank).
+    right : torch.nn.Parameter
+        B, (rank, hidden).
+
+    Raises
+    ------
+    ValueError
+        For a rank below 1, and for a `scale` of zero, where the gradient is zero.
+
+    Notes
+    -----
+    The interaction is (s_v' A)(B s_h) (Salakhutdinov, Mnih & Hinton 2007, section 6, doi:10.1145/1273496.1273596). Weight cost acts on A
+    and B, not on W.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> coupling = hm.LowRank(1000, 500, rank=5)
+    >>> sum(parameter.numel() for parameter in coupling.parameters())
+    7500
+    >>> coupling.to_hidden(torch.ones(2, 1000)).shape
+    torch.Size([2, 500])
     """
 
     def __init__(self, visible: int | Sequence[int], hidden: int | Sequence[int], *, rank: int, scale: float = 0.01, seed: int = 0) -> None:
@@ -26,7 +58,9 @@ class LowRank(Coupling):
         if rank < 1:
             raise ValueError(f"a low-rank coupling has a rank of at least 1, found {rank}")
         if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"the weights of a low-rank coupling start at a scale above 0, since A = B = 0 has no slope, found {scale}")
+            raise ValueError(
+                f"the weights of a low-rank coupling start at a scale above 0, because the gradient is zero at A = B = 0, found {scale}"
+            )
         self.visible, self.hidden, self.rank = as_shape(visible), as_shape(hidden), rank
         generator = torch.Generator().manual_seed(seed)
         width = math.sqrt(scale / math.sqrt(rank))  # rank terms of variance width⁴ make scale²

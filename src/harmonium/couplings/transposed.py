@@ -10,9 +10,25 @@ from harmonium.units import Given
 
 
 class Transposed(Coupling):
-    """A coupling whose visible side is the hidden one of `coupling`: the same form, of the same tensors, whatever the wiring.
+    """A coupling with its two sides exchanged: the visible side is the hidden side of `coupling`.
 
-    With it an RBM is turned upside down, its hidden layer where data stand (Hinton, Osindero & Teh 2006, section 3).
+    It is the same form of the same tensors. With it an RBM is turned upside down: its hidden layer becomes the layer of the data (Hinton,
+    Osindero & Teh 2006, section 3, doi:10.1162/neco.2006.18.7.1527).
+
+    Parameters
+    ----------
+    coupling : Coupling
+        The coupling to transpose; its parameters are shared, not copied.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> coupling = hm.Dense(3, 2)
+    >>> turned = hm.Transposed(coupling)
+    >>> turned.visible, turned.hidden
+    ((2,), (3,))
+    >>> torch.equal(turned.matrix(), coupling.weight.T)
+    True
     """
 
     def __init__(self, coupling: Coupling) -> None:

@@ -1,4 +1,4 @@
-"""Data sets, each in a module with a `load`, what makes binary data of grey images, and noise to put on them."""
+"""Data sets, each a module with a `load`; binary data from grey images; and noise for images."""
 
 from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images, noise
 from harmonium.data.binarise import Resampled, binarise

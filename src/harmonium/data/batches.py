@@ -11,33 +11,38 @@ from torch import Tensor
 
 from harmonium.seeds import derive
 
-BLOCK = 2048  # rows looked at together, for the memory's sake
-ONCE = "the data is an iterator, which can be walked once: give an iterable that begins anew at every epoch"
+BLOCK = 2048  # rows processed together, to limit memory
+ONCE = "the data is an iterator, which can be read only once: give an iterable that starts again at every epoch"
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Rows by number, as the units take them. A source may draw each visit anew, with the trainer's generator."""
+    """Rows by number, in the form that the units take. A source may draw each visit anew with the trainer's generator."""
 
     def __len__(self) -> int: ...
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """(len(indices), *shape), from indices on the CPU."""
+        """The rows with these numbers, (len(indices), *shape). `indices` is on the CPU."""
 
 
 class Numbered(Protocol):
-    """Anything that belongs to cases and can be had by their numbers: rows, weights, what is given of them."""
+    """Anything that belongs to cases and is retrieved by their numbers: rows, weights, side information."""
 
     def __len__(self) -> int: ...
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Any:
-        """That of these cases, from indices on the CPU."""
+        """The values of these cases. `indices` is on the CPU."""
 
 
 class ArrayRows:
-    """Rows of a tensor, array or memory map, kept in the type they have and converted a batch at a time.
+    """Rows of a tensor, array or memory map, kept in their own type and converted one batch at a time.
 
-    `convert`: what is done to each batch of rows; by default nothing.
+    Parameters
+    ----------
+    data : torch.Tensor or numpy.ndarray
+        (cases, ...).
+    convert : callable, optional
+        Applied to each batch of rows; by default nothing is.
     """
 
     def __init__(self, data: Tensor | np.ndarray[Any, Any], convert: Callable[[Tensor], Tensor] | None = None) -> None:
@@ -55,8 +60,10 @@ class ArrayRows:
 
 
 class MappedRows:
-    """A source's rows through a function of them and the trainer's generator, computed anew at each visit: what is too large, or too
-    changeable, to keep."""
+    """Rows of a source after a function of them and of the trainer's generator, which is computed anew at each visit.
+
+    It serves for results that are too large, or change too often, to keep.
+    """
 
     def __init__(self, source: Source, function: Callable[[Tensor, torch.Generator], Tensor]) -> None:
         self.source, self.function = source, function
@@ -71,8 +78,19 @@ class MappedRows:
 class Batches:
     """Mini-batches of several sources side by side (data and weights; inputs and labels), shuffled anew each epoch.
 
-    A source that is None gives None. The order depends on the seed and the epoch alone, so that training resumes in the middle of an
-    epoch. The last batch of an epoch may be short. `mean_weight`: of all rows, where they have weights.
+    The order depends on the seed and the epoch alone, so training resumes in the middle of an epoch. The last batch of an epoch may be
+    short.
+
+    Parameters
+    ----------
+    sources : sequence of (Numbered or None)
+        Sources of one length. A source that is None gives None.
+    batch_size : int
+        Cases per mini-batch.
+    seed : int
+        The seed of the order.
+    mean_weight : float
+        The mean weight of all rows, where they have weights.
     """
 
     resumes_inside = True
@@ -90,11 +108,11 @@ class Batches:
         return -(-self.cases // self.batch_size)
 
     def visit(self, indices: Tensor, generator: torch.Generator) -> tuple[Any, ...]:
-        """What each source has of these cases."""
+        """The values of each source for these cases."""
         return tuple(None if source is None else source.rows(indices, generator) for source in self.sources)
 
     def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Any, ...]]:
-        """The batches of an epoch from number `start` on."""
+        """The batches of an epoch, from batch number `start` on."""
         order = torch.randperm(self.cases, generator=torch.Generator().manual_seed(derive(self.seed, epoch)))
         for batch in torch.split(order, self.batch_size)[start:]:
             yield self.visit(batch, generator)
@@ -105,23 +123,36 @@ class Batches:
 
 
 class Converter(Protocol):
-    """What a stream's items go through."""
+    """Converts the items of a stream."""
 
     @property
     def mean_weight(self) -> float:
-        """Of the rows so far."""
+        """The mean weight of the rows so far."""
 
     def __call__(self, item: Any) -> tuple[Tensor, ...] | None:
-        """A batch, (states,) or (states, weights), or None where there is nothing to learn from."""
+        """A batch, (states,) or (states, weights), or None where nothing is left to learn from."""
 
     def state_dict(self) -> dict[str, float]: ...
     def load_state_dict(self, state: dict[str, float]) -> None: ...
 
 
 class Stream:
-    """A user's own iterable of batches, for data that fit in no array: each item a tensor or array (cases, *shape), or a tuple of
-    them (data, weights). Batch sizes and order are the iterable's; one with `state_dict` and `load_state_dict` resumes inside an
-    epoch, any other at the epoch's start. ValueError for an iterator that can be walked only once, when a second epoch asks for it.
+    """A user's own iterable of batches, for data that fit in no array.
+
+    The iterable sets batch sizes and order. An iterable with `state_dict` and `load_state_dict` resumes inside an epoch, any other at the
+    start of the epoch.
+
+    Parameters
+    ----------
+    iterable : iterable
+        Each item is a tensor or array (cases, *shape), or a tuple of them (data, weights).
+    convert : Converter
+        Converts each item to a batch.
+
+    Raises
+    ------
+    ValueError
+        At the second epoch, for an iterator that can be read only once.
     """
 
     def __init__(self, iterable: Iterable[Any], convert: Converter) -> None:
@@ -131,7 +162,7 @@ class Stream:
 
     @property
     def mean_weight(self) -> float:
-        """Of the rows so far."""
+        """The mean weight of the rows so far."""
         return self.convert.mean_weight
 
     def __len__(self) -> int:
@@ -141,7 +172,7 @@ class Stream:
             return 0
 
     def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """The batches of an epoch; after a resume the iterable itself stands where it stopped."""
+        """The batches of an epoch. After a resume the iterable itself continues where it stopped."""
         if self.once and epoch > 0:
             raise ValueError(ONCE)
         empty = True
@@ -154,16 +185,16 @@ class Stream:
             raise ValueError("the data is an iterable that gave no batch")
 
     def some(self, count: int, generator: torch.Generator) -> tuple[Any, ...]:
-        """Nothing: a stream is not read ahead of training."""
+        """An empty tuple: a stream is not read ahead of training."""
         return ()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the iterable stands, and what its weights came to so far."""
+        """The position of the iterable, and the sums of the weights so far."""
         place = self.iterable.state_dict() if self.resumes_inside else None  # type: ignore[attr-defined]
         return {"place": place, "converter": self.convert.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
-        """Puts the iterable where it stood."""
+        """Restores the position of the iterable."""
         if state is None:
             return
         self.convert.load_state_dict(state["converter"])

@@ -1,4 +1,4 @@
-"""Grey images for binary units: how a grey level becomes 0 or 1 is declared, never guessed."""
+"""Binary images from grey ones: the user declares how a grey level becomes 0 or 1; it is never guessed."""
 
 from typing import Any, Literal, overload
 
@@ -10,12 +10,27 @@ from harmonium.units.uniform import uniform
 
 Images = torch.Tensor | NDArray[Any]
 
-_BLOCK = 2**20  # values worked on at a time: the random numbers of all of MNIST would take 190 MB
+_BLOCK = 2**20  # values per block: the random numbers of all of MNIST would take 190 MB
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Resampled:
-    """Images whose binary values are drawn anew each time that rows are asked for; the images are held, not copied."""
+    """Images whose binary values are drawn anew each time that rows are requested. The images are held, not copied.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        (cases, ...) uint8 grey from 0 to 255, or floating-point probabilities from 0 to 1.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> images = torch.tensor([[0, 128, 255]], dtype=torch.uint8)
+    >>> source = hm.data.Resampled(images)  # or hm.data.binarise(images, "resampled")
+    >>> rows = source.rows(torch.zeros(1000, dtype=torch.long), torch.Generator().manual_seed(0))
+    >>> rows.mean(0)[[0, 2]]
+    tensor([0., 1.])
+    """
 
     def __init__(self, images: torch.Tensor) -> None:
         self._images = images
@@ -25,17 +40,22 @@ class Resampled:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the whole: (cases, pixels), or (cases, ...) as the images were given."""
+        """The shape of all images: (cases, pixels), or (cases, ...) as they were given."""
         return tuple(self._images.shape)
 
     def rows(self, indices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """A fresh sample of some cases: each value is 1 with the probability that its grey level states.
 
-        Args:
-            indices: (rows,) int64.
-            generator: the source of the draw; the sample is made on its device.
+        Parameters
+        ----------
+        indices : torch.Tensor
+            (rows,) int64.
+        generator : torch.Generator
+            The source of the draw; the sample is made on its device.
 
-        Returns:
+        Returns
+        -------
+        torch.Tensor
             (rows, pixels) float32, each 0 or 1.
         """
         images = self._images[indices.to(self._images.device)].to(generator.device)
@@ -54,30 +74,46 @@ def binarise(images: Images, how: Literal["fixed", "threshold"], *, seed: int = 
 def binarise(
     images: Images, how: Literal["resampled", "fixed", "threshold"], *, seed: int = 0, threshold: float = 0.5
 ) -> torch.Tensor | Resampled:
-    """Binary images from grey ones.
+    """Makes binary images from grey ones.
 
-    - "resampled": each value is a coin with the probability p of its grey level, tossed anew whenever it is used.
-    - "fixed": tossed once, `numpy.random.default_rng(seed).random(shape, dtype=float32) < p`. Seed 30 makes of MNIST's
-      test images the fixed stochastic test set on which this project's likelihoods are stated.
-    - "threshold": 1 where p > `threshold`.
+    Parameters
+    ----------
+    images : torch.Tensor or numpy.ndarray
+        (cases, ...) uint8 grey from 0 to 255, with p = grey / 255; or floating-point probabilities p from 0 to 1. An array that PyTorch
+        cannot share (read-only, strided, foreign byte order) is copied.
+    how : {"resampled", "fixed", "threshold"}
+        "resampled": each value is 1 with probability p, drawn anew at each use. "fixed": drawn once, as
+        `numpy.random.default_rng(seed).random(shape, dtype=float32) < p`. "threshold": 1 where p > `threshold`.
+    seed : int
+        The seed of "fixed". Seed 30 makes from MNIST's test images the fixed stochastic test set for which this project states likelihoods.
+    threshold : float
+        The threshold of "threshold", at least 0 and below 1.
 
-    Args:
-        images: (cases, ...) uint8 grey from 0 to 255, p = grey / 255; or floating-point probabilities p from 0 to 1. A
-            tensor or an array; an array that PyTorch cannot share (read-only, strided, foreign byte order) is copied.
-        how: which of the three.
-        seed: of "fixed".
-        threshold: of "threshold", at least 0 and below 1.
+    Returns
+    -------
+    torch.Tensor or Resampled
+        A bool tensor, so that it is never taken for grey levels, with the shape and device of the images; for "resampled" a `Resampled`.
 
-    Returns:
-        A bool tensor (so that it is never taken for grey levels), shaped as the images and on their device; for "resampled" a `Resampled`.
+    Raises
+    ------
+    TypeError
+        For images that are neither a tensor nor an array.
+    ValueError
+        For images without cases, of another dtype, with NaN or with values out of range; and for another `how` or `threshold`.
 
-    Raises:
-        TypeError: the images are neither a tensor nor an array.
-        ValueError: the images have no cases, another dtype, NaN or values out of range; or `how` or `threshold` is not
-            one of those above.
+    Notes
+    -----
+    Stochastic binarisation of MNIST by its grey levels: Salakhutdinov & Murray, "On the quantitative analysis of deep belief networks",
+    ICML 2008, doi:10.1145/1390156.1390266.
 
-    Source: R. Salakhutdinov & I. Murray, "On the quantitative analysis of deep belief networks", ICML 2008 (stochastic
-    binarisation of MNIST by its grey levels).
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> images = torch.tensor([[0, 100, 200, 255]], dtype=torch.uint8)
+    >>> hm.data.binarise(images, "threshold")
+    tensor([[False, False,  True,  True]])
+    >>> len(hm.data.binarise(images, "resampled"))
+    1
     """
     if how not in ("resampled", "fixed", "threshold"):
         raise ValueError(f"how to binarise must be 'resampled', 'fixed' or 'threshold', not {how!r}")
@@ -93,7 +129,7 @@ def binarise(
         rows = held[start : start + step]
         p = rows.double() / 255 if rows.dtype == torch.uint8 else rows
         if how == "fixed":
-            # Blocks go on with one stream of 32-bit numbers, half-used 64-bit words included, as a single call would.
+            # Blocks continue one stream of 32-bit numbers, half-used 64-bit words included, as a single call would.
             drawn = torch.from_numpy(generator.random(tuple(rows.shape), dtype=np.float32)).to(held.device)
             result[start : start + step] = drawn < p
         else:

@@ -1,5 +1,8 @@
-"""Binary data sets on which density estimators are compared, with their canonical splits (Lowd & Davis 2010; Larochelle & Murray 2011;
-Van Haaren & Davis 2012; Bekker et al. 2015), as collected in UCLA-StarAI/Density-Estimation-Datasets."""
+"""Binary data sets for comparing density estimators, with their canonical splits.
+
+Lowd & Davis (2010), Larochelle & Murray (2011), Van Haaren & Davis (2012) and Bekker et al. (2015), as collected in
+UCLA-StarAI/Density-Estimation-Datasets.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FOLDER = "binary-density"
 SPLITS = ("train", "valid", "test")
 COLLECTION = "https://raw.githubusercontent.com/UCLA-StarAI/Density-Estimation-Datasets"
 URLS = (f"{COLLECTION}/37d53c1a/datasets", f"{COLLECTION}/master/datasets")
-# Of each set: its variables, the cases of its three splits, and the sha256 of their files.
+# For each set: the number of variables, the cases of the three splits, and the sha256 of their files.
 SETS: dict[str, tuple[int, tuple[int, int, int], tuple[str, str, str]]] = {
     "accidents": (
         111,
@@ -138,11 +141,17 @@ SETS: dict[str, tuple[int, tuple[int, int, int], tuple[str, str, str]]] = {
     ),
 }
 NAMES = tuple(SETS)
-"""The sets that are known by size and sum; any other that a user has is loaded too."""
+"""The sets with known sizes and checksums. A user's own sets are loaded too."""
 
 
 class Splits(NamedTuple):
-    """A set's three parts, each (cases, variables) uint8, 0 or 1."""
+    """The three parts of a data set.
+
+    Parameters
+    ----------
+    train, valid, test : torch.Tensor
+        The training, validation and test cases, (cases, variables) uint8, each 0 or 1.
+    """
 
     train: Tensor
     valid: Tensor
@@ -150,16 +159,38 @@ class Splits(NamedTuple):
 
 
 def load(name: str, folder: str | Path | None = None) -> Splits:
-    """The training, validation and test cases of one set: (cases, variables) uint8 each.
+    """Loads the training, validation and test cases of one data set.
 
-    `NAME.train.data`, `NAME.valid.data` and `NAME.test.data` are looked for in `folder` or else in HARMONIUM_DATA, there in
+    The files `NAME.train.data`, `NAME.valid.data` and `NAME.test.data` are looked for in `folder` or else in HARMONIUM_DATA, there in
     `binary-density/NAME/` or `NAME/`. The sets in `NAMES` are looked for in the cache next, and then downloaded (see
-    `harmonium.data.fetch.locate`); another (`ocr_letters`, `adult`, ...) is taken as it lies there. Each line of a file is a case, 0s and
-    1s with commas between.
+    `harmonium.data.fetch.locate`). Any other set (`ocr_letters`, `adult`, ...) is read from the folder as it is. Each line of a file is one
+    case: 0s and 1s, separated by commas.
 
-    Raises:
-        FileNotFoundError: a file is neither here nor to be downloaded.
-        ValueError: a file holds something other than rows of 0 and 1 of one length, or is not the one its name says.
+    Parameters
+    ----------
+    name : str
+        The name of the set.
+    folder : str or pathlib.Path, optional
+        The user's own folder.
+
+    Returns
+    -------
+    Splits
+        The three parts, (cases, variables) uint8 each.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a file that is neither on this machine nor can be downloaded.
+    ValueError
+        For a file with other content than rows of 0 and 1 of one length, or that is not the one its name says.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> train, valid, test = hm.data.binary_density.load("nltcs")  # doctest: +SKIP
+    >>> train.shape  # doctest: +SKIP
+    torch.Size([16181, 16])
     """
     files = [f"{name}/{name}.{split}.data" for split in SPLITS]
     if name in SETS:
@@ -171,7 +202,9 @@ def load(name: str, folder: str | Path | None = None) -> Splits:
     found = [_read(path) for path in paths]
     for path, rows in zip(paths[1:], found[1:], strict=True):
         if rows.shape[1] != found[0].shape[1]:
-            raise ValueError(f"{path} has {rows.shape[1]} variables a case, and {paths[0]} has {found[0].shape[1]}: expected the same")
+            raise ValueError(
+                f"{path} has {rows.shape[1]} variables per case, and {paths[0]} has {found[0].shape[1]}: expected the same number"
+            )
     for path, rows, shape in zip(paths, found, expected, strict=bool(expected)):
         if rows.shape != shape:
             raise ValueError(f"{path} is not the collection's: expected {shape} cases and variables, found {tuple(rows.shape)}")
@@ -182,9 +215,7 @@ def _own(name: str, files: list[str], folder: str | Path | None) -> list[Path]:
     chosen = folder if folder is not None else os.environ.get("HARMONIUM_DATA")
     known = f"the sets that are known, and can be downloaded, are {', '.join(NAMES)}"
     if not chosen:
-        raise FileNotFoundError(
-            f"{name!r} is a set of your own: name the folder that holds {files[0]} by folder= or HARMONIUM_DATA; {known}"
-        )
+        raise FileNotFoundError(f"{name!r} is not a known set: name the folder that holds {files[0]} by folder= or HARMONIUM_DATA; {known}")
     for place in (Path(chosen).expanduser() / FOLDER, Path(chosen).expanduser()):
         paths = [place / file for file in files]
         if all(path.is_file() for path in paths):
@@ -193,16 +224,16 @@ def _own(name: str, files: list[str], folder: str | Path | None) -> list[Path]:
 
 
 def _read(path: Path) -> Tensor:
-    """(cases, variables) uint8 from comma-separated 0s and 1s, a case a line."""
+    """(cases, variables) uint8 from comma-separated 0s and 1s, one case per line."""
     lines = [np.frombuffer(line, np.uint8) for line in path.read_bytes().split()]
     if not lines:
-        raise ValueError(f"{path} has no cases: expected a line of 0s and 1s, with commas between, for each")
+        raise ValueError(f"{path} has no cases: expected one line of 0s and 1s, separated by commas, per case")
     width = len(lines[0])
     for number, line in enumerate(lines, start=1):
         digits, commas = line[::2], line[1::2]
         if len(line) % 2 == 0 or (commas != ord(",")).any() or ((digits != ord("0")) & (digits != ord("1"))).any():
             start = line[:40].tobytes().decode(errors="replace")
-            raise ValueError(f"{path}, case {number}: expected 0s and 1s with commas between, found {start!r}")
+            raise ValueError(f"{path}, case {number}: expected 0s and 1s separated by commas, found {start!r}")
         if len(line) != width:
             raise ValueError(f"{path}, case {number}: expected {(width + 1) // 2} variables as in the first case, found {len(digits)}")
     return torch.from_numpy(np.stack(lines)[:, ::2] - ord("0"))

@@ -12,22 +12,42 @@ SHAPE = (19, 19, 2429)
 
 
 def load(data_dir: str | Path | None = None) -> torch.Tensor:
-    """The 2,429 faces of the database's training set, without names or order of merit: (2429, 361) uint8, grey from 0 to 255.
+    """Loads the 2,429 faces of the database's training set.
 
-    The database is no longer handed out where it was published. `facesCBCL.mat`, the copy of it that accompanies Murphy's PMTK3, is
-    looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see `harmonium.data.fetch.locate`). No split was published.
+    There are no names and no order of quality. No split was published. The database is no longer distributed where it was published:
+    `facesCBCL.mat`, the copy that accompanies Murphy's PMTK3, is looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see
+    `harmonium.data.fetch.locate`).
 
-    Raises:
-        FileNotFoundError: the file is not here.
-        ValueError: the file is damaged, or is not the one its name says.
+    Parameters
+    ----------
+    data_dir : str or pathlib.Path, optional
+        The user's own folder.
+
+    Returns
+    -------
+    torch.Tensor
+        (2429, 361) uint8, grey from 0 to 255.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is not on this machine.
+    ValueError
+        For a file that is damaged, or that is not the one its name says.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> hm.data.cbcl_faces.load().shape  # doctest: +SKIP
+    torch.Size([2429, 361])
     """
     from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
 
     path = locate("cbcl-faces", FILES, (), data_dir)["facesCBCL.mat"]
     try:
         images = loadmat(path, variable_names=["X"]).get("X")
-    except Exception as fault:  # SciPy raises whatever the bytes make it raise
-        raise ValueError(f"{path} is no readable MATLAB file: {fault}") from fault
+    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
+        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
     if images is None or images.shape != SHAPE or images.dtype != np.float64:
         found = "none" if images is None else f"{images.shape} of {images.dtype}"
         raise ValueError(f"{path} is not CBCL's: expected an array X of {SHAPE} float64 values, found {found}")

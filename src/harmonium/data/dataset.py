@@ -1,4 +1,4 @@
-"""What every loader of labelled images returns."""
+"""The type that every loader of labelled images returns."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,32 @@ import torch
 class Dataset:
     """Labelled grey images, in the split in which they were published.
 
-    Attributes:
-        name: the data set's name.
-        train_images: (training cases, pixels) uint8, grey from 0 to 255, each image row by row.
-        train_labels: (training cases,) int64, from 0 to classes - 1.
-        test_images: (test cases, pixels) uint8.
-        test_labels: (test cases,) int64.
-        image_shape: (height, width) of an image; height x width = pixels.
-        classes: how many classes there are.
+    Parameters
+    ----------
+    name : str
+        The name of the data set.
+    train_images : torch.Tensor
+        (training cases, pixels) uint8, grey from 0 to 255, each image row by row.
+    train_labels : torch.Tensor
+        (training cases,) int64, from 0 to `classes` - 1.
+    test_images : torch.Tensor
+        (test cases, pixels) uint8.
+    test_labels : torch.Tensor
+        (test cases,) int64.
+    image_shape : tuple of int
+        (height, width) of an image; height x width = pixels.
+    classes : int
+        The number of classes.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> digits = hm.data.digits.load()
+    >>> digits.train_images.shape, digits.image_shape, digits.classes
+    (torch.Size([1497, 64]), (8, 8), 10)
+    >>> images, labels, held_out, _ = digits.hold_out(197)
+    >>> len(images), len(held_out)
+    (1300, 197)
     """
 
     name: str
@@ -28,13 +46,24 @@ class Dataset:
     classes: int
 
     def hold_out(self, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The training set without its last `count` cases, and those: (images, labels, held-out images and labels).
+        """Splits the last `count` cases off the training set.
 
-        The last 10,000 are the customary validation set of MNIST. All four are views: images (cases, pixels) uint8,
-        labels (cases,) int64.
+        The last 10,000 are the customary validation set of MNIST.
 
-        Raises:
-            ValueError: no case would be held out, or none would be left to train on.
+        Parameters
+        ----------
+        count : int
+            The number of cases to hold out.
+
+        Returns
+        -------
+        images, labels, held_out_images, held_out_labels : torch.Tensor
+            Views: images (cases, pixels) uint8, labels (cases,) int64.
+
+        Raises
+        ------
+        ValueError
+            If no case would be held out, or none would be left for training.
         """
         cases = len(self.train_images)
         if not 1 <= count < cases:

@@ -1,4 +1,4 @@
-"""Where the files of a data set are found: the user's folder, the cache, or the mirrors of the original."""
+"""Where the files of a data set are found: the user's folder, the cache, or mirrors of the original."""
 
 import logging
 import os
@@ -11,26 +11,38 @@ import pooch
 
 
 def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir: str | Path | None = None) -> dict[str, Path]:
-    """A path on this machine for each file of a data set, downloaded if need be.
+    """A path on this machine for each file of a data set; files are downloaded if necessary.
 
-    Each file is looked for in `<folder>/<dataset>/` and `<folder>/`, where the folder is `data_dir` or else the
-    environment variable HARMONIUM_DATA; a file whose name ends in `.gz` may lie there unpacked, under the name without
-    it. Next comes `<cache>/<dataset>/`, where the cache is the environment variable HARMONIUM_CACHE or else a folder
-    among the user's caches; and last each mirror in turn, downloaded into the cache. Cached and downloaded files must
-    have the sha256 given. A user's own files need not, since another gzip packs the same content into other bytes:
-    whoever reads them checks what is in them.
+    Each file is looked for in three places, in this order:
 
-    Args:
-        dataset: the name of the data set, and of its folder.
-        files: the sha256 (hexadecimal) of each file of the original distribution, by name.
-        urls: the addresses of the folders that hold them, best first.
-        data_dir: the user's own folder.
+    1. `<folder>/<dataset>/` and `<folder>/`, where the folder is `data_dir` or else the environment variable HARMONIUM_DATA. A file whose
+       name ends in `.gz` may lie there unpacked, under the name without it.
+    2. `<cache>/<dataset>/`, where the cache is the environment variable HARMONIUM_CACHE or else a folder among the user's caches.
+    3. Each mirror in turn, from which it is downloaded into the cache.
 
-    Returns:
+    Cached and downloaded files must have the given sha256. A user's own files need not, because another gzip packs the same content into
+    other bytes; whoever reads them checks their content.
+
+    Parameters
+    ----------
+    dataset : str
+        The name of the data set, and of its folder.
+    files : mapping of str to str
+        The sha256 (hexadecimal) of each file of the original distribution, by name.
+    urls : sequence of str
+        The addresses of the folders that hold them, best first.
+    data_dir : str or pathlib.Path, optional
+        The user's own folder.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
         A path for each name in `files`.
 
-    Raises:
-        FileNotFoundError: `data_dir` is not a folder, or files are neither here nor to be downloaded.
+    Raises
+    ------
+    FileNotFoundError
+        If `data_dir` is not a folder, or if files are neither on this machine nor can be downloaded.
     """
     if data_dir is not None and not Path(data_dir).expanduser().is_dir():
         raise FileNotFoundError(f"the data folder {data_dir} does not exist or is not a folder: give the one that holds {dataset}")

@@ -1,4 +1,4 @@
-"""Sequences as frames, each with those before it."""
+"""Sequences as frames, each with the frames before it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,21 +12,41 @@ Frames = Tensor | NDArray[Any]
 
 
 def past_frames(sequence: Frames | Sequence[Frames], count: int) -> tuple[Tensor, Tensor]:
-    """The frames that have `count` frames before them in their sequence, and these as the context of a conditional coupling.
+    """The frames of a sequence that have `count` frames before them, and these earlier frames as contexts of a conditional coupling.
 
-    Args:
-        sequence: one sequence, a tensor or array of (time, *frame), of any type, oldest frame first; or a list or tuple of such sequences,
-            each of its own length. No window reaches from one sequence into another.
-        count: how many past frames make a context, at least one.
+    Parameters
+    ----------
+    sequence : torch.Tensor, numpy.ndarray, or a sequence of them
+        One sequence, (time, *frame), of any type, oldest frame first; or a list or tuple of such sequences, each of its own length. No
+        window extends from one sequence into another.
+    count : int
+        The number of past frames in a context, at least one.
 
-    Returns:
-        The frames of each sequence from the (`count` + 1)-th on, (time - count, *frame), one sequence after the other, and for each the
-        window of the `count` before it, oldest first, flattened: (time - count, count · frame size).
+    Returns
+    -------
+    frames : torch.Tensor
+        (time - count, *frame): the frames of each sequence from number `count` + 1 on, one sequence after the other.
+    contexts : torch.Tensor
+        (time - count, count · frame size): for each frame the `count` frames before it, oldest first, flattened.
 
-    Raises:
-        ValueError: `count` is below one, a sequence is no longer than it, or the frames of two sequences differ in shape or type.
+    Raises
+    ------
+    ValueError
+        For a `count` below one, a sequence that is not longer than it, and sequences whose frames differ in shape or type.
 
-    Source: G. Taylor, G. Hinton & S. Roweis, "Modeling human motion using binary latent variables", NIPS 2006.
+    Notes
+    -----
+    Taylor, Hinton & Roweis, "Modeling human motion using binary latent variables", NIPS 2006.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> sequence = torch.arange(5)[:, None]
+    >>> frames, contexts = hm.data.past_frames(sequence, 2)
+    >>> frames.flatten(), contexts
+    (tensor([2, 3, 4]), tensor([[0, 1],
+            [1, 2],
+            [2, 3]]))
     """
     if isinstance(sequence, Tensor | np.ndarray):
         return _windows(sequence, count, "a sequence")
@@ -47,11 +67,11 @@ def past_frames(sequence: Frames | Sequence[Frames], count: int) -> tuple[Tensor
 
 
 def _windows(sequence: Frames, count: int, name: str) -> tuple[Tensor, Tensor]:
-    """The same of one sequence, called `name`."""
+    """The same for one sequence, which messages call `name`."""
     frames = sequence if isinstance(sequence, Tensor) else torch.from_numpy(np.require(sequence, requirements=["C", "W"]))
     if count < 1 or frames.dim() < 2 or len(frames) <= count:
         raise ValueError(
-            f"expected {name} of shape (time, ...) that is longer than the count of past frames, and this at least 1, found shape "
+            f"expected {name} of shape (time, ...) that is longer than the count of past frames, and a count of at least 1, found shape "
             f"{tuple(frames.shape)} and a count of {count}"
         )
     windows = torch.stack([frames[start : len(frames) - count + start] for start in range(count)], dim=1)

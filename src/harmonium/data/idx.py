@@ -1,4 +1,4 @@
-"""The IDX format: the files in which MNIST and its relatives are published."""
+"""The IDX format, in which MNIST and related data sets are published."""
 
 import gzip
 import math
@@ -19,26 +19,48 @@ _VALUES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 _GZIP_MAGIC = b"\x1f\x8b"
-_DEFLATE_LIMIT = 1032  # no deflate stream unpacks to more than this many times its own size
-_DIMENSIONS_LIMIT = 32  # what every NumPy can hold
+_DEFLATE_LIMIT = 1032  # the largest factor by which a deflate stream can expand
+_DIMENSIONS_LIMIT = 32  # the limit of every NumPy version
 
 
 def read_idx(path: str | Path, *, dimensions: int | None = None) -> NDArray[Any]:
-    """The array in an IDX file: two zero bytes, a value type, how many dimensions, their big-endian sizes, the values.
+    """Reads the array in an IDX file.
 
-    Args:
-        path: the file, plain or under gzip; its first bytes tell which, its name does not matter.
-        dimensions: how many dimensions the array must have (3 for grey images, 1 for labels); None accepts any.
+    The format is: two zero bytes, a value type, the number of dimensions, their big-endian sizes, the values.
 
-    Returns:
-        A new writable array in native byte order, with the shape that the header states; its dtype is one of uint8,
-        int8, int16, int32, float32 and float64.
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file, plain or compressed by gzip; its first bytes tell which, not its name.
+    dimensions : int, optional
+        The number of dimensions that the array must have (3 for grey images, 1 for labels). By default any is accepted.
 
-    Raises:
-        ValueError: the file is foreign, has another number of dimensions, is damaged, or belies its header's sizes.
-        OSError: the file cannot be opened.
+    Returns
+    -------
+    numpy.ndarray
+        A new writable array in native byte order, with the shape that the header states. Its dtype is uint8, int8, int16, int32, float32
+        or float64.
 
-    Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", section on file formats.
+    Raises
+    ------
+    ValueError
+        For a file of another format, with another number of dimensions, damaged, or of another size than its header states.
+    OSError
+        If the file cannot be opened.
+
+    Notes
+    -----
+    LeCun, Cortes & Burges, "The MNIST database of handwritten digits", section on file formats.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> from pathlib import Path
+    >>> labels = Path("labels-idx1-ubyte")
+    >>> labels.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    11
+    >>> hm.data.read_idx(labels, dimensions=1)
+    array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -69,13 +91,13 @@ def _read(stream: IO[bytes], path: Path, dimensions: int | None, limit: int) -> 
         raise ValueError(f"{path} is truncated: {found} sizes were expected in its header, but it stops before the last")
     shape = struct.unpack(f">{found}I", sizes)
     promised = math.prod(shape) * values.itemsize
-    header = f"its header promises {' x '.join(map(str, shape))} {values.newbyteorder('=')} values"
+    header = f"its header states {' x '.join(map(str, shape))} {values.newbyteorder('=')} values"
     if promised == 0:
         raise ValueError(f"{path} is empty: {header}, and at least one was expected")
-    # Judged before anything of that size is allocated: a few damaged bytes can ask for any amount of memory.
+    # Checked before anything of that size is allocated: a few damaged bytes can request any amount of memory.
     if promised > limit:
         raise ValueError(f"{path} is truncated or corrupted: {header}, more than a file of its size can hold")
-    # One byte more is asked for than is wanted: it shows an excess, and makes gzip reach its end and check its sum.
+    # Reads one byte more than expected: it reveals an excess, and makes gzip reach its end and verify its checksum.
     content = stream.read(promised + 1)
     if len(content) > promised:
         raise ValueError(f"{path} is over-long: {header}, {promised} bytes, but more follow")

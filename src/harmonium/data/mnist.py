@@ -16,20 +16,44 @@ FILES = {
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 URLS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-# How many of each digit there are: the sign by which the many sets published under the same four names are told apart.
+# The cases of each digit, which distinguish MNIST from other data sets with the same four file names.
 TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
 
 
 def load(data_dir: str | Path | None = None) -> Dataset:
-    """MNIST's 60,000 training and 10,000 test images: (cases, 784) uint8, grey from 0 (ground) to 255 (ink).
+    """Loads MNIST's 60,000 training and 10,000 test images of handwritten digits.
 
-    The four files of the original distribution are looked for in `data_dir` or else in HARMONIUM_DATA, then in the
-    cache, then downloaded (see `harmonium.data.fetch.locate`). Order and split are the original's.
+    The four files of the original distribution are looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache, then downloaded
+    (see `harmonium.data.fetch.locate`). Order and split are the original's.
 
-    Raises:
-        FileNotFoundError: the files are neither here nor to be downloaded.
-        ValueError: a file is damaged, or is not the one its name says.
+    Parameters
+    ----------
+    data_dir : str or pathlib.Path, optional
+        The user's own folder.
+
+    Returns
+    -------
+    Dataset
+        (cases, 784) uint8, grey from 0 (ground) to 255 (ink), ten classes.
+
+    Raises
+    ------
+    FileNotFoundError
+        For files that are neither on this machine nor can be downloaded.
+    ValueError
+        For a file that is damaged, or that is not the one its name says.
+
+    Notes
+    -----
+    LeCun, Bottou, Bengio & Haffner (1998), doi:10.1109/5.726791.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> mnist = hm.data.mnist.load()  # doctest: +SKIP
+    >>> mnist.train_images.shape  # doctest: +SKIP
+    torch.Size([60000, 784])
     """
     paths = list(locate("mnist", FILES, URLS, data_dir).values())
     train_images, train_labels = _read(paths[0], paths[1], TRAIN_COUNTS)

@@ -30,14 +30,34 @@ SHAPES = {(256, 512), (512, 256)}
 
 
 def load(data_dir: str | Path | None = None) -> list[Tensor]:
-    """The book's 13 photographs, in their order: (height, width) uint8 each, 256 x 512 or 512 x 256.
+    """Loads the book's 13 photographs, in their order.
 
-    The files, as PMTK3 passes them on, are looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see
+    The files, as distributed with PMTK3, are looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see
     `harmonium.data.fetch.locate`). Patches for training and for testing should come from different photographs.
 
-    Raises:
-        FileNotFoundError: the files are not here.
-        ValueError: a file is damaged, or is not the one its name says.
+    Parameters
+    ----------
+    data_dir : str or pathlib.Path, optional
+        The user's own folder.
+
+    Returns
+    -------
+    list of torch.Tensor
+        (height, width) uint8 each, 256 x 512 or 512 x 256.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the files are not on this machine.
+    ValueError
+        For a file that is damaged, or that is not the one its name says.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> photographs = hm.data.natural_images.load()  # doctest: +SKIP
+    >>> len(photographs)  # doctest: +SKIP
+    13
     """
     from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
 
@@ -45,8 +65,8 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
     for path in locate("natural-images", FILES, (), data_dir).values():
         try:
             image = imread(path)
-        except Exception as fault:  # the reader raises whatever the bytes make it raise
-            raise ValueError(f"{path} is no readable image: {fault}") from fault
+        except Exception as fault:  # the reader may raise any exception, depending on the bytes
+            raise ValueError(f"{path} is not a readable image: {fault}") from fault
         if image.shape not in SHAPES or image.dtype != np.uint8:
             raise ValueError(f"{path} is not the book's: expected 256 x 512 uint8 grey levels, found {image.shape} of {image.dtype}")
         images.append(torch.from_numpy(image.copy()))
@@ -54,9 +74,38 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
 
 
 def patches(images: list[Tensor], size: int, count: int, *, generator: torch.Generator) -> Tensor:
-    """`count` square patches, each from an image and a place in it drawn with equal chances: (count, size²), of the images' type.
+    """Draws square patches, each at a random place of a random image.
 
-    `images`: (height, width) each. ValueError where one is smaller than a patch.
+    All images are equally probable, and so are all places of an image.
+
+    Parameters
+    ----------
+    images : list of torch.Tensor
+        (height, width) each.
+    size : int
+        The side of a patch, in pixels.
+    count : int
+        The number of patches.
+    generator : torch.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    torch.Tensor
+        (count, size²), of the images' type.
+
+    Raises
+    ------
+    ValueError
+        For an image that is smaller than a patch.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.data.natural_images import patches
+    >>> image = torch.arange(16).reshape(4, 4)
+    >>> patches([image], 2, 3, generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 4])
     """
     smallest = min(min(image.shape) for image in images)
     if not 1 <= size <= smallest:
@@ -73,31 +122,83 @@ def patches(images: list[Tensor], size: int, count: int, *, generator: torch.Gen
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """v → (v - mean) matrix, whose outcome has the unit covariance on the data it was fitted to."""
+    """The map v → (v - mean) matrix, whose result has unit covariance on the data that it was fitted to.
+
+    Parameters
+    ----------
+    mean : torch.Tensor
+        (pixels,).
+    matrix : torch.Tensor
+        (pixels, pixels), symmetric.
+    """
 
     mean: Tensor
-    """(pixels)"""
-
     matrix: Tensor
-    """(pixels, pixels), symmetric"""
 
     def __call__(self, data: Tensor) -> Tensor:
-        """(cases, pixels) of any type, in the type of the mean."""
+        """Whitens data, (cases, pixels) of any type; the result has the type of the mean."""
         return (data.to(self.mean) - self.mean) @ self.matrix
 
 
 def without_mean(data: Tensor) -> Tensor:
-    """Each case less its own mean, the brightness of a patch: (cases, pixels), floating point."""
+    """Subtracts from each case its own mean, the brightness of a patch.
+
+    Parameters
+    ----------
+    data : torch.Tensor
+        (cases, pixels).
+
+    Returns
+    -------
+    torch.Tensor
+        (cases, pixels), floating point.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.data.natural_images import without_mean
+    >>> without_mean(torch.tensor([[1, 2, 3]]))
+    tensor([[-1.,  0.,  1.]])
+    """
     rows = data if data.is_floating_point() else data.float()
     return rows - rows.mean(1, keepdim=True)
 
 
 def whitening(data: Tensor, *, ridge: float = 0.01) -> Whitening:
-    """Zero-phase whitening, C^-1/2 for the covariance C of data (cases, pixels) (Bell & Sejnowski, Vision Research 37, 1997).
+    """Fits zero-phase whitening, C^-1/2 for the covariance C of the data.
 
-    `ridge` times the average variance is added to each direction's, so that noise in the faintest, and those that the data never enter,
-    as the mean of patches `without_mean`, are not blown up; 0 whitens them exactly. Fit it to training data and apply it to both parts.
-    Worked out in float64, given in the data's type. ValueError for a ridge of 0 and data that do not span all directions.
+    Fit it to training data, and apply it to both training and test data.
+
+    Parameters
+    ----------
+    data : torch.Tensor
+        (cases, pixels).
+    ridge : float
+        This multiple of the average variance is added to the variance of each direction. It prevents that noise is amplified in the
+        faintest directions and in those without variance, such as the mean of patches `without_mean`. 0 whitens exactly.
+
+    Returns
+    -------
+    Whitening
+        Computed in float64, returned in the data's type.
+
+    Raises
+    ------
+    ValueError
+        For a ridge of 0 and data that do not span all directions.
+
+    Notes
+    -----
+    Bell & Sejnowski (1997), doi:10.1016/S0042-6989(97)00121-1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.data.natural_images import whitening
+    >>> data = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 5.0, 0.2])
+    >>> white = whitening(data, ridge=0.0)(data)
+    >>> torch.allclose(white.T @ white / 1000, torch.eye(3), atol=1e-4)
+    True
     """
     rows = data.double()
     mean = rows.mean(0)
@@ -105,6 +206,6 @@ def whitening(data: Tensor, *, ridge: float = 0.01) -> Whitening:
     variances, directions = torch.linalg.eigh(centred.T @ centred / len(rows))
     raised = variances.clamp_min(0) + ridge * variances.mean()
     if not float(raised.min()) > 1e-12 * float(raised.max()):
-        raise ValueError("these data do not vary in every direction, so that no matrix whitens them: give a ridge above 0")
+        raise ValueError("the data do not vary in every direction, so no matrix whitens them: give a ridge above 0")
     kind = data.dtype if data.is_floating_point() else torch.float32
     return Whitening(mean.to(kind), ((directions * raised.rsqrt()) @ directions.T).to(kind))

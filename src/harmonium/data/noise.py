@@ -1,6 +1,6 @@
 """Structured noise for images: strokes, a grid, a block, a border, and salt and pepper.
 
-Each kind is a small dataclass, called with images: `Strokes(count=4, width=2)(images, shape=(28, 28), seed=0)`.
+Each kind is a small dataclass that is called with images: `Strokes(count=4, width=2)(images, shape=(28, 28), seed=0)`.
 """
 
 from __future__ import annotations
@@ -19,32 +19,60 @@ Pixels = NDArray[np.bool_]  # (height, width)
 
 
 class Noise(ABC):
-    """Pixels that are overwritten, and with what: fixed beforehand by a seed, whatever the image.
+    """Noise that overwrites pixels with ink or ground, determined by a seed and not by the image.
 
-    The noise of a case depends on the seed and the case's number alone, so that it is the same in whatever company the case is seen.
+    The noise of a case depends on the seed and the case's number alone, not on the other cases of a call.
     """
 
     @abstractmethod
     def overwrite(self, shape: tuple[int, int], generator: np.random.Generator) -> tuple[Pixels, Pixels]:
-        """Which pixels of one image are overwritten, and which of these with ink (the others become ground): (height, width) each.
+        """Which pixels of one image are overwritten, and which of these with ink (the others become ground).
 
-        ValueError where the shape has no room for the noise.
+        Parameters
+        ----------
+        shape : tuple of int
+            (height, width) of the image.
+        generator : numpy.random.Generator
+            The source of randomness.
+
+        Returns
+        -------
+        where, ink : numpy.ndarray
+            (height, width) bool each.
+
+        Raises
+        ------
+        ValueError
+            For a shape without room for the noise.
         """
 
     def __call__(self, images: Tensor, *, shape: tuple[int, int] = (28, 28), seed: int = 0, first: int = 0) -> Tensor:
-        """New images of the same type under this noise: (cases, pixels).
+        """New images of the same type with this noise.
 
-        Args:
-            images: (cases, pixels), each row by row; uint8 grey from 0 (ground) to 255 (ink), probabilities of ink from 0 to 1 of any
-                floating-point type, or bool.
-            shape: (height, width) of an image; height x width = pixels.
-            seed: of the noise.
-            first: the number of the first case, for images that are the rows from `first` on of a larger set.
+        Parameters
+        ----------
+        images : torch.Tensor
+            (cases, pixels), each image row by row; uint8 grey from 0 (ground) to 255 (ink), probabilities of ink from 0 to 1 of any
+            floating-point type, or bool.
+        shape : tuple of int
+            (height, width) of an image; height x width = pixels.
+        seed : int
+            The seed of the noise.
+        first : int
+            The number of the first case, for images that are the rows from `first` on of a larger set.
 
-        Raises:
-            TypeError: the images are no tensor of one of these types.
-            ValueError: they have another shape or no cases, or floating-point values that are no probabilities; or the shape has no
-                room for the noise.
+        Returns
+        -------
+        torch.Tensor
+            (cases, pixels).
+
+        Raises
+        ------
+        TypeError
+            For images that are not a tensor of one of these types.
+        ValueError
+            For images of another shape or without cases, for floating-point values that are not probabilities, and for a shape without room
+            for the noise.
         """
         _check(images, shape)
         where, ink = (part.to(images.device) for part in self._drawn(len(images), shape, seed, first))
@@ -52,12 +80,12 @@ class Noise(ABC):
         return torch.where(where, (level * ink).to(images.dtype), images)
 
     def mask(self, cases: int, *, shape: tuple[int, int] = (28, 28), seed: int = 0, first: int = 0) -> Tensor:
-        """The pixels that are overwritten in as many cases, (cases, pixels) bool, even where they become what they were before."""
+        """The overwritten pixels of `cases` cases, (cases, pixels) bool, including those that keep their value."""
         return self._drawn(cases, shape, seed, first)[0]
 
     def _drawn(self, cases: int, shape: tuple[int, int], seed: int, first: int) -> tuple[Tensor, Tensor]:
         if cases < 1 or first < 0 or seed < 0:
-            raise ValueError(f"noise is of at least one case, their numbers and the seed from 0 on; found {cases=}, {first=}, {seed=}")
+            raise ValueError(f"noise needs at least one case, and a case number and a seed of 0 or more; found {cases=}, {first=}, {seed=}")
         pairs = np.empty((2, cases, *shape), dtype=np.bool_)
         for case in range(cases):
             pairs[:, case] = self.overwrite(shape, np.random.default_rng([seed, first + case]))
@@ -69,9 +97,25 @@ class Noise(ABC):
 class Strokes(Noise):
     """Straight strokes of full ink from one side of the image to another.
 
-    Each goes through a point that is uniform over the image, at an angle that is uniform from 0 to 180 degrees, and covers the pixels
-    whose centres are less than half the width from that line: level or upright, exactly `width` rows or columns, unless it runs along
-    the edge of the image.
+    Each stroke passes through a point that is uniform over the image, at an angle that is uniform from 0 to 180 degrees. It covers the
+    pixels whose centres are less than half the width from that line. A horizontal or vertical stroke covers exactly `width` rows or
+    columns, unless it runs along the edge of the image.
+
+    Parameters
+    ----------
+    count : int
+        The number of strokes, at least one.
+    width : float
+        In pixels, at least 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.data.noise import Strokes
+    >>> images = torch.zeros(2, 784, dtype=torch.uint8)
+    >>> noisy = Strokes(count=4, width=2)(images, shape=(28, 28), seed=0)
+    >>> noisy.shape, noisy.unique()
+    (torch.Size([2, 784]), tensor([  0, 255], dtype=torch.uint8))
     """
 
     count: int = 4
@@ -79,7 +123,7 @@ class Strokes(Noise):
 
     def __post_init__(self) -> None:
         if self.count < 1 or not self.width >= 1:
-            raise ValueError(f"strokes are at least one, at least 1 pixel wide, found {self}")
+            raise ValueError(f"expected at least one stroke, at least 1 pixel wide, found {self}")
 
     def overwrite(self, shape: tuple[int, int], generator: np.random.Generator) -> tuple[Pixels, Pixels]:
         rows, columns = np.ogrid[: shape[0], : shape[1]]
@@ -88,14 +132,22 @@ class Strokes(Noise):
             row, column = generator.random(2) * shape - 0.5
             angle = np.pi * generator.random()
             distance = (columns - column) * np.sin(angle) - (rows - row) * np.cos(angle)
-            # One side closed and one open, so that no line lies so that it covers one pixel more.
+            # One side is closed and one open, so that no line covers one pixel too many.
             where |= (distance >= -self.width / 2) & (distance < self.width / 2)
         return where, where
 
 
 @dataclass(frozen=True)
 class Grid(Noise):
-    """Upright and level lines of full ink, 1 pixel wide, a period apart; each case's phase is random, across and down by itself."""
+    """Vertical and horizontal lines of full ink, 1 pixel wide and one period apart.
+
+    The phase of each case is random, independently across and down.
+
+    Parameters
+    ----------
+    period : int
+        In pixels, at least 2.
+    """
 
     period: int = 7
 
@@ -113,7 +165,13 @@ class Grid(Noise):
 
 @dataclass(frozen=True)
 class Block(Noise):
-    """A square of full ink, `size` pixels a side, at a place that is uniform over those where all of it is inside the image."""
+    """A square of full ink at a random place, uniform over the places where all of it is inside the image.
+
+    Parameters
+    ----------
+    size : int
+        The side of the square, in pixels.
+    """
 
     size: int = 8
 
@@ -132,7 +190,13 @@ class Block(Noise):
 
 @dataclass(frozen=True)
 class Border(Noise):
-    """A frame of full ink, `width` pixels wide, along the image's edges: the same for every case and seed."""
+    """A frame of full ink along the edges of the image, the same for every case and seed.
+
+    Parameters
+    ----------
+    width : int
+        In pixels.
+    """
 
     width: int = 3
 
@@ -150,7 +214,13 @@ class Border(Noise):
 
 @dataclass(frozen=True)
 class SaltAndPepper(Noise):
-    """Each pixel, with probability `share` and independently, becomes ground or full ink, either as likely."""
+    """Salt and pepper: pixels become ground or full ink at random, with equal probability.
+
+    Parameters
+    ----------
+    share : float
+        The probability, independent for each pixel, that it is overwritten; above 0 and at most 1.
+    """
 
     share: float = 0.1
 

@@ -1,4 +1,4 @@
-"""Plain torch.nn modules unrolled from trained layers."""
+"""Plain torch.nn modules made from trained layers."""
 
 from harmonium.nets.classifier import classifier
 from harmonium.nets.dropout import Dropout

@@ -1,4 +1,4 @@
-"""A feed-forward classifier unrolled from a deep belief net."""
+"""A feed-forward classifier made from a deep belief net."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Spin, SteppedSigmoid
 
 
 def activation(unit: Unit) -> nn.Module:
-    """The function from a layer's total input to its mean; of rectified units the one without noise (Nair & Hinton 2010)."""
+    """The function from a layer's total input to its mean; for rectified units the one without noise (Nair & Hinton 2010)."""
     if isinstance(unit, Bernoulli):
         return nn.Sigmoid()
     if isinstance(unit, Gaussian):
@@ -29,7 +29,7 @@ def activation(unit: Unit) -> nn.Module:
 
 
 def uninitialised(inputs: int, outputs: int, like: Tensor) -> nn.Linear:
-    """A linear module whose weights are still to be set: `torch.nn.Linear` itself would draw from the global seed."""
+    """A linear module whose weights are not yet set: `torch.nn.Linear` itself would draw from the global seed."""
     module = nn.Linear(inputs, outputs, device="meta", dtype=like.dtype)
     return module.to_empty(device=like.device)
 
@@ -38,13 +38,45 @@ def uninitialised(inputs: int, outputs: int, like: Tensor) -> nn.Linear:
 def classifier(
     dbn: DBN, classes: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
 ) -> nn.Sequential:
-    """Linear and activation modules with copies of a stack's recognition weights and biases, and a new softmax layer on top.
+    """A feed-forward classifier with the recognition weights of a stack and a new softmax layer on top.
 
-    The result is plain `torch.nn`: (cases, visible) -> (cases, classes) unnormalised log-probabilities. It begins with
-    `Visible(dbn.visible)`, so that bytes mean to the net what they mean to the stack. The new weights are drawn from
-    N(0, `scale`²) with `seed`. Label units beside a top RBM's visible layer are left out, none of them on. `dropout` and `input_dropout`
-    are the shares of hidden units and of inputs dropped in training. TypeError for couplings that are not dense, and for hidden units
-    without a feed-forward mean.
+    The result is plain `torch.nn`: linear and activation modules with copies of the stack's weights and biases. It begins with
+    `Visible(dbn.visible)`, so that bytes mean the same to the net as to the stack.
+
+    Parameters
+    ----------
+    dbn : DBN
+        The trained stack. Label units beside the visible layer of its top RBM are left out, as if none of them were on.
+    classes : int
+        The number of classes, at least two.
+    seed : int
+        The seed of the new weights.
+    scale : float
+        The standard deviation of the new weights, drawn from N(0, `scale`²).
+    dropout, input_dropout : float
+        The shares of hidden units and of inputs that are dropped in training, at least 0 and below 1.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Maps (cases, visible) to (cases, classes) unnormalised log-probabilities.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two classes.
+    TypeError
+        For couplings that are not dense, and for hidden units without a feed-forward mean.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> net = hm.nets.classifier(hm.DBN([rbm]), classes=3)
+    >>> net(torch.zeros(5, 6)).shape
+    torch.Size([5, 3])
+    >>> torch.equal(net[1].weight, rbm.coupling.weight.T)
+    True
     """
     if classes < 2:
         raise ValueError(f"a classifier needs at least two classes, found {classes}")

@@ -1,4 +1,4 @@
-"""Dropout that draws with its own generator."""
+"""Dropout with its own generator."""
 
 from __future__ import annotations
 
@@ -9,9 +9,38 @@ from harmonium.units.uniform import uniform
 
 
 class Dropout(nn.Module):
-    """Zeroes each input with probability `p` while training, and scales the others by 1 / (1 - p) (Srivastava et al. 2014).
+    """Sets each input to zero with probability `p` in training, and scales the others by 1 / (1 - p).
 
-    Unlike `torch.nn.Dropout` it never touches the global seed: the mask comes from `generator`, which the trainer sets.
+    Unlike `torch.nn.Dropout`, it never uses the global seed: the mask comes from `generator`, which the trainer sets.
+
+    Parameters
+    ----------
+    p : float
+        The probability that an input is dropped, at least 0 and below 1.
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        The source of the masks.
+
+    Raises
+    ------
+    ValueError
+        For another `p`.
+
+    Notes
+    -----
+    Dropout: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov (2014).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.nets import Dropout
+    >>> dropout = Dropout(0.5)
+    >>> dropout(torch.ones(1000)).unique()
+    tensor([0., 2.])
+    >>> dropout.eval()(torch.ones(3))
+    tensor([1., 1., 1.])
     """
 
     def __init__(self, p: float) -> None:

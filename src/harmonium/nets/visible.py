@@ -1,4 +1,4 @@
-"""What a net knows of its data: the visible units that it was made of."""
+"""The visible units of a net, which define what its data mean."""
 
 from __future__ import annotations
 
@@ -13,12 +13,31 @@ from harmonium.units import Unit
 
 
 class Visible(nn.Module):
-    """Data as states of a layer's units: the module that a net made of a trained stack begins with.
+    """Converts data to states of a layer's units: the first module of a net made from a trained stack.
 
-    `unit`: the layer, of which a copy is kept. What it was told of its data holds for the net: bytes are 0 and 1 for `Bernoulli(...)` and
-    grey levels, level / 255, for `Bernoulli(..., values="probabilities")`. (cases, units) of any type -> (cases, units) floats. Floating
-    point inputs pass as they are, so that the net can be differentiated in them and takes means; others are checked against the units'
-    support (ValueError). `fine_tune` and `predict` check floats too.
+    What the layer declares about its data holds for the net: bytes are 0 and 1 for `Bernoulli(...)`, and grey levels, level / 255, for
+    `Bernoulli(..., values="probabilities")`. It maps (cases, units) of any type to (cases, units) floats. Floating-point inputs pass
+    unchanged, so that the net can be differentiated with respect to them and accepts means. Others are checked against the units' support.
+    `fine_tune` and `predict` check floats too.
+
+    Parameters
+    ----------
+    unit : Unit
+        The layer, of which a copy is kept.
+
+    Raises
+    ------
+    ValueError
+        When called, for inputs outside the units' support that are not floats.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> grey = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
+    >>> hm.nets.Visible(hm.Bernoulli(3, values="probabilities"))(grey)
+    tensor([[0.0000, 0.2000, 1.0000]])
+    >>> hm.nets.Visible(hm.Bernoulli(3))(torch.tensor([[0, 1, 1]]))
+    tensor([[0., 1., 1.]])
     """
 
     unit: Unit
@@ -26,23 +45,23 @@ class Visible(nn.Module):
 
     def __init__(self, unit: Unit) -> None:
         super().__init__()
-        # Neither is part of the net's state: the unit is no submodule, and the buffer only says which type and device the net has.
+        # Neither is part of the net's state: the unit is not a submodule, and the buffer only records the type and device of the net.
         self.__dict__["unit"] = copy.deepcopy(unit)
         self.register_buffer("like", torch.empty(0, dtype=unit.zero_input().dtype, device=unit.zero_input().device), persistent=False)
 
     @property
     def width(self) -> int:
-        """How many inputs a case has."""
+        """The number of inputs of a case."""
         return math.prod(self.unit.shape)
 
     def check(self, data: Tensor) -> None:
-        """Raises a ValueError that says what was expected and found unless these are data, (cases, units), of the layer."""
+        """Raises a ValueError that states what was expected and found, unless `data` are data of the layer, (cases, units)."""
         if data.dim() != 2 or data.shape[1] != self.width or len(data) == 0:
             raise ValueError(f"expected inputs of shape (cases, {self.width}), at least one case, found {tuple(data.shape)}")
         self.unit.check(data.reshape(len(data), *self.unit.shape))
 
     def states(self, data: Tensor) -> Tensor:
-        """Data that `check` passed as floats of the net's type, on its device: (cases, units)."""
+        """Data that passed `check` as floats of the net's type, on its device: (cases, units)."""
         return self.unit.from_data(data.reshape(len(data), *self.unit.shape), self.like).flatten(1)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -56,11 +75,14 @@ class Visible(nn.Module):
 
 
 def after_visible(unit: Unit, *modules: nn.Module) -> nn.Sequential:
-    """`Visible(unit)` and the modules, which keep the names 0, 1, ... that they have without it: either loads the other's weights."""
+    """`Visible(unit)` followed by the modules.
+
+    The modules keep the names 0, 1, ... that they have without it, so that either net loads the other's weights.
+    """
     named = {str(number): module for number, module in enumerate(modules)}
     return nn.Sequential(OrderedDict(visible=Visible(unit), **named))
 
 
 def visible_of(net: nn.Module) -> Visible | None:
-    """What the net knows of its data, if anything."""
+    """The `Visible` module of a net, or None."""
     return next((module for module in net.modules() if isinstance(module, Visible)), None)

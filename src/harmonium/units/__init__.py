@@ -1,4 +1,4 @@
-"""The kinds of unit that a layer can be made of."""
+"""The kinds of unit of a layer."""
 
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial

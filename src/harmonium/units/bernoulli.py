@@ -16,11 +16,49 @@ from harmonium.units.unit import Values, check_finite, check_shape, tally
 
 
 class Bernoulli(Biased):
-    """Stochastic binary units with states 0 and 1: energy -b·v, p(v = 1 | x) = σ(b + x) (Smolensky 1986; Hinton 2002).
+    """Stochastic binary units with states 0 and 1.
 
-    `shape`: the number of units, or their shape. `bias_shape`: a shape that broadcasts to it, where biases are shared.
-    `values`: "binary", or "probabilities" where the data are the probabilities that a unit is on, used as they are (Hinton's
-    mean-field logistic units); uint8 grey levels then count as level / 255.
+    Given the input x from the other layer, a unit is on with probability σ(b + x).
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+    values : {"binary", "probabilities"}
+        What the data are. "binary": zeros and ones. "probabilities": the probabilities that a unit is on, used as they are (Hinton's
+        mean-field logistic units); uint8 grey levels then count as level / 255.
+
+    Attributes
+    ----------
+    bias : torch.nn.Parameter
+        b, of shape `bias_shape`; zero at first.
+
+    Raises
+    ------
+    ValueError
+        For a shape without units, and for other `values`.
+
+    Notes
+    -----
+    The energy is -b·v, and p(v = 1 | x) = σ(b + x) (Smolensky 1986; Hinton 2002, doi:10.1162/089976602760128018).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Bernoulli(3)
+    >>> units.mean(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([0.1192, 0.5000, 0.8808], grad_fn=<SigmoidBackward0>)
+    >>> draws = units.sample(torch.zeros(1000, 3), generator=torch.Generator().manual_seed(0))
+    >>> draws.shape, draws.unique()
+    (torch.Size([1000, 3]), tensor([0., 1.]))
+
+    Grey levels are declared as probabilities:
+
+    >>> pixels = hm.Bernoulli(2, values="probabilities")
+    >>> pixels.from_data(torch.tensor([[0, 51]], dtype=torch.uint8), like=pixels.bias)
+    tensor([[0.0000, 0.2000]])
     """
 
     def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Values = "binary") -> None:
@@ -48,15 +86,16 @@ class Bernoulli(Biased):
         return keep_present(torch.lt(u, p.detach(), out=u), given)
 
     def sample_and_change(self, input: Tensor, step: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """By the mean that sampling needs: a unit's partition function 1 + e^z grows 1 + g times, g = σ(z) (e^step - 1).
+        """Draws from p(x | input) and computes the change of the log-partition, both from the mean.
 
-        Small steps lose no digits that way. Where g is so near -1 that they would be lost, and where the exponential may overflow, it is
-        σ(-z) + σ(z) e^step, by the logarithms of the two terms.
+        The partition function 1 + e^z of a unit grows by the factor 1 + g, g = σ(z) (e^step - 1). Small steps lose no digits in this
+        form. Digits would be lost where g is near -1, and the exponential may overflow; there the factor is σ(-z) + σ(z) e^step, computed
+        from the logarithms of the two terms.
         """
         mean = self.mean(input)
         growth = torch.expm1(step).mul_(mean)
         change = torch.log1p(growth)
-        # On other devices a look at the values would wait for them.
+        # On other devices, reading the values would force a synchronisation.
         if growth.device.type != "cpu" or not _digits_kept(growth.amin(), step.amax()):
             z = input + self.bias
             apart = torch.logaddexp(F.logsigmoid(-z), F.logsigmoid(z) + step)
@@ -96,7 +135,7 @@ class Bernoulli(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = log(p / (1 - p)) with p the share of ones (Hinton 2010, section 8.1), by Laplace's rule, so that it is finite."""
+        """Sets b = log(p / (1 - p)), p the share of ones (Hinton 2010, section 8.1), with Laplace's rule, so that b is finite."""
         ones, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(torch.logit((ones + 1) / (cases + 2)))
 
@@ -123,5 +162,5 @@ class Bernoulli(Biased):
 
 
 def _digits_kept(growth: Tensor, step: Tensor) -> Tensor:
-    """Whether log(1 + g) is right to the last digits but one: g is not too near -1, and e^step meets no probability that underflows."""
+    """Whether log(1 + g) keeps all digits but the last: g is not too near -1, and e^step times a probability does not underflow."""
     return (growth > -0.875) & (step < 40)

@@ -1,4 +1,4 @@
-"""What units have in common that meet their own bias as they meet the other layer's input."""
+"""Units whose bias adds to the input from the other layer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from harmonium.units.unit import Unit, weighted_sum
 
 
 class Biased(Unit):
-    """Units of the statistic x and of an energy -b·x + (what no parameter changes), so that inputs add to the bias b.
+    """Units with statistic x and energy -b·x plus terms without parameters, so that the input adds to the bias b.
 
-    `bias_shape`: a shape that broadcasts to the layer's, where biases are shared.
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases.
     """
 
     def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None) -> None:

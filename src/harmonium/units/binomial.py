@@ -1,4 +1,4 @@
-"""Units of several equal copies."""
+"""Units made of several equal binary copies."""
 
 from __future__ import annotations
 
@@ -14,14 +14,46 @@ from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
 
 LISTED = 50
-"""The highest number of copies that samples are drawn for by listing the counts."""
+"""Up to this number of copies, sampling lists the counts."""
 
 
 class Binomial(Counting):
-    """The number of binary copies that are on, all with the same weights and bias: energy -b·k - log C(n, k), k from 0 to n = `copies`.
+    """Units that count how many of `copies` equal binary units are on.
 
-    Given x each copy is on with p = σ(b + x): mean n p, variance n p (1 - p) (rate-coded units: Teh & Hinton 2001). One copy is a
-    Bernoulli unit. `values`: "counts", or "means" where the data are conditional means from 0 to n.
+    All copies of a unit share its weights and its bias. Given the input x each copy is on with probability p = σ(b + x). One copy is a
+    Bernoulli unit.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    copies : int
+        n, the number of copies and the highest state.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+    values : {"counts", "means"}
+        What the data are: whole numbers from 0 to n, or conditional means from 0 to n.
+
+    Raises
+    ------
+    ValueError
+        For `copies` that are None or below one, and for other `values`.
+
+    Notes
+    -----
+    The energy is -b·k - log C(n, k), k from 0 to n. The conditional has mean n p and variance n p (1 - p) (rate-coded units: Teh &
+    Hinton 2001).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Binomial(2, copies=10)
+    >>> input = torch.tensor([0.0, 2.0])
+    >>> units.mean(input).detach(), units.variance(input).detach()
+    (tensor([5.0000, 8.8080]), tensor([2.5000, 1.0499]))
+    >>> rbm = hm.RBM(units, hm.Bernoulli(4))
+    >>> rbm.free_energy(torch.tensor([[3.0, 10.0]])).shape
+    torch.Size([1])
     """
 
     copies: int
@@ -30,11 +62,11 @@ class Binomial(Counting):
         self, shape: int | Sequence[int], *, copies: int, bias_shape: Sequence[int] | None = None, values: Values = "counts"
     ) -> None:
         if copies is None:
-            raise ValueError("Binomial units are made of one or more copies, found None; SteppedSigmoid and Poisson units have no end")
+            raise ValueError("Binomial units are made of one or more copies, found None; SteppedSigmoid and Poisson units are unbounded")
         super().__init__(shape, copies=copies, bias_shape=bias_shape, values=values)
 
     def base(self, states: Tensor) -> Tensor:
-        """-log C(n, k), by way of float64: differences of large log-factorials."""
+        """-log C(n, k), computed in float64 because large log-factorials nearly cancel."""
         k = states.double()
         return (torch.lgamma(k + 1) + torch.lgamma(self.copies - k + 1) - math.lgamma(self.copies + 1)).to(states.dtype)
 
@@ -49,14 +81,16 @@ class Binomial(Counting):
         return keep_present(self.copies * torch.sigmoid(total) * torch.sigmoid(-total), given)
 
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """⌈(n + 1) p⌉ - 1: the lower of two equals."""
+        """⌈(n + 1) p⌉ - 1, the lower state where two are equally probable."""
         p = (input + self.bias).sigmoid()
         return keep_present((p * (self.copies + 1)).ceil().sub(1).clamp(0, self.copies), given)
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution at one uniform number a unit, of the copies that are in the minority; of many copies,
-        PyTorch's rejection sampler."""
+        """Draws by inverting the cumulative distribution of the copies in the minority state, at one uniform number per unit.
+
+        With more than `LISTED` copies, PyTorch's rejection sampler draws.
+        """
         total = input + self.bias
         if self.copies <= LISTED:
             return keep_present(in_blocks(self._listed, total, uniform(total.shape, total, generator)), given)

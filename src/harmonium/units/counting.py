@@ -1,4 +1,4 @@
-"""What the kinds of unit whose states are counts have in common."""
+"""Units whose states are counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ Values = Literal["counts", "means"]
 class Counting(Biased):
     """Units whose states are whole numbers k >= 0: energy -b·k + `base(k)`, natural parameter t = b + x.
 
-    `copies`: the highest state, None where there is none. `values`: "counts", or "means" where the data are conditional means.
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    copies : int or None
+        The highest state; None where the states are unbounded.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases.
+    values : {"counts", "means"}
+        What the data are: whole numbers, or conditional means.
     """
 
     def __init__(
@@ -40,7 +49,7 @@ class Counting(Biased):
 
     @abstractmethod
     def natural(self, mean: Tensor) -> Tensor:
-        """The natural parameter t of each mean, float64, which lies inside the support."""
+        """The natural parameter t of each mean inside the support: float64."""
 
     def energy_terms(self, states: Tensor) -> Tensor:
         return self.base(states) - states * self.bias
@@ -69,8 +78,10 @@ class Counting(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """The bias under which the mean is that of the data, by Laplace's rule for copies that are on or off, and with half a count more
-        (Jeffreys's rule) where there is no highest state, so that it is finite."""
+        """Sets the bias for which the mean is that of the data.
+
+        Laplace's rule keeps it finite where there is a highest state; half a count more (Jeffreys's rule) where there is none.
+        """
         counts, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         counts = counts.double()
         mean = (counts + 0.5) / cases if self.copies is None else self.copies * (counts + 1) / (self.copies * cases + 2)
@@ -107,11 +118,11 @@ class Counting(Biased):
 
 
 BLOCK = 2**15
-"""How many units long lists of small operations go through at a time on a CPU: what stays in its cache."""
+"""Number of units that a long list of small operations processes at a time on a CPU, so that they stay in its cache."""
 
 
 def in_blocks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """A function of tensors of one shape that acts on each element alone."""
+    """Applies an elementwise function of tensors of one shape, block by block on a CPU."""
     if tensors[0].device.type != "cpu" or tensors[0].numel() <= BLOCK:
         return function(*tensors)
     blocks = zip(*(torch.split(tensor.reshape(-1), BLOCK) for tensor in tensors), strict=True)
@@ -119,9 +130,19 @@ def in_blocks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
 
 
 def invert_series(u: Tensor, first: Tensor, ratio: Tensor, coefficients: Iterable[float]) -> Tensor:
-    """The counts at which the cumulative distribution of probabilities first · c_k · ratio^k passes u, c_0 = 1.
+    """The counts at which the cumulative distribution of the probabilities first · c_k · ratio^k passes u, with c_0 = 1.
 
-    `coefficients`: c_1 to c_n, the highest count being n. All tensors of one shape.
+    Parameters
+    ----------
+    u, first, ratio : torch.Tensor
+        All of one shape.
+    coefficients : iterable of float
+        c_1 to c_n, where n is the highest count.
+
+    Returns
+    -------
+    torch.Tensor
+        The counts, of the shape of `u`.
     """
     count, above, power, cumulative = torch.zeros_like(u), torch.empty_like(u), first.clone(), first.clone()
     for coefficient in coefficients:

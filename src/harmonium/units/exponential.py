@@ -13,11 +13,37 @@ from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighte
 
 
 class Exponential(Unit):
-    """Real units x >= 0: energy r·x, r = exp(log_rate), so that x given the input t is exponential with rate r - t (Welling,
-    Rosen-Zvi & Hinton 2005).
+    """Real units x >= 0 with an exponential distribution.
 
-    It exists only for t < r: where it does not, log-partition, mean, variance, mode and samples are infinite. `rate`: r, the same for
-    all at first. `bias_shape`: a shape that broadcasts to the layer's, where rates are shared.
+    Given the input t, x is exponential with rate r - t, r = exp(`log_rate`). The conditional exists only for t < r. Where it does not,
+    log-partition, mean, variance, mode and samples are infinite.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    rate : float
+        r at first, the same for all units; positive.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share rates. By default each unit has its own rate.
+
+    Raises
+    ------
+    ValueError
+        For a rate that is not a positive number.
+
+    Notes
+    -----
+    The energy is r·x for x >= 0 (Welling, Rosen-Zvi & Hinton 2005).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Exponential(3, rate=2.0)
+    >>> units.mean(torch.tensor([-2.0, 0.0, 1.0])).detach()
+    tensor([0.2500, 0.5000, 1.0000])
+    >>> units.mean(torch.full((3,), 2.5)).detach()  # the inputs reach the rate
+    tensor([inf, inf, inf])
     """
 
     def __init__(self, shape: int | Sequence[int], *, rate: float = 1.0, bias_shape: Sequence[int] | None = None) -> None:
@@ -32,7 +58,7 @@ class Exponential(Unit):
         return states * torch.exp(self.log_rate)
 
     def _rate(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether the conditional exists, and its rate, one where it does not: (*leading, *shape) each."""
+        """Whether the conditional exists, and its rate; the rate is one where it does not: (*leading, *shape) each."""
         rate = torch.exp(self.log_rate) - input
         exists = ~(rate <= 0)
         return exists, torch.where(exists, rate, torch.ones((), dtype=rate.dtype, device=rate.device))
@@ -55,7 +81,7 @@ class Exponential(Unit):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution at a uniform number."""
+        """Inverts the cumulative distribution at one uniform number per unit."""
         u = torch.rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
         scale = self.mean(input) if mean is None else mean
         drawn = u.neg_().log1p_().neg_()
@@ -77,11 +103,11 @@ class Exponential(Unit):
         check_finite("Exponential", states)
         low = states.min().item()
         if low < 0:
-            raise ValueError(f"Exponential units expect numbers from 0 on, found {low:g}; shift the data, or model it with Gaussian units")
+            raise ValueError(f"Exponential units expect numbers of zero or more, found {low:g}; shift the data, or use Gaussian units")
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """r = 1 / the mean of the data, but no unit's mean is taken to be below a ten-thousandth of the average."""
+        """Sets r = 1 / the mean of the data; a mean counts as no less than a ten-thousandth of the average mean."""
         total, cases = tally(data.to(self.log_rate.dtype), weights, self.log_rate)
         mean = total / cases
         self.log_rate.copy_(-mean.clamp_min(max(1e-4 * mean.mean().item(), torch.finfo(mean.dtype).tiny)).log())

@@ -13,12 +13,53 @@ from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
 
 
 class Gaussian(Scaled):
-    """Linear units with Gaussian noise: energy (v - b)² / 2σ², statistic v / σ², so that v given x is N(b + x, σ²).
+    """Real-valued units with Gaussian noise.
 
-    This is the parametrisation of Cho, Ilin & Raiko (2011), in which the mean does not depend on σ. The tutorial's interaction
-    Σ (v/σ) W h becomes this one with weights σ W. `variance`: σ², the same for all at first.
-    `bias_shape` and `variance_shape` broadcast to the shape where biases or variances are shared. With `learn_variance` the
-    `log_variance` is a parameter: it starts at the data's own variance, and `hm.fit` steps along it as docs/gaussian-variances.md tells.
+    Given the input x, a unit is normal with mean b + x and variance σ². The mean does not depend on σ.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    variance : float
+        σ² at first, the same for all units; positive.
+    bias_shape, variance_shape : sequence of int, optional
+        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own.
+    learn_variance : bool
+        Whether `log_variance` is a parameter rather than a buffer. A learnt variance starts at the data's own variance, and `hm.fit`
+        steps along it as docs/gaussian-variances.md describes.
+
+    Attributes
+    ----------
+    bias : torch.nn.Parameter
+        b, of shape `bias_shape`; zero at first.
+    log_variance : torch.Tensor
+        log σ², of shape `variance_shape`.
+
+    Raises
+    ------
+    ValueError
+        For a variance that is not a positive number.
+
+    Notes
+    -----
+    The energy is (v - b)² / 2σ² and the statistic is v / σ², so that v given x is N(b + x, σ²). This is the parametrisation of Cho, Ilin
+    & Raiko (2011). The interaction Σ (v/σ) W h of Hinton's tutorial becomes this one with weights σ W
+    (`harmonium.units.gaussian.from_tutorial_form`).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Gaussian(2, variance=4.0)
+    >>> input = torch.tensor([0.5, -1.0])
+    >>> units.mean(input).detach(), units.variance(input)
+    (tensor([ 0.5000, -1.0000]), tensor([4., 4.]))
+
+    A machine of real-valued data with one learnt variance for all units:
+
+    >>> rbm = hm.RBM(hm.Gaussian(5, learn_variance=True, variance_shape=(1,)), hm.Bernoulli(8))
+    >>> rbm.visible.log_variance.shape
+    torch.Size([1])
     """
 
     one_sided = False
@@ -58,7 +99,7 @@ class Gaussian(Scaled):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = the mean of the data; a learnt variance starts at the data's own (see `data_variance`)."""
+        """Sets b to the mean of the data; a learnt variance starts at the data's own (see `data_variance`)."""
         total, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(total / cases)
         if self.learn_variance:
@@ -72,20 +113,64 @@ class Gaussian(Scaled):
 
 
 def from_tutorial_form(weight: Tensor, variance: Tensor | float, hidden_variance: Tensor | float = 1.0) -> Tensor:
-    """Weights of the energy Σ (v - b)²/2σ² - Σ (v/σ) W h (Hinton's tutorial, 2012) as the weights σ W of this package's: (visible, hidden).
+    """Converts weights of Hinton's energy Σ (v - b)²/2σ² - Σ (v/σ) W h to this package's weights σ W.
 
-    `variance`: σ², (visible,) or one number; `hidden_variance`: (hidden,), where the hidden units are Gaussian as well and their
-    interaction is (v/σ_v) W (h/σ_h). Biases and variances are the same in both forms.
+    Biases and variances are the same in both forms.
+
+    Parameters
+    ----------
+    weight : torch.Tensor
+        W, (visible, hidden).
+    variance : torch.Tensor or float
+        σ² of the visible units: (visible,), or one number.
+    hidden_variance : torch.Tensor or float
+        (hidden,), where the hidden units are Gaussian as well and the interaction is (v/σ_v) W (h/σ_h).
+
+    Returns
+    -------
+    torch.Tensor
+        σ W, (visible, hidden).
+
+    Notes
+    -----
+    The form is that of Hinton's tutorial (2012).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from_tutorial_form(torch.ones(2, 3), torch.tensor([1.0, 4.0]))
+    tensor([[1., 1., 1.],
+            [2., 2., 2.]])
     """
     return weight * _product(weight, variance, hidden_variance)
 
 
 def to_tutorial_form(weight: Tensor, variance: Tensor | float, hidden_variance: Tensor | float = 1.0) -> Tensor:
-    """The way back of `from_tutorial_form`: weights W / σ, (visible, hidden)."""
+    """Converts this package's weights to those of Hinton's energy: the inverse of `from_tutorial_form`.
+
+    Parameters
+    ----------
+    weight : torch.Tensor
+        (visible, hidden).
+    variance, hidden_variance : torch.Tensor or float
+        As for `from_tutorial_form`.
+
+    Returns
+    -------
+    torch.Tensor
+        W / σ, (visible, hidden).
+
+    Examples
+    --------
+    >>> import torch
+    >>> to_tutorial_form(torch.ones(2, 3), 4.0)
+    tensor([[0.5000, 0.5000, 0.5000],
+            [0.5000, 0.5000, 0.5000]])
+    """
     return weight / _product(weight, variance, hidden_variance)
 
 
 def _product(weight: Tensor, variance: Tensor | float, hidden_variance: Tensor | float) -> Tensor:
-    """σ_v σ_h, to broadcast with (visible, hidden)."""
+    """σ_v σ_h, in a shape that broadcasts to (visible, hidden)."""
     rows, columns = (torch.as_tensor(each).to(weight).sqrt().flatten() for each in (variance, hidden_variance))
     return rows[:, None] * columns

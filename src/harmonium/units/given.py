@@ -11,22 +11,43 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Given:
-    """Side information about each case, handed through units, couplings, sampling and likelihood.
+    """Side information about each case.
 
-    Two meanings of a gap in the data, never mixed:
+    Units, couplings, sampling and likelihood all take it as `given=`. A gap in the data has one of two meanings, which are never mixed:
+    the unit is absent (`present=`), or its value is missing (`missing=`).
 
-    `present`: (*leading, *visible.shape), false where the visible unit is *absent*: it does not exist for this case. It adds nothing
-    to the energy, sends nothing to the hidden units and is never sampled, so the partition function depends on the mask
-    (Salakhutdinov, Mnih & Hinton 2007). What stands in the data at absent places, NaN included, is never read.
+    Parameters
+    ----------
+    present : torch.Tensor, optional
+        (*leading, *visible.shape), false where the visible unit is *absent*: it does not exist for this case. It adds nothing to the
+        energy, sends nothing to the hidden units and is never sampled, so the partition function depends on the mask. The data at absent
+        places, NaN included, are never read.
+    missing : torch.Tensor, optional
+        (*leading, *visible.shape), true where the unit exists but was not observed: it is latent. There is one partition function. Learning
+        and completion draw the missing values from the model by clamped Gibbs sampling. The states handed to a model have no gaps: the
+        missing places hold the current draw. `gibbs` draws these anew and leaves all others clamped.
+    length : torch.Tensor, optional
+        (*leading), the number of words of each document. A replicated softmax needs it where no states determine it.
+    context : torch.Tensor, optional
+        (*leading, size), from which a conditional coupling makes its dynamic biases, such as past frames.
 
-    `missing`: (*leading, *visible.shape), true where the unit exists but was not seen: it is latent. There is one partition function;
-    learning draws the missing values from the model (clamped Gibbs sampling), completion too. The states handed to a model are whole,
-    its missing places filled with the present draw, and `gibbs` draws these anew and leaves all else clamped.
+    Raises
+    ------
+    ValueError
+        For both kinds of gap at once.
 
-    `length`: (*leading), the number of words of each document, which a replicated softmax needs where no states tell it.
-    `context`: (*leading, size), what a conditional coupling makes its dynamic biases from, such as past frames.
+    Notes
+    -----
+    Absent units: Salakhutdinov, Mnih & Hinton (2007), doi:10.1145/1273496.1273596.
 
-    ValueError where both kinds of gap are given.
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2))
+    >>> ratings = torch.tensor([[1.0, 0.0, float("nan")]])
+    >>> given = hm.Given(present=~ratings.isnan())
+    >>> rbm.free_energy(ratings, given).isfinite()
+    tensor([True])
     """
 
     present: Tensor | None = None
@@ -42,7 +63,7 @@ class Given:
             )
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Given:
-        """The same with `function` applied to each field that is there."""
+        """The same with `function` applied to each field that is not None."""
         return Given(**{f.name: None if getattr(self, f.name) is None else function(getattr(self, f.name)) for f in fields(self)})
 
     def part(self, start: int, stop: int) -> Given:
@@ -51,16 +72,36 @@ class Given:
         return replace(self, present=present, missing=missing)
 
     def only(self, *, present: Tensor) -> Given:
-        """The same for none but the visible units that `present`, (*leading, *visible.shape), marks."""
+        """The same with only the visible units present that `present`, (*leading, *visible.shape), marks."""
         return replace(self, present=present, missing=None)
 
     def whole(self) -> Given:
-        """The same once every missing value has been filled in."""
+        """The same once every missing value is filled in."""
         return replace(self, missing=None)
 
 
 def keep_present(values: Tensor, given: Given | None) -> Tensor:
-    """`values`, zero wherever the unit is absent."""
+    """Sets values to zero where the unit is absent.
+
+    Parameters
+    ----------
+    values : torch.Tensor
+        (*leading, *shape).
+    given : Given or None
+        The side information; its `present` broadcasts with `values`.
+
+    Returns
+    -------
+    torch.Tensor
+        `values` themselves where nothing is absent, else a new tensor of the same type.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.units import Given, keep_present
+    >>> keep_present(torch.tensor([1.0, float("nan")]), Given(present=torch.tensor([True, False])))
+    tensor([1., 0.])
+    """
     if given is None or given.present is None:
         return values
     return torch.where(given.present.bool(), values, torch.zeros((), dtype=values.dtype, device=values.device))

@@ -14,9 +14,33 @@ from harmonium.units.unit import Unit, check_shape
 
 
 class Groups(Unit):
-    """One layer of several kinds of unit, as pixels beside a label: the states of the parts, joined along the last axis.
+    """Several kinds of unit side by side in one layer, such as pixels beside a label.
 
-    `parts`: layers of one-dimensional shape. Energies and log-partitions add; means, samples and gradients stand side by side.
+    States, means and samples of the parts are joined along the last axis. Energies and log-partitions add.
+
+    Parameters
+    ----------
+    *parts : Unit
+        One or more layers of one-dimensional shape.
+
+    Raises
+    ------
+    ValueError
+        Without parts, and for a part whose shape has more than one axis.
+
+    Examples
+    --------
+    Four pixels beside a label of three classes:
+
+    >>> import torch, harmonium as hm
+    >>> layer = hm.Groups(hm.Bernoulli(4), hm.Softmax(1, categories=3))
+    >>> layer.shape
+    (7,)
+    >>> pixels, label = layer.split(torch.tensor([[1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0]]))
+    >>> pixels, label
+    (tensor([[1., 0., 1., 1.]]), tensor([[0., 0., 1.]]))
+    >>> hm.RBM(layer, hm.Bernoulli(5)).coupling.visible
+    (7,)
     """
 
     def __init__(self, *parts: Unit) -> None:
@@ -42,21 +66,21 @@ class Groups(Unit):
         return (sum(part.statistic_shape[0] for part in self.layers()),)
 
     def layers(self) -> Iterator[Unit]:
-        """The parts, typed."""
+        """The parts, in order, as `Unit`s."""
         for part in self.parts:
             assert isinstance(part, Unit)
             yield part
 
     def split(self, states: Tensor) -> tuple[Tensor, ...]:
-        """Each part's states (or means, samples): views of (*leading, part.shape[0])."""
+        """The states, means or samples of each part: views of (*leading, part.shape[0])."""
         return torch.split(states, [part.shape[0] for part in self.layers()], dim=-1)
 
     def split_input(self, input: Tensor) -> tuple[Tensor, ...]:
-        """Each part's input, whose sizes are those of the statistics."""
+        """The input of each part: views of (*leading, part.statistic_shape[0])."""
         return torch.split(input, [part.statistic_shape[0] for part in self.layers()], dim=-1)
 
     def split_given(self, given: Given | None) -> list[Given | None]:
-        """Each part's share of the mask."""
+        """The side information of each part, its masks cut to the part's units."""
         masks: list[Given | None] = []
         start = 0
         for part in self.layers():
@@ -65,7 +89,7 @@ class Groups(Unit):
         return masks
 
     def split_mean(self, mean: Tensor | None) -> Sequence[Tensor | None]:
-        """Each part's share of a mean that may not be known."""
+        """The mean of each part; None for each where the mean is None."""
         return [None] * len(self.parts) if mean is None else self.split(mean)
 
     def _join(self, function: Callable[[Unit, Tensor, Given | None], Tensor], pieces: tuple[Tensor, ...], given: Given | None) -> Tensor:
@@ -200,7 +224,10 @@ class Groups(Unit):
 
 
 def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
-    """The layers that a layer is made of, each with where its statistic begins and ends in the layer's, flattened."""
+    """The layers that a layer is made of, each as (start, stop, layer).
+
+    `start` and `stop` are where its statistic begins and ends in that of the whole layer, flattened.
+    """
     if not isinstance(unit, Groups):
         yield start, start + math.prod(unit.statistic_shape), unit
         return

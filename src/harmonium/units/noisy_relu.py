@@ -18,12 +18,42 @@ BISECTIONS = 60
 
 
 class NoisyReLU(Biased):
-    """Noisy rectified linear units: max(0, t + noise) with t = b + input, the fast stand-in for stepped sigmoid units.
+    """Noisy rectified linear units: max(0, t + noise), t = b + input.
 
-    `noise`: its variance is σ(t) ("sigmoid": Nair & Hinton 2010), 1 ("unit") or 0 ("none"). `cap`: the highest state, if there is
-    one. `bias_shape`: a shape that broadcasts to the shape, where biases are shared. The conditional belongs to no joint energy, so that
-    `joint` is false and energies, log-partitions and all that needs them refuse with a TypeError. Learning takes the gradient of the
-    energy -b·x of the units it stands in for.
+    They approximate stepped sigmoid units and are faster. The conditional belongs to no joint energy: `has_joint_energy` is false, and
+    energies, log-partitions and everything that needs them raise a TypeError. Learning follows the gradient of the energy -b·x of the
+    units that they approximate.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    noise : {"sigmoid", "unit", "none"}
+        The variance of the noise: σ(t) ("sigmoid"), 1 ("unit") or 0 ("none").
+    cap : float, optional
+        The highest state. By default the states are unbounded.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+
+    Raises
+    ------
+    ValueError
+        For another `noise`, and for a `cap` that is not a positive number.
+
+    Notes
+    -----
+    With noise of variance s² the mean is m(t) = t Φ(t/s) + s φ(t/s), Φ and φ being the standard normal distribution function and
+    density. The noise of variance σ(t) is that of Nair & Hinton (2010).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.NoisyReLU(3, noise="none", cap=1.0)
+    >>> units.mean(torch.tensor([-1.0, 0.5, 2.0])).detach()
+    tensor([0.0000, 0.5000, 1.0000])
+    >>> noisy = hm.NoisyReLU(3)
+    >>> bool((noisy.sample(torch.zeros(100, 3), generator=torch.Generator().manual_seed(0)) >= 0).all())
+    True
     """
 
     has_joint_energy = False
@@ -46,7 +76,7 @@ class NoisyReLU(Biased):
         raise no_joint(self, "a log-partition")
 
     def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """m(t) - m(t - cap) with m(t) = t Φ(t/s) + s φ(t/s), s² the variance of the noise."""
+        """m(t) - m(t - cap) with m(t) = t Φ(t/s) + s φ(t/s), where s² is the variance of the noise."""
         return keep_present(self._mean(input + self.bias), given)
 
     def _mean(self, t: Tensor) -> Tensor:
@@ -61,7 +91,7 @@ class NoisyReLU(Biased):
         return t.sigmoid().sqrt_() if self.noise == "sigmoid" else torch.ones_like(t)
 
     def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """V(t) - V(t - cap) - 2 m(t - cap) (cap - mean), V(t) being the variance of max(0, t + noise)."""
+        """V(t) - V(t - cap) - 2 m(t - cap) (cap - mean), where V(t) is the variance of max(0, t + noise)."""
         t = input + self.bias
         if self.noise == "none":
             return torch.zeros_like(t)
@@ -95,7 +125,7 @@ class NoisyReLU(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """The bias under which the mean is that of the data and of one imagined case at the mean of no input and no bias."""
+        """Sets the bias for which the mean is that of the data and one extra case at the mean without input and bias."""
         total, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         idle = self._mean(torch.zeros((), dtype=torch.float64, device=total.device))
         self.bias.copy_(self._solve((total.double() + idle) / (cases + 1)))
@@ -106,7 +136,7 @@ class NoisyReLU(Biased):
         return (self._solve(mean.double().clamp(min(1e-3, 1e-3 * (self.cap or 1)), high)) - self.bias).to(mean.dtype)
 
     def _solve(self, mean: Tensor) -> Tensor:
-        """t at which the mean is `mean`, by bisection, float64."""
+        """The t at which the mean is `mean`, by bisection: float64."""
         low = torch.full_like(mean, -40.0)
         high = mean + 1 if self.cap is None else torch.full_like(mean, self.cap + 40)
         for _ in range(BISECTIONS):
@@ -116,7 +146,7 @@ class NoisyReLU(Biased):
         return 0.5 * (low + high)
 
     def quadratic(self) -> tuple[Tensor, Tensor] | None:
-        """Of units without a cap, whose states grow as those of unit variance: what keeps Gibbs sampling from running away asks for it."""
+        """A scale of one for units without a cap, whose states grow like those of unit variance; it keeps Gibbs sampling from diverging."""
         scale = torch.ones(math.prod(self.shape), dtype=torch.float64, device=self.bias.device)
         return None if self.cap is not None else (scale, torch.ones_like(scale, dtype=torch.bool))
 
@@ -130,20 +160,20 @@ class NoisyReLU(Biased):
 
 
 def _standard(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """z = t / s, kept where a float can tell the normal distribution from 0 and 1, and φ(z)."""
+    """z = t / s, clamped to the range in which floats distinguish the normal distribution from 0 and 1, and φ(z)."""
     z = (t / s).clamp(-40, 40)
     return z, torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
 
 
 def _rectified(t: Tensor, s: Tensor) -> Tensor:
-    """E[max(0, t + s ε)], ε standard normal."""
+    """E[max(0, t + s ε)], where ε is standard normal."""
     z, density = _standard(t, s)
     mean: Tensor = t * torch.special.ndtr(z) + s * density
     return mean.clamp_min(0)
 
 
 def _rectified_variance(t: Tensor, s: Tensor) -> Tensor:
-    """The variance of max(0, t + s ε), in a form whose terms are never much larger than it."""
+    """The variance of max(0, t + s ε), in a form whose terms are never much larger than the result."""
     z, density = _standard(t, s)
     on, off = torch.special.ndtr(z), torch.special.ndtr(-z)
     variance: Tensor = on + z.square() * on * off + z * density * (off - on) - density.square()

@@ -1,4 +1,4 @@
-"""Units that count without end."""
+"""Unbounded counts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,50 @@ from harmonium.units.given import Given, keep_present
 from harmonium.units.uniform import uniform
 
 LISTED = 10.0
-"""The highest rate that samples are drawn for by listing the counts."""
+"""Up to this rate, sampling lists the counts."""
 
 FEW, ALL = [[1 / math.factorial(k) for k in range(1, counts + 1)] for counts in (8, 40)]
-"""What is listed for all units, and for the few that go beyond it: P(k >= 40) is below 1e-11 at a rate of ten."""
+"""Coefficients listed for all units, and for the few whose count reaches 8: P(k >= 40) is below 1e-11 at a rate of ten."""
 
 LARGE = 1000.0
-"""The lowest rate at which the asymptotic quantile is exact to what a float32 uniform number resolves."""
+"""From this rate on, the asymptotic quantile is exact to the resolution of a float32 uniform number."""
 
 
 class Poisson(Counting):
-    """Counts without bound: energy -b·k + log k!, so that k given x is Poisson with rate λ = exp(b + x), its mean and its variance.
+    """Unbounded counts.
 
-    The joint with a layer of any other kind exists only for the weights that `check_normalisable` passes (Yang et al. 2012; Welling et
-    al. 2005). The rate overflows above b + x = 88 (709 in float64); log-partition, mean, variance and samples are then infinite.
-    `values`: "counts", or "means" where the data are conditional means.
+    Given the input x, a count is Poisson with rate λ = exp(b + x), which is its mean and its variance. The joint with another layer
+    exists only for the weights that `check_normalisable` passes. The rate overflows above b + x = 88 (709 in float64); log-partition,
+    mean, variance and samples are then infinite.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+    values : {"counts", "means"}
+        What the data are: whole numbers, or conditional means.
+
+    Raises
+    ------
+    ValueError
+        For other `values`.
+
+    Notes
+    -----
+    The energy is -b·k + log k! (Welling, Rosen-Zvi & Hinton 2005; Yang et al. 2012).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Poisson(3)
+    >>> units.mean(torch.tensor([-1.0, 0.0, 2.0])).detach()
+    tensor([0.3679, 1.0000, 7.3891])
+    >>> rows = torch.tensor([[0.0, 2.0, 5.0], [2.0, 2.0, 7.0]])
+    >>> units.init_from(rows)  # the base rates, with half a count more
+    >>> units.bias.detach().exp()
+    tensor([1.2500, 2.2500, 6.2500])
     """
 
     def __init__(self, shape: int | Sequence[int], *, bias_shape: Sequence[int] | None = None, values: Values = "counts") -> None:
@@ -47,13 +76,16 @@ class Poisson(Counting):
         return self.mean(input, given)
 
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """⌈λ⌉ - 1: the lower of two equals."""
+        """⌈λ⌉ - 1, the lower state where two are equally probable."""
         return keep_present(torch.exp(input + self.bias).ceil().sub(1).clamp_min(0), given)
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution: at one uniform number a unit by listing the counts where the rate is small, at one normal
-        number by the asymptotic quantile elsewhere. On devices other than a CPU, PyTorch's sampler draws at all but large rates."""
+        """Inverts the cumulative distribution.
+
+        Up to the rate `LISTED` it lists the counts, at one uniform number per unit. Above, it takes the asymptotic quantile of one normal
+        number per unit. On devices other than a CPU, PyTorch's sampler draws up to the rate `LARGE`.
+        """
         rate = torch.exp(input + self.bias) if mean is None else mean
         if rate.device.type != "cpu":
             return keep_present(_on_device(rate, generator), given)
@@ -82,9 +114,10 @@ class Poisson(Counting):
 
 
 def _quantile(rate: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """The quantile of the standard normal number z: the rate's whole part, which may be so large that it swallows the rest, and the rest.
+    """The quantile of the standard normal number z, as the whole part of the rate and the rest.
 
-    Giles's (2016, Algorithm 955) expansion, whose floor is the count; its error is below 0.05 (1 + z⁴) rate^-1.5 from a rate of ten on.
+    They are kept apart because a large whole part would absorb the rest in rounding. This is Giles's (2016, Algorithm 955) expansion,
+    whose floor is the count; its error is below 0.05 (1 + z⁴) rate^-1.5 for rates of ten and more.
     """
     whole, root, square = rate.floor(), rate.sqrt(), z.square()
     rest = (rate - whole) + root * z + (1 / 3 + square / 6) - z * (1 / 36 + square / 72) / root
@@ -92,9 +125,9 @@ def _quantile(rate: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _exact_quantile(rate: Tensor, z: Tensor) -> Tensor:
-    """The Poisson count of the standard normal number z for rates from ten on; infinite or NaN where the rate is.
+    """The Poisson count of the standard normal number z for rates of ten and more; infinite or NaN where the rate is.
 
-    Where the expansion falls so near a whole number that its error might matter, the cumulative distribution itself decides.
+    Where the expansion is so near a whole number that its error could matter, the cumulative distribution itself decides.
     """
     whole, rest = _quantile(rate, z)
     count, nearest = whole + rest.floor(), rest.round()
@@ -108,7 +141,7 @@ def _exact_quantile(rate: Tensor, z: Tensor) -> Tensor:
 
 
 def _on_device(rate: Tensor, generator: torch.Generator) -> Tensor:
-    """Poisson counts of any rates without a look at their values; infinite or NaN where the rate is."""
+    """Poisson counts of any rates, computed without reading values back; infinite or NaN where the rate is."""
     z = torch.randn(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
     whole, rest = _quantile(rate, z)
     drawn = torch.poisson(rate.clamp_max(LARGE).nan_to_num(0.0), generator=generator)

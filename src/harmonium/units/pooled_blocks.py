@@ -16,12 +16,42 @@ from harmonium.units.unit import check_finite, check_shape, tally
 
 
 class PooledBlocks(Biased):
-    """Probabilistic max-pooling (Lee, Grosse, Ranganath & Ng 2009): binary detection units in blocks, at most one of a block on.
+    """Probabilistic max-pooling: binary detection units in blocks, at most one unit of a block on.
 
-    A block is a softmax with an off state: p(v_i = 1 | x) = exp(b_i + x_i) / (1 + Σ exp(b + x)), energy -b·v. `shape`: that of the
-    detection units; `pool`: how many of them a block has along each of the last axes, which it must divide: 2 for (n,) or (C, L),
-    (2, 2) for (C, H, W). The next machine of a stack sees the pooled map, one binary unit a block that is on where any of the block is.
-    `bias_shape`: a shape that broadcasts to the shape, where biases are shared.
+    A block is a softmax with an off state. The next machine of a stack sees the pooled map: one binary unit per block, which is on where
+    any unit of the block is.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The shape of the detection units.
+    pool : int or sequence of int
+        The size of a block along each of the last axes, which it must divide: 2 for (n,) or (C, L), (2, 2) for (C, H, W).
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+
+    Raises
+    ------
+    ValueError
+        For blocks that do not divide the last axes of `shape`.
+
+    Notes
+    -----
+    The energy is -b·v and, within a block, p(v_i = 1 | x) = exp(b_i + x_i) / (1 + Σ exp(b + x)) (Lee, Grosse, Ranganath & Ng 2009,
+    doi:10.1145/1553374.1553453).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.PooledBlocks((1, 4, 4), pool=(2, 2))
+    >>> units.output_shape
+    (1, 2, 2)
+    >>> mean = units.mean(torch.zeros(1, 4, 4)).detach()
+    >>> mean[0, 0]  # four units and the off state of a block are equally probable
+    tensor([0.2000, 0.2000, 0.2000, 0.2000])
+    >>> units.output(mean)
+    tensor([[[0.8000, 0.8000],
+             [0.8000, 0.8000]]])
     """
 
     def __init__(self, shape: int | Sequence[int], *, pool: int | Sequence[int], bias_shape: Sequence[int] | None = None) -> None:
@@ -38,7 +68,7 @@ class PooledBlocks(Biased):
         return (*self.shape[:kept], *(n // p for n, p in zip(self.shape[kept:], self.pool, strict=True)))
 
     def blocks(self, values: Tensor) -> Tensor:
-        """(*leading, *shape) as (units of a block, *leading, *output_shape)."""
+        """Reshapes (*leading, *shape) to (units of a block, *leading, *output_shape)."""
         axes, kept = len(self.pool), values.dim() - len(self.pool)
         cut = [size for n, p in zip(self.shape[-axes:], self.pool, strict=True) for size in (n // p, p)]
         split = values.reshape(*values.shape[:kept], *cut)
@@ -46,14 +76,14 @@ class PooledBlocks(Biased):
         return split.permute(*inner, *range(kept), *(place - 1 for place in inner)).flatten(0, axes - 1)
 
     def units(self, blocks: Tensor) -> Tensor:
-        """(units of a block, *leading, *output_shape) as (*leading, *shape)."""
+        """Reshapes (units of a block, *leading, *output_shape) to (*leading, *shape): the inverse of `blocks`."""
         axes, kept = len(self.pool), blocks.dim() - 1 - len(self.pool)
         split = blocks.reshape(*self.pool, *blocks.shape[1:])
         order = [*range(axes, axes + kept), *(place for axis in range(axes) for place in (axes + kept + axis, axis))]
         return split.permute(*order).reshape(*blocks.shape[1 : 1 + kept], *self.shape[-axes:])
 
     def _total(self, input: Tensor, given: Given | None) -> Tensor:
-        """b + input in blocks, minus infinity where the unit is absent."""
+        """b + input in blocks, minus infinity where a unit is absent."""
         total = input + self.bias
         if given is not None and given.present is not None:
             total = torch.where(given.present.bool(), total, torch.full((), -math.inf, dtype=total.dtype, device=total.device))
@@ -88,14 +118,14 @@ class PooledBlocks(Biased):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts each block's cumulative distribution at one uniform number."""
+        """Inverts the cumulative distribution of each block at one uniform number."""
         return keep_present(self._draw(self._shares(input, given) if mean is None else self.blocks(mean), generator), given)
 
     def _draw(self, shares: Tensor, generator: torch.Generator) -> Tensor:
         """At most one unit of each block, with the probabilities `shares`, in blocks."""
         u = uniform(tuple(shares.shape[1:]), shares, generator)
         ends = shares.cumsum(0)
-        ends[-1].masked_fill_(ends[-1] > 1 - len(ends) * torch.finfo(ends.dtype).eps, 1.0)  # what rounding leaves is no off state
+        ends[-1].masked_fill_(ends[-1] > 1 - len(ends) * torch.finfo(ends.dtype).eps, 1.0)  # a remainder from rounding is no off state
         reached = u < ends
         return self.units(torch.cat([reached[:1], reached[1:] & ~reached[:-1]]).to(shares.dtype))
 
@@ -111,7 +141,7 @@ class PooledBlocks(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = log of the share of each unit over that of its block's being off, by Laplace's rule."""
+        """Sets b to the log of each unit's share over the share of its block being off, with Laplace's rule."""
         rows = data.to(self.bias.dtype)
         blocks = self.blocks(rows)
         on, _ = tally(rows, weights, self.bias)
@@ -139,11 +169,17 @@ class PooledBlocks(Biased):
         return self.units((chosen == places).to(self.bias.dtype))
 
     def output(self, states: Tensor) -> Tensor:
-        """The pooled map, each block's sum: (*leading, *output_shape). Of means it is the probability that any unit of the block is on."""
+        """The pooled map, the sum over each block: (*leading, *output_shape).
+
+        For means it is the probability that any unit of the block is on.
+        """
         return self.blocks(states).sum(0)
 
     def from_output(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Detection units under a pooled map of states or probabilities: in each block the map's value times softmax(b)."""
+        """Detection units for a pooled map of states or probabilities: (*leading, *shape).
+
+        In each block the mean is the map's value times softmax(b). With a generator they are drawn, without one the mean is returned.
+        """
         share = torch.softmax(self.blocks(self.bias.detach().expand(self.shape)), dim=0)
         shares = share.reshape(-1, *[1] * (output.dim() - share.dim() + 1), *share.shape[1:]) * output
         return self.units(shares) if generator is None else self._draw(shares, generator)

@@ -1,4 +1,4 @@
-"""Counts of words in documents."""
+"""Word counts of documents."""
 
 from __future__ import annotations
 
@@ -14,12 +14,39 @@ from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
 
 
 class ReplicatedSoftmax(Biased):
-    """One document's word counts, all words being drawn from one softmax (Salakhutdinov & Hinton 2009): energy -b·n.
+    """The word counts of a document, whose words are all drawn from one softmax.
 
-    States are counts n, (*leading, categories), and the statistic is (n, D) with D = Σ n the length of the document, so that the
-    coupling's last row scales the hidden units' biases with the length; their own stay at zero. The probability is that of the word
-    sequence: no multinomial coefficient enters. The length is given, never modelled: `log_partition`, `mean` and `sample` need
-    `Given(length=...)`, and there is one log Z for each length. A document of one word is a `Softmax` group.
+    States are counts n, (*leading, categories). The statistic is (n, D) with D = Σ n the length of the document, so that the last row of
+    the coupling scales the hidden units' biases with the length; the hidden layer's own biases stay at zero. The length is given, never
+    modelled: `log_partition`, `mean` and `sample` need `Given(length=...)`, and there is one log Z for each length. A document of one
+    word is a `Softmax` group.
+
+    Parameters
+    ----------
+    categories : int
+        The number of words in the vocabulary, at least two.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two categories.
+
+    Notes
+    -----
+    The energy is -b·n. The probability is that of the word sequence: there is no multinomial coefficient (Salakhutdinov & Hinton 2009).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.ReplicatedSoftmax(4), hm.Bernoulli(3))
+    >>> rbm.coupling.visible
+    (5,)
+    >>> units = hm.ReplicatedSoftmax(4)
+    >>> units.mean(units.zero_input(), hm.Given(length=torch.tensor(8))).detach()
+    tensor([2., 2., 2., 2.])
+    >>> counts = units.sample(units.zero_input(2), generator=torch.Generator().manual_seed(0), given=hm.Given(length=torch.tensor([5, 9])))
+    >>> counts.sum(-1)
+    tensor([5., 9.])
     """
 
     scales_hidden_bias = True
@@ -52,7 +79,7 @@ class ReplicatedSoftmax(Biased):
         return given.length.to(like)
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """D (log Σ_k exp(b_k + x_k) + x_last): (*leading), over word sequences."""
+        """D (log Σ_k exp(b_k + x_k) + x_last), summed over word sequences: (*leading), nats."""
         words, last = input[..., :-1] + self.bias, input[..., -1]
         return self._length(given, input) * (torch.logsumexp(words, dim=-1) + last)
 
@@ -68,7 +95,7 @@ class ReplicatedSoftmax(Biased):
         return self._length(given, input)[..., None] * p * (1 - p)
 
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """All words the most probable one."""
+        """Every word is the most probable one: (*leading, categories)."""
         total = input[..., :-1] + self.bias
         best = total.argmax(dim=-1, keepdim=True)
         length = self._length(given, input).expand(total.shape[:-1])
@@ -76,11 +103,11 @@ class ReplicatedSoftmax(Biased):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution of each document, in float64, at one uniform number a word."""
+        """Inverts the cumulative distribution of each document, in float64, at one uniform number per word."""
         shares = torch.softmax((input[..., :-1] + self.bias).double(), dim=-1).reshape(-1, self.categories)
         length = self._length(given, shares).expand(input.shape[:-1]).flatten().round().long()
         ends = shares.cumsum(-1)
-        ends = ends / ends[:, -1:] + torch.arange(len(ends), device=ends.device)[:, None]  # document n's from n to n + 1
+        ends = ends / ends[:, -1:] + torch.arange(len(ends), device=ends.device)[:, None]  # those of document n run from n to n + 1
         document = torch.repeat_interleave(length)
         u = torch.rand(document.shape, generator=generator, dtype=ends.dtype, device=ends.device)
         word = torch.searchsorted(ends.flatten(), document + u, right=True).minimum((document + 1) * self.categories - 1)
@@ -100,7 +127,7 @@ class ReplicatedSoftmax(Biased):
         odd = states != states.round() if states.is_floating_point() else torch.zeros_like(states, dtype=torch.bool)
         if low < 0 or bool(odd.any()):
             found = low if low < 0 else states[odd][0].item()
-            raise ValueError(f"ReplicatedSoftmax units expect counts of words, integers of zero or more, found {found:g}")
+            raise ValueError(f"ReplicatedSoftmax units expect word counts, integers of zero or more, found {found:g}")
         empty = states.sum(-1) == 0
         if bool(empty.any()):
             raise ValueError(
@@ -109,12 +136,15 @@ class ReplicatedSoftmax(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = log of each word's share among all words, by Laplace's rule."""
+        """Sets b to the log of each word's share of all words, with Laplace's rule."""
         counts, _ = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
 
     def base_input(self, mean: Tensor) -> Tensor:
-        """The constant input, (categories + 1), that gives the shares of `mean`; its last entry, which no share depends on, is zero."""
+        """The constant input, (categories + 1), that gives the shares of `mean`.
+
+        The shares do not depend on its last entry, which is zero.
+        """
         shares = (mean / mean.sum(-1, keepdim=True)).clamp_min(1e-3 / self.categories)
         return torch.cat([shares.log() - self.bias.detach(), shares.new_zeros(*shares.shape[:-1], 1)], dim=-1)
 
@@ -130,7 +160,7 @@ class ReplicatedSoftmax(Biased):
 
 
 def _check_whole(given: Given | None) -> None:
-    """ValueError for a mask with gaps among the words: a count is no state that could be absent or missing."""
+    """Raises a ValueError for a mask with gaps among the words: a count can be neither absent nor missing."""
     for mask, whole in () if given is None else ((given.present, True), (given.missing, False)):
         if mask is not None and not bool((mask.bool() == whole).all()):
-            raise ValueError("a document's counts of words have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")
+            raise ValueError("the word counts of a document have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")

@@ -1,4 +1,4 @@
-"""What units of a quadratic energy have in common."""
+"""Units with a quadratic energy."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from torch import Tensor, nn
 from harmonium.units.given import Given, keep_present
 from harmonium.units.unit import Unit, tally, weighted_sum
 
-RANGE = math.log(1e3)  # how far learning may take a variance from where the data put it, in nats
+RANGE = math.log(1e3)  # the largest change of a log-variance from the data's own, in nats
 
 
 class Scaled(Unit):
     """Units whose states have a unit of measurement: energy (x - b)² / 2σ², statistic x / σ².
 
-    `variance`: σ², the same for all at first. `bias_shape` and `variance_shape` broadcast to the shape where biases or variances are
-    shared. With `learn_variance` the `log_variance` is a parameter, else a buffer.
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    variance : float
+        σ² at first, the same for all units; positive.
+    bias_shape, variance_shape : sequence of int, optional
+        Shapes that broadcast to `shape`, where units share biases or variances.
+    learn_variance : bool
+        Whether `log_variance` is a parameter rather than a buffer.
     """
 
     one_sided: bool
-    """Whether the states are x >= 0 alone."""
+    """Whether the states are restricted to x >= 0."""
 
     def __init__(
         self,
@@ -91,7 +99,7 @@ class Scaled(Unit):
 
     @torch.no_grad()
     def standardise_gradient(self) -> None:
-        """∂/∂b times σ², its natural gradient; ∂/∂ log σ² as the average of the units that share it."""
+        """Turns ∂/∂b into the natural gradient, by σ², and ∂/∂ log σ² into the average over the units that share it."""
         if self.bias.grad is not None:
             precision = torch.exp(-self.log_variance).expand(self.shape)
             self.bias.grad.div_(precision if self.bias_shape == self.shape else precision.sum_to_size(self.bias_shape))
@@ -101,7 +109,10 @@ class Scaled(Unit):
 
     @torch.no_grad()
     def bounds(self, data: Tensor | None) -> dict[str, tuple[Tensor, Tensor]]:
-        """A learnt variance stays within a factor of 1,000 of the data's own or, of a layer without data, of the one it was made with."""
+        """Keeps a learnt variance within a factor of 1,000 of the data's own.
+
+        For a layer without data, it is within that factor of the initial variance.
+        """
         if not self.learn_variance:
             return {}
         middle = torch.full_like(self.log_variance, math.log(self.variance_at_start))
@@ -110,11 +121,23 @@ class Scaled(Unit):
         return {"log_variance": (middle - RANGE, middle + RANGE)}
 
     def data_variance(self, data: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The variance of data (cases, *shape), with `weights` (cases,), about its mean: (*variance_shape), always positive.
+        """The variance of data about its mean: (*variance_shape), always positive.
 
-        Means are taken over the units that share a bias, variances over those that share one. A unit that never changes has none, and one
-        that hardly ever does next to none: no variance is less than a ten-thousandth of the others' geometric mean, which, unlike their
-        average, a few units of large scale do not rule.
+        Means are taken over the units that share a bias, variances over those that share a variance. A unit that never changes has no
+        variance, and one that hardly ever changes has almost none. So no variance is less than a ten-thousandth of the others' geometric
+        mean; a few units of large scale do not dominate this mean as they would the average.
+
+        Parameters
+        ----------
+        data : torch.Tensor
+            (cases, *shape).
+        weights : torch.Tensor, optional
+            (cases,).
+
+        Returns
+        -------
+        torch.Tensor
+            (*variance_shape).
         """
         rows = data.to(self.bias.dtype)
         total, cases = tally(rows, weights, self.bias)

@@ -14,11 +14,37 @@ from harmonium.units.unit import Values, check_finite, check_shape, tally
 
 
 class Softmax(Biased):
-    """Groups of one-of-k units (Potts): in each group exactly one category is on, with probability softmax(b + x).
+    """Groups of one-of-k units (Potts units): exactly one category of each group is on.
 
-    States are one-hot and flat: (*leading, groups · categories). `values="probabilities"` takes distributions over each group's
-    categories as data. In a mask of present units the categories of a group stand or fall together. The biases of a group are
-    free up to a common constant.
+    States are one-hot and flat: (*leading, groups · categories). Given the input x, the probabilities of a group's categories are
+    softmax(b + x). The biases of a group are determined up to a common constant. In a mask of present units, all categories of a group
+    are present or all are absent.
+
+    Parameters
+    ----------
+    groups : int
+        The number of groups.
+    categories : int
+        The number of categories of each group, at least two.
+    values : {"binary", "probabilities"}
+        What the data are: one-hot groups, or distributions over each group's categories.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two categories, and for other `values`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Softmax(2, categories=3)
+    >>> units.shape
+    (6,)
+    >>> units.mean(torch.tensor([0.0, 0.0, 0.0, 2.0, 0.0, 0.0])).detach()
+    tensor([0.3333, 0.3333, 0.3333, 0.7870, 0.1065, 0.1065])
+    >>> draws = units.sample(units.zero_input(5), generator=torch.Generator().manual_seed(0))
+    >>> units.grouped(draws).sum(-1).unique()
+    tensor([1.])
     """
 
     def __init__(self, groups: int, *, categories: int, values: Values = "binary") -> None:
@@ -31,7 +57,7 @@ class Softmax(Biased):
         self.values: Values = values
 
     def grouped(self, flat: Tensor) -> Tensor:
-        """(*leading, groups · categories) seen as (*leading, groups, categories)."""
+        """A view of (*leading, groups · categories) as (*leading, groups, categories)."""
         return flat.reshape(*flat.shape[:-1], self.groups, self.categories)
 
     def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
@@ -41,7 +67,10 @@ class Softmax(Biased):
         return terms.sum(-1)
 
     def by_category(self, flat: Tensor) -> Tensor:
-        """(*leading, groups · categories) as (categories, *leading, groups): sums over few categories are many times faster that way."""
+        """Reorders (*leading, groups · categories) to (categories, *leading, groups).
+
+        Sums over few categories are many times faster in this order.
+        """
         return self.grouped(flat).movedim(-1, 0).contiguous()
 
     def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
@@ -60,11 +89,11 @@ class Softmax(Biased):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts each group's cumulative distribution at one uniform number."""
+        """Inverts the cumulative distribution of each group at one uniform number."""
         p = torch.softmax(self.by_category(input + self.bias), dim=0) if mean is None else self.by_category(mean)
         u = uniform((*input.shape[:-1], self.groups), input, generator)
         ends = p.cumsum(dim=0)
-        return self._one_hot((u * ends[-1] >= ends[:-1]).sum(dim=0), input, given)  # rounding leaves nothing to the last category
+        return self._one_hot((u * ends[-1] >= ends[:-1]).sum(dim=0), input, given)  # no remainder from rounding falls to the last category
 
     def check(self, states: Tensor) -> None:
         self._check(states, self.values)
@@ -88,7 +117,7 @@ class Softmax(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = log of each category's share, by Laplace's rule."""
+        """Sets b to the log of each category's share, with Laplace's rule."""
         counts, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(torch.log((counts + 1) / (cases + self.categories)))
 

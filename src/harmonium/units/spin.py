@@ -1,4 +1,4 @@
-"""Units of two signs."""
+"""Units with states -1 and +1."""
 
 from __future__ import annotations
 
@@ -16,12 +16,39 @@ from harmonium.units.unit import check_finite, check_shape, tally
 
 
 class Spin(Biased):
-    """Stochastic units with states -1 and +1 (Ising spins): energy -b·v, p(v = 1 | x) = σ(2 (b + x)), mean tanh(b + x).
+    """Stochastic units with states -1 and +1 (Ising spins).
 
-    They are Bernoulli units after the change of variables v -> 2v - 1 (Freund & Haussler 1994), which moves the biases of both layers.
-    `shape`: the number of units, or their shape. `bias_shape`: a shape that broadcasts to it, where biases are shared.
-    `values`: "binary", or "means" where the data are conditional means in [-1, 1], used as they are; uint8 grey levels then count
-    as 2 · level / 255 - 1.
+    Given the input x, a unit is +1 with probability σ(2 (b + x)), and its mean is tanh(b + x).
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+    values : {"binary", "means"}
+        What the data are. "binary": -1 or +1. "means": conditional means in [-1, 1], used as they are; uint8 grey levels then count as
+        2 · level / 255 - 1.
+
+    Raises
+    ------
+    ValueError
+        For other `values`.
+
+    Notes
+    -----
+    The energy is -b·v. The units are Bernoulli units after the change of variables v -> 2v - 1 (Freund & Haussler 1994), which changes
+    the biases of both layers.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.Spin(3)
+    >>> units.mean(torch.tensor([-1.0, 0.0, 1.0])).detach()
+    tensor([-0.7616,  0.0000,  0.7616])
+    >>> bits = torch.tensor([[1.0, 0.0, 1.0]])
+    >>> hm.RBM(units, hm.Spin(2)).free_energy(2 * bits - 1).shape
+    torch.Size([1])
     """
 
     def __init__(
@@ -84,7 +111,7 @@ class Spin(Biased):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """b = ½ log(p / (1 - p)) with p the share of +1, by Laplace's rule, so that it is finite."""
+        """Sets b = ½ log(p / (1 - p)), p the share of +1, with Laplace's rule, so that b is finite."""
         total, cases = tally(data.to(self.bias.dtype), weights, self.bias)
         self.bias.copy_(0.5 * torch.logit(((total + cases) / 2 + 1) / (cases + 2)))
 

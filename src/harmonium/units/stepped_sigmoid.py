@@ -1,4 +1,4 @@
-"""Copies of a binary unit whose biases go down in steps."""
+"""Copies of a binary unit whose biases decrease in steps."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harmonium.units.uniform import uniform
 
 Q = math.exp(-1.0)
 TERMS = 10
-"""Of a series whose terms fall like exp(-k²/2): enough for float64."""
+"""The number of terms of a series that falls like exp(-k²/2): enough for float64."""
 
 FACTORS = [math.prod(1 - Q**i for i in range(1, k + 1)) for k in range(TERMS + 1)]
 COUNTS = [Q ** (k * k / 2) / FACTORS[k] for k in range(TERMS + 1)]
-"""exp(-base(k)) of the endless unit: Π_{n >= 1} (1 + x q^(n - ½)) = Σ_k COUNTS[k] x^k (Euler)."""
+"""exp(-base(k)) of the unbounded unit: Π_{n >= 1} (1 + x q^(n - ½)) = Σ_k COUNTS[k] x^k (Euler)."""
 FIRST = [k * COUNTS[k] for k in range(1, TERMS + 1)]
 SECOND = [k * k * COUNTS[k] for k in range(1, TERMS + 1)]
 
@@ -31,15 +31,44 @@ RIPPLE = 2 * math.exp(-2 * math.pi**2)
 
 
 class SteppedSigmoid(Counting):
-    """The number k of binary copies that are on, with the same weights and the biases b - ½, b - 1½, b - 2½, ... (Nair & Hinton 2010).
+    """Units that count how many of several binary copies are on, where the copies' biases decrease in steps of one.
 
-    `copies`: how many there are, N, or None for the endless limit, a discrete rectified unit whose mean is log(1 + e^t) to within 0.011,
-    t = b + x. Energy: -b k + k²/2 - log [N choose k]_q with q = 1/e and Gauss's binomial coefficient; endless, -b k + k²/2 +
-    Σ_{i <= k} log(1 - e^-i). `values`: "counts", or "means" where the data are conditional means.
+    The copies of a unit share its weights and have the biases b - ½, b - 1½, b - 2½, ... Without a limit to their number the unit is a
+    discrete rectified unit, whose mean is log(1 + e^t) to within 0.011, t = b + x.
 
-    The endless log-partition S(t) = Σ_n log(1 + e^(t - n + ½)) is the log of Euler's series in e^t for t <= 0, and Jacobi's triple
-    product gives S(t) + S(-t) = t²/2 + ½ log 2π - Σ_i log(1 - e^-i) + log(1 + 2 e^(-2π²) cos 2πt) for the rest, both in a fixed number
-    of terms. N copies have S(t) - S(t - N), taken where t <= N/2, and the mirror image of it beyond.
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    copies : int, optional
+        N, the number of copies and the highest state. By default the states are unbounded.
+    bias_shape : sequence of int, optional
+        A shape that broadcasts to `shape`, where units share biases. By default each unit has its own bias.
+    values : {"counts", "means"}
+        What the data are: whole numbers, or conditional means.
+
+    Raises
+    ------
+    ValueError
+        For `copies` below one, and for other `values`.
+
+    Notes
+    -----
+    The units are those of Nair & Hinton (2010). The energy is -b k + k²/2 - log [N choose k]_q with q = 1/e and Gauss's binomial
+    coefficient; of unbounded units it is -b k + k²/2 + Σ_{i <= k} log(1 - e^-i).
+
+    The log-partition of an unbounded unit is S(t) = Σ_n log(1 + e^(t - n + ½)). For t <= 0 it is the log of Euler's series in e^t. For
+    t > 0, Jacobi's triple product gives S(t) + S(-t) = t²/2 + ½ log 2π - Σ_i log(1 - e^-i) + log(1 + 2 e^(-2π²) cos 2πt). Both take a
+    fixed number of terms. N copies have S(t) - S(t - N), which is computed where t <= N/2; its mirror image is used beyond.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.SteppedSigmoid(3)
+    >>> units.mean(torch.tensor([-2.0, 0.0, 3.0])).detach()
+    tensor([0.1226, 0.6826, 3.0467])
+    >>> hm.SteppedSigmoid(3, copies=2).mean(torch.tensor([-2.0, 0.0, 3.0])).detach()
+    tensor([0.1052, 0.5600, 1.7417])
     """
 
     def __init__(
@@ -57,7 +86,7 @@ class SteppedSigmoid(Counting):
         return base if self.copies is None else base + (log_factors(self.copies - states) - _log_factors(self.copies))
 
     def _mirrored(self, total: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether more than half of the copies are on in the mean, and the t of the lesser part: (*leading, *shape) each."""
+        """Whether on average more than half of the copies are on, and the t of the smaller part: (*leading, *shape) each."""
         if self.copies is None:
             return torch.zeros_like(total, dtype=torch.bool), total
         upper = total > self.copies / 2
@@ -90,7 +119,7 @@ class SteppedSigmoid(Counting):
         return endless_variance(t) if self.copies is None else endless_variance(t) - endless_variance(t - self.copies)
 
     def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
-        """k + 1 is more probable than k where t > k + ½ + log(1 - q^(k + 1)) - log(1 - q^(N - k))."""
+        """The most probable count; k + 1 is more probable than k where t > k + ½ + log(1 - q^(k + 1)) - log(1 - q^(N - k))."""
         upper, t = self._mirrored(input + self.bias)
         k = (t - 0.5).ceil().clamp_min(0)
         step = k + 0.5 + torch.log1p(-torch.exp(-(k + 1)))
@@ -101,8 +130,11 @@ class SteppedSigmoid(Counting):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution at one uniform number a unit, over a window of counts beyond which lies less than that
-        number resolves: count k lies further than d from t with a probability of about exp(-d²/2)."""
+        """Inverts the cumulative distribution at one uniform number per unit, over a window of counts.
+
+        The probability outside the window is below the resolution of a uniform number: a count lies further than d from t with a
+        probability of about exp(-d²/2).
+        """
         total = input + self.bias
         return keep_present(in_blocks(self._inverted, total, uniform(total.shape, total, generator)), given)
 
@@ -128,7 +160,10 @@ class SteppedSigmoid(Counting):
         return low if self.copies is None else torch.where(upper, self.copies - low, low)
 
     def natural(self, mean: Tensor) -> Tensor:
-        """By Newton's method on the mean, from that of the smooth unit log(1 + e^t) - log(1 + e^(t - N))."""
+        """The natural parameter t of each mean, by Newton's method.
+
+        It starts from the t of the smooth unit, whose mean is log(1 + e^t) - log(1 + e^(t - N)).
+        """
         m = mean.double()
         if self.copies is None:
             t = m + torch.log(-torch.expm1(-m))
@@ -154,7 +189,7 @@ def _log_factors(k: int) -> float:
 
 
 def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
-    """Σ_k coefficients[k] x^k, for 0 <= x <= 1, where the coefficients fall like exp(-k²/2): in float32, fewer of them count."""
+    """Σ_k coefficients[k] x^k for 0 <= x <= 1, where the coefficients fall like exp(-k²/2), so that float32 needs fewer of them."""
     used = coefficients[:8] if x.dtype == torch.float32 else coefficients
     value = x * used[-1] + used[-2]
     for coefficient in used[-3::-1]:
@@ -163,7 +198,7 @@ def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
 
 
 def log_factors(k: Tensor) -> Tensor:
-    """Σ_{i <= k} log(1 - e^-i), also between whole numbers: all factors, less those after k."""
+    """Σ_{i <= k} log(1 - e^-i), also between whole numbers: the sum of all terms minus those after k."""
     return LOG_FACTORS - torch.log(_polynomial(torch.exp(-(k + 1)), TAILS))
 
 

@@ -14,16 +14,46 @@ from harmonium.units.uniform import uniform
 from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
 
 FAR = -20.0  # below it, in standard deviations, the moments come from their asymptotic series
-DEEP = -5.5  # below it samples are found in the tail
+DEEP = -5.5  # below it sampling uses the tail
 ROUNDS = 20  # of moment matching for a starting bias and variance
 
 
 class TruncatedGaussian(Scaled):
-    """Gaussian units on x >= 0: energy (x - b)² / 2σ² there, statistic x / σ², so that x given t is N(b + t, σ²) cut off at zero.
+    """Rectified real-valued units with a joint energy: Gaussian units restricted to x >= 0.
 
-    The rectified unit with a joint energy: with z = (b + t) / σ its mean goes from σ / |z| far below zero to b + t far above. The
-    arguments are those of `Gaussian`. Log-partitions and moments are worked out in float64, whatever the type, and stay right to
-    inputs of ±10,000 standard deviations.
+    Given the input t, x is N(b + t, σ²) truncated at zero. With z = (b + t) / σ, the mean goes from σ / |z| far below zero to b + t far
+    above. Log-partitions and moments are computed in float64, whatever the type, and stay accurate up to inputs of ±10,000 standard
+    deviations.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Number of units, or their shape.
+    variance : float
+        σ² at first, the same for all units; positive. It is the variance before truncation.
+    bias_shape, variance_shape : sequence of int, optional
+        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own.
+    learn_variance : bool
+        Whether `log_variance` is a parameter rather than a buffer.
+
+    Raises
+    ------
+    ValueError
+        For a variance that is not a positive number.
+
+    Notes
+    -----
+    The energy is (x - b)² / 2σ² for x >= 0, and the statistic is x / σ².
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> units = hm.TruncatedGaussian(3)
+    >>> units.mean(torch.tensor([-10.0, 0.0, 10.0])).detach()
+    tensor([ 0.0981,  0.7979, 10.0000])
+    >>> draws = units.sample(torch.zeros(1000, 3), generator=torch.Generator().manual_seed(0))
+    >>> bool((draws >= 0).all())
+    True
     """
 
     one_sided = True
@@ -52,7 +82,7 @@ class TruncatedGaussian(Scaled):
 
     @torch.no_grad()
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
-        """Inverts the cumulative distribution at one uniform number."""
+        """Inverts the cumulative distribution at one uniform number per unit."""
         u = 1 - uniform(input.shape, input, generator)  # in (0, 1]
         x = _piecewise(DEEP, _inverse, _deep_inverse, self.location(input), u)
         return keep_present(x.mul_(torch.exp(0.5 * self.log_variance)), given)
@@ -78,10 +108,10 @@ class TruncatedGaussian(Scaled):
 
     @torch.no_grad()
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
-        """The bias under which the mean is that of the data, but no less than one imagined case of σ would give.
+        """Sets the bias for which the mean is that of the data, but no less than one extra case of σ would make it.
 
-        A learnt variance starts where the first two moments are the data's, or near there, E[x²] = σ² + b E[x] being matched in rounds; it
-        is never less than the data's own, which the cut makes smaller, nor a thousand times as much.
+        A learnt variance starts near where the first two moments are the data's: E[x²] = σ² + b E[x] is matched in rounds. It is never less
+        than the data's own variance, which the truncation reduces, nor more than a thousand times as much.
         """
         every = torch.zeros(self.shape, dtype=self.bias.dtype, device=self.bias.device)
         rows = data.to(every)
@@ -116,9 +146,9 @@ def _series(z: Tensor, coefficients: tuple[float, ...]) -> Tensor:
 
 
 def _piecewise(bound: float, near: Callable[..., Tensor], far: Callable[..., Tensor], z: Tensor, *others: Tensor) -> Tensor:
-    """near(z, ...) and below the bound far(z, ...), both functions of single numbers."""
+    """near(z, ...), or far(z, ...) where z is below the bound; both act on single elements."""
     low = z < bound
-    if z.device.type != "cpu":  # where choosing some would make the processor wait
+    if z.device.type != "cpu":  # where selecting elements would force a synchronisation
         return torch.where(low, far(z.clamp_max(bound), *others), near(z.clamp_min(bound), *others))
     rest, other = low, far
     if int(low.sum()) <= low.numel() // 2:
@@ -142,18 +172,18 @@ def _far_log_cdf(z: Tensor) -> Tensor:
 
 
 def _excess(z: Tensor) -> Tensor:
-    """φ(z) / Φ(z), by which the mean exceeds z."""
+    """φ(z) / Φ(z), the amount by which the mean exceeds z."""
     z = z.clamp_max(10.0)  # beyond, it is below the smallest bit of the mean
     return math.sqrt(2 / math.pi) * torch.exp(-0.5 * z.square()) / torch.erfc(z * -math.sqrt(0.5))
 
 
 def _standard_mean(z: Tensor) -> Tensor:
-    """The mean of N(z, 1) cut off at zero, z + φ(z) / Φ(z), z float64."""
+    """The mean of N(z, 1) truncated at zero, z + φ(z) / Φ(z), for z in float64."""
     return _piecewise(FAR, lambda z: z + _excess(z), lambda z: _series(z, (-1.0, 2.0, -10.0, 74.0, -706.0, 8162.0)) / z, z)
 
 
 def _standard_variance(z: Tensor) -> Tensor:
-    """The variance of N(z, 1) cut off at zero, 1 - r (z + r) with r = φ(z) / Φ(z), z float64."""
+    """The variance of N(z, 1) truncated at zero, 1 - r (z + r) with r = φ(z) / Φ(z), for z in float64."""
 
     def near(z: Tensor) -> Tensor:
         r = _excess(z)
@@ -163,14 +193,17 @@ def _standard_variance(z: Tensor) -> Tensor:
 
 
 def _inverse(z: Tensor, u: Tensor) -> Tensor:
-    """x with P(X > x) = u for N(z, 1) cut off at zero: z - Φ⁻¹(u Φ(z)), the inverse in float64."""
+    """The x with P(X > x) = u for N(z, 1) truncated at zero, z - Φ⁻¹(u Φ(z)), with the inverse in float64."""
     low = z * -math.sqrt(0.5)
     p = torch.erfc(low).double().mul_(u)
     return p.sub_(1).erfinv_().add_(low).to(z.dtype).mul_(-math.sqrt(2)).clamp_min_(0)
 
 
 def _deep_inverse(z: Tensor, u: Tensor) -> Tensor:
-    """The same far below zero: one step of Newton's method on -log P(X > x) from where its Taylor series of second order ends."""
+    """The same far below zero.
+
+    It takes one step of Newton's method on -log P(X > x), starting from the solution of its second-order Taylor series.
+    """
     a, e = -z, -torch.log(u)
     hazard = _hazard(a)
     x = 2 * e / (hazard + torch.sqrt(hazard * (hazard + 2 * e * (hazard - a))))
@@ -187,7 +220,7 @@ def _hazard(y: Tensor) -> Tensor:
 
 
 def _solve(mean: Tensor) -> Tensor:
-    """z at which N(z, 1) cut off at zero has this positive mean, by Newton's method, float64."""
+    """The z at which N(z, 1) truncated at zero has this positive mean, by Newton's method, in float64."""
     z = mean - mean.reciprocal()
     for _ in range(10):
         z = z - (_standard_mean(z) - mean) / _standard_variance(z)

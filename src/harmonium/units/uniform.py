@@ -1,4 +1,4 @@
-"""Uniform numbers, which every binary draw is made of."""
+"""Uniform random numbers, from which binary draws are made."""
 
 from __future__ import annotations
 
@@ -12,17 +12,33 @@ BELOW_ONE = 1 - 2.0**-24
 
 
 def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform numbers between 0 and 1, of the type and device of `like`.
+    """Uniform random numbers between 0 and 1, of the type and device of `like`.
 
-    Single-precision numbers are rounded from multiples of 2^-48 and half a step, and neither 0 nor 1: the chance that one is below p
-    is p to within 2^-23 p + 2^-49, and none at all below 2^-49, so that what has a probability of e^-80 is never drawn. In double
-    precision, and on other devices, they are those of `torch.rand`: the chance is p to within 2^-53, or in single precision 2^-24, where
-    they are never 0 either.
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the result.
+    like : torch.Tensor
+        A tensor of the wanted type and device.
+    generator : torch.Generator
+        The source of randomness.
 
-    On a CPU, random bits are drawn by one core while the others wait, so that few of them are asked for. There each float has 16 random
-    bits of its own, and the numbers of a row (the last axis) share the 32 below these, of which the next row has all but the first 8 too,
-    as its higher ones. Every number is uniform. Two of a row are independent but for what depends on bits below 2^-16: two binary draws by
-    them, whatever their probabilities, have a covariance of at most 2^-34; two of different rows, one of at most 2^-42.
+    Returns
+    -------
+    torch.Tensor
+        Of shape `shape`.
+
+    Notes
+    -----
+    Single-precision numbers on a CPU are rounded from multiples of 2^-48 plus half a step. They are neither 0 nor 1. The probability that
+    one is below p is p to within 2^-23 p + 2^-49, and zero below p = 2^-49: an event of probability e^-80 is never drawn. In double
+    precision, and on other devices, the numbers are those of `torch.rand`: the probability is p to within 2^-53, or in single precision
+    2^-24, where they are never 0 either.
+
+    On a CPU one core draws random bits while the others wait, so few bits are drawn. Each float has 16 random bits of its own. The
+    numbers of a row (the last axis) share the 32 bits below these. The next row shares all of these but the first 8, as its higher ones.
+    Every number is uniform. Two numbers of a row are independent except through bits below 2^-16. Two binary draws made from them,
+    whatever their probabilities, have a covariance of at most 2^-34; two of different rows, one of at most 2^-42.
     """
     if like.device.type != "cpu" or like.dtype != torch.float32:
         u = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
@@ -33,7 +49,7 @@ def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) ->
 
 
 def from_bits(own: Tensor, shared: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Single-precision numbers of `own`, at least one int16 each, and `shared`, at least one byte a row and eight in all."""
+    """Single-precision numbers made of `own`, at least one int16 each, and `shared`, at least one byte per row and eight in all."""
     high = own[: math.prod(shape)].reshape(shape)  # from -2^15 to 2^15 - 1
     windows = torch.cat([shared, shared[:3]]).float().unfold(0, 4, 1)[: math.prod(shape[:-1])]
     low = (windows @ PLACES).add_(2.0**-49).reshape(*shape[:-1], 1)
