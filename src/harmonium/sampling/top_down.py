@@ -209,7 +209,7 @@ def remove_noise(
 ) -> Cleaned:
     """Removes structured noise from data: an up-pass, then one top-down `step` for each (α, β) of a schedule.
 
-    The result keeps all steps. To save memory, call `top_down.init` and `top_down.step` directly.
+    The module `top_down` gives the equations. All steps are kept. To save memory, call `top_down.init` and `top_down.step` directly.
 
     Parameters
     ----------
