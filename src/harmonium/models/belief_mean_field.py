@@ -150,7 +150,7 @@ def every_parent(unit: Unit) -> Tensor:
 
 def probabilities(means: Tensor, states: Tensor) -> Tensor:
     """q of each state: (cases, states). `means`: (cases, units), the probabilities of the units. `states`: (states, units)."""
-    tiny = torch.finfo(means.dtype).tiny  # a logarithm of zero would make a NaN where no state asks for it
+    tiny = torch.finfo(means.dtype).tiny  # log 0 times 0 would be NaN
     on, off = means.clamp_min(tiny).log(), (1 - means).clamp_min(tiny).log()
     return (on @ states.T + off @ (1 - states).T).exp()
 

@@ -14,7 +14,7 @@ from harmonium.units import Bernoulli
 
 MOST_STATES = 2**16
 MOST_NUMBERS = 2**26
-BLOCK = 2**22  # numbers looked at together
+BLOCK = 2**22  # numbers per block of work
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def list_posterior(directed: Sequence[Directed], top: Bernoulli, v: Tensor) -> B
     count = 2 ** sum(sizes)
     if count > MOST_STATES or count * len(v) > MOST_NUMBERS:
         raise ValueError(
-            f"the exact posterior lists all hidden states, at most 2^{math.log2(MOST_STATES):.0f} of them, and at most "
+            f"the exact posterior enumerates all hidden states, at most 2^{math.log2(MOST_STATES):.0f} of them, and at most "
             f"2^{math.log2(MOST_NUMBERS):.0f} numbers in all: found {sum(sizes)} hidden units and {len(v)} cases; take fewer cases at "
             "once, sample the posterior with `gibbs`, or bound log p(v) with `mean_field`"
         )
@@ -105,7 +105,7 @@ def list_posterior(directed: Sequence[Directed], top: Bernoulli, v: Tensor) -> B
     prior = top.log_probability(states[-1], top.zero_input())
     for layer, below, above in zip(directed[1:], states, states[1:], strict=False):
         prior = prior + layer.log_probability(below, above)
-    # The data see the first hidden layer alone, whose states come round again for each state of the layers above.
+    # The data depend on the first hidden layer alone. Its states repeat for each state of the layers above.
     first, repeats = states[0][: 2 ** sizes[0]], count // 2 ** sizes[0]
     rows = max(1, BLOCK // (len(first) * v.shape[-1]))
     given_first = torch.cat([directed[0].log_probability(block[:, None], first) for block in torch.split(v, rows)])

@@ -13,7 +13,7 @@ from harmonium.units.uniform import uniform
 
 MOST_STATES = 2**20
 MOST_NUMBERS = 2**26
-BLOCK = 2**22  # numbers looked at together
+BLOCK = 2**22  # numbers per block of work
 
 
 class BoltzmannMachine(nn.Module):
@@ -130,9 +130,9 @@ class BoltzmannMachine(nn.Module):
     def check_normalisable(self, given: Given | None = None) -> None:
         """Binary units always have a partition function. Raises a ValueError if `given` is not None, as no unit here uses it."""
         if given is not None:
-            raise ValueError("a Boltzmann machine takes nothing that is given of a case: neither gaps nor a context")
+            raise ValueError("a Boltzmann machine takes no side information about cases: neither gaps nor a context")
 
-    # Exactly, where there are few states ----------------------------------------------------------------------------------------
+    # By enumeration of the states ----------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def distribution(self) -> tuple[Tensor, Tensor]:
@@ -169,7 +169,7 @@ class BoltzmannMachine(nn.Module):
         h = enumerate_states(self.hidden, MOST_STATES, "a Boltzmann machine's posterior")
         if len(v) * len(h) * self.units.shape[0] > MOST_NUMBERS:
             raise ValueError(
-                f"the posterior of {len(v)} cases by {len(h)} hidden states is more than 2^26 numbers: take fewer cases at once, or sample "
+                f"the posterior of {len(v)} cases by {len(h)} hidden states has over 2^26 numbers: take fewer cases at once, or sample "
                 "the hidden units with gibbs(..., clamped=True)"
             )
         joined = torch.cat([v[:, None].expand(-1, len(h), -1), h.expand(len(v), -1, -1)], dim=-1)
@@ -204,7 +204,7 @@ class BoltzmannMachine(nn.Module):
         """
         self.units.check_states(states)
         states = self.units.from_data(states, self.weight).clone()
-        # Both kinds have 1 where they are on.
+        # For both kinds the on state is 1.
         off = torch.cat([states.new_full(leaf.shape, -1.0 if isinstance(leaf, Spin) else 0.0) for _, _, leaf in leaves(self.units)])
         weight = self.matrix()
         for _ in range(steps):

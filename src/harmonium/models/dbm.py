@@ -14,8 +14,8 @@ from harmonium.models.rbm import RBM, Phase
 from harmonium.units import Given, Groups, Unit
 from harmonium.units.unit import no_joint
 
-SETTLED = 100  # sweeps of mean field, at most, where its result is to be as good as it gets
-TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has settled
+SETTLED = 100  # the most sweeps of mean field where it shall converge
+TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has converged
 
 NO_LABELS = "a deep Boltzmann machine has no labels to clamp: leave labels out"
 
@@ -90,20 +90,18 @@ class DBM(nn.Module):
     def __init__(self, layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
         if len(layers) < 2:
-            raise ValueError(f"a deep Boltzmann machine has its data's layer and at least one hidden layer, found {len(layers)} layers")
+            raise ValueError(f"a deep Boltzmann machine has a data layer and at least one hidden layer, found {len(layers)} layers")
         for unit in layers:
             if not unit.has_joint_energy:
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
-                raise ValueError("a document's length scales the biases of the layer above it: it cannot be a layer of a deep one")
+                raise ValueError("a document's length scales the biases of the layer above: it cannot be a layer of a deep machine")
         self.joint = RBM(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(between(layers, couplings, seed)))
 
     def __getattr__(self, name: str) -> Any:
-        # Functions that take an RBM end here, in one sentence that says what to give them.
+        # A function that takes an RBM fails here. The message says what to give it.
         if not name.startswith("_") and (hasattr(RBM, name) or name in ("hidden", "coupling")):
-            raise AttributeError(
-                f"a deep Boltzmann machine is no RBM and has no `{name}`: give its `joint` where the RBM of all its layers is meant"
-            )
+            raise AttributeError(f"a deep Boltzmann machine is not an RBM and has no `{name}`: use its `joint`, the RBM of all its layers")
         return super().__getattr__(name)
 
     # Layers ---------------------------------------------------------------------------------------------------------------------
@@ -255,7 +253,7 @@ class DBM(nn.Module):
         states, _ = self.initial_states(count, generator=generator, start=start)
         return self.data_mean(self.joint.gibbs(states, steps=max(steps - 1, 0), generator=generator), generator=generator)
 
-    # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
+    # The common interface (`Generative`) ------------------------------------------------------------------------------------------
 
     @property
     def machine(self) -> RBM:
@@ -270,7 +268,7 @@ class DBM(nn.Module):
     def machine_given(self, given: Given | None) -> Given | None:
         """None. Raises a ValueError if anything is given: it does not say to which layer it belongs."""
         if given is not None and any(field is not None for field in vars(given).values()):
-            raise ValueError("a deep Boltzmann machine takes whole cases that have nothing beside them, found given=...")
+            raise ValueError("a deep Boltzmann machine takes whole cases without side information, found given=...")
         return None
 
     @torch.no_grad()

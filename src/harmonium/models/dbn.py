@@ -78,8 +78,8 @@ class DBN(nn.Module):
         for below, visible in zip(rbms, seen[1:], strict=False):
             if below.hidden.output_shape != visible.shape:
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (but for labels beside the "
-                    f"top one's, which labels=True declares): found {visible.shape} on {below.hidden.output_shape}"
+                    f"each RBM's visible layer must have the shape of the output of the hidden layer below it (labels beside the top one "
+                    f"need labels=True): found {visible.shape} on {below.hidden.output_shape}"
                 )
         down = [copy.deepcopy(r.coupling) if untied else r.coupling for r in rbms[:-1]]
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
@@ -240,7 +240,7 @@ class DBN(nn.Module):
         free[self.penultimate.shape[-1] :] = False
         return states, replace(side or Given(), missing=free)
 
-    # What all models answer (`Generative`), `visible`, `begin` and `part` above among it -------------------------------------------
+    # The common interface (`Generative`), with `visible` and `part` above ----------------------------------------------------------
 
     @property
     def machine(self) -> RBM:

@@ -45,7 +45,7 @@ def doubled(unit: Unit) -> Binomial:
     elif isinstance(unit, Binomial):
         copies, means = 2 * unit.copies, unit.values == "means"
     else:
-        raise ValueError(f"layers that are doubled are of Bernoulli or Binomial units, found {type(unit).__name__}")
+        raise ValueError(f"a layer that is doubled must have Bernoulli or Binomial units, found {type(unit).__name__}")
     found = Binomial(unit.shape, copies=copies, bias_shape=unit.bias_shape, values="means" if means else "counts")
     found.to(unit.bias)
     with torch.no_grad():

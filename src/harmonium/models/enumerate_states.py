@@ -16,6 +16,6 @@ def enumerate_states(unit: Unit, most: int, what: str) -> Tensor:
     Raises a ValueError for more than `most` states. Its message begins with `what`.
     """
     if unit.count > most:
-        found = "units with no end of them" if math.isinf(unit.count) else f"2^{math.log2(unit.count):.4g} of them"
-        raise ValueError(f"{what} lists all states of a layer, at most 2^{math.log2(most):.0f}, found {found}")
+        found = "infinitely many" if math.isinf(unit.count) else f"2^{math.log2(unit.count):.4g}"
+        raise ValueError(f"{what} enumerates all states of a layer, at most 2^{math.log2(most):.0f}, found {found}")
     return unit.states(torch.arange(int(unit.count), device=unit.zero_input().device))

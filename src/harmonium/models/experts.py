@@ -32,14 +32,14 @@ class Experts(nn.Module, ABC):
     def __init__(self, experts: Sequence[Expert]) -> None:
         super().__init__()
         if not experts:
-            raise ValueError("combining models takes one expert at least")
+            raise ValueError("expected at least one expert")
         others = [type(expert).__name__ for expert in experts if not isinstance(expert, Unit | RBM)]
         if others:
-            raise TypeError(f"experts are layers of units or RBMs, found {', '.join(others)}")
+            raise TypeError(f"experts must be layers of units or RBMs, found {', '.join(others)}")
         self.experts = nn.ModuleList(experts)
         kinds = {(type(_visible(expert)).__name__, _visible(expert).shape) for expert in experts}
         if len(kinds) > 1:
-            raise ValueError(f"experts model the same data, found visible layers of {sorted(kinds)}")
+            raise ValueError(f"experts must model the same data, found visible layers of {sorted(kinds)}")
 
     def each(self) -> list[Expert]:
         """The experts as a typed list."""

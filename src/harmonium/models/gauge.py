@@ -74,7 +74,7 @@ def _centre(unit: Unit, other: Unit, weight: Tensor, frozen: bool = False) -> No
     if not bool(rest.any()):
         return
     if frozen:
-        raise ValueError("the hidden biases, which a document's length scales, stay at zero and cannot take up the rest of the weights")
+        raise ValueError("the hidden biases, which a document's length scales, stay at zero and cannot absorb the mean weights")
     for start, stop, leaf in leaves(other):
         _take_up(leaf, rest[start:stop])
 
@@ -82,13 +82,11 @@ def _centre(unit: Unit, other: Unit, weight: Tensor, frozen: bool = False) -> No
 def _take_up(unit: Unit, input: Tensor) -> None:
     """Adds a constant input, (statistic size), to a layer's biases, which absorb it."""
     if isinstance(unit, ReplicatedSoftmax):
-        unit.bias.data += input[:-1] + input[-1]  # of each word, as the length counts all of them
+        unit.bias.data += input[:-1] + input[-1]  # each word's bias, as the length counts all words
         return
     bias = dict(unit.named_parameters()).get("bias")
     if bias is None:
-        raise TypeError(f"{type(unit).__name__} units have no bias to take up the rest of the weights")
+        raise TypeError(f"{type(unit).__name__} units have no bias that can absorb the mean weights")
     if bias.shape != unit.shape:
-        raise ValueError(
-            f"the rest of the weights differs from unit to unit, and a shared bias of shape {tuple(bias.shape)} cannot take it up"
-        )
+        raise ValueError(f"the mean weights differ from unit to unit, and a shared bias of shape {tuple(bias.shape)} cannot absorb them")
     bias.data += input.reshape(unit.shape)

@@ -37,11 +37,11 @@ class InfiniteNet(DBN):
             raise ValueError(f"a directed net has at least one layer, found depth={depth}")
         for unit in (rbm.visible, rbm.hidden):
             if unit.output_shape != unit.shape:
-                raise ValueError(f"layers that stand below one another must show their states whole, and pooled ones do not: found {unit}")
+                raise ValueError(f"a layer below another must pass on all of its states, and pooled layers do not: found {unit}")
         over = RBM(rbm.hidden, rbm.visible, Transposed(rbm.coupling))
         below = [rbm if level % 2 == 0 else over for level in range(depth)]
         top = below[-1].hidden
-        # A belief net ends in an RBM: one more unit, joined to the top layer by no weight, leaves that layer's units independent.
+        # A belief net ends in an RBM. One extra unit, with zero weights, leaves the units of the top layer independent.
         alone = RBM(top, Bernoulli(1), Dense(top.statistic_shape, 1, scale=0.0)).to(top.zero_input())
         for parameter in (*alone.hidden.parameters(), *alone.coupling.parameters()):
             parameter.requires_grad_(False)

@@ -17,7 +17,7 @@ from harmonium.units import Given, Groups, Softmax, Unit
 if TYPE_CHECKING:
     from harmonium.models.dbn import DBN
 
-BLOCK = 1000  # cases looked at together
+BLOCK = 1000  # cases per block of work
 
 
 def labelled(rbm: RBM) -> tuple[Unit, Softmax]:
@@ -43,8 +43,8 @@ def machine_of_labels(model: RBM | DBN) -> tuple[RBM, Unit]:
 def no_labels() -> ValueError:
     """The error for nets without labels."""
     return ValueError(
-        "this net has no label units: learn it with hm.greedy(..., labels=, classes=), or make it with hm.DBN(rbms, labels=True), the top "
-        "RBM's visible layer being Groups(units, Softmax(1, categories=K)), the labels last"
+        "this net has no label units: learn it with hm.greedy(..., labels=, classes=), or make it with hm.DBN(rbms, labels=True). The top "
+        "RBM's visible layer is then Groups(units, Softmax(1, categories=K)), the labels last"
     )
 
 
@@ -52,7 +52,7 @@ def check_labels(labels: Any, cases: int, classes: int) -> Tensor:
     """Labels as an int64 tensor, (cases,). Raises a ValueError unless they are one integer per case from 0 to `classes` - 1."""
     found = torch.as_tensor(labels)
     if found.shape != (cases,) or found.is_floating_point() or found.dtype == torch.bool:
-        raise ValueError(f"expected {cases} integer labels, one a case, found shape {tuple(found.shape)} of {found.dtype}")
+        raise ValueError(f"expected {cases} integer labels, one per case, found shape {tuple(found.shape)} of {found.dtype}")
     if cases and (int(found.min()) < 0 or int(found.max()) >= classes):
         raise ValueError(f"expected labels from 0 to {classes - 1}, found values from {int(found.min())} to {int(found.max())}")
     return found.long()
@@ -128,7 +128,7 @@ def label_free_energy(rbm: RBM, x: Tensor, given: Given | None = None) -> Tensor
     input, rows = coupling.to_hidden(s_x, given), coupling.bilinear(s_labels)
     alone = visible.energy(v, given) - coupling.visible_alone(s_x, given)
     of_labels = -labels.bias[:, None] - coupling.visible_alone(s_labels[:, None], given)
-    # A label at a time: ten times the inputs of ten thousand cases would not fit a cache, nor many memories.
+    # One label at a time: the inputs for all labels of ten thousand cases would not fit the cache, and often not the memory.
     return torch.stack([alone + own - rbm.hidden.log_partition(input + row) for own, row in zip(of_labels, rows, strict=True)], dim=-1)
 
 
@@ -178,7 +178,7 @@ def label_log_probability(
     True
     """
     if passes < 1 or (passes > 1 and generator is None):
-        raise ValueError(f"a stochastic up-pass takes a generator, and there is one pass or more: found {passes=} and {generator=}")
+        raise ValueError(f"expected at least one pass, and a generator for more than one, found {passes=} and {generator=}")
     rbm, bottom = machine_of_labels(model)
     like, found = rbm.visible.zero_input(), []
     bottom.check(v)

@@ -95,7 +95,7 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     if not norm < 1:
         kind = "rectified or Gaussian" if bool(row_side.any() | column_side.any()) else "Gaussian"
         raise ValueError(
-            f"this machine has no partition function that could be vouched for: with {kind} units on both sides the spectral norm of "
+            f"this machine has no partition function, or none that is guaranteed: with {kind} units on both sides the spectral norm of "
             f"diag(1/σ_v) W diag(1/σ_h) must be below 1, found {norm:.4g}; use smaller weights, larger variances or a weight cost"
         )
 
@@ -121,10 +121,10 @@ def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Giv
         if dynamic is not None:
             highest = highest + dynamic[start:stop]
         limits = limits.to(highest)
-        worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: nothing bears an endless input
+        worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: no unit allows an infinite input
         if not bool((highest < limits).all()):
             raise ValueError(
                 f"this machine has no partition function: the highest input that the {name} layer ({type(other).__name__}) can send to "
-                f"{type(leaf).__name__} unit {worst} must stay below {limits[worst].item():.4g}, found {highest[worst].item():.4g}; no "
-                "weight may be positive towards rectified or counting units, nor other than zero towards Gaussian ones"
+                f"{type(leaf).__name__} unit {worst} must stay below {limits[worst].item():.4g}, found {highest[worst].item():.4g}; "
+                "weights towards rectified or counting units must not be positive, and weights towards Gaussian units must be zero"
             )

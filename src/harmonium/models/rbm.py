@@ -11,7 +11,7 @@ from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
 from harmonium.units import Given, Unit
 
-LABELS = "of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm], labels=True)"
+LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
 
 
 class Phase(NamedTuple):
@@ -82,14 +82,14 @@ class RBM(nn.Module):
     def __init__(self, visible: Unit, hidden: Unit, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
         self.visible, self.hidden = visible, hidden
-        if coupling is None:  # of the layers' type and device
+        if coupling is None:  # with the layers' dtype and device
             coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())
         self.coupling = coupling
         for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
             if unit.statistic_shape != shape:
                 raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")
         if hidden.scales_hidden_bias:
-            raise ValueError("a replicated softmax is a layer of data, whose length each case brings along: it cannot be the hidden one")
+            raise ValueError("a replicated softmax is a layer of data, because each case has its own length: it cannot be the hidden layer")
         if visible.scales_hidden_bias:
             hidden.bias_from_coupling()
 
@@ -106,7 +106,7 @@ class RBM(nn.Module):
         Raises a ValueError where values are missing. There is no closed form then (see `hm.likelihood.log_likelihood`).
         """
         if given is not None and given.missing is not None:
-            raise ValueError("no free energy in closed form sums over missing values too; hm.likelihood.log_likelihood takes them")
+            raise ValueError("the free energy has no closed form where values are missing; use hm.likelihood.log_likelihood")
         s_v = self.visible.statistic(v, given)
         alone = self.coupling.visible_alone(s_v, given)
         return self.visible.energy(v, given) - alone - self.hidden.log_partition(self.coupling.to_hidden(s_v, given))
@@ -218,7 +218,7 @@ class RBM(nn.Module):
         visible.add_gradient(visible.parameter_gradient(phase.v, visible_input, weights, given), scale=scale, fresh=fresh)
         hidden.add_gradient(hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean), scale=scale, fresh=fresh)
 
-    # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
+    # The common interface (`Generative`) ------------------------------------------------------------------------------------------
 
     @property
     def machine(self) -> RBM:

@@ -49,7 +49,7 @@ def build(description: Any) -> Any:
         (kind for kind in _kinds(*get_args(Model), Unit, Coupling) if kind.__name__ == description.get("kind")), None
     )
     if found is None:
-        raise ValueError(f"the file holds a {description.get('kind')!r}, which is no model, unit or coupling known here")
+        raise ValueError(f"the file holds a {description.get('kind')!r}, which is no known model, unit or coupling")
     if found is Groups:
         return Groups(*arguments["parts"])
     if found is DBN and "labels" not in arguments:

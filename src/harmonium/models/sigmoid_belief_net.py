@@ -61,7 +61,7 @@ class SigmoidBeliefNet(nn.Module):
     def __init__(self, layers: Sequence[Bernoulli], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
         if len(layers) < 2:
-            raise ValueError(f"a belief net has its data's layer and at least one hidden layer, found {len(layers)} layers")
+            raise ValueError(f"a belief net has a data layer and at least one hidden layer, found {len(layers)} layers")
         for unit in layers:
             if not isinstance(unit, Bernoulli):
                 raise TypeError(f"a sigmoid belief net is made of Bernoulli layers, found {type(unit).__name__}")
@@ -90,7 +90,7 @@ class SigmoidBeliefNet(nn.Module):
         """The directed layers, from the lowest upwards."""
         return [layer for layer in self.generative if isinstance(layer, Directed)]
 
-    # What the net believes in ---------------------------------------------------------------------------------------------------
+    # The distribution of the net ------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> list[Tensor]:
@@ -201,7 +201,7 @@ class SigmoidBeliefNet(nn.Module):
             raise ValueError(f"mean field takes at least one sweep, found sweeps={sweeps}")
         v = self._cases(v)
         if start is not None and ((start.slopes is not None) != quadratic or start.v.shape != v.shape):
-            raise ValueError("the start is of other cases, or of the other bound: give the same data and the same `quadratic`")
+            raise ValueError("the start is a result of other cases, or of the other bound: give the same data and the same `quadratic`")
         means = begin(self.layers, len(v)) if start is None else [mean.clone() for mean in start.means]
         return settle(self.directed(), self.top, v, means, quadratic=quadratic, sweeps=sweeps, tolerance=tolerance)
 

@@ -53,13 +53,11 @@ def swap_layers(rbm: RBM, *, extra: int = 0, scale: float = 0.01, seed: int = 0)
     ((4,), (8,))
     """
     if rbm.visible.scales_hidden_bias:
-        raise ValueError(
-            f"turning takes a machine whose layers are alike in kind, and documents can be no hidden layer: found {rbm.visible}"
-        )
+        raise ValueError(f"the layers of this machine cannot be swapped, because documents cannot be a hidden layer: found {rbm.visible}")
     visible, hidden = copy.deepcopy(rbm.hidden), copy.deepcopy(rbm.visible)
     if not isinstance(rbm.coupling, Dense):
         if extra:
-            raise ValueError(f"extra units are joined by a dense coupling, found {rbm.coupling}")
+            raise ValueError(f"extra units need a dense coupling, found {rbm.coupling}")
         return RBM(visible, hidden, Transposed(copy.deepcopy(rbm.coupling)))
     if extra:
         hidden = _with(hidden, extra)
@@ -71,7 +69,7 @@ def swap_layers(rbm: RBM, *, extra: int = 0, scale: float = 0.01, seed: int = 0)
 def _with(unit: Unit, extra: int) -> Bernoulli:
     """A Bernoulli layer with additional units, whose biases are zero."""
     if type(unit) is not Bernoulli or len(unit.shape) != 1 or unit.bias_shape != unit.shape or extra < 0:
-        raise ValueError(f"extra units are of a flat Bernoulli layer with a bias each, found {extra} for {unit}")
+        raise ValueError(f"extra units need a flat Bernoulli layer with one bias per unit, found {extra} for {unit}")
     larger = Bernoulli(unit.shape[0] + extra).to(unit.bias)
     larger.bias[: unit.shape[0]] = unit.bias
     return larger
