@@ -86,7 +86,7 @@ def test_it_has_a_gradient():
 def test_what_it_refuses():
     with pytest.raises(ValueError, match="0, the data's, to 1, found layer=2"):
         exact_distribution(machine("bernoulli", "bernoulli"), layer=2)
-    with pytest.raises(ValueError, match=r"at most 2\^20, found units with no end of them"):
+    with pytest.raises(ValueError, match=r"at most 2\^20, found infinitely many"):
         exact_distribution(machine("gaussian", "bernoulli"))
     with pytest.raises(ValueError, match="found layer=-1"):
         exact_distribution(machine("bernoulli", "bernoulli"), layer=-1)

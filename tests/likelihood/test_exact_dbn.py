@@ -73,10 +73,10 @@ def test_one_machine_blocks_and_float32(monkeypatch):
 def test_what_it_refuses():
     v = torch.zeros(1, 3)
     wide = hm.DBN([hm.RBM(hm.Bernoulli(3), hm.Bernoulli(15)), hm.RBM(hm.Bernoulli(15), hm.Bernoulli(2))])
-    with pytest.raises(ValueError, match=r"takes any size.*at most 2\^14, found 2\^15 of them"):
+    with pytest.raises(ValueError, match=r"takes any size.*at most 2\^14, found 2\^15"):
         exact_dbn(wide, v)
     endless = hm.DBN([hm.RBM(hm.Bernoulli(3), hm.Gaussian(2)), hm.RBM(hm.Gaussian(2), hm.Bernoulli(2))])
-    with pytest.raises(ValueError, match="no end of them"):
+    with pytest.raises(ValueError, match="infinitely many"):
         exact_dbn(endless, v)
     documents = hm.RBM(hm.ReplicatedSoftmax(3), hm.Bernoulli(2))
     with pytest.raises(ValueError, match="documents"):

@@ -155,11 +155,11 @@ def test_a_mixture_of_gaussian_rbms_lists_their_hidden_units():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="one expert at least"):
+    with pytest.raises(ValueError, match="at least one expert"):
         hm.Mixture([])
     with pytest.raises(ValueError, match="the same data"):
         hm.ProductOfExperts([hm.Bernoulli(3), hm.Spin(3)])
-    with pytest.raises(ValueError, match="no end of them"):
+    with pytest.raises(ValueError, match="infinitely many"):
         hm.ProductOfExperts([hm.Gaussian(2), hm.Gaussian(2)]).log_z()
     with pytest.raises(ValueError, match=r"at most 2\^16, found 2\^20"):
         hm.Mixture([hm.RBM(hm.Bernoulli(20), hm.Bernoulli(30))]).log_probability(torch.zeros(1, 20))

@@ -280,7 +280,7 @@ def test_refusals():
     for rate in ([0.5], [0.5, 1.2]):
         with pytest.raises(ValueError, match="one rate between 0 and 1"):
             tempering.adapt(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(rate))
-    with pytest.raises(ValueError, match="swap rate wanted"):
+    with pytest.raises(ValueError, match="wanted swap rate"):
         tempering.adapt(torch.tensor([0.0, 1.0]), torch.tensor([0.5]), target=1.0)
     for settings in ({"replicas": 1}, {"replicas": 3, "target": 0.5}):
         with pytest.raises(ValueError, match="at least two replicas"):

@@ -336,7 +336,7 @@ def two_kinds():
         (lambda: net(6, 5, 4), 0.5, [(1, 0)], {}, "expect 0 or 1, found 0.5"),
         (lambda: hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5))]), 1.0, [(1, 0)], {}, "one RBM"),
         (gaussian_pixels, 1.0, [(1, 0)], {"robust": 0.1}, "Bernoulli pixels"),
-        (two_kinds, 1.0, [(1, 0)], {}, "one kind and shape both ways"),
+        (two_kinds, 1.0, [(1, 0)], {}, "one kind and shape in both directions"),
     ],
 )
 def test_what_cannot_be_done_is_refused(dbn, v, schedule, options, message):

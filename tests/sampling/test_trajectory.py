@@ -246,7 +246,7 @@ def test_a_step_leaves_its_argument_alone_and_repeats_with_its_seed():
 
 def test_refusals():
     models, generator = path("bernoulli", "bernoulli"), torch.Generator()
-    with pytest.raises(ValueError, match="at least 2 models here, found 1"):
+    with pytest.raises(ValueError, match="at least 2 models, found 1"):
         trajectory.init(models[:1], 3, generator=generator)
     with pytest.raises(ValueError, match=r"the same layers and coupling: number 3 has the hidden .*Spin"):
         trajectory.init([*models, machine("bernoulli", "spin")], 3, generator=generator)
@@ -258,7 +258,7 @@ def test_refusals():
         trajectory.init([hm.RBM(hm.Bernoulli(3), hm.NoisyReLU(2))] * 2, 3, generator=generator)
     with pytest.raises(ValueError, match="one replica for each of 2 models, found 3"):
         trajectory.step(models[:2], trajectory.init(models, 3, generator=generator), generator=generator)
-    with pytest.raises(ValueError, match="swap rate wanted"):
+    with pytest.raises(ValueError, match="wanted swap rate"):
         trajectory.choose(models, target=0.0, generator=generator)
     with pytest.raises(ValueError, match="two chains"):
         trajectory.choose(models, chains=1, generator=generator)

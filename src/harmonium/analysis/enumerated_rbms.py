@@ -1,4 +1,4 @@
-"""Many small binary RBMs at once, with every state of each enumerated: the mean update that a learning rule makes."""
+"""Small binary RBMs with enumerated states, many at once: the exact mean update of a learning rule."""
 
 from __future__ import annotations
 
@@ -14,10 +14,31 @@ from harmonium.units import Bernoulli
 
 
 class MeanUpdate(NamedTuple):
-    """What a rule makes of machines: its mean update, its derivative, and the particles' distribution that it subtracts.
+    """The mean update of a learning rule, its derivative, and the distribution of its negative particles.
 
-    `update`: (machines, parameters), uphill. `jacobian`: (machines, parameters, parameters). `particles`: (machines, visible states).
-    `drift`: the derivative of `particles`, (machines, visible states, parameters).
+    Attributes
+    ----------
+    update : Tensor
+        (machines, parameters), the ascent direction.
+    jacobian : Tensor
+        (machines, parameters, parameters), the derivative of `update` in the parameters.
+    particles : Tensor
+        (machines, visible states), the distribution whose statistics the rule subtracts.
+    drift : Tensor
+        (machines, visible states, parameters), the derivative of `particles` in the parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.analysis import EnumeratedRBMs
+    >>> machines = EnumeratedRBMs(visible=2, hidden=1)
+    >>> theta = machines.draw(3, 0.5, torch.Generator().manual_seed(0))
+    >>> p = torch.tensor([0.4, 0.1, 0.1, 0.4], dtype=torch.float64).expand(3, -1)
+    >>> found = machines.mean_update(theta, p, steps=1)
+    >>> tuple(found.jacobian.shape)
+    (3, 5, 5)
+    >>> torch.allclose(found.particles.sum(1), torch.ones(3, dtype=torch.float64))
+    True
     """
 
     update: Tensor
@@ -27,10 +48,49 @@ class MeanUpdate(NamedTuple):
 
 
 class EnumeratedRBMs:
-    """RBMs of `visible` and `hidden` binary units, a row of parameters each: (visible biases, hidden biases, weights row by row).
+    """Binary RBMs of one size whose visible and hidden states are enumerated.
 
-    Float64. With s(v) = E[-∂E/∂θ | v] a rule's mean update is Σ_v [p_0(v) - q(v)] s(v): q is the model's own distribution for maximum
-    likelihood, and p_0 T^k for CD-k, T one sweep of Gibbs sampling (Carreira-Perpiñán & Hinton 2005). Nothing is drawn.
+    Each machine is one row of parameters: (visible biases, hidden biases, weights row by row). All numbers are float64. Nothing is drawn
+    but the parameters in `draw`.
+
+    Parameters
+    ----------
+    visible, hidden : int
+        Numbers of binary units. The tables have 2^visible rows and 2^hidden columns.
+    weight_cost : float, default 0.0
+        λ of the penalty (λ/2) |W|², whose gradient λ W is subtracted from every update. It applies to the weights, not to the biases.
+
+    Attributes
+    ----------
+    v : Tensor
+        (visible states, visible), all visible states.
+    h : Tensor
+        (hidden states, hidden), all hidden states.
+    size : int
+        Number of parameters of one machine.
+    cost : Tensor
+        (parameters,), the weight cost of each parameter.
+
+    Notes
+    -----
+    With s(v) = E[-∂E/∂θ | v] the mean update of a rule is
+
+        Σ_v [p_0(v) - q(v)] s(v)
+
+    Here p_0 is the data distribution. For maximum likelihood, q is the model's own distribution. For CD-k, q = p_0 T^k, where T is one
+    sweep of Gibbs sampling (Carreira-Perpiñán & Hinton 2005).
+
+    Examples
+    --------
+    Maximum likelihood stops where the model has the data distribution, if it can represent that distribution:
+
+    >>> import torch
+    >>> from harmonium.analysis import EnumeratedRBMs
+    >>> machines = EnumeratedRBMs(visible=2, hidden=1)
+    >>> theta = machines.draw(1, 0.5, torch.Generator().manual_seed(0))
+    >>> p = machines.log_p(theta).exp()
+    >>> bool(machines.update(theta, p, steps=None).abs().max() < 1e-12)
+    True
     """
 
     def __init__(self, visible: int, hidden: int, weight_cost: float = 0.0) -> None:
@@ -41,16 +101,27 @@ class EnumeratedRBMs:
         self.cost = torch.tensor([0.0] * (visible + hidden) + [weight_cost] * (visible * hidden), dtype=torch.float64)
 
     def parts(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Visible biases (machines, visible), hidden biases (machines, hidden), weights (machines, visible, hidden)."""
+        """Splits rows of parameters.
+
+        Parameters
+        ----------
+        theta : Tensor
+            (machines, parameters).
+
+        Returns
+        -------
+        tuple of Tensor
+            Visible biases (machines, visible), hidden biases (machines, hidden), weights (machines, visible, hidden).
+        """
         b, c, weight = torch.split(theta, [self.visible, self.hidden, self.visible * self.hidden], dim=-1)
         return b, c, weight.reshape(-1, self.visible, self.hidden)
 
     def draw(self, machines: int, scale: float, generator: torch.Generator) -> Tensor:
-        """Parameters from N(0, scale²): (machines, parameters)."""
+        """Parameters drawn from N(0, scale²): (machines, parameters)."""
         return scale * torch.randn(machines, self.size, generator=generator, dtype=torch.float64)
 
     def rbm(self, theta: Tensor) -> RBM:
-        """One machine, of parameters (parameters), as a model."""
+        """One machine as an `RBM`. `theta`: (parameters,)."""
         model = RBM(Bernoulli(self.visible), Bernoulli(self.hidden), Dense(self.visible, self.hidden)).double()
         b, c, weight = self.parts(theta[None])
         for name, value in (("visible.bias", b), ("hidden.bias", c), ("coupling.weight", weight)):
@@ -58,7 +129,7 @@ class EnumeratedRBMs:
         return model
 
     def row(self, model: RBM) -> Tensor:
-        """A model's parameters: (parameters)."""
+        """The parameters of an `RBM` of this size as one row: (parameters,)."""
         names = ("visible.bias", "hidden.bias", "coupling.weight")
         return torch.cat([model.get_parameter(name).detach().double().flatten() for name in names])
 
@@ -79,7 +150,7 @@ class EnumeratedRBMs:
         return log_up.exp(), log_down.exp()
 
     def after(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """p T^steps: (machines, visible states)."""
+        """p T^steps, the distribution after `steps` Gibbs sweeps that start from p: (machines, visible states)."""
         up, down = self.sweep(theta)
         p = p[:, None]
         for _ in range(steps):
@@ -87,11 +158,11 @@ class EnumeratedRBMs:
         return p[:, 0]
 
     def kl(self, theta: Tensor, p: Tensor) -> Tensor:
-        """KL(p || model), in nats: (machines)."""
+        """KL(p || model), in nats: (machines,)."""
         return (torch.xlogy(p, p) - p * self.log_p(theta)).sum(-1)
 
     def contrast(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """KL(p || model) - KL(p T^steps || model), which contrastive divergence is named after (Hinton 2002): (machines), nats."""
+        """KL(p || model) - KL(p T^steps || model), the contrastive divergence (Hinton 2002), in nats: (machines,)."""
         return self.kl(theta, p) - self.kl(theta, self.after(theta, p, steps))
 
     # Updates --------------------------------------------------------------------------------------------------------------------
@@ -106,7 +177,22 @@ class EnumeratedRBMs:
         return torch.cat([v, h, (v[..., :, None] * h[..., None, :]).flatten(-2)], dim=-1)
 
     def update(self, theta: Tensor, p: Tensor, steps: int | None) -> Tensor:
-        """The mean update of CD-`steps`, or of maximum likelihood where that is None: (machines, parameters)."""
+        """The mean update of a learning rule.
+
+        Parameters
+        ----------
+        theta : Tensor
+            (machines, parameters).
+        p : Tensor
+            (machines, visible states), the data distribution.
+        steps : int or None
+            k of CD-k. None means maximum likelihood.
+
+        Returns
+        -------
+        Tensor
+            (machines, parameters), less the weight cost.
+        """
         particles = self.log_p(theta).exp() if steps is None else self.after(theta, p, steps)
         _, c, weight = self.parts(theta)
         rest = p - particles
@@ -115,7 +201,7 @@ class EnumeratedRBMs:
         return torch.cat([rest @ self.v, of_hidden.sum(1), products.flatten(1)], dim=1) - self.cost * theta
 
     def mean_update(self, theta: Tensor, p: Tensor, steps: int | None) -> MeanUpdate:
-        """The same with its derivative in the parameters."""
+        """The mean update with its derivative in the parameters. The arguments are those of `update`."""
         s = self.statistics(theta)
         if steps is None:
             q = self.log_p(theta).exp()
@@ -127,7 +213,7 @@ class EnumeratedRBMs:
         return MeanUpdate(update, self._spread(theta, rest) - s.mT @ drift - torch.diag(self.cost), q, drift)
 
     def _chain(self, theta: Tensor, p: Tensor, s: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """p T^steps and its derivative: through each sweep the chain brings along what it has, and each half of the sweep adds its own."""
+        """p T^steps and its derivative. Each half of a sweep carries the derivative so far along and adds its own part."""
         b, _, weight = self.parts(theta)
         up, down = self.sweep(theta)
         v, h = self.v.expand(len(theta), -1, -1), self.h.expand(len(theta), -1, -1)
@@ -136,7 +222,7 @@ class EnumeratedRBMs:
         for _ in range(steps):
             joint = p[..., None] * up  # of v and h
             of_h = joint.sum(1)
-            paired = self._pairs(joint.mT @ v, h)  # Σ_v joint (v, h, v h'), but for the weight of h itself
+            paired = self._pairs(joint.mT @ v, h)  # Σ_v joint (v, h, v h'), but h still needs its weight
             paired[..., self.visible : self.visible + self.hidden] *= of_h[..., None]
             gained = up.mT @ drift + paired - joint.mT @ s
             joint = of_h[..., None] * down  # of h and the next v
@@ -160,8 +246,15 @@ class EnumeratedRBMs:
         return found
 
     def neglected(self, theta: Tensor, p: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """The gradient of `contrast` as two terms, minus CD's update and what CD leaves out, Σ_v ∂q(v)/∂θ log[q(v) / model(v)] with a minus
-        sign, q = p T^steps: (machines, parameters) each."""
+        """The gradient of `contrast` as two terms: minus the update of CD, and the term that CD neglects.
+
+        The neglected term is -Σ_v ∂q(v)/∂θ log[q(v) / model(v)], with q = p T^steps (Hinton 2002).
+
+        Returns
+        -------
+        tuple of Tensor
+            (machines, parameters) each. The weight cost is part of the first.
+        """
         signal = self.mean_update(theta, p, steps)
         ratio = signal.particles.log() - self.log_p(theta)
         return -signal.update, -(ratio[:, None] @ signal.drift)[:, 0]

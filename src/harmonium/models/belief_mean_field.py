@@ -1,4 +1,4 @@
-"""Factorial distributions of a sigmoid belief net's hidden units, and the lower bounds that they give."""
+"""Factorial distributions of a sigmoid belief net's hidden units, and their lower bounds on log p(v)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,32 @@ MOST_PARENTS = 2**12
 
 @dataclass(frozen=True)
 class BeliefMeanField:
-    """q(h1, ..., hL) of each case, in which every hidden unit is on by itself with a probability of its own.
+    """A factorial distribution q(h1, ..., hL) for each case. Each hidden unit has its own probability of being on.
 
-    `v`: (cases, units). `means`: of each hidden layer, (cases, units). `slopes`: ξ of each layer that has parents, (cases, units), where
-    the bound is the quadratic one, else None. `bound`: the lower bound on log p(v) when it was found, (cases,), nats, float64. `change`:
-    the largest by which a probability changed in the last sweep; `sweeps`: how many there were.
+    `SigmoidBeliefNet.mean_field` makes it.
+
+    Attributes
+    ----------
+    v : Tensor
+        (cases, units), the data.
+    means : list of Tensor
+        (cases, units) for each hidden layer, the probabilities.
+    slopes : list of Tensor or None
+        (cases, units), ξ of each layer that has parents. None unless the bound is the quadratic one.
+    bound : Tensor
+        (cases,) float64, the lower bound on log p(v) at the parameters of that time, in nats.
+    change : float
+        The largest change of a probability in the last sweep.
+    sweeps : int
+        Number of sweeps.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = hm.SigmoidBeliefNet([hm.Bernoulli(4), hm.Bernoulli(3), hm.Bernoulli(2)])
+    >>> found = net.mean_field(torch.ones(5, 4))
+    >>> [tuple(mean.shape) for mean in found.means]
+    [(5, 3), (5, 2)]
     """
 
     v: Tensor = field(repr=False)
@@ -44,26 +65,26 @@ class BeliefMeanField:
 
 
 class Softplus(ABC):
-    """E_q[Σ_i log(1 + e^x_i)] over a layer's inputs x, or an upper bound on it, as a function of its parents' means.
+    """E_q[Σ_i log(1 + e^x_i)] over a layer's inputs x, or an upper bound on it, as a function of the parents' means.
 
-    It is linear in each parent's mean, as a sum over the states of a factorial q is, so that the best mean is had in closed form.
+    It is linear in each parent's mean, because it is a sum over the states of a factorial q. So the best mean has a closed form.
     """
 
     @abstractmethod
     def total(self, means: Tensor) -> Tensor:
-        """(cases,) of (cases, parents)."""
+        """The value: (cases,). `means`: (cases, parents)."""
 
     @abstractmethod
     def change(self, means: Tensor, parent: int) -> Tensor:
-        """By how much it is larger where this parent is surely on than where it is surely off: (cases,)."""
+        """The value with this parent surely on, minus that with it surely off: (cases,)."""
 
     @abstractmethod
     def refresh(self, means: Tensor) -> None:
-        """Makes an upper bound as tight as these means let it be."""
+        """Makes an upper bound as tight as possible at these means."""
 
 
 class Listed(Softplus):
-    """Exact, by listing the states of the parents."""
+    """The exact value, by enumeration of the parents' states."""
 
     def __init__(self, layer: Directed) -> None:
         self.states = every_parent(layer.neighbour)
@@ -78,11 +99,11 @@ class Listed(Softplus):
         return probabilities(means[:, others], self.states[:, others]) @ signed
 
     def refresh(self, means: Tensor) -> None:
-        """It is exact for any means."""
+        """Does nothing: the value is exact for any means."""
 
 
 class Quadratic(Softplus):
-    """Jaakkola & Jordan's bound, log(1 + e^x) <= x/2 + log 2cosh(ξ/2) + λ(ξ) (x² - ξ²), equal at x = ±ξ."""
+    """The bound of Jaakkola & Jordan: log(1 + e^x) <= x/2 + log 2cosh(ξ/2) + λ(ξ) (x² - ξ²), with equality at x = ±ξ."""
 
     def __init__(self, layer: Directed, slopes: Tensor | None = None) -> None:
         self.layer, self.slopes = layer, torch.empty(0) if slopes is None else slopes
@@ -123,19 +144,19 @@ def _input(layer: Directed, parents: Tensor) -> Tensor:
 
 
 def every_parent(unit: Unit) -> Tensor:
-    """All states of a layer of parents, (states, units). ValueError where there are more than 2^12."""
+    """All states of a layer of parents, (states, units). Raises a ValueError for more than 2^12."""
     return enumerate_states(unit, MOST_PARENTS, "mean field with exact expectations (without quadratic=True)")
 
 
 def probabilities(means: Tensor, states: Tensor) -> Tensor:
-    """q of each state, (states, units), of units that are on with these probabilities, (cases, units): (cases, states)."""
-    tiny = torch.finfo(means.dtype).tiny  # a logarithm of zero would make a NaN where no state asks for it
+    """q of each state: (cases, states). `means`: (cases, units), the probabilities of the units. `states`: (states, units)."""
+    tiny = torch.finfo(means.dtype).tiny  # log 0 times 0 would be NaN
     on, off = means.clamp_min(tiny).log(), (1 - means).clamp_min(tiny).log()
     return (on @ states.T + off @ (1 - states).T).exp()
 
 
 def begin(layers: Sequence[Bernoulli], cases: int) -> list[Tensor]:
-    """Every hidden unit as its own bias has it: (cases, units) each."""
+    """The initial means of the hidden layers, from their own biases: (cases, units) each."""
     return [unit.mean(unit.zero_input(cases)).detach() for unit in layers[1:]]
 
 
@@ -149,7 +170,7 @@ def settle(
     sweeps: int,
     tolerance: float | None,
 ) -> BeliefMeanField:
-    """Coordinate ascent of the bound: each hidden unit's mean in turn, and after each layer what makes the softplus bound tight."""
+    """Coordinate ascent on the bound: it sets one hidden unit's mean at a time, and tightens the softplus bound after each layer."""
     parts: list[Softplus] = [Quadratic(layer) if quadratic else Listed(layer) for layer in directed]
     weights = [layer.coupling.matrix() for layer in directed]
     for part, mean in zip(parts, means, strict=True):
@@ -172,7 +193,7 @@ def settle(
 
 
 def bound_of(directed: Sequence[Directed], top: Bernoulli, found: BeliefMeanField) -> Tensor:
-    """The bound that this q gives, (cases,), as a function of the present parameters."""
+    """The bound that this q gives at the present parameters: (cases,)."""
     slopes = [None] * len(directed) if found.slopes is None else found.slopes
     parts: list[Softplus] = [
         Listed(layer) if ours is None else Quadratic(layer, ours) for layer, ours in zip(directed, slopes, strict=True)
@@ -181,7 +202,7 @@ def bound_of(directed: Sequence[Directed], top: Bernoulli, found: BeliefMeanFiel
 
 
 def _bound(directed: Sequence[Directed], top: Bernoulli, v: Tensor, means: Sequence[Tensor], parts: Sequence[Softplus]) -> Tensor:
-    """E_q[log p] + H(q), the layers' E[s_i x_i - log(1 + e^x_i)] added up: (cases,), float64."""
+    """E_q[log p] + H(q), where the layers' terms E[s_i x_i - log(1 + e^x_i)] are summed: (cases,), float64."""
     total = (means[-1] * top.bias).sum(-1).double() - top.log_partition(top.zero_input()).double()
     for layer, part, below, above in zip(directed, parts, [v, *means], means, strict=False):
         total = total + (below * _input(layer, above)).sum(-1).double() - part.total(above).double()

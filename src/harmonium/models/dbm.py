@@ -14,19 +14,32 @@ from harmonium.models.rbm import RBM, Phase
 from harmonium.units import Given, Groups, Unit
 from harmonium.units.unit import no_joint
 
-SETTLED = 100  # sweeps of mean field, at most, where its result is to be as good as it gets
-TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has settled
+SETTLED = 100  # the most sweeps of mean field where it shall converge
+TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has converged
 
 NO_LABELS = "a deep Boltzmann machine has no labels to clamp: leave labels out"
 
 
 class MeanField(NamedTuple):
-    """A factorial q(h1, ..., hL) for each case: every hidden unit has the conditional distribution that its layer has at some input.
+    """A factorial q(h1, ..., hL) for each case. Each hidden layer has its conditional distribution at some input.
 
-    `phase`: the even layers joined, `v`, the data and the means of h2, h4, ...; their statistic; the odd layers' `input` and their means,
-    `hidden_mean`, which are those given the even layers: what a gradient needs. `even_input`: (*leading, *even.statistic_shape), the
-    inputs that the even hidden layers' means are of, zero at the data's. `change`: (*leading), by how much the hidden units' means changed
-    in the last sweep, in the mean over the units.
+    Attributes
+    ----------
+    phase : Phase
+        `v` holds the even layers: the data and the means of h2, h4, ... `input` and `hidden_mean` are the input and the means of the odd
+        layers, given the even ones. A gradient needs these.
+    even_input : Tensor
+        (*leading, *even.statistic_shape), the inputs of the even hidden layers. It is zero at the data.
+    change : Tensor
+        (*leading), the mean change of the hidden units' means in the last sweep.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbm = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
+    >>> found = dbm.mean_field(torch.ones(2, 6))
+    >>> tuple(found.phase.v.shape), tuple(found.phase.hidden_mean.shape)
+    ((2, 9), (2, 4))
     """
 
     phase: Phase
@@ -35,37 +48,60 @@ class MeanField(NamedTuple):
 
 
 class DBM(nn.Module):
-    """Layers of units of which each is joined to the next, all both ways (Salakhutdinov & Hinton 2009).
+    """A deep Boltzmann machine: layers of units with undirected connections between neighbours (Salakhutdinov & Hinton 2009).
 
-        E(v, h1, ..., hL) = Σ_l layers[l].energy(h_l) - Σ_l <s(h_l), couplings[l], s(h_{l+1})>        h_0 = v
+    Parameters
+    ----------
+    layers : sequence of Unit
+        At least two flat layers, from the data upwards, of any kinds that have an energy.
+    couplings : sequence of Coupling or None, optional
+        One between each two neighbours. None stands for a dense one. All are dense by default.
+    seed : int, default 0
+        The dense couplings' weights are drawn with `seed`, `seed` + 1, ...
 
-    `visible` are the data's units, and a state of the hidden layers is a list, [h1, ..., hL]. Given all others the even layers are
-    independent, and so are the odd ones: `joint` is the RBM of the even layers (v, h2, ...) side by side against the odd ones
-    (h1, h3, ...), whose energy, Z and parameters are this machine's. What works on all layers together takes the joint: log Z, annealing,
-    tempering, the states of chains. p(h | v) has no closed form, so that the methods that start from data alone use `mean_field`.
+    Raises
+    ------
+    ValueError
+        For fewer than two layers, couplings that do not fit, and documents, whose length would scale the biases of all odd layers.
+    TypeError
+        If a layer has no energy.
 
-    `layers`: the units from the data upwards, flat, of any kinds that have an energy. `couplings`: one between each two of them, None for
-    a dense one; by default all are dense, their weights drawn with `seed`, `seed` + 1, ... ValueError for fewer than two layers, for
-    documents, whose length would scale all odd layers' biases, and for couplings that do not fit; TypeError where a layer has no energy.
+    Notes
+    -----
+    With h_0 = v, and `visible` the units of the data, the energy is
+
+        E(v, h1, ..., hL) = Σ_l layers[l].energy(h_l) - Σ_l <s(h_l), couplings[l], s(h_{l+1})>
+
+    The even layers are independent given the odd ones, and the reverse. So `joint` is an RBM of the even layers (v, h2, ...) and the odd
+    layers (h1, h3, ...), with the same energy, Z and parameters. Functions of all layers together take the joint: log Z, annealing,
+    tempering, states of chains. A state of the hidden layers is a list [h1, ..., hL]. p(h | v) has no closed form, so methods that start
+    from data alone use `mean_field`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbm = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
+    >>> [tuple(mean.shape) for mean in dbm.hidden_mean(torch.ones(2, 6))]
+    [(2, 4), (2, 3)]
+    >>> tuple(dbm.generate(2, steps=10, generator=torch.Generator().manual_seed(0)).shape)
+    (2, 6)
     """
 
     def __init__(self, layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
         if len(layers) < 2:
-            raise ValueError(f"a deep Boltzmann machine has its data's layer and at least one hidden layer, found {len(layers)} layers")
+            raise ValueError(f"a deep Boltzmann machine has a data layer and at least one hidden layer, found {len(layers)} layers")
         for unit in layers:
             if not unit.has_joint_energy:
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
-                raise ValueError("a document's length scales the biases of the layer above it: it cannot be a layer of a deep one")
+                raise ValueError("a document's length scales the biases of the layer above: it cannot be a layer of a deep machine")
         self.joint = RBM(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(between(layers, couplings, seed)))
 
     def __getattr__(self, name: str) -> Any:
-        # Functions that take an RBM end here, in one sentence that says what to give them.
+        # A function that takes an RBM fails here. The message says what to give it.
         if not name.startswith("_") and (hasattr(RBM, name) or name in ("hidden", "coupling")):
-            raise AttributeError(
-                f"a deep Boltzmann machine is no RBM and has no `{name}`: give its `joint` where the RBM of all its layers is meant"
-            )
+            raise AttributeError(f"a deep Boltzmann machine is not an RBM and has no `{name}`: use its `joint`, the RBM of all its layers")
         return super().__getattr__(name)
 
     # Layers ---------------------------------------------------------------------------------------------------------------------
@@ -89,7 +125,7 @@ class DBM(nn.Module):
 
     @property
     def chain(self) -> Chain:
-        """The couplings of all neighbours, as that of the even layers with the odd ones."""
+        """The couplings of all neighbours, as one coupling of the even layers with the odd ones."""
         assert isinstance(self.joint.coupling, Chain)
         return self.joint.coupling
 
@@ -102,17 +138,17 @@ class DBM(nn.Module):
 
     @property
     def couplings(self) -> list[Coupling]:
-        """Between each two neighbours, from the data upwards."""
+        """The couplings between neighbours, from the data upwards."""
         return self.chain.links()
 
     def split(self, even: Tensor, odd: Tensor) -> list[Tensor]:
-        """Each layer's states from the data upwards, (*leading, units), of the joint's visible and hidden ones."""
+        """Each layer's states from the data upwards, (*leading, units), from the joint's visible and hidden states."""
         pieces = [even] * len(self.layers)
         pieces[::2], pieces[1::2] = self.even.split(even), self.odd.split(odd)
         return pieces
 
     def join(self, states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The joint's visible and hidden states, of each layer's states from the data upwards."""
+        """The joint's visible and hidden states, from each layer's states."""
         return torch.cat(list(states[::2]), dim=-1), torch.cat(list(states[1::2]), dim=-1)
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
@@ -122,11 +158,11 @@ class DBM(nn.Module):
         return self.joint.energy(*self.join([v, *hidden]))
 
     def check_normalisable(self, given: Given | None = None) -> None:
-        """Raises a ValueError where no partition function exists for the present weights."""
+        """Raises a ValueError if no partition function exists for the present weights."""
         self.joint.check_normalisable(self.machine_given(given))
 
     def variational_free_energy(self, found: MeanField) -> Tensor:
-        """E_q[E] + E_q[log q] of each case, at least F(v) = -log Σ_h exp(-E(v, h)) whatever the q that was found, (*leading), nats.
+        """E_q[E] + E_q[log q] of each case: (*leading), in nats. It is at least F(v) = -log Σ_h exp(-E(v, h)) for any q.
 
         With q_l(x) ∝ exp(-energy(x) + <s(x), η_l>) a hidden layer's E_q[energy + log q_l] is <s(mean_l), η_l> - log_partition(η_l).
         """
@@ -143,12 +179,21 @@ class DBM(nn.Module):
 
     @torch.no_grad()
     def mean_field(self, v: Tensor, *, sweeps: int = 10, tolerance: float | None = None) -> MeanField:
-        """The factorial distribution of the hidden layers that the variational bound of v, (*leading, units), is highest for, or near it.
+        """A factorial distribution of the hidden layers that maximises the variational bound, or nearly so.
 
-        Begun at one bottom-up pass, in which the input of a layer with one above it is doubled, as the layer above is not known yet
-        (Salakhutdinov & Hinton 2009, section 3.1). Then `sweeps` times all even hidden layers given the odd ones, and all odd ones given
-        the even ones. No layer is joined to one of its own parity, so that each half of a sweep takes the bound to its highest in these
-        layers, and it never falls. With `tolerance` sweeps end once no case changes by more than that in the mean over its units.
+        It starts with one bottom-up pass, which doubles the input of a layer with another above it, as that one is not known yet
+        (Salakhutdinov & Hinton 2009, section 3.1). Each sweep updates all even hidden layers given the odd ones, then all odd layers given
+        the even ones. Layers of one parity are not connected. So each half-sweep maximises the bound in its layers, and the bound never
+        falls.
+
+        Parameters
+        ----------
+        v : Tensor
+            (*leading, units), data.
+        sweeps : int, default 10
+            Largest number of sweeps.
+        tolerance : float, optional
+            Stop when no case's mean change over its units exceeds this.
         """
         if sweeps < 1:
             raise ValueError(f"mean field takes at least one sweep, found sweeps={sweeps}")
@@ -175,25 +220,24 @@ class DBM(nn.Module):
         return MeanField(phase, even_input, _change(means, before))
 
     def hidden_mean(self, v: Tensor, *, sweeps: int = SETTLED, tolerance: float | None = TOLERANCE) -> list[Tensor]:
-        """Each hidden layer's means given data, as mean field has them: [(*leading, units of h1), ..., (*leading, units of hL)].
+        """Each hidden layer's mean-field means given data: [(*leading, units of h1), ..., (*leading, units of hL)].
 
-        Of a machine of two layers they are exact, E[h | v]; of more they are those of the factorial distribution nearest to p(h | v), in
-        the sense of the variational bound. `sweeps`, `tolerance`: as for `mean_field`.
+        For two layers they are exact, E[h | v]. For more they maximise the variational bound. `sweeps`, `tolerance`: as for `mean_field`.
         """
         phase = self.mean_field(v, sweeps=sweeps, tolerance=tolerance).phase
         return self.split(phase.v, phase.hidden_mean)[1:]
 
     def visible_mean(self, hidden: Sequence[Tensor]) -> Tensor:
-        """E[v | h1, ..., hL], exact: (*leading, units of the data's layer). Of the hidden layers' states only h1 matters."""
+        """E[v | h1, ..., hL], exact: (*leading, units of the data's layer). It depends on h1 alone."""
         return self.visible.mean(self.chain.from_above(0, self.layers[1].statistic(hidden[0])))
 
     # Sampling -------------------------------------------------------------------------------------------------------------------
 
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """Data after `steps` sweeps of block Gibbs sampling of all layers, hidden ones begun at draws of mean field: (*leading, units).
+        """Data after `steps` sweeps of block Gibbs sampling of all layers: (*leading, units).
 
-        As sweeps grow these are samples of p(v). Chains that go on from call to call are those of the `joint`, which keep the hidden
-        layers' states: `begin`, then `joint.gibbs`.
+        The hidden states start at mean-field draws. The data converge to samples of p(v) as `steps` grows. Chains that continue from call
+        to call are those of the `joint`, which keep the hidden states: `initial_states`, then `joint.gibbs`.
         """
         rows = v.reshape(-1, v.shape[-1])
         states, _ = self.initial_states(len(rows), generator=generator, start=rows, given=given)
@@ -201,15 +245,15 @@ class DBM(nn.Module):
 
     @torch.no_grad()
     def generate(self, count: int, *, steps: int = 1000, generator: torch.Generator, start: Tensor | None = None) -> Tensor:
-        """`count` fantasies, as means of the data's layer: (count, units).
+        """`count` samples after `steps` sweeps of Gibbs sampling of all layers, as means of the data's layer: (count, units).
 
-        `steps` sweeps of Gibbs sampling of all layers. The chains begin at `start` (data: (count, units)) with hidden states drawn by mean
-        field, or else at the units' own biases' draws.
+        The chains start at `start`, (count, units) data with hidden states drawn by mean field, or else at draws from the units' own
+        biases.
         """
         states, _ = self.initial_states(count, generator=generator, start=start)
         return self.data_mean(self.joint.gibbs(states, steps=max(steps - 1, 0), generator=generator), generator=generator)
 
-    # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
+    # The common interface (`Generative`) ------------------------------------------------------------------------------------------
 
     @property
     def machine(self) -> RBM:
@@ -218,13 +262,13 @@ class DBM(nn.Module):
 
     @property
     def bound_over(self) -> str | None:
-        """The joint's log Z is this machine's."""
+        """The joint, called "machine": its log Z is in the bound."""
         return "machine"
 
     def machine_given(self, given: Given | None) -> Given | None:
-        """None. ValueError where anything is given: nobody says which of the layers it is of."""
+        """None. Raises a ValueError if anything is given: it does not say to which layer it belongs."""
         if given is not None and any(field is not None for field in vars(given).values()):
-            raise ValueError("a deep Boltzmann machine takes whole cases that have nothing beside them, found given=...")
+            raise ValueError("a deep Boltzmann machine takes whole cases without side information, found given=...")
         return None
 
     @torch.no_grad()
@@ -237,8 +281,10 @@ class DBM(nn.Module):
         labels: Tensor | None = None,
         given: Given | None = None,
     ) -> tuple[Tensor, Given | None]:
-        """States of the even layers where chains begin, (count, *even.shape): at data with hidden states drawn by mean field, or at draws
-        of the units' own biases. ValueError for labels, and where anything is given."""
+        """States of the even layers, (count, *even.shape): data with mean-field draws, or draws from the units' own biases.
+
+        Raises a ValueError for labels, and if anything is given.
+        """
         if labels is not None:
             raise ValueError(NO_LABELS)
         side = self.machine_given(given)
@@ -253,18 +299,18 @@ class DBM(nn.Module):
         return self.visible_mean(self.odd.split(self.joint.sample_hidden(states, generator=generator)))
 
     def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """Data beside the settled means of the even hidden layers: (cases, *even.shape)."""
+        """Data beside the converged means of the even hidden layers: (cases, *even.shape)."""
         self.machine_given(given)
         return self.mean_field(v, sweeps=SETTLED, tolerance=TOLERANCE).phase.v
 
     def part(self, states: Tensor) -> Tensor:
-        """The data's layer of the even layers' states."""
+        """The data's layer in states of the even layers."""
         return self.even.split(states)[0]
 
     def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
-        """Data and mask with the even hidden layers beside them, all of whose units are missing."""
+        """Data and mask beside the even hidden layers, all of whose units are missing. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(NO_LABELS)
         hidden = self.even.shape[0] - v.shape[-1]
@@ -272,7 +318,7 @@ class DBM(nn.Module):
         return torch.cat([v, v.new_zeros(*v.shape[:-1], hidden)], dim=-1), mask, self.machine_given(given)
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"layers": self.layers, "couplings": self.couplings}
 
 

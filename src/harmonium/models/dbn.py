@@ -16,23 +16,54 @@ from harmonium.units import Given, Softmax, Unit
 
 
 def above(given: Given | None) -> Given | None:
-    """What is given of a case as the layers above the lowest see it: no more than its context."""
+    """What is given of a case to the layers above the lowest: its context alone."""
     return None if given is None or given.context is None else Given(context=given.context)
 
 
 class DBN(nn.Module):
-    """A stack of RBMs as one generative model: directed layers below a top RBM (Hinton, Osindero & Teh 2006).
+    """A deep belief net: a stack of RBMs as one generative model, with directed layers below a top RBM (Hinton, Osindero & Teh 2006).
 
+    Parameters
+    ----------
+    rbms : sequence of RBM
+        The stack, from the data upwards. The output of each hidden layer has the shape of the next visible layer.
+    untied : bool, default False
+        Give the generative directions their own copies of the couplings, as contrastive wake-sleep needs. Tied directions share the RBM's.
+    labels : bool, default False
+        The top RBM's visible layer is `Groups(units, Softmax(1, categories=K))`: the units of the layer below, or of the data, beside a
+        label. The net then models p(v, y). If False, softmax units there are ordinary units.
+
+    Attributes
+    ----------
+    recognition : ModuleList of Directed
+        `recognition[l]` gives layer l + 1 from layer l. These connections are approximate inference, and not part of the generative model.
+    generative : ModuleList of Directed
+        `generative[l]` gives layer l from layer l + 1.
+    top : RBM
+        The top RBM.
+
+    Raises
+    ------
+    ValueError
+        For no RBM, shapes that do not fit, or `labels` without label units.
+    TypeError
+        For members that are not RBMs.
+
+    Notes
+    -----
         p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(h_{L-1}, h_L)
 
-    `rbms`: bottom to top, each one's hidden layer of the shape of the next one's visible layer. `recognition[l]` gives layer l + 1
-    from layer l and `generative[l]` layer l from layer l + 1; the bottom-up connections are no part of the generative model: they are
-    its approximate inference. While tied, both have the coupling of the RBM they came from; with `untied`, as contrastive wake-sleep
-    learns it, the generative one has a copy of its own. A layer's units have biases for each direction in either case: those of the RBM
-    below, as its hidden layer, and those of the RBM above, as its visible one.
+    Tied or not, a layer's units have separate biases for each direction: upwards those of the RBM below, as its hidden layer, and downwards
+    those of the RBM above, as its visible layer.
 
-    With `labels` the top RBM's visible layer is `Groups(units, Softmax(1, categories=K))`, the units of the layer below, or of the data,
-    beside a label: the net then models p(v, y). Without, softmax units there are units like any other.
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(5))])
+    >>> tuple(dbn.up(torch.ones(2, 6)).shape)
+    (2, 4)
+    >>> tuple(dbn.generate(3, steps=10, generator=torch.Generator().manual_seed(0)).shape)
+    (3, 6)
     """
 
     def __init__(self, rbms: Sequence[RBM], untied: bool = False, labels: bool = False) -> None:
@@ -47,8 +78,8 @@ class DBN(nn.Module):
         for below, visible in zip(rbms, seen[1:], strict=False):
             if below.hidden.output_shape != visible.shape:
                 raise ValueError(
-                    f"each RBM's visible layer must have the shape of what is seen of the hidden layer below it (but for labels beside the "
-                    f"top one's, which labels=True declares): found {visible.shape} on {below.hidden.output_shape}"
+                    f"each RBM's visible layer must have the shape of the output of the hidden layer below it (labels beside the top one "
+                    f"need labels=True): found {visible.shape} on {below.hidden.output_shape}"
                 )
         down = [copy.deepcopy(r.coupling) if untied else r.coupling for r in rbms[:-1]]
         self.recognition = nn.ModuleList(Directed(r.hidden, r.coupling, r.visible, upward=True) for r in rbms[:-1])
@@ -57,30 +88,30 @@ class DBN(nn.Module):
 
     @property
     def rbms(self) -> list[RBM]:
-        """The stack as it was learnt, bottom to top, sharing this model's tensors; of an untied net with the recognition weights."""
+        """The stack of RBMs, bottom to top, which shares this model's tensors. For an untied net, with the recognition weights."""
         return [*(RBM(layer.neighbour, layer.unit, layer.coupling) for layer in self.upwards()), self.top]
 
     def upwards(self) -> Iterator[Directed]:
-        """The recognition layers from the data upwards, typed."""
+        """The recognition layers from the data upwards, as typed objects."""
         for layer in self.recognition:
             assert isinstance(layer, Directed)
             yield layer
 
     def downwards(self) -> Iterator[Directed]:
-        """The generative layers from the top downwards, typed."""
+        """The generative layers from the top downwards, as typed objects."""
         for layer in reversed(self.generative):
             assert isinstance(layer, Directed)
             yield layer
 
     def untie(self) -> DBN:
-        """A copy, of tensors of its own, whose recognition and generative weights are free to part: the same distribution, so far."""
+        """A copy with separate recognition and generative weights. Its distribution is still the same."""
         return DBN([copy.deepcopy(rbm) for rbm in self.rbms], untied=True, labels=self.labelled)
 
     # Labels ---------------------------------------------------------------------------------------------------------------------
 
     @property
     def labels(self) -> Softmax | None:
-        """The label units beside the others of the top RBM's visible layer, or None of a net that was told of none."""
+        """The label units in the top RBM's visible layer, or None for a net without labels."""
         return labelled(self.top)[1] if self.labelled else None
 
     @property
@@ -97,10 +128,11 @@ class DBN(nn.Module):
     def join(
         self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given | None = None
     ) -> Tensor:
-        """States of the top RBM's visible layer: `h`, (cases, *penultimate.shape), beside one-hot `labels`, (cases,) integers.
+        """States of the top RBM's visible layer: `h`, (cases, *penultimate.shape), beside one-hot labels.
 
-        Without labels these are drawn from p(y | h), which is exact, with the `generator`. Of a net that has none, `h` itself. ValueError
-        for labels that the net has not, or that do not fit; `given`: as the top RBM sees it.
+        A net without label units returns `h`. `labels`: (cases,) integers. Labels that are not given are drawn from p(y | h), which is
+        exact, with the `generator`. `given`: as the top RBM sees it. Raises a ValueError for labels of a net without any, and labels that
+        do not fit.
         """
         units = self.labels
         if units is None:
@@ -115,25 +147,24 @@ class DBN(nn.Module):
         return torch.cat([h, units.sample(units.zero_input(len(h)), generator=generator, mean=p)], dim=-1)
 
     def part(self, states: Tensor) -> Tensor:
-        """States of the top RBM's visible layer without the labels; those that have none already as they are."""
+        """States of the top RBM's visible layer without the labels. States without labels are returned unchanged."""
         if self.labels is None or states.shape[-1] == self.penultimate.shape[-1]:
             return states
         return states[..., : self.penultimate.shape[-1]]
 
     def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """The states below the top RBM (`join` sets labels beside them), or after `layers` directed layers: means, or samples with a
-        generator.
+        """The states below the top RBM, or after `layers` directed layers: means, or samples with a generator. `join` adds labels.
 
-        `given`: what is given of each case, of which the layers above the lowest see the context alone.
+        `given` is what is given of each case. The layers above the lowest use its context alone.
         """
         for layer in self.recognition[:layers]:
             v, given = layer(v, generator, given), above(given)
         return v
 
     def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
-        """Visible means given states of the top RBM's visible layer, labels beside them or not (or of the layer `layers` above the data).
+        """Visible means given states of the top RBM's visible layer, with or without labels, or of the layer `layers` above the data.
 
-        With a generator every layer between is sampled, and the pixels are shown as means. `given`: as for `up`.
+        With a generator all layers in between are sampled. The lowest layer always holds means. `given`: as for `up`.
         """
         h = self.part(h) if layers is None else h
         path = list(self.generative[:layers])[::-1]
@@ -152,12 +183,28 @@ class DBN(nn.Module):
         labels: Tensor | None = None,
         given: Given | None = None,
     ) -> Tensor:
-        """`count` fantasies, as means of the visible layer: (count, *visible.shape).
+        """`count` samples of the model, as means of the visible layer: Gibbs sampling in the top RBM, then one top-down pass.
 
-        Alternating Gibbs sampling in the top RBM for `steps` sweeps, then one top-down pass. The chains begin at `start` (data:
-        (count, *visible.shape)), sent up once, or else at random states of the top RBM. `labels`: (count,) integers, the class that stays
-        clamped in each chain; by default a net's label units run freely too. `given`: what is given of each fantasy, fields of
-        (count, ...).
+        Parameters
+        ----------
+        count : int
+            Number of samples.
+        steps : int, default 1000
+            Gibbs sweeps in the top RBM.
+        generator : torch.Generator
+            The source of all draws.
+        start : Tensor, optional
+            (count, *visible.shape), data that one up-pass sends to the top RBM. By default the chains start at random states of the top
+            RBM.
+        labels : Tensor, optional
+            (count,) integers, the class that stays clamped in each chain. By default the label units are free.
+        given : Given, optional
+            Side information about each sample.
+
+        Returns
+        -------
+        Tensor
+            (count, *visible.shape).
         """
         states, side = self.initial_states(count, generator=generator, start=start, labels=labels, given=given)
         states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=side)
@@ -177,9 +224,9 @@ class DBN(nn.Module):
         labels: Tensor | None = None,
         given: Given | None = None,
     ) -> tuple[Tensor, Given | None]:
-        """Where chains in the top RBM begin, (count, *top.visible.shape), and what is given of them: `labels` stay clamped under `gibbs`.
+        """Initial states of chains in the top RBM, (count, *top.visible.shape), and what is given of them.
 
-        The arguments are those of `generate`.
+        The arguments are those of `generate`. `labels` stay clamped under `gibbs`.
         """
         visible, side = self.top.visible, self.machine_given(given)
         if start is None:
@@ -193,7 +240,7 @@ class DBN(nn.Module):
         free[self.penultimate.shape[-1] :] = False
         return states, replace(side or Given(), missing=free)
 
-    # What all models answer (`Generative`), `visible`, `begin` and `part` above among it -------------------------------------------
+    # The common interface (`Generative`), with `visible` and `part` above ----------------------------------------------------------
 
     @property
     def machine(self) -> RBM:
@@ -202,25 +249,25 @@ class DBN(nn.Module):
 
     @property
     def bound_over(self) -> str | None:
-        """None of a net of one RBM, whose log p(v) is known."""
+        """None for a net of one RBM, whose log p(v) has a closed form up to log Z. Otherwise "top RBM"."""
         return "top RBM" if len(self.recognition) else None
 
     def machine_given(self, given: Given | None) -> Given | None:
-        """What is given of a case as the top RBM sees it."""
+        """What is given of a case, as the top RBM sees it."""
         return above(given) if len(self.recognition) else given
 
     @torch.no_grad()
     def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """One stochastic top-down pass from states of the top RBM's visible layer, its lowest layer as means: (*leading, *visible.shape).
+        """One stochastic top-down pass from states of the top RBM's visible layer: (*leading, *visible.shape).
 
-        Of a net of one RBM E[v | h] for hidden units drawn given the states.
+        The lowest layer holds means. For a net of one RBM it is E[v | h], for hidden units drawn given the states.
         """
         if len(self.generative):
             return self.down(states, generator=generator, given=given)
         return self.part(self.top.data_mean(states, generator=generator, given=given))
 
     def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """The end of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
+        """The result of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
         x = self.up(v, given=given)
         if self.labels is None:
             return x
@@ -229,7 +276,10 @@ class DBN(nn.Module):
     def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
-        """Of a net of one RBM: data and mask with the labels beside them, free where none are given. ValueError for labels it has not."""
+        """Data and mask of a net of one RBM, beside the labels. Labels that are not given are free.
+
+        Raises a ValueError for labels of a net without any.
+        """
         if self.labels is None and labels is None:
             return v, missing, given
         x, mask = v.reshape(-1, v.shape[-1]), missing.reshape(-1, v.shape[-1])
@@ -240,5 +290,5 @@ class DBN(nn.Module):
         return states.reshape(*leading, -1), torch.cat([mask, free], dim=-1).reshape(*leading, -1), given
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"rbms": self.rbms, "untied": self.untied, "labels": self.labelled}

@@ -1,4 +1,4 @@
-"""A layer that depends on its neighbour one way."""
+"""A layer that depends on a neighbouring layer in one direction."""
 
 from __future__ import annotations
 
@@ -10,10 +10,30 @@ from harmonium.units import Given, Unit
 
 
 class Directed(nn.Module):
-    """A layer of units that depends on its neighbour one way: p(unit | neighbour) through a coupling.
+    """A layer of units that depends on a neighbouring layer in one direction: p(unit | neighbour).
 
-    `upward`: whether the neighbour is the coupling's visible side (recognition), or its hidden side (generation). The neighbour's statistic
-    is all that is read of it; its parameters are its own layer's to learn.
+    Of the neighbour, only its statistic is used. The neighbour's parameters belong to its own layer.
+
+    Parameters
+    ----------
+    unit : Unit
+        The units of the layer.
+    coupling : Coupling
+        Connects the two layers.
+    neighbour : Unit
+        The units of the layer that this one depends on.
+    upward : bool
+        True if the neighbour is the coupling's visible side (recognition). False if it is the hidden side (generation).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> from harmonium.models import Directed
+    >>> layer = Directed(hm.Bernoulli(4), hm.Dense(4, 3, scale=0.0), hm.Bernoulli(3), upward=False)
+    >>> layer(torch.ones(1, 3)).detach()
+    tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
+    >>> round(layer.log_probability(torch.ones(1, 4), torch.ones(1, 3)).item(), 4)
+    -2.7726
     """
 
     def __init__(self, unit: Unit, coupling: Coupling, neighbour: Unit, *, upward: bool) -> None:
@@ -22,7 +42,7 @@ class Directed(nn.Module):
         self.neighbour = neighbour
 
     def input(self, states: Tensor, given: Given | None = None) -> Tensor:
-        """The unit's input from the neighbour's states."""
+        """The unit's input from the neighbour's states: (*leading, *unit.statistic_shape)."""
         return self._inputs(states, given)[1]
 
     def _inputs(self, states: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
@@ -35,7 +55,25 @@ class Directed(nn.Module):
         return statistic, self.coupling.to_hidden(statistic, given)
 
     def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given | None = None) -> Tensor:
-        """What is seen of the unit's mean given the neighbour's states, or of a sample where a generator is given."""
+        """The mean of the unit given the neighbour, or a sample if a generator is given.
+
+        A recognition layer takes the neighbour's states and returns the unit's output, which is the pooled map for pooled units. A
+        generative layer takes the neighbour's output and returns the unit's states.
+
+        Parameters
+        ----------
+        states : Tensor
+            (*leading, *shape), the neighbour's states, or its output if the layer generates.
+        generator : torch.Generator, optional
+            The source of all draws.
+        given : Given, optional
+            Side information about each case.
+
+        Returns
+        -------
+        Tensor
+            (*leading, *unit.output_shape) of a recognition layer, (*leading, *unit.shape) of a generative one.
+        """
         if self.upward:
             input, given = self.input(states, given), None  # what is given of a case is of its visible side
         else:
@@ -44,9 +82,21 @@ class Directed(nn.Module):
         return self.unit.output(found) if self.upward else found
 
     def log_probability(self, states: Tensor, neighbour: Tensor, given: Given | None = None) -> Tensor:
-        """log p(states | neighbour), a density where the states are real: (*leading), nats, float64.
+        """log p(states | neighbour), a density for real-valued units.
 
-        `states`: (*leading, *unit.shape); `neighbour`: (*leading, *neighbour.shape), of which the leading axes broadcast.
+        Parameters
+        ----------
+        states : Tensor
+            (*leading, *unit.shape).
+        neighbour : Tensor
+            (*leading, *neighbour.shape). The leading axes of both broadcast.
+        given : Given, optional
+            Side information about each case.
+
+        Returns
+        -------
+        Tensor
+            (*leading) float64, in nats.
         """
         side = None if self.upward else self.unit.given_by(states, given)
         return self.unit.log_probability(states, self.input(neighbour, given), side)
@@ -62,12 +112,30 @@ class Directed(nn.Module):
         fresh: bool = False,
         given: Given | None = None,
     ) -> Tensor:
-        """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(states_n | neighbour_n)] to the `.grad` of the unit's and the coupling's parameters
-        (replaces it if `fresh`), and returns E[unit | neighbour]: (*leading, *unit.shape).
+        """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(states_n | neighbour_n)] to the `.grad` of the unit and of the coupling.
 
-        The delta rule: for weights (s(mean) - s(states)) times the neighbour's statistic. The states may be means, as grey pixels that
-        count as probabilities are: the gradient is then that of the cross-entropy. `states`, `neighbour`: as for `log_probability`, with
-        the same leading axes; `weights`: (*leading), one a case by default.
+        This is the delta rule: (s(mean) - s(states)) times the neighbour's statistic for the weights. The states may be means, such as grey
+        levels that count as probabilities. The gradient is then that of the cross-entropy.
+
+        Parameters
+        ----------
+        states : Tensor
+            (*leading, *unit.shape).
+        neighbour : Tensor
+            (*leading, *neighbour.shape), with the same leading axes.
+        weights : Tensor, optional
+            (*leading), one per case by default.
+        scale : float, default 1.0
+            Factor of the sum.
+        fresh : bool, default False
+            Replace `.grad` instead of adding to it.
+        given : Given, optional
+            Side information about each case.
+
+        Returns
+        -------
+        Tensor
+            (*leading, *unit.shape), E[unit | neighbour].
         """
         unit, coupling = self.unit, self.coupling
         s_neighbour, input = self._inputs(neighbour, given)

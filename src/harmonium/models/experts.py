@@ -19,46 +19,62 @@ Expert = Unit | RBM
 
 
 class Experts(nn.Module, ABC):
-    """What a mixture and a product have in common: models of the same visible layer.
+    """The common part of a mixture and a product: models of the same visible layer.
 
-    ValueError for fewer than one expert, and for experts whose visible layers differ in kind or shape.
+    Raises
+    ------
+    ValueError
+        For no expert, and for experts whose visible layers differ in kind or shape.
+    TypeError
+        For experts that are neither layers nor RBMs.
     """
 
     def __init__(self, experts: Sequence[Expert]) -> None:
         super().__init__()
         if not experts:
-            raise ValueError("combining models takes one expert at least")
+            raise ValueError("expected at least one expert")
         others = [type(expert).__name__ for expert in experts if not isinstance(expert, Unit | RBM)]
         if others:
-            raise TypeError(f"experts are layers of units or RBMs, found {', '.join(others)}")
+            raise TypeError(f"experts must be layers of units or RBMs, found {', '.join(others)}")
         self.experts = nn.ModuleList(experts)
         kinds = {(type(_visible(expert)).__name__, _visible(expert).shape) for expert in experts}
         if len(kinds) > 1:
-            raise ValueError(f"experts model the same data, found visible layers of {sorted(kinds)}")
+            raise ValueError(f"experts must model the same data, found visible layers of {sorted(kinds)}")
 
     def each(self) -> list[Expert]:
-        """The experts, typed."""
+        """The experts as a typed list."""
         return [expert for expert in self.experts if isinstance(expert, Unit | RBM)]
 
     @property
     def visible(self) -> Unit:
-        """The visible layer of the first expert: what kind of data all of them model."""
+        """The visible layer of the first expert. All experts have visible layers of this kind and shape."""
         return _visible(self.each()[0])
 
     def _states(self, v: Tensor) -> Tensor:
-        """Data as the visible layer's states. ValueError where they are none."""
+        """Data as states of the visible layer. Raises a ValueError for data outside its support."""
         self.visible.check_states(v)
         return self.visible.from_data(v, self.visible.zero_input())
 
     @abstractmethod
     def log_probability(self, v: Tensor) -> Tensor:
-        """log p(v): (cases,), nats, float64. ValueError for states outside the visible layer's support."""
+        """log p(v): (cases,) float64, in nats. Raises a ValueError for states outside the visible layer's support."""
 
     def accumulate_gradient(self, v: Tensor, *, weights: Tensor | None = None, scale: float = 1.0, fresh: bool = False) -> None:
-        """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(v_n)] to every parameter's `.grad` (replaces it if `fresh`), exactly.
+        """Adds the exact scale · Σ_n weights_n · ∂/∂θ [-log p(v_n)] to every parameter's `.grad`.
 
-        Of a mixture it is the gradient of each expert's own -log p_k, every case weighted with the expert's responsibility for it, as in
-        the EM algorithm (Dempster, Laird & Rubin 1977). `v`: (cases, *visible.shape); `weights`: (cases,), one a case by default.
+        For a mixture, this is the gradient of each expert's own -log p_k, where each case has the expert's responsibility as its weight.
+        The EM algorithm does the same (Dempster, Laird & Rubin 1977).
+
+        Parameters
+        ----------
+        v : Tensor
+            (cases, *visible.shape), data.
+        weights : Tensor, optional
+            (cases,), one per case by default.
+        scale : float, default 1.0
+            Factor of the sum.
+        fresh : bool, default False
+            Replace `.grad` instead of adding to it.
         """
         if fresh:
             self.zero_grad(set_to_none=True)
@@ -66,18 +82,46 @@ class Experts(nn.Module, ABC):
         (-scale * (values if weights is None else weights * values).sum()).backward()  # type: ignore[no-untyped-call]
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"experts": self.each()}
 
 
 class Mixture(Experts):
-    """A weighted average of the experts' distributions: one of them makes each case.
+    """A weighted average of the experts' distributions. One expert generates each case.
 
+    Parameters
+    ----------
+    experts : sequence of Unit or RBM
+        Models of the same data. The units of a layer are independent. The partition function of an RBM is enumerated at every use, over at
+        most 2^16 states of its smaller side. Experts that start equal stay equal, so start with different ones.
+
+    Attributes
+    ----------
+    logits : Parameter
+        (experts,), zero at the start. The mixing proportions are softmax(logits).
+
+    Raises
+    ------
+    ValueError
+        For no expert, and for experts whose visible layers differ in kind or shape.
+    TypeError
+        For experts that are neither layers nor RBMs.
+
+    Notes
+    -----
         p(v) = Σ_k π_k p_k(v)        π = softmax(logits)
 
-    `experts`: layers (`Unit`s, whose units are then independent) or RBMs, of the same data. `logits`: (experts,), zero at first. An RBM's
-    own partition function is listed, of at most 2^16 states on its smaller side, at every use. A mixture's entropy is at least the mean
-    of its experts', so that it is never sharper than they are. Experts that begin alike stay alike: begin with different ones.
+    The entropy of a mixture is at least the mean of its experts' entropies. So a mixture is never sharper than its experts are on average.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> mixture = hm.Mixture([hm.Bernoulli(3), hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2))])
+    >>> v = hm.Bernoulli(3).states(torch.arange(8))  # all states
+    >>> round(mixture.log_probability(v).exp().sum().item(), 6)
+    1.0
+    >>> tuple(mixture.responsibilities(v).shape)
+    (8, 2)
     """
 
     def __init__(self, experts: Sequence[Expert]) -> None:
@@ -85,7 +129,7 @@ class Mixture(Experts):
         self.logits = nn.Parameter(torch.zeros(len(experts)))
 
     def log_joint(self, v: Tensor) -> Tensor:
-        """log π_k + log p_k(v): (cases, experts), nats, float64."""
+        """log π_k + log p_k(v): (cases, experts) float64, in nats."""
         v = self._states(v)
         found = [-_free_energy(expert, v).double() - _log_z(expert) for expert in self.each()]
         return torch.stack(found, dim=-1) + torch.log_softmax(self.logits.double(), dim=0)
@@ -95,12 +139,12 @@ class Mixture(Experts):
 
     @torch.no_grad()
     def responsibilities(self, v: Tensor) -> Tensor:
-        """p(k | v), how probably each expert made each case: (cases, experts), float64."""
+        """p(k | v), the probability that each expert generated the case: (cases, experts) float64."""
         return torch.softmax(self.log_joint(v), dim=-1)
 
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """`count` unbiased samples, (count, *visible.shape): an expert each, then a case of its own."""
+        """`count` independent samples, (count, *visible.shape): an expert each, then a case from it."""
         chosen = torch.multinomial(torch.softmax(self.logits.double(), dim=0), count, replacement=True, generator=generator)
         states = torch.zeros(count, *self.visible.shape).to(self.visible.zero_input())
         for number, expert in enumerate(self.each()):
@@ -110,22 +154,45 @@ class Mixture(Experts):
 
 
 class ProductOfExperts(Experts):
-    """The experts' distributions multiplied at each point, and normalised (Hinton 2002).
+    """The normalised product of the experts' distributions (Hinton 2002).
 
-        p(v) = Π_k p*_k(v) / Z = exp(-Σ_k F_k(v)) / Z        F_k: an expert's free energy, a layer's energy
+    Where one expert assigns a low probability, the product does too. A product can be far sharper than each of its experts. An RBM is
+    itself a product of one expert per hidden unit, whose form makes p(v | h) and p(h | v) tractable without enumeration.
 
-    `experts`: layers or RBMs of the same data, whose visible states can be listed, at most 2^16 of them: each use of a probability lists
-    them for Z. What any expert finds improbable is so, and a product can be far sharper than each. An RBM is itself a product of one
-    expert for each hidden unit, of such a kind that p(v | h) and p(h | v) need no list.
+    Parameters
+    ----------
+    experts : sequence of Unit or RBM
+        Models of the same data. The visible layer has at most 2^16 states, which are enumerated for Z at every use of a probability.
+
+    Raises
+    ------
+    ValueError
+        For no expert, and for experts whose visible layers differ in kind or shape.
+    TypeError
+        For experts that are neither layers nor RBMs.
+
+    Notes
+    -----
+        p(v) = Π_k p*_k(v) / Z = exp(-Σ_k F_k(v)) / Z
+
+    F_k is an expert's free energy. For a layer it is the energy.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> product = hm.ProductOfExperts([hm.Bernoulli(3), hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2))])
+    >>> v = hm.Bernoulli(3).states(torch.arange(8))  # all states
+    >>> round(product.log_probability(v).exp().sum().item(), 6)
+    1.0
     """
 
     def free_energy(self, v: Tensor) -> Tensor:
-        """Σ_k F_k(v), so that log p(v) = -F(v) - log Z: (cases,), nats."""
+        """F(v) = Σ_k F_k(v), so that log p(v) = -F(v) - log Z: (cases,), in nats."""
         v = self._states(v)
         return torch.stack([_free_energy(expert, v) for expert in self.each()]).sum(0)
 
     def log_z(self) -> Tensor:
-        """log Z, in nats, float64, by listing the visible states. ValueError for more than 2^16 of them."""
+        """log Z in nats, float64, by enumeration of the visible states. Raises a ValueError for more than 2^16 states."""
         return (-self.free_energy(self._every()).double()).logsumexp(0)
 
     def log_probability(self, v: Tensor) -> Tensor:
@@ -133,7 +200,7 @@ class ProductOfExperts(Experts):
 
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """`count` unbiased samples, (count, *visible.shape), from the list of all visible states."""
+        """`count` independent samples, (count, *visible.shape), from the table of all visible states."""
         states = self._every()
         return states[_choose(-self.free_energy(states), count, generator)]
 
@@ -150,7 +217,7 @@ def _free_energy(expert: Expert, v: Tensor) -> Tensor:
 
 
 def _smaller_side(rbm: RBM) -> tuple[bool, Tensor, Tensor]:
-    """Whether the hidden side is listed, its states or the visible ones, and log Σ exp(-E) over the other side of each."""
+    """Whether the hidden side is enumerated, its states or the visible ones, and log Σ exp(-E) over the other side for each."""
     rbm.check_normalisable()
     hidden = rbm.hidden.count <= rbm.visible.count
     states = enumerate_states(rbm.hidden if hidden else rbm.visible, MOST_STATES, "an RBM as an expert, on its smaller side,")
@@ -158,14 +225,14 @@ def _smaller_side(rbm: RBM) -> tuple[bool, Tensor, Tensor]:
 
 
 def _log_z(expert: Expert) -> Tensor:
-    """The logarithm of what an expert's exp(-free energy) adds up to, float64."""
+    """log of the sum of an expert's exp(-free energy), float64."""
     if isinstance(expert, RBM):
         return _smaller_side(expert)[2].double().logsumexp(0)
     return expert.log_partition(expert.zero_input()).double()
 
 
 def _choose(log_terms: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """`count` draws, with replacement, of places by their log-weights."""
+    """`count` indices drawn with replacement according to their log-weights."""
     return torch.multinomial(torch.softmax(log_terms.double(), dim=0), count, replacement=True, generator=generator)
 
 

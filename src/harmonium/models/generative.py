@@ -1,4 +1,4 @@
-"""What sampling, likelihood and reports ask of a model of data, whatever its layers."""
+"""The interface of data models that sampling, likelihood and reports use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Generative(Protocol):
-    """An `RBM`, a `DBN` or a `DBM`: layers around one RBM, the `machine`, whose chains run and whose Z normalises.
+    """The interface of `RBM`, `DBN` and `DBM`: layers around one RBM, the `machine`.
 
-    Films, completion (but through directed layers) and `evaluate` need no more than this.
+    The chains run in the machine, and its Z normalises the model. Films, completion without directed layers, and `evaluate` use this
+    interface alone.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> from harmonium.models import Generative
+    >>> isinstance(hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), Generative)
+    True
     """
 
     @property
@@ -26,14 +34,14 @@ class Generative(Protocol):
 
     @property
     def machine(self) -> RBM:
-        """An RBM itself, a net's top one, the RBM of a deep Boltzmann machine's even and odd layers."""
+        """The RBM itself, the top RBM of a net, or the RBM of a deep Boltzmann machine's even and odd layers."""
 
     @property
     def bound_over(self) -> str | None:
-        """Where no more than a bound on log p is known, what to call the machine whose log Z is in it; None where log p itself is."""
+        """None if log p is known. If only a bound is known, the name of the machine whose log Z the bound contains."""
 
     def machine_given(self, given: Given | None) -> Given | None:
-        """What is given of a case as the machine sees it. ValueError where the model takes none."""
+        """What is given of a case, as the machine sees it. Raises a ValueError where the model takes none."""
 
     def initial_states(
         self,
@@ -44,24 +52,42 @@ class Generative(Protocol):
         labels: Tensor | None = None,
         given: Given | None = None,
     ) -> tuple[Tensor, Given | None]:
-        """Where `count` chains of the machine begin, (count, *machine.visible.shape), and what is given of them.
+        """Initial states of `count` chains of the machine, and what is given of them.
 
-        At `start`, data of (count, *visible.shape), or else at draws from the machine's own biases; `labels`: (count,) integers, clamped.
+        Parameters
+        ----------
+        count : int
+            Number of chains.
+        generator : torch.Generator
+            The source of all draws.
+        start : Tensor, optional
+            (count, *visible.shape), data. By default the chains start at draws from the machine's own biases.
+        labels : Tensor, optional
+            (count,) integers, clamped.
+        given : Given, optional
+            Side information about each chain.
+
+        Returns
+        -------
+        states : Tensor
+            (count, *machine.visible.shape).
+        given : Given or None
+            As the machine sees it.
         """
 
     def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """The means of the data given the machine's states, (*leading, *machine.visible.shape): (*leading, *visible.shape)."""
+        """Means of the data, (*leading, *visible.shape), given the machine's states, (*leading, *machine.visible.shape)."""
 
     def part(self, states: Tensor) -> Tensor:
-        """The data of the machine's states, where its visible layer holds them: (*leading, *visible.shape)."""
+        """The data in the machine's states, if its visible layer contains the data: (*leading, *visible.shape)."""
 
     def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
-        """Data and the mask of what is missing of them, and what is given, as those of the machine's whole visible layer.
+        """Data, the mask of their missing values, and what is given, for the machine's whole visible layer.
 
-        What stands beside the data is missing, but for `labels`. Where the machine's visible layer holds the data.
+        All units beside the data are missing, except `labels`. The machine's visible layer must contain the data.
         """
 
     def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """The means of the machine's visible layer that go with data, (cases, *visible.shape): (cases, *machine.visible.shape)."""
+        """Means of the machine's visible layer, (cases, *machine.visible.shape), given data, (cases, *visible.shape)."""

@@ -1,4 +1,4 @@
-"""The directed net with replicated weights."""
+"""The directed net with tied weights that is equivalent to an RBM."""
 
 from __future__ import annotations
 
@@ -9,18 +9,39 @@ from harmonium.units import Bernoulli
 
 
 class InfiniteNet(DBN):
-    """What `infinite_net` makes: a deep belief net whose directed layers are all of one RBM's tensors, shared with it."""
+    """A deep belief net whose directed layers all share one RBM's tensors. `infinite_net` makes it.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine whose tensors are shared.
+    depth : int
+        Number of directed layers.
+
+    Raises
+    ------
+    ValueError
+        For `depth` below 1, documents and pooled layers.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> from harmonium.models import InfiniteNet
+    >>> net = InfiniteNet(hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), depth=3)
+    >>> [layer.unit.shape for layer in net.upwards()]
+    [(4,), (6,), (4,)]
+    """
 
     def __init__(self, rbm: RBM, depth: int) -> None:
         if depth < 1:
             raise ValueError(f"a directed net has at least one layer, found depth={depth}")
         for unit in (rbm.visible, rbm.hidden):
             if unit.output_shape != unit.shape:
-                raise ValueError(f"layers that stand below one another must show their states whole, and pooled ones do not: found {unit}")
+                raise ValueError(f"a layer below another must pass on all of its states, and pooled layers do not: found {unit}")
         over = RBM(rbm.hidden, rbm.visible, Transposed(rbm.coupling))
         below = [rbm if level % 2 == 0 else over for level in range(depth)]
         top = below[-1].hidden
-        # A belief net ends in an RBM: one more unit, joined to the top layer by no weight, leaves that layer's units independent.
+        # A belief net ends in an RBM. One extra unit, with zero weights, leaves the units of the top layer independent.
         alone = RBM(top, Bernoulli(1), Dense(top.statistic_shape, 1, scale=0.0)).to(top.zero_input())
         for parameter in (*alone.hidden.parameters(), *alone.coupling.parameters()):
             parameter.requires_grad_(False)
@@ -28,17 +49,45 @@ class InfiniteNet(DBN):
         self.depth = depth
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"rbm": self.rbms[0], "depth": self.depth}
 
 
 def infinite_net(rbm: RBM, depth: int) -> InfiniteNet:
-    """The infinite directed net with tied weights that an RBM is, cut off above `depth` directed layers.
+    """The infinite directed net with tied weights that is equivalent to an RBM, truncated above `depth` directed layers.
 
-    p(v | x1) p(x1 | x2) ... p(x_depth), layers like the hidden one and layers like the visible one by turns, all of the RBM's own tensors,
-    and independent units with their own biases on top (Hinton, Osindero & Teh 2006, section 3). Its p(v) is that of the RBM's Gibbs chain
-    after `depth` half-sweeps from there, and nears the RBM's geometrically as it deepens. What takes a deep belief net takes it; its
-    recognition layers are the exact posterior of the uncut net. ValueError for documents and pooled layers, which cannot stand above
-    others.
+    Parameters
+    ----------
+    rbm : RBM
+        The machine. The net shares its tensors.
+    depth : int
+        Number of directed layers.
+
+    Returns
+    -------
+    InfiniteNet
+        A `DBN`. Its recognition layers are the exact posterior of the net without truncation.
+
+    Raises
+    ------
+    ValueError
+        For `depth` below 1, and for documents and pooled layers, which cannot be above other layers.
+
+    Notes
+    -----
+    The net is
+
+        p(v | x1) p(x1 | x2) ... p(x_depth)
+
+    Layers like the hidden one and layers like the visible one alternate. The top layer's units are independent, with their own biases
+    (Hinton, Osindero & Teh 2006, section 3). The net's p(v) is that of the RBM's Gibbs chain after `depth` half-sweeps from the top layer.
+    It converges geometrically to the RBM's p(v) as `depth` grows.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = hm.infinite_net(hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), depth=3)
+    >>> tuple(net.generate(2, steps=10, generator=torch.Generator().manual_seed(0)).shape)
+    (2, 6)
     """
     return InfiniteNet(rbm, depth)

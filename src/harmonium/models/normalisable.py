@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
-    """The flat places of a layer's quadratic units, their σ and whether they are one-sided: (count,) each."""
+    """The flat indices of a layer's quadratic units, their σ, and whether they are one-sided: (count,) each."""
     places, scales, sides = [torch.empty(0, dtype=torch.long)], [torch.empty(0, dtype=torch.float64)], [torch.empty(0, dtype=torch.bool)]
     for start, stop, leaf in leaves(unit):
         found = leaf.quadratic()
@@ -31,17 +31,46 @@ def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
 
 @torch.no_grad()
 def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
-    """Raises a ValueError where exp(-energy) cannot be summed over all states, and a TypeError where a layer has no energy.
+    """Checks that exp(-energy) can be summed over all states. Only machines with unbounded units can fail.
 
-    Only machines with unbounded units can fail. With W the coupling's matrix between the two layers' statistics:
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    given : Given, optional
+        Side information. The contribution of a context is included.
 
-    - Exponential and Poisson units, whose energy grows slower than quadratically: the highest input that any states of the other
-      layer (and a context, where one is given) can send must stay below what the unit bears, its rate for an exponential unit, any
-      bound at all for a Poisson unit.
-      So W <= 0 towards rectified, Poisson and exponential units, and W = 0 towards Gaussian ones. Necessary and sufficient.
-    - Gaussian, truncated Gaussian and endless stepped sigmoid units (σ = 1) on both sides: the spectral norm of diag(1/σ_v) W diag(1/σ_h)
-      must be below one, its entries between two one-sided units counted only where positive. Necessary and sufficient for Gaussian
-      pairs, sufficient for the others.
+    Raises
+    ------
+    ValueError
+        If the partition function does not exist, or its existence is not guaranteed.
+    TypeError
+        If a layer has no energy.
+
+    Notes
+    -----
+    W is the coupling's matrix between the two layers' statistics.
+
+    - Exponential and Poisson units: their energy grows more slowly than quadratically. The highest input from any states of the other
+      layer, and from a context, must stay below a limit. For an exponential unit the limit is its rate. For a Poisson unit the input must
+      only be bounded. So W <= 0 towards rectified, Poisson and exponential units, and W = 0 towards Gaussian units. This is necessary and
+      sufficient.
+    - Gaussian, truncated Gaussian and unbounded stepped sigmoid units (σ = 1) on both sides: the spectral norm of diag(1/σ_v) W diag(1/σ_h)
+      must be below one. Entries between two one-sided units count only if they are positive. This is necessary and sufficient for Gaussian
+      pairs, and sufficient for the others.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> from harmonium.models import check_normalisable
+    >>> rbm = hm.RBM(hm.Gaussian(2), hm.Gaussian(2), hm.Dense(2, 2, scale=0.01))
+    >>> check_normalisable(rbm)
+    >>> rbm.coupling.weight.data.fill_(1.0)
+    tensor(...)
+    >>> check_normalisable(rbm)
+    Traceback (most recent call last):
+        ...
+    ValueError: this machine has no partition function ...
     """
     for unit in (rbm.visible, rbm.hidden):
         for _, _, leaf in leaves(unit):
@@ -66,13 +95,13 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     if not norm < 1:
         kind = "rectified or Gaussian" if bool(row_side.any() | column_side.any()) else "Gaussian"
         raise ValueError(
-            f"this machine has no partition function that could be vouched for: with {kind} units on both sides the spectral norm of "
+            f"this machine has no partition function, or none that is guaranteed: with {kind} units on both sides the spectral norm of "
             f"diag(1/σ_v) W diag(1/σ_h) must be below 1, found {norm:.4g}; use smaller weights, larger variances or a weight cost"
         )
 
 
 def _from_context(send: Callable[[Tensor, Given | None], Tensor], sender: Unit, receiver: Unit, given: Given | None) -> Tensor | None:
-    """The highest input that a context adds to each unit by itself, over the cases given: (size) of the unit's statistic, or None."""
+    """The highest input that a context alone adds to each unit, over the given cases: (size) of the unit's statistic, or None."""
     if given is None or given.context is None:
         return None
     found = send(sender.zero_input(), given)
@@ -80,7 +109,10 @@ def _from_context(send: Callable[[Tensor, Given | None], Tensor], sender: Unit, 
 
 
 def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None, dynamic: Tensor | None) -> None:
-    """`matrix`: (statistic of `other`, statistic of `unit`); `dynamic`: what a context adds to the input, (statistic of `unit`)."""
+    """Checks each unit's highest input against its limit.
+
+    `matrix`: (statistic of `other`, statistic of `unit`). `dynamic`: the input that a context adds, (statistic of `unit`).
+    """
     for start, stop, leaf in leaves(unit):
         limits = leaf.input_bound()
         if limits is None:
@@ -89,10 +121,10 @@ def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Giv
         if dynamic is not None:
             highest = highest + dynamic[start:stop]
         limits = limits.to(highest)
-        worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: nothing bears an endless input
+        worst = int((highest - limits).nan_to_num(nan=math.inf).argmax())  # inf - inf: no unit allows an infinite input
         if not bool((highest < limits).all()):
             raise ValueError(
                 f"this machine has no partition function: the highest input that the {name} layer ({type(other).__name__}) can send to "
-                f"{type(leaf).__name__} unit {worst} must stay below {limits[worst].item():.4g}, found {highest[worst].item():.4g}; no "
-                "weight may be positive towards rectified or counting units, nor other than zero towards Gaussian ones"
+                f"{type(leaf).__name__} unit {worst} must stay below {limits[worst].item():.4g}, found {highest[worst].item():.4g}; "
+                "weights towards rectified or counting units must not be positive, and weights towards Gaussian units must be zero"
             )

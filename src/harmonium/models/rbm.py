@@ -11,11 +11,30 @@ from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
 from harmonium.units import Given, Unit
 
-LABELS = "of an RBM the labels are a part of v like any other; a deep belief net takes them apart: hm.DBN([rbm], labels=True)"
+LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
 
 
 class Phase(NamedTuple):
-    """Visible states with what one bottom-up pass says of the hidden layer: all that a gradient or a Gibbs step needs."""
+    """Visible states with the result of one bottom-up pass: what a gradient or a Gibbs step needs.
+
+    Attributes
+    ----------
+    v : Tensor
+        (*leading, *visible.shape), the visible states.
+    s_v : Tensor
+        (*leading, *visible.statistic_shape), their statistic.
+    input : Tensor
+        (*leading, *hidden.statistic_shape), the input to the hidden layer, without its own biases.
+    hidden_mean : Tensor
+        (*leading, *hidden.shape), E[h | v].
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> phase = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)).infer(torch.ones(2, 6))
+    >>> tuple(phase.hidden_mean.shape)
+    (2, 4)
+    """
 
     v: Tensor  # (*leading, *visible.shape)
     s_v: Tensor  # their statistic
@@ -24,26 +43,53 @@ class Phase(NamedTuple):
 
 
 class RBM(nn.Module):
-    """Two layers of exponential-family units joined by a coupling, none joined within a layer (Smolensky 1986).
+    """A restricted Boltzmann machine: two layers of exponential-family units, with a coupling between them and none within.
+
+    Parameters
+    ----------
+    visible, hidden : Unit
+        The two layers. All formulas hold for any kinds of units and any coupling.
+    coupling : Coupling, optional
+        `Dense` by default.
+    seed : int, default 0
+        The seed of the default coupling's weights.
+
+    Raises
+    ------
+    ValueError
+        For a coupling that does not fit the layers, and for a `ReplicatedSoftmax` hidden layer.
+
+    Notes
+    -----
+    The energy (Smolensky 1986) and the distribution are
 
         E(v, h) = visible.energy(v) + hidden.energy(h) - <s(v), coupling, s(h)>        p(v, h) = exp(-E(v, h)) / Z
 
-    Given one layer the units of the other are independent, each an exponential family whose natural parameter is shifted by its
-    input; summing a layer out is therefore its `log_partition`. Nothing here depends on the kinds of unit or on the wiring.
-    `coupling`: dense by default, its weights drawn with `seed`. Every method that draws takes a `generator`.
+    Given one layer, the units of the other are independent. Each is an exponential family whose natural parameter is shifted by its input.
+    So the sum over a layer is its `log_partition`. Every method that draws takes a `generator`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> v = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
+    >>> tuple(rbm.hidden_mean(v).shape)
+    (1, 4)
+    >>> tuple(rbm.gibbs(v, steps=10, generator=torch.Generator().manual_seed(0)).shape)
+    (1, 6)
     """
 
     def __init__(self, visible: Unit, hidden: Unit, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
         self.visible, self.hidden = visible, hidden
-        if coupling is None:  # of the layers' type and device
+        if coupling is None:  # with the layers' dtype and device
             coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())
         self.coupling = coupling
         for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
             if unit.statistic_shape != shape:
                 raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")
         if hidden.scales_hidden_bias:
-            raise ValueError("a replicated softmax is a layer of data, whose length each case brings along: it cannot be the hidden one")
+            raise ValueError("a replicated softmax is a layer of data, because each case has its own length: it cannot be the hidden layer")
         if visible.scales_hidden_bias:
             hidden.bias_from_coupling()
 
@@ -57,10 +103,10 @@ class RBM(nn.Module):
     def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
         """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading).
 
-        ValueError where values are missing: summing over these as well has no closed form (see `hm.likelihood.log_likelihood`).
+        Raises a ValueError where values are missing. There is no closed form then (see `hm.likelihood.log_likelihood`).
         """
         if given is not None and given.missing is not None:
-            raise ValueError("no free energy in closed form sums over missing values too; hm.likelihood.log_likelihood takes them")
+            raise ValueError("the free energy has no closed form where values are missing; use hm.likelihood.log_likelihood")
         s_v = self.visible.statistic(v, given)
         alone = self.coupling.visible_alone(s_v, given)
         return self.visible.energy(v, given) - alone - self.hidden.log_partition(self.coupling.to_hidden(s_v, given))
@@ -72,17 +118,17 @@ class RBM(nn.Module):
         return self.hidden.energy(h) - alone - self.visible.log_partition(self.coupling.to_visible(s_h, given), given)
 
     def check_normalisable(self, given: Given | None = None) -> None:
-        """Raises a ValueError where no partition function exists for the present weights, and a TypeError where no energy does."""
+        """Raises a ValueError if no partition function exists for the present weights, and a TypeError if there is no energy."""
         check_normalisable(self, given)
 
     # One layer given the other --------------------------------------------------------------------------------------------------
 
     def hidden_input(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """The hidden layer's total input from v, without its own biases."""
+        """The hidden layer's total input from v, without its own biases: (*leading, *hidden.statistic_shape)."""
         return self.coupling.to_hidden(self.visible.statistic(v, given), given)
 
     def visible_input(self, h: Tensor, given: Given | None = None) -> Tensor:
-        """The visible layer's total input from h, without its own biases."""
+        """The visible layer's total input from h, without its own biases: (*leading, *visible.statistic_shape)."""
         return self.coupling.to_visible(self.hidden.statistic(h), given)
 
     def hidden_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
@@ -95,18 +141,32 @@ class RBM(nn.Module):
 
     @torch.no_grad()
     def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """h ~ p(h | v)."""
+        """h ~ p(h | v): (*leading, *hidden.shape)."""
         return self.hidden.sample(self.hidden_input(v, given), generator=generator)
 
     @torch.no_grad()
     def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """v ~ p(v | h)."""
+        """v ~ p(v | h): (*leading, *visible.shape)."""
         return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
 
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
-        """v after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones.
+        """Visible states after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones.
 
-        With `given.missing` none but the missing visible units are drawn, the others stay clamped.
+        Parameters
+        ----------
+        v : Tensor
+            (*leading, *visible.shape), the states before.
+        steps : int, default 1
+            Number of sweeps.
+        generator : torch.Generator
+            The source of all draws.
+        given : Given, optional
+            Side information about each case. With `given.missing` the missing units alone are drawn, and the others stay clamped.
+
+        Returns
+        -------
+        Tensor
+            (*leading, *visible.shape).
         """
         given = self.visible.given_by(v, given)
         missing = None if given is None or given.missing is None else given.missing.bool()
@@ -118,7 +178,7 @@ class RBM(nn.Module):
     # Learning -------------------------------------------------------------------------------------------------------------------
 
     def infer(self, v: Tensor, given: Given | None = None) -> Phase:
-        """One bottom-up pass."""
+        """One bottom-up pass from v, (*leading, *visible.shape)."""
         s_v = self.visible.statistic(v, given)
         input = self.coupling.to_hidden(s_v, given)
         return Phase(v, s_v, input, self.hidden.mean(input))
@@ -133,10 +193,23 @@ class RBM(nn.Module):
         fresh: bool = False,
         given: Given | None = None,
     ) -> None:
-        """Adds scale · Σ_n weights_n · E[∂E(v_n, h)/∂θ | v_n] to every parameter's `.grad` (replaces it if `fresh`).
+        """Adds scale · Σ_n weights_n · E[∂E(v_n, h)/∂θ | v_n] to every parameter's `.grad`.
 
-        The hidden states are averaged out exactly (Hinton's probabilities in place of samples). The gradient of the mean of -log p
-        is two calls: the data with scale 1 / total weight, then the model's particles with minus that of theirs.
+        The hidden states are averaged out exactly: probabilities stand in place of samples. Two calls give the gradient of the mean of -log
+        p: one for the data with scale 1 / total weight, and one for the model's particles with minus 1 / their total weight.
+
+        Parameters
+        ----------
+        phase : Phase
+            The states and their bottom-up pass, as `infer` gives them.
+        weights : Tensor, optional
+            (*leading), one per case by default.
+        scale : float, default 1.0
+            Factor of the sum.
+        fresh : bool, default False
+            Replace `.grad` instead of adding to it.
+        given : Given, optional
+            Side information about each case.
         """
         visible, hidden, coupling = self.visible, self.hidden, self.coupling
         s_h = hidden.statistic(phase.hidden_mean)
@@ -145,7 +218,7 @@ class RBM(nn.Module):
         visible.add_gradient(visible.parameter_gradient(phase.v, visible_input, weights, given), scale=scale, fresh=fresh)
         hidden.add_gradient(hidden.mean_parameter_gradient(phase.input, weights, mean=phase.hidden_mean), scale=scale, fresh=fresh)
 
-    # What all models answer (`Generative`) ----------------------------------------------------------------------------------------
+    # The common interface (`Generative`) ------------------------------------------------------------------------------------------
 
     @property
     def machine(self) -> RBM:
@@ -158,7 +231,7 @@ class RBM(nn.Module):
         return None
 
     def machine_given(self, given: Given | None) -> Given | None:
-        """The same."""
+        """`given` unchanged."""
         return given
 
     @torch.no_grad()
@@ -171,7 +244,7 @@ class RBM(nn.Module):
         labels: Tensor | None = None,
         given: Given | None = None,
     ) -> tuple[Tensor, Given | None]:
-        """`start`, or `count` draws from the visible units' own biases, and `given`. ValueError for labels."""
+        """`start`, or `count` draws from the visible units' own biases, and `given`. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(LABELS)
         return (self.visible.sample(self.visible.zero_input(count), generator=generator, given=given) if start is None else start), given
@@ -183,21 +256,21 @@ class RBM(nn.Module):
         return self.visible_mean(self.sample_hidden(states, generator=generator, given=whole), whole)
 
     def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
-        """The data."""
+        """The data unchanged."""
         return v
 
     def to_machine(
         self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
     ) -> tuple[Tensor, Tensor, Given | None]:
-        """States, mask and `given` as they are. ValueError for labels."""
+        """States, mask and `given` unchanged. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(LABELS)
         return v, missing, given
 
     def part(self, states: Tensor) -> Tensor:
-        """The states: all are data's."""
+        """The states unchanged: all units are data."""
         return states
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"visible": self.visible, "hidden": self.hidden, "coupling": self.coupling}

@@ -1,4 +1,4 @@
-"""Models on disk: safetensors weights, and what to rebuild as JSON in the same file's header."""
+"""Models on disk: one safetensors file with the weights, and a JSON description in its header."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Model = RBM | DBN | DBM | SigmoidBeliefNet | BoltzmannMachine | Mixture | Produc
 
 
 def describe(value: object) -> Any:
-    """A model, unit or coupling as JSON: its class's name and constructor arguments."""
+    """A model, unit or coupling as JSON: the name of its class and its constructor arguments."""
     if isinstance(value, Unit | Coupling | Model):
         arguments: dict[str, object] = value.arguments()
         return {"kind": type(value).__name__, **{name: describe(argument) for name, argument in arguments.items()}}
@@ -39,7 +39,7 @@ def _kinds(*bases: type) -> Iterator[type]:
 
 
 def build(description: Any) -> Any:
-    """The untrained object that `describe` described. ValueError for a kind that no imported class bears."""
+    """The untrained object that a description stands for. Raises a ValueError for a kind that no imported class has."""
     if isinstance(description, list):
         return [build(item) for item in description]
     if not isinstance(description, dict):
@@ -49,7 +49,7 @@ def build(description: Any) -> Any:
         (kind for kind in _kinds(*get_args(Model), Unit, Coupling) if kind.__name__ == description.get("kind")), None
     )
     if found is None:
-        raise ValueError(f"the file holds a {description.get('kind')!r}, which is no model, unit or coupling known here")
+        raise ValueError(f"the file holds a {description.get('kind')!r}, which is no known model, unit or coupling")
     if found is Groups:
         return Groups(*arguments["parts"])
     if found is DBN and "labels" not in arguments:
@@ -58,9 +58,9 @@ def build(description: Any) -> Any:
 
 
 def _were_labels(rbms: list[RBM]) -> bool:
-    """Whether a net of a file that does not say so has labels: what development versions of 0.2.0 took for them.
+    """Whether a net has labels, for a file that does not say so: as development versions of 0.2.0 decided it.
 
-    Those knew labels by the layers' shapes. Files of 0.1 do not say "untied", and their nets had no labels.
+    They recognised labels by the layers' shapes. Files of 0.1 do not say "untied", and their nets had no labels.
     """
     visible = rbms[-1].visible
     parts = list(visible.layers()) if isinstance(visible, Groups) else []
@@ -69,7 +69,7 @@ def _were_labels(rbms: list[RBM]) -> bool:
 
 
 def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of the module's state, each once, however many names it goes by."""
+    """The tensors of the module's state. A tensor with several names appears once."""
     seen: set[int] = set()
     tensors: dict[str, Tensor] = {}
     for name, tensor in module.state_dict(keep_vars=True).items():
@@ -80,9 +80,9 @@ def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
 
 
 def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
-    """Tensors of a file by the names of today, where they go by the module's names after one of `prefixes`.
+    """Tensors of a file under present names. A file's names are the module's names after one of `prefixes`.
 
-    Development versions of 0.2.0 had a deep Boltzmann machine be an RBM itself, where it now has one, its `joint`.
+    In development versions of 0.2.0 a deep Boltzmann machine was an RBM itself. Now it has one, its `joint`.
     """
     own, found = module.state_dict().keys(), {}
     for name, tensor in tensors.items():
@@ -94,7 +94,7 @@ def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) ->
 
 @torch.no_grad()
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Copies saved tensors into the module. ValueError names what is missing or has another shape."""
+    """Copies saved tensors into the module. Raises a ValueError that names a tensor which is missing or has another shape."""
     tensors = renamed(module, tensors, prefix)
     for name, tensor in unshared(module, prefix).items():
         if name not in tensors or tensors[name].shape != tensor.shape:
@@ -104,14 +104,57 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") 
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
-    """Writes a model to one file. The write is atomic: `path` holds the old model or the new one, never a part."""
+    """Writes a model to one file.
+
+    The write is atomic: `path` holds the old model or the new one, never a part.
+
+    Parameters
+    ----------
+    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture or ProductOfExperts
+        The model.
+    path : str or path-like
+        The file. A file of this name is replaced.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> hm.save(rbm, "rbm.safetensors")
+    >>> torch.equal(hm.load("rbm.safetensors").coupling.weight, rbm.coupling.weight)
+    True
+    """
     tensors = unshared(model)
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_tensors(path, tensors, {"model": describe(model), "dtype": dtype})
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The model that `save` wrote, on the CPU. FileNotFoundError, or a ValueError that names the file and its fault."""
+    """The model that `save` wrote, on the CPU.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture or ProductOfExperts
+        The model, with the dtype that it was saved with.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file holds no model, or one that cannot be rebuilt. The message names the file and the fault.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> hm.save(hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), "rbm.safetensors")
+    >>> hm.load("rbm.safetensors").visible.shape
+    (6,)
+    """
     tensors, header = read_tensors(path)
     if "model" not in header:
         raise ValueError(f"{path} holds no model; is it a training checkpoint?")

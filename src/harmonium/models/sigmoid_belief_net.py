@@ -19,27 +19,49 @@ from harmonium.units.uniform import uniform
 
 
 class SigmoidBeliefNet(nn.Module):
-    """A directed net of layers of stochastic binary units, those of the top layer independent (Neal 1992).
+    """A sigmoid belief net: a directed net of stochastic binary layers. The units of the top layer are independent (Neal 1992).
 
-        p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(hL)        p(s_i = 1 | layer above) = σ(b_i + Σ_j w_ij s_j)
+    Samples are drawn from the top downwards. The posterior over the hidden units is not factorial: the possible causes of an effect
+    explain each other away. There are three methods for it, and `accumulate_gradient` takes the result of each:
 
-    `layers`: flat `Bernoulli` layers from the data upwards. `couplings`: one between each two of them, its visible side below, None for a
-    dense one; by default all are dense, their weights drawn with `seed`, `seed` + 1, ... A sample is easy, from the top downwards; the
-    posterior over the hidden units is not factorial, as an effect makes its causes explain one another away. Three ways to it are here,
-    and `accumulate_gradient` takes what each gives:
-
-    - `posterior(v)`: exact, by listing all hidden states;
-    - `gibbs(v, ...)`: sequential Gibbs sampling, which nears the posterior as sweeps go on;
+    - `posterior(v)`: exact, by enumeration of all hidden states;
+    - `gibbs(v, ...)`: sequential Gibbs sampling, which converges to the posterior;
     - `mean_field(v, ...)`: the best factorial distribution, with a lower bound on log p(v).
 
-    ValueError for fewer than two layers, layers that are not flat, and couplings that do not fit or depend on a context; TypeError for
-    other kinds of units.
+    Parameters
+    ----------
+    layers : sequence of Bernoulli
+        At least two flat layers, from the data upwards.
+    couplings : sequence of Coupling or None, optional
+        One between each two layers, whose visible side is below. None stands for a dense one. All are dense by default.
+    seed : int, default 0
+        The dense couplings' weights are drawn with `seed`, `seed` + 1, ...
+
+    Raises
+    ------
+    ValueError
+        For fewer than two layers, layers that are not flat, and couplings that do not fit or depend on a context.
+    TypeError
+        For other kinds of units.
+
+    Notes
+    -----
+        p(v, h1, ..., hL) = p(v | h1) p(h1 | h2) ... p(hL)        p(s_i = 1 | layer above) = σ(b_i + Σ_j w_ij s_j)
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = hm.SigmoidBeliefNet([hm.Bernoulli(4), hm.Bernoulli(3), hm.Bernoulli(2)])
+    >>> v = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
+    >>> bool(net.mean_field(v).bound <= net.log_probability(v) + 1e-9)
+    True
+    >>> net.accumulate_gradient(net.posterior(v), fresh=True)  # of -log p(v)
     """
 
     def __init__(self, layers: Sequence[Bernoulli], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
         if len(layers) < 2:
-            raise ValueError(f"a belief net has its data's layer and at least one hidden layer, found {len(layers)} layers")
+            raise ValueError(f"a belief net has a data layer and at least one hidden layer, found {len(layers)} layers")
         for unit in layers:
             if not isinstance(unit, Bernoulli):
                 raise TypeError(f"a sigmoid belief net is made of Bernoulli layers, found {type(unit).__name__}")
@@ -65,21 +87,21 @@ class SigmoidBeliefNet(nn.Module):
         return self.layers[0]
 
     def directed(self) -> list[Directed]:
-        """The directed layers, from the data's upwards."""
+        """The directed layers, from the lowest upwards."""
         return [layer for layer in self.generative if isinstance(layer, Directed)]
 
-    # What the net believes in ---------------------------------------------------------------------------------------------------
+    # The distribution of the net ------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> list[Tensor]:
-        """`count` unbiased samples of all layers' states from the data upwards, (count, units) each, by one pass downwards."""
+        """`count` independent samples of all layers' states, from the data upwards: (count, units) each."""
         states = [self.top.sample(self.top.zero_input(count), generator=generator)]
         for layer in reversed(self.directed()):
             states.insert(0, layer(states[0], generator))
         return states
 
     def log_joint(self, states: Sequence[Tensor]) -> Tensor:
-        """log p(v, h1, ..., hL) of each layer's states from the data upwards, (*leading, units) each: (*leading), nats, float64."""
+        """log p(v, h1, ..., hL) of each layer's states, (*leading, units), from the data upwards: (*leading) float64, in nats."""
         self._check(states)
         total = self.top.log_probability(states[-1], self.top.zero_input())
         for layer, below, above in zip(self.directed(), states, states[1:], strict=False):
@@ -87,17 +109,17 @@ class SigmoidBeliefNet(nn.Module):
         return total
 
     def log_probability(self, v: Tensor) -> Tensor:
-        """log p(v), the hidden layers summed out by listing their states: (cases,), nats, float64. See `posterior` for what it takes."""
+        """log p(v), by enumeration of the hidden states: (cases,) float64, in nats. Its limits are those of `posterior`."""
         return self.posterior(v).log_likelihood
 
     # The posterior, three ways --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def posterior(self, v: Tensor) -> BeliefPosterior:
-        """p(h1, ..., hL | v) of each case, (cases, units), exactly: by listing all joint states of the hidden layers.
+        """The exact p(h1, ..., hL | v) of each case, by enumeration. `v`: (cases, units).
 
-        ValueError for more than 2^16 hidden states, that is 16 hidden units, for more than 2^26 numbers in the table of cases by states,
-        and for data that are not 0 or 1.
+        Raises a ValueError for more than 16 hidden units, for more than 2^26 numbers in the table of cases by states, and for data that are
+        not 0 or 1.
         """
         return list_posterior(self.directed(), self.top, self._cases(v))
 
@@ -105,9 +127,9 @@ class SigmoidBeliefNet(nn.Module):
     def gibbs(self, v: Tensor, hidden: Sequence[Tensor] | None = None, *, steps: int = 1, generator: torch.Generator) -> list[Tensor]:
         """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v): a list of (cases, units).
 
-        Each hidden unit is drawn in turn given all other units: its log-odds are its own input and, for each of its children i, what
-        log p(s_i | parents) would gain by it (Neal 1992, equation 9). `v`: (cases, units). `hidden`: where the chains are, (cases, units)
-        each, by default at samples from the prior. ValueError for states that do not fit.
+        Each hidden unit in turn is drawn given all others. Its log-odds are its own input, plus the gain in log p(s_i | parents) for each
+        of its children i (Neal 1992, equation 9). `v`: (cases, units). `hidden`: the chains' states, (cases, units) each, samples from the
+        prior by default. Raises a ValueError for states that do not fit.
         """
         if steps < 0:
             raise ValueError(f"Gibbs sampling takes 0 sweeps or more, found steps={steps}")
@@ -142,31 +164,49 @@ class SigmoidBeliefNet(nn.Module):
         tolerance: float | None = 1e-6,
         start: BeliefMeanField | None = None,
     ) -> BeliefMeanField:
-        """The factorial q(h1, ..., hL) of each case with the highest bound on log p(v), or a local best (Saul, Jaakkola & Jordan 1996):
+        """The factorial q(h1, ..., hL) of each case that maximises a bound on log p(v), at least locally (Saul, Jaakkola & Jordan 1996).
+
+        Parameters
+        ----------
+        v : Tensor
+            (cases, units), data.
+        quadratic : bool, default False
+            If False, E_q[log(1 + e^x)] of each unit's input x is exact. This enumerates the states of each layer of parents, at most 2^12.
+            If True, it is bounded, for layers of any size.
+        sweeps : int, default 100
+            Largest number of sweeps over all units.
+        tolerance : float or None, default 1e-6
+            Stop when no probability changes by more than this.
+        start : BeliefMeanField, optional
+            An earlier result for the same cases. If learning shall raise the bound at every step, give it: another start may end in a lower
+            local maximum.
+
+        Raises
+        ------
+        ValueError
+            For layers that are too large, and a start that does not fit.
+
+        Notes
+        -----
+        The bound is
 
             log p(v) >= E_q[log p(v, h1, ..., hL)] + H(q)
 
-        Each hidden unit's probability in turn is set to the one that is best given all others, in closed form, so that the bound never
-        falls from update to update. What is hard in it is E_q[log(1 + e^x)] of each unit's input x. By default it is exact, by listing
-        the states of each layer of parents, at most 2^12 of them. With `quadratic` it is bounded in turn, for layers of any size, by
-        Jaakkola & Jordan (1997):
+        Each hidden unit's probability in turn is set to the best one given all others, in closed form. So the bound never falls. The
+        quadratic bound (Jaakkola & Jordan 1997) is as follows, and the best ξ² is E_q[x²]:
 
             log(1 + e^x) <= x/2 + log 2cosh(ξ/2) + λ(ξ) (x² - ξ²)        λ(ξ) = tanh(ξ/2) / 4ξ
-
-        the best ξ² being E_q[x²]. `v`: (cases, units); `sweeps` over all units, fewer once no probability changes by more than
-        `tolerance`. `start`: what was found for these cases before, to go on from: learning that is to raise its bound at every step
-        must, as another start may end in a lower local best. ValueError for layers that are too large, and a start that does not fit.
         """
         if sweeps < 1:
             raise ValueError(f"mean field takes at least one sweep, found sweeps={sweeps}")
         v = self._cases(v)
         if start is not None and ((start.slopes is not None) != quadratic or start.v.shape != v.shape):
-            raise ValueError("the start is of other cases, or of the other bound: give the same data and the same `quadratic`")
+            raise ValueError("the start is a result of other cases, or of the other bound: give the same data and the same `quadratic`")
         means = begin(self.layers, len(v)) if start is None else [mean.clone() for mean in start.means]
         return settle(self.directed(), self.top, v, means, quadratic=quadratic, sweeps=sweeps, tolerance=tolerance)
 
     def bound(self, found: BeliefMeanField) -> Tensor:
-        """The lower bound on log p(v) of each case, at the net's present parameters, that this q gives: (cases,), nats, float64."""
+        """The lower bound on log p(v) that this q gives at the present parameters: (cases,) float64, in nats."""
         return bound_of(self.directed(), self.top, found)
 
     # Learning -------------------------------------------------------------------------------------------------------------------
@@ -181,15 +221,15 @@ class SigmoidBeliefNet(nn.Module):
     ) -> None:
         """Adds scale · Σ_n weights_n · E_q[∂/∂θ (-log p(v_n, h))] to every parameter's `.grad` (replaces it if `fresh`).
 
-        The learning rule of sigmoid belief nets, -∂/∂w_ij = s_j (s_i - p_i), with the hidden states that `found` brings:
+        The learning rule is -∂/∂w_ij = s_j (s_i - p_i). The gradient depends on `found`:
 
-        - what `posterior` gave: the gradient of -log p(v_n), exactly;
-        - what `mean_field` gave: the gradient of minus its bound. (Of the quadratic one, p_i is 1/2 + 2 λ_i x_i in its place.)
+        - a result of `posterior`: the exact gradient of -log p(v_n);
+        - a result of `mean_field`: the gradient of minus its bound. (For the quadratic bound 1/2 + 2 λ_i x_i replaces p_i.)
         - the states of each layer from the data upwards, (*leading, units) each, as [v, *net.gibbs(v, ...)]: the rule itself.
 
-        Whole-batch steps of plain gradient descent on the mean, of a rate of at most 4 / (n + 1) with n the units of the largest layer of
-        parents, never lower the bound, for the curvature of log(1 + e^x) is at most 1/4; nor do the E-steps between them. `weights`:
-        (cases,), or the leading shape of the states; one a case by default.
+        Plain gradient descent on the mean over all cases never lowers the bound if its rate is at most 4 / (n + 1), with n units in the
+        largest layer of parents, because the curvature of log(1 + e^x) is at most 1/4. The E-steps in between do not lower it either.
+        `weights`: (cases,), or the leading shape of the states, one per case by default.
         """
         if fresh:
             self.zero_grad(set_to_none=True)
@@ -213,18 +253,18 @@ class SigmoidBeliefNet(nn.Module):
             self.top.add_gradient(gradient, scale=scale, fresh=False)
 
     def _cases(self, v: Tensor) -> Tensor:
-        """Data as states of the visible layer. ValueError unless they are cases of 0 and 1."""
+        """Data as states of the visible layer. Raises a ValueError unless they are cases of 0 and 1."""
         self.visible.check_states(v)
         if v.dim() != 2:
             raise ValueError(f"expected cases of data, (cases, {self.visible.shape[0]}), found shape {tuple(v.shape)}")
         return self.visible.from_data(v, self.top.bias)
 
     def _check(self, states: Sequence[Tensor]) -> None:
-        """Whether these are one layer's states each, from the data upwards."""
+        """Raises a ValueError unless these are the states of each layer, from the data upwards."""
         expected, found = [unit.shape[0] for unit in self.layers], [layer.shape[-1] for layer in states]
         if expected != found:
             raise ValueError(f"expected the states of each layer from the data upwards, of {expected} units, found {found}")
 
     def arguments(self) -> dict[str, object]:
-        """The constructor's arguments that make an untrained copy."""
+        """The constructor's arguments, which make an untrained copy."""
         return {"layers": self.layers, "couplings": [layer.coupling for layer in self.directed()]}

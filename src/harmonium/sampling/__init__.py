@@ -1,4 +1,14 @@
-"""Samplers: `init(model, ...) -> state` and `step(model, state, *, generator) -> (state, info)`."""
+"""Samplers of an RBM and of the deep models around it.
+
+A sampler is a module with two functions: `init(model, ...) -> state` and `step(model, state, *, generator, ...) -> (state, info)`. States
+and infos are named tuples or frozen dataclasses. All randomness comes from `generator`.
+
+- `gibbs`: block Gibbs sampling.
+- `clamped`: Gibbs sampling that keeps observed values fixed.
+- `tempering`: replica exchange between inverse temperatures.
+- `trajectory`: replica exchange between the models of one training run.
+- `top_down`: inference with top-down effects, which removes structured noise.
+"""
 
 from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete

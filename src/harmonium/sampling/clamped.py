@@ -1,4 +1,4 @@
-"""Completion: what was seen stays clamped, what is missing is drawn from the model."""
+"""Completion: observed values stay clamped, and missing values are drawn from the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,24 @@ __all__ = ["Completion", "GibbsInfo", "GibbsState", "complete", "draw_missing", 
 
 
 class Completion(NamedTuple):
-    """Whole states, and the estimate of E[v | what was seen], which is v itself where it was seen: of the shape of the data each."""
+    """Completed data, and the estimated mean of the missing values.
+
+    Attributes
+    ----------
+    v : Tensor
+        Of the data's shape: the observed values, with a draw in every gap.
+    mean : Tensor
+        Of the data's shape: an estimate of E[v | observed values]. It is `v` itself where a value was observed.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    >>> missing = torch.tensor([False, False, True, True])
+    >>> found = hm.sampling.complete(rbm, torch.ones(1, 4), missing, steps=4, generator=torch.Generator().manual_seed(0))
+    >>> found.mean[:, :2]
+    tensor([[1., 1.]])
+    """
 
     v: Tensor
     mean: Tensor
@@ -25,10 +42,38 @@ class Completion(NamedTuple):
 
 @torch.no_grad()
 def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, given: Given | None = None) -> GibbsState:
-    """Chains that keep what was seen and begin elsewhere at draws from the visible units' own biases.
+    """Chains that keep the observed values and start the missing ones at draws from the visible biases.
 
-    `v`, `missing`: (*leading, *visible.shape), the mask true where a value was not seen; NaN may stand there. `step` is that of Gibbs
-    sampling, which draws none but the missing values.
+    `step` is that of Gibbs sampling. It redraws the missing values alone.
+
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    v : Tensor
+        (*leading, *visible.shape), the data. NaN may stand where a value is missing.
+    missing : Tensor
+        (*leading, *visible.shape), true where a value is missing.
+    generator : torch.Generator
+        The source of all draws.
+    given : Given, optional
+        Side information about each case.
+
+    Returns
+    -------
+    GibbsState
+        The chains, with the mask in their `given`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    >>> missing = torch.tensor([[False, False, True, True]])
+    >>> state = hm.sampling.clamped.init(rbm, torch.ones(1, 4), missing, generator=generator)
+    >>> state, info = hm.sampling.clamped.step(rbm, state, generator=generator)
+    >>> state.v[:, :2]
+    tensor([[1., 1.]])
     """
     given, missing = replace(given or Given(), missing=missing), missing.bool()
     start = model.visible.sample(model.visible.zero_input(*v.shape[: v.dim() - len(model.visible.shape)]), generator=generator, given=given)
@@ -48,25 +93,67 @@ def complete(
     labels: Tensor | None = None,
     given: Given | None = None,
 ) -> Completion:
-    """Draws the missing values from p(v_missing | v_seen) by clamped Gibbs sampling: all hidden units, then the missing visible ones.
+    """Draws missing values from p(v_missing | v_observed) by clamped Gibbs sampling.
 
-    `v`: (*leading, *visible.shape), where missing anything, NaN included; `missing`: a mask that broadcasts to it. Both may come in
-    another shape of as many units, such as (cases, 28, 28) and (28, 28) for a layer of 784; the result has that of `v`. `steps`: sweeps
-    from a start at the biases' own draws, after which the states are nearly exact draws where the chain mixes. The mean is that of
-    E[v_missing | h] over the last `average` sweeps (by default the later half), which estimates E[v_missing | v_seen] with less noise
-    than the draws do.
+    A sweep draws all hidden units, then the missing visible ones. The chain starts at draws from the visible biases. If it mixes, the
+    states are nearly exact draws after `steps` sweeps.
 
-    Of a deep belief net a step is a stochastic up-pass of the present states, `sweeps` sweeps of Gibbs sampling in the top RBM, and a
-    stochastic down-pass, of which the missing values are kept. Below a directed layer this is approximate, however many steps: the
-    up-pass is no exact posterior, and the top RBM moves on from what was seen. A net of one RBM and a deep Boltzmann machine, whose hidden
-    layers are drawn too, are exact. `labels`: (cases,) integers of a
-    net with label units, clamped; by default these are free, and beside the data they are no part of `v`.
+    Parameters
+    ----------
+    model : Generative
+        An `RBM`, a `DBN` or a `DBM`.
+    v : Tensor
+        (*leading, *visible.shape), the data. Any value may stand where one is missing, NaN included. Another shape with as many units is
+        accepted, such as (cases, 28, 28) for a layer of 784 units.
+    missing : Tensor
+        A mask that broadcasts to `v`, true where a value is missing. It may have another shape with as many units, such as (28, 28).
+    steps : int
+        Number of sweeps.
+    generator : torch.Generator
+        The source of all draws.
+    average : int, optional
+        The mean is E[v_missing | h] averaged over the last `average` sweeps. The default is the later half of them. This estimate of
+        E[v_missing | v_observed] has less noise than an average of draws.
+    sweeps : int, default 10
+        For a deep belief net, the number of Gibbs sweeps in the top RBM per step.
+    labels : Tensor, optional
+        (cases,) integers, the clamped labels of a net with label units. By default the label units are free. Labels are not part of `v`.
+    given : Given, optional
+        Side information about each case.
 
-    ValueError for values outside the visible units' support, or a mask that does not fit.
+    Returns
+    -------
+    Completion
+        Completed data and their mean, both of the shape of `v`.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside the visible units' support, if the mask does not fit, or if `average` is not between 1 and `steps`.
+
+    Notes
+    -----
+    For an RBM, a deep Boltzmann machine and a net of one RBM, the chain's stationary distribution is exact. All hidden layers of a deep
+    Boltzmann machine are drawn too.
+
+    For a deeper belief net, a step is a stochastic up-pass of the present states, `sweeps` Gibbs sweeps in the top RBM, and a stochastic
+    down-pass, from which the missing values are kept. This is approximate for any number of steps: the up-pass is not the exact posterior,
+    and the top RBM moves away from the observed values.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    >>> v = torch.tensor([[1.0, 0.0, float("nan"), float("nan")]])
+    >>> found = hm.sampling.complete(rbm, v, v.isnan(), steps=20, generator=torch.Generator().manual_seed(0))
+    >>> found.v[:, :2]
+    tensor([[1., 0.]])
+    >>> bool(((found.mean > 0) & (found.mean < 1))[0, 2:].all())
+    True
     """
     average = (steps + 1) // 2 if average is None else average
     if not 1 <= average <= steps:
-        raise ValueError(f"completion takes at least one sweep and averages over no more than there are, found {steps=} and {average=}")
+        raise ValueError(f"completion takes at least one sweep, and averages over at most all of them, found {steps=} and {average=}")
     visible, like, shape = model.visible, model.visible.zero_input(), v.shape
     v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")
@@ -129,7 +216,10 @@ def _complete_net(
 
 @torch.no_grad()
 def draw_missing(model: RBM, v: Tensor, given: Given | None, *, steps: int, generator: torch.Generator) -> tuple[Tensor, Given | None]:
-    """Whole states, the missing values drawn by `steps` clamped sweeps, and what else is given; states without such gaps as they are."""
+    """Fills missing values by `steps` clamped sweeps. It returns the states and what else is given.
+
+    States without missing values are returned unchanged.
+    """
     if given is None or given.missing is None:
         return v, given
     state, whole = init(model, v, given.missing, generator=generator, given=given), given.whole()

@@ -1,4 +1,4 @@
-"""Replica exchange: which neighbours swap their states, and how far each walker has come."""
+"""Replica exchange: which neighbours swap their states, and which places each walker has visited."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-UNSEEN, HEATING, COOLING = range(3)  # a walker that has not yet been at the last place; on its way to the first place; on its way back
+UNSEEN, HEATING, COOLING = range(3)  # not yet at the last place; on the way to the first; on the way back
 
 LogRatio = Callable[[int, Tensor], Tensor]
-"""(first, place) -> log of the ratio of the joint's densities after and before the swaps of places first and first + 1, first + 2 and
-first + 3, ..., where replica r's state comes from place[r]: (pairs, chains)."""
+"""(first, place) -> (pairs, chains): the log ratio of the joint density after the swaps to that before them.
+
+The pairs are first and first + 1, first + 2 and first + 3, ... The state of replica r comes from place[r].
+"""
 
 
 class Walkers(NamedTuple):
-    """Who bears the states of each place, (replicas, chains) each.
+    """The walker at each place of each ladder, (replicas, chains) each. A walker carries a state from place to place.
 
-    `identity`: the place that the walker now at this place began at. `heading`: whether it has not yet been at the last place (0), is on
-    its way from there to the first (1) or on its way back (2). `round_trips`: how often it has come back to the last place from the first.
+    Attributes
+    ----------
+    identity : Tensor
+        The place where the walker that is now here started.
+    heading : Tensor
+        0: the walker has not yet been at the last place. 1: it is on its way from the last place to the first. 2: it is on its way back.
+    round_trips : Tensor
+        Number of times that the walker has returned to the last place from the first.
     """
 
     identity: Tensor
@@ -28,19 +36,34 @@ class Walkers(NamedTuple):
 
 
 def beginning(replicas: int, chains: int, device: torch.device) -> Walkers:
-    """Each walker at its own place."""
+    """Walkers that all stand at their own places."""
     identity = torch.arange(replicas, device=device)[:, None].repeat(1, chains)
     heading = torch.where(identity == replicas - 1, HEATING, UNSEEN)
     return Walkers(identity, heading, torch.zeros_like(identity))
 
 
 def swaps(replicas: int, chance: Tensor, log_ratio: LogRatio) -> tuple[Tensor, Tensor, Tensor]:
-    """Swaps of the even neighbours, then of the odd ones, each with probability min(1, exp(log ratio)).
+    """Swaps the even pairs of neighbours, then the odd ones, each with probability min(1, exp(log ratio)).
 
-    `chance`: uniform numbers, (replicas - 1, chains). Gives where each place's state comes from, (replicas, chains), and of each pair the
-    probability of its swap and whether it was made, (replicas - 1, chains).
+    Parameters
+    ----------
+    replicas : int
+        Number of places.
+    chance : Tensor
+        (replicas - 1, chains), uniform random numbers.
+    log_ratio : LogRatio
+        The log ratio of densities after and before the swaps.
+
+    Returns
+    -------
+    place : Tensor
+        (replicas, chains), the place from which each place's state comes.
+    acceptance : Tensor
+        (replicas - 1, chains), the probability of each pair's swap.
+    swapped : Tensor
+        (replicas - 1, chains), whether the swap was made.
     """
-    chance = chance.clamp_min(torch.finfo(chance.dtype).eps / 4)  # half a step of it: zero would let the most improbable swap pass
+    chance = chance.clamp_min(torch.finfo(chance.dtype).eps / 4)  # a zero would accept even a swap of probability zero
     acceptance, swapped = torch.empty_like(chance), torch.empty_like(chance, dtype=torch.bool)
     place = torch.arange(replicas, device=chance.device)[:, None].repeat(1, chance.shape[1])
     for first in range(min(2, replicas - 1)):
@@ -54,7 +77,7 @@ def swaps(replicas: int, chance: Tensor, log_ratio: LogRatio) -> tuple[Tensor, T
 
 
 def followed(walkers: Walkers, place: Tensor) -> Walkers:
-    """The walkers after the swaps that `place`, (replicas, chains), tells of."""
+    """The walkers after the swaps that `place`, (replicas, chains), describes."""
     identity, heading, trips = (field.gather(0, place) for field in walkers)
     trips[-1] += heading[-1] == COOLING
     heading[-1] = HEATING

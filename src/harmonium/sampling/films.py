@@ -1,4 +1,4 @@
-"""Chains that are looked at as they go."""
+"""Frames of running chains."""
 
 from __future__ import annotations
 
@@ -21,16 +21,53 @@ def film(
     labels: Tensor | None = None,
     given: Given | None = None,
 ) -> Tensor:
-    """Fantasies as the chains go on: (chains, frames, *visible.shape), means of the visible layer.
+    """Samples chains and records what they generate, frame by frame.
 
-    Gibbs sampling of an RBM, or of a net's top one, `steps` sweeps from frame to frame; each frame is one stochastic top-down pass whose
-    lowest layer is shown as means ("what is on its mind", Hinton, Osindero & Teh 2006, section 7); of a deep Boltzmann machine all layers
-    are sampled, and frames are (chains, frames, units) of the data's. `start`: data, (chains, *visible.shape), sent up once; by default
-    draws from the units' own biases. `labels`: (chains,) integers, clamped, of a net with labels; these are no part of the frames, softmax
-    units of other models are. `given`: what is given of each chain. ValueError for either of a deep Boltzmann machine.
+    The chains are Gibbs chains of an RBM, of a net's top RBM, or of all layers of a deep Boltzmann machine. Each frame is one stochastic
+    top-down pass, and its lowest layer is shown as means. Hinton, Osindero & Teh (2006, section 7) look into the "mind" of a net in this
+    way.
+
+    Parameters
+    ----------
+    model : Generative
+        An `RBM`, a `DBN` or a `DBM`.
+    chains : int
+        Number of chains.
+    frames : int
+        Number of frames per chain.
+    steps : int
+        Gibbs sweeps from one frame to the next.
+    generator : torch.Generator
+        The source of all draws.
+    start : Tensor, optional
+        (chains, *visible.shape), data at which the chains begin. A net sends them up once. By default the chains begin at draws from the
+        units' own biases.
+    labels : Tensor, optional
+        (chains,) integers, the clamped labels of a net with label units. Labels are not part of the frames. Softmax units of other models
+        are.
+    given : Given, optional
+        Side information about each chain.
+
+    Returns
+    -------
+    Tensor
+        (chains, frames, *visible.shape), means of the visible layer.
+
+    Raises
+    ------
+    ValueError
+        If there is no frame or no sweep, or for `labels` or `given` of a deep Boltzmann machine.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> frames = hm.sampling.film(rbm, 3, frames=2, steps=5, generator=torch.Generator().manual_seed(0))
+    >>> tuple(frames.shape)
+    (3, 2, 6)
     """
     if frames < 1 or steps < 1:
-        raise ValueError(f"a film has at least one frame, and a sweep from one to the next, found {frames=} and {steps=}")
+        raise ValueError(f"a film takes at least one frame, and at least one sweep per frame, found {frames=} and {steps=}")
     states, side = model.initial_states(chains, generator=generator, start=start, labels=labels, given=given)
     shown = []
     for _ in range(frames):

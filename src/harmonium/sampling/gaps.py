@@ -1,4 +1,4 @@
-"""Places of the data that hold no value: which they are, and what stands there meanwhile."""
+"""Gaps in the data: where they are, and which values stand in them until they are filled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harmonium.units import Given, Groups, PooledBlocks, Softmax, Unit
 
 
 def gaps(given: Given | None) -> Tensor | None:
-    """Where the visible units are absent or their values missing, as booleans; None where nothing says so."""
+    """Where visible units are absent or values are missing, as booleans. None if no mask is given."""
     if given is None or (given.present is None and given.missing is None):
         return None
     return given.missing.bool() if given.missing is not None else ~given.present.bool()  # type: ignore[union-attr]
 
 
 def folded(unit: Unit, values: Tensor) -> Tensor:
-    """Values whose last axes are other ones of as many units, as of images for a layer of one axis, in the layer's own shape.
+    """Values reshaped to the layer's shape, where their last axes have as many units. For example images for a layer of one axis.
 
-    Values of the shape of the layer, and those that fit it in no way, stay as they are.
+    Values that have the layer's shape are returned unchanged. So are values that do not fit.
     """
     if tuple(values.shape[values.dim() - len(unit.shape) :]) == unit.shape:
         return values
@@ -31,10 +31,10 @@ def folded(unit: Unit, values: Tensor) -> Tensor:
 
 
 def check_mask(unit: Unit, mask: Tensor, name: str) -> None:
-    """Raises a ValueError unless the mask, (*leading, *unit.shape), is of zeros and ones and takes units that are one choice together.
+    """Raises a ValueError unless the mask fits the layer and takes each choice whole.
 
-    The categories of a softmax group are absent or missing together. So are the missing units of a pooled block; where single ones of
-    these are absent the block is a smaller one.
+    A mask has the shape (*leading, *unit.shape) and holds zeros and ones. The categories of a softmax group are absent or missing together.
+    The units of a pooled block are missing together. Single units of a block may be absent, which makes the block smaller.
     """
     shape = unit.shape
     if tuple(mask.shape[mask.dim() - len(shape) :]) != shape:
@@ -42,7 +42,7 @@ def check_mask(unit: Unit, mask: Tensor, name: str) -> None:
             f"the mask {name} must have the shape of the states, (..., {', '.join(map(str, shape))}), found {tuple(mask.shape)}"
         )
     if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-        raise ValueError(f"the mask {name} must be of true and false, or of ones and zeros, found other values")
+        raise ValueError(f"the mask {name} must hold booleans, or ones and zeros, found other values")
     _check_choices(unit, mask, name)
 
 
@@ -57,15 +57,15 @@ def _check_choices(unit: Unit, mask: Tensor, name: str) -> None:
 
 
 def _check_together(choices: Tensor, message: str) -> None:
-    """`choices`: (units of one choice, ...)."""
+    """Raises a ValueError unless the units of each choice agree. `choices`: (units of one choice, ...)."""
     cut = int((choices != choices[:1]).any(0).sum())
     if cut:
-        raise ValueError(f"{message}, found {cut} of which it takes a part")
+        raise ValueError(f"{message}, found {cut} that it takes in part")
 
 
 @torch.no_grad()
 def fill(unit: Unit, states: Tensor, where: Tensor | None) -> Tensor:
-    """The states, (*leading, *shape), with one that the unit may take in every gap: what stands there, NaN included, is never read."""
+    """The states, (*leading, *shape), with a valid value in every gap. What stood there is never read, NaN included."""
     if where is None:
         return states
     word = Given(length=unit.zero_input().new_ones(()))  # for documents, which have no state without a length

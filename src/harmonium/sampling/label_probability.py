@@ -1,4 +1,4 @@
-"""Classification by Gibbs sampling."""
+"""Class probabilities by Gibbs sampling."""
 
 from __future__ import annotations
 
@@ -14,16 +14,52 @@ from harmonium.units import Given
 def gibbs_label_probability(
     model: RBM | DBN, v: Tensor, *, sweeps: int, generator: torch.Generator, average: int | None = None, given: Given | None = None
 ) -> Tensor:
-    """The probability of every label by Gibbs sampling with all else clamped: (cases, K).
+    """Estimates the probability of every label by Gibbs sampling with the data clamped.
 
-    A stochastic up-pass through a net's directed layers (of an RBM none), then in the top RBM hidden units and label units by turns, the
-    labels beginning at 1 / K each (Hinton, Osindero & Teh 2006, section 6.1, begin ten at 0.1). It is E[y | h] averaged over the last
-    `average` of the `sweeps` (by default the later half). As sweeps grow an RBM's tends to p(y | x), which
-    `hm.models.label_log_probability` has exactly. `v`: as for that function. ValueError for models without labels.
+    A stochastic up-pass goes through a net's directed layers; an RBM has none. Then the hidden units and the label units of the top RBM are
+    drawn in turn. Each label starts at probability 1 / K. Hinton, Osindero & Teh (2006, section 6.1) start ten labels at 0.1.
+
+    Parameters
+    ----------
+    model : RBM or DBN
+        A model with label units.
+    v : Tensor
+        (cases, *shape), data. For an RBM, the visible units without the labels.
+    sweeps : int
+        Number of Gibbs sweeps.
+    generator : torch.Generator
+        The source of all draws.
+    average : int, optional
+        E[y | h] is averaged over the last `average` sweeps. The default is the later half of them.
+    given : Given, optional
+        Side information about each case.
+
+    Returns
+    -------
+    Tensor
+        (cases, K), probabilities. For an RBM they tend to p(y | v) as `sweeps` grows.
+
+    Raises
+    ------
+    ValueError
+        For a model without labels, or if `average` is not between 1 and `sweeps`.
+
+    See Also
+    --------
+    harmonium.models.label_log_probability : the exact values for an RBM.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> rbm = hm.RBM(hm.Groups(hm.Bernoulli(6), hm.Softmax(1, categories=3)), hm.Bernoulli(4))
+    >>> p = hm.sampling.gibbs_label_probability(rbm, torch.ones(2, 6), sweeps=20, generator=generator)
+    >>> tuple(p.shape), torch.allclose(p.sum(1), torch.ones(2))
+    ((2, 3), True)
     """
     average = (sweeps + 1) // 2 if average is None else average
     if not 1 <= average <= sweeps:
-        raise ValueError(f"expected at least one sweep, and an average over no more than there are, found {sweeps=} and {average=}")
+        raise ValueError(f"expected at least one sweep, and an average over at most all of them, found {sweeps=} and {average=}")
     rbm, bottom = machine_of_labels(model)
     labels = labelled(rbm)[1]
     x = bottom.from_data(v, rbm.visible.zero_input())

@@ -18,18 +18,34 @@ from harmonium.units.unit import no_joint
 
 @dataclass(frozen=True)
 class TemperingState:
-    """Chains, each a ladder of replicas. Replica r is at inverse temperature betas[r] and leaves exp(-E_r(v, h)) / Z_r as it is, with
+    """Chains, each a ladder of replicas at inverse temperatures β.
+
+    A swap exchanges the states of two replicas. A walker is what carries a state from place to place.
+
+    Attributes
+    ----------
+    v : Tensor
+        (replicas, chains, *visible.shape), the visible states. The last replica is at β = 1 and samples the machine itself.
+    betas : Tensor
+        (replicas,) float64, inverse temperatures that increase to 1.
+    identity : Tensor
+        (replicas, chains), the place where the walker that is now here started.
+    heading : Tensor
+        (replicas, chains). 0: the walker has not yet been at β = 1. 1: it is on its way from β = 1 to the hottest place. 2: it is on its
+        way back.
+    round_trips : Tensor
+        (replicas, chains), the number of times that the walker has returned to β = 1 from the hottest place.
+    given : Given or None
+        Side information about each chain, fields of (chains, ...). All its replicas share it.
+
+    Notes
+    -----
+    Replica r leaves exp(-E_r(v, h)) / Z_r invariant, with β = betas[r] in
 
         E_β(v, h) = visible.energy(v) + hidden.energy(h) - β <s(v), coupling, s(h)>
 
-    so that the coldest, the last, is the machine itself. What a context adds to the biases is part of the interaction and is scaled too;
-    so are the hidden biases that a document's length scales.
-
-    A swap exchanges the states of two replicas; who bears them is a walker. `v`: (replicas, chains, *visible.shape). `betas`: (replicas,)
-    float64, increasing to 1. `identity`: (replicas, chains), the place that the walker now at this place began at. `heading`: (replicas,
-    chains), whether this walker has not yet been at β = 1 (0), is on its way from there to the hottest place (1) or on its way back (2).
-    `round_trips`: (replicas, chains), how often it has come back to β = 1 from the hottest place. `given`: of each chain, fields of
-    (chains, ...), the same for all its replicas.
+    A context's contribution to the biases is part of the interaction, so β scales it too. The same holds for hidden biases that a
+    document's length scales.
     """
 
     v: Tensor
@@ -41,8 +57,17 @@ class TemperingState:
 
 
 class TemperingInfo(NamedTuple):
-    """The hidden states that belong to the new visible ones, (replicas, chains, *hidden.shape), and of each neighbouring pair, the hottest
-    first, the probability with which its swap was accepted and whether it was: (replicas - 1, chains) each."""
+    """What one step drew, and which swaps it made. Pairs are in the order of the ladder, the hottest first.
+
+    Attributes
+    ----------
+    h : Tensor
+        (replicas, chains, *hidden.shape), the hidden states that belong to the new visible states.
+    acceptance : Tensor
+        (replicas - 1, chains), the acceptance probability of each pair's swap.
+    swapped : Tensor
+        (replicas - 1, chains), whether the swap was made.
+    """
 
     h: Tensor
     acceptance: Tensor
@@ -50,7 +75,13 @@ class TemperingInfo(NamedTuple):
 
 
 def ladder(betas: int | Sequence[float] | Tensor) -> Tensor:
-    """Inverse temperatures, (replicas,) float64: evenly from 0 to 1 where their number is given. ValueError unless they increase to 1."""
+    """Inverse temperatures as a tensor, (replicas,) float64. An integer gives that many, evenly spaced from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        Unless they increase from 0 or more to 1, and there are at least two.
+    """
     found = torch.linspace(0, 1, max(betas, 0), dtype=torch.float64) if isinstance(betas, int) else torch.as_tensor(betas).double()
     if found.dim() != 1 or len(found) < 2 or found[0] < 0 or found[-1] != 1 or not bool((found.diff() > 0).all()):
         raise ValueError(f"tempering takes at least two inverse temperatures that increase from 0 or more to 1, found {found.tolist()}")
@@ -58,7 +89,27 @@ def ladder(betas: int | Sequence[float] | Tensor) -> Tensor:
 
 
 def from_states(v: Tensor, betas: int | Sequence[float] | Tensor, given: Given | None = None) -> TemperingState:
-    """The state whose replicas stand at v, (replicas, chains, *visible.shape), each at its own place."""
+    """The state whose replicas stand at given visible states, each walker at its own place.
+
+    Parameters
+    ----------
+    v : Tensor
+        (replicas, chains, *visible.shape).
+    betas : int, sequence of float or Tensor
+        As for `init`.
+    given : Given, optional
+        Side information about each chain, fields of (chains, ...).
+
+    Returns
+    -------
+    TemperingState
+        The chains.
+
+    Raises
+    ------
+    ValueError
+        Unless there is one set of states per inverse temperature.
+    """
     path = ladder(betas).to(v.device)
     if len(v) != len(path):
         raise ValueError(f"expected one set of states for each of the {len(path)} inverse temperatures, found {len(v)}")
@@ -74,10 +125,33 @@ def init(
     generator: torch.Generator,
     given: Given | None = None,
 ) -> TemperingState:
-    """Replicas that all begin at draws from the visible units' own biases, which at β = 0 are exact.
+    """Replicas that all start at draws from the visible units' own biases, which are exact at β = 0.
 
-    `betas`: increasing to 1, from 0 where the hottest replica shall forget everything at each step; or how many, evenly spaced.
-    `given`: fields of (chains, ...). TypeError for units that are no conditional of any joint energy.
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    chains : int
+        Number of chains.
+    betas : int, sequence of float or Tensor, default 11
+        Inverse temperatures that increase to 1, or their number for an even spacing from 0. A first value of 0 lets the hottest replica
+        draw an independent state at each step.
+    generator : torch.Generator
+        The source of all draws.
+    given : Given, optional
+        Side information about each chain, fields of (chains, ...).
+
+    Returns
+    -------
+    TemperingState
+        The chains.
+
+    Raises
+    ------
+    ValueError
+        Unless the inverse temperatures increase to 1.
+    TypeError
+        For units whose conditional distribution belongs to no joint energy.
     """
     for unit in (model.visible, model.hidden):
         if not unit.has_joint_energy:
@@ -89,12 +163,44 @@ def init(
 
 @torch.no_grad()
 def step(model: RBM, state: TemperingState, *, generator: torch.Generator) -> tuple[TemperingState, TemperingInfo]:
-    """One sweep of every replica at its own temperature, all in one pass, then swaps: the even neighbours, then the odd ones.
+    """One Gibbs sweep of every replica at its own temperature, then swaps of the even pairs, then of the odd pairs.
 
-    Whole states (v, h) of neighbours i and j are exchanged with probability min(1, exp((β_i - β_j)(I_j - I_i))), I their interactions,
-    positive where they lower the energy: what the layers' own energies add is the same at all temperatures. It leaves the joint
-    distribution of the replicas, a product, as it is (Desjardins et al. 2010; Cho, Raiko & Ilin 2010, whose energies are scaled as a
-    whole). With `given.missing` none but the missing values are drawn and exchanged.
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    state : TemperingState
+        The chains.
+    generator : torch.Generator
+        The source of all draws.
+
+    Returns
+    -------
+    state : TemperingState
+        The chains after the swaps.
+    info : TemperingInfo
+        The hidden states, and which swaps were made.
+
+    Notes
+    -----
+    Neighbours i and j exchange their whole states (v, h) with probability
+
+        min(1, exp((β_i - β_j) (I_j - I_i)))
+
+    Here I is the interaction, positive where it lowers the energy. The layers' own energies are the same at all temperatures and cancel.
+    The step leaves the joint distribution of the replicas, a product, invariant (Desjardins et al. 2010; Cho, Raiko & Ilin 2010, who scale
+    the whole energy). With `given.missing` the missing values alone are redrawn and exchanged.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.sampling.tempering.init(rbm, 5, betas=4, generator=generator)
+    >>> for _ in range(10):
+    ...     state, info = hm.sampling.tempering.step(rbm, state, generator=generator)
+    >>> tuple(state.v[-1].shape), tuple(info.acceptance.shape)  # samples of the machine, and swap rates
+    ((5, 6), (3, 5))
     """
     visible, hidden, coupling, betas = model.visible, model.hidden, model.coupling, state.betas
     given = _of_replicas(state.given, len(betas))
@@ -118,22 +224,50 @@ def step(model: RBM, state: TemperingState, *, generator: torch.Generator) -> tu
 
 
 def adapt(betas: Tensor, rates: Tensor, *, target: float | None = None, replicas: int | None = None) -> Tensor:
-    """Inverse temperatures under which all neighbours swap about equally often: (replicas,) float64, with the same ends.
+    """New inverse temperatures at which all neighbours swap about equally often.
 
-    `rates`: (replicas - 1,), the mean acceptance of each pair, measured at `betas`. The rejections add up along the ladder to a barrier
-    that hardly depends on how it is cut (Syed et al. 2022); its linear interpolation is cut into equal pieces. `target`: the rate wanted,
-    which sets the number of replicas; or `replicas`, this number itself; by default it stays. Where pairs are rejected nearly always the
-    barrier is found too low, and a second measurement at the new temperatures betters it.
+    Parameters
+    ----------
+    betas : Tensor
+        (replicas,), the present inverse temperatures.
+    rates : Tensor
+        (replicas - 1,), the mean acceptance of each pair, measured at `betas`.
+    target : float, optional
+        The wanted swap rate. It sets the number of replicas.
+    replicas : int, optional
+        The wanted number of replicas. By default the number does not change.
+
+    Returns
+    -------
+    Tensor
+        (replicas,) float64, with the same ends as `betas`.
+
+    Raises
+    ------
+    ValueError
+        Unless there is one rate per pair, and at most one of `target` and `replicas`.
+
+    Notes
+    -----
+    The rejection rates add up along the ladder to a barrier that hardly depends on the choice of temperatures (Syed et al. 2022). Its
+    linear interpolation is cut into equal pieces. Where pairs are nearly always rejected, the barrier is underestimated. A second
+    measurement at the new temperatures improves it.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> hm.sampling.tempering.adapt(torch.tensor([0, 0.5, 1.0]), torch.tensor([0.9, 0.3]))
+    tensor([0.0000, 0.7143, 1.0000], dtype=torch.float64)
     """
     betas, rates = ladder(betas), rates.detach().to("cpu", torch.float64)
     if rates.shape != (len(betas) - 1,) or not bool(((rates >= 0) & (rates <= 1)).all()):
         raise ValueError(f"expected one rate between 0 and 1 for each of the {len(betas) - 1} pairs, found {rates.tolist()}")
     if target is not None and not 0 < target < 1:
-        raise ValueError(f"the swap rate wanted lies between 0 and 1, found {target}")
+        raise ValueError(f"the wanted swap rate must lie between 0 and 1, found {target}")
     if replicas is not None and (replicas < 2 or target is not None):
-        raise ValueError(f"expected at least two replicas, or a swap rate wanted instead, found {replicas=} and {target=}")
+        raise ValueError(f"expected at least two replicas, or a wanted swap rate instead, found {replicas=} and {target=}")
     betas = betas.cpu()
-    rejection = (1 - rates).clamp_min(1e-6)  # so that temperatures between which nothing is rejected keep an order
+    rejection = (1 - rates).clamp_min(1e-6)  # keeps the barrier increasing where nothing is rejected
     barrier = torch.cat([rejection.new_zeros(1), rejection.cumsum(0)])
     pairs = len(rates) if replicas is None else replicas - 1
     if target is not None:

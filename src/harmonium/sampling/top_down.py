@@ -1,24 +1,24 @@
-"""Removing structured noise by top-down effects: what a deep belief net would rather see (Hinton's tutorial, IPAM 2012, part 1).
+"""Removing structured noise from data by top-down effects in a deep belief net (Hinton's tutorial, IPAM 2012, part 1).
 
-After one up-pass the first hidden layer listens less and less to the pixels and more and more to the layers above, which know what its
-states look like when there is no noise. With x1, x2, ... the hidden layers, W and W2 the couplings of the first two (recognition from the
-pixels, generation from x2), c and b the first layer's own recognition and generative biases, and α falling while β rises,
+After one up-pass, the first hidden layer takes less and less of its input from the pixels, and more and more from the layers above. Those
+layers model its states for clean data. Let x1, x2, ... be the hidden layers. W and W2 are the couplings of the first two layers: W
+recognises from the pixels, W2 generates from x2. c and b are the first layer's own recognition and generative biases. α falls while β
+rises:
 
     input to x1 = α W'v + β W2 x2 + (α c + β b) / (α + β)
 
-so that α = 1, β = 0 is the plain up-pass, α = 0, β = 1 the generative model's own p(x1 | x2), and the layer has one bias in all, whatever
-α + β. After each such step the layers above are found anew: upward by recognition, in the top RBM by `sweeps` sweeps of its own two
-conditionals, whose visible side may hold labels beside the features, which nobody clamps, and downward to x2 by
-generation.
+α = 1, β = 0 is the plain up-pass. α = 0, β = 1 is the generative model's p(x1 | x2). The weights of the two biases add up to one for any
+α + β. After each step the layers above are inferred again: upwards by recognition, then `sweeps` Gibbs sweeps in the top RBM, then
+downwards to x2 by generation. The top RBM's visible side may hold labels beside the features. They are free.
 
-Nothing is known of where the noise is, but the net can find out. With `robust`, which goes beyond the tutorial, in the spirit of the robust
-Boltzmann machine (Tang, Salakhutdinov & Hinton, CVPR 2012), each pixel is thought to be clean with probability 1 - ε and else a coin q that
-shows ink with probability `ink`, ½ where nothing is known of what noise looks like either:
+The location of the noise is not given, but the net can estimate it. `robust` does this. It is not part of the tutorial, and follows the
+idea of the robust Boltzmann machine (Tang, Salakhutdinov & Hinton, CVPR 2012). Each pixel is clean with prior probability 1 - ε. Otherwise
+it is a coin toss q, which is on with probability `ink` (½ if nothing is known about the noise):
 
     r_i = (1 - ε) p(v_i | x1) / ((1 - ε) p(v_i | x1) + ε q(v_i))        W'v becomes W'(r v + (1 - r) E[v | x1])
 
-with x1 of the step before, so that pixels which the layers above cannot account for are replaced by what they expect in their place. Of a
-grey level, p(v | x1) is m^v (1 - m)^(1 - v), m = E[v | x1], and q alike.
+x1 is that of the previous step. So pixels that the layers above cannot explain are replaced by their expected values. For a grey level,
+p(v | x1) is m^v (1 - m)^(1 - v) with m = E[v | x1], and q has the same form.
 """
 
 from __future__ import annotations
@@ -37,12 +37,21 @@ from harmonium.units import Bernoulli, Groups, Unit
 
 
 class TopDownState(NamedTuple):
-    """Where a net stands between two steps.
+    """The states of a net between two steps.
 
-    `v`: the noisy data, (cases, *visible.shape). `first`: the first hidden layer's means or states, (cases, *its shape). `top`: the top
-    RBM's visible layer, (cases, *top.visible.shape), its features as recognised from `first` and what stands beside them (labels) as the
-    top RBM believes. `input`: what the layers above send to the first hidden layer, without its own bias. `wanted`: what that layer sends
-    to the pixels, likewise.
+    Attributes
+    ----------
+    v : Tensor
+        (cases, *visible.shape), the noisy data.
+    first : Tensor
+        (cases, *its shape), the first hidden layer's means or states.
+    top : Tensor
+        (cases, *top.visible.shape), the top RBM's visible layer: the features recognised from `first`, beside the label units as the top
+        RBM infers them.
+    input : Tensor
+        The input from the layers above to the first hidden layer, without that layer's bias.
+    wanted : Tensor
+        The input from the first hidden layer to the pixels, without the pixels' bias.
     """
 
     v: Tensor
@@ -53,16 +62,42 @@ class TopDownState(NamedTuple):
 
 
 class TopDownInfo(NamedTuple):
-    """What the first hidden layer would like to reconstruct, E[v | x1], and where `robust` asks for it how sure the net was, in finding
-    x1, that each pixel is clean: (cases, *visible.shape) each."""
+    """What one step reconstructs.
+
+    Attributes
+    ----------
+    reconstruction : Tensor
+        (cases, *visible.shape), E[v | x1] of the new first hidden layer.
+    clean : Tensor or None
+        (cases, *visible.shape), the probability that each pixel is clean, as it was used to find x1. None without `robust`.
+    """
 
     reconstruction: Tensor
     clean: Tensor | None
 
 
 class Cleaned(NamedTuple):
-    """A whole schedule: the first hidden layer, (steps, cases, *its shape), what it would like to reconstruct and, or None, how sure the
-    net was of each pixel, (steps, cases, *visible.shape), and the state after the last step, whose `top` is what classifies."""
+    """The result of a whole schedule.
+
+    Attributes
+    ----------
+    first : Tensor
+        (steps, cases, *its shape), the first hidden layer after each step.
+    reconstruction : Tensor
+        (steps, cases, *visible.shape), the reconstruction of each step.
+    clean : Tensor or None
+        (steps, cases, *visible.shape), the probability that each pixel is clean. None without `robust`.
+    state : TopDownState
+        The state after the last step. Its `top` is the input of a classifier.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(5))])
+    >>> found = hm.sampling.remove_noise(dbn, torch.ones(2, 6), hm.sampling.top_down.linear(3), robust=0.1)
+    >>> tuple(found.clean.shape), tuple(found.state.top.shape)
+    ((3, 2, 6), (2, 4))
+    """
 
     first: Tensor
     reconstruction: Tensor
@@ -71,25 +106,37 @@ class Cleaned(NamedTuple):
 
 
 def linear(steps: int, *, bottom_up: float = 0.0, top_down: float = 1.0) -> list[tuple[float, float]]:
-    """(α, β) of each step: (1, 0), the plain up-pass, at first, (`bottom_up`, `top_down`) at last, evenly between. ValueError for
-    fewer than two steps."""
+    """A linear schedule: (α, β) of each step, from (1, 0), the plain up-pass, to (`bottom_up`, `top_down`).
+
+    Raises a ValueError for fewer than two steps.
+
+    Examples
+    --------
+    >>> from harmonium.sampling import top_down
+    >>> top_down.linear(3)
+    [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]
+    """
     if steps < 2:
-        raise ValueError(f"a schedule from one end to the other has at least two steps, found {steps}")
+        raise ValueError(f"a linear schedule has at least two steps, found {steps}")
     return [(1 + t * (bottom_up - 1), t * top_down) for t in (step / (steps - 1) for step in range(steps))]
 
 
 @torch.no_grad()
 def init(dbn: DBN, v: Tensor, *, generator: torch.Generator | None = None, sweeps: int = 1) -> TopDownState:
-    """The state after one up-pass: means throughout, or samples with a generator.
+    """The state after one up-pass. The arguments are those of `remove_noise`.
 
-    `v`: (cases, *visible.shape), in any type that the visible units take as data. What stands beside the features in the top RBM begins
-    at its own biases. ValueError for data outside the visible units' support, a net without hidden layers below its top RBM or whose
-    first hidden layer is of one kind upwards and of another downwards, and fewer than one sweep.
+    The label units of the top RBM start at their own biases.
+
+    Raises
+    ------
+    ValueError
+        For data outside the visible units' support, a net of one RBM, a first hidden layer whose kind differs between recognition and
+        generation, or fewer than one sweep.
     """
     if not len(dbn.recognition):
         raise ValueError("top-down effects need a hidden layer below the top RBM's hidden one: found a deep belief net of one RBM")
     if sweeps < 1:
-        raise ValueError(f"the layers above answer after at least one sweep of the top RBM, found sweeps={sweeps}")
+        raise ValueError(f"the top RBM takes at least one sweep per step, found sweeps={sweeps}")
     _check_alike(_directed(dbn.recognition[0]).unit, _own(dbn))
     below, like = _directed(dbn.recognition[0]), dbn.top.visible.zero_input()
     below.neighbour.check(v)
@@ -111,11 +158,28 @@ def step(
     ink: float = 0.5,
     sweeps: int = 1,
 ) -> tuple[TopDownState, TopDownInfo]:
-    """The first hidden layer under its mixed input, then all layers above it.
+    """Updates the first hidden layer from its mixed input, then all layers above it.
 
-    `bottom_up`, `top_down`: α and β, at least zero and not both zero. `robust`: ε, the share of pixels that are thought to be noise
-    before any is looked at; `ink`: how probably such a pixel is on. ValueError for other weights, for `robust` or `ink` not between 0 and
-    1, and for `robust` with visible units other than `Bernoulli`.
+    Parameters
+    ----------
+    dbn, generator, robust, ink, sweeps
+        As for `remove_noise`.
+    state : TopDownState
+        The state before the step.
+    bottom_up, top_down : float
+        α and β. Both are at least zero, and not both are zero.
+
+    Returns
+    -------
+    state : TopDownState
+        The state after the step.
+    info : TopDownInfo
+        The reconstruction, and the probability that each pixel is clean.
+
+    Raises
+    ------
+    ValueError
+        For other values of `bottom_up`, `top_down`, `robust` or `ink`, and for `robust` with other visible units.
     """
     _check_weights([(bottom_up, top_down)], dbn, robust, ink)
     below = _directed(dbn.recognition[0])
@@ -143,10 +207,44 @@ def remove_noise(
     ink: float = 0.5,
     sweeps: int = 1,
 ) -> Cleaned:
-    """An up-pass, then one `step` for each (α, β) of the schedule, as `linear` makes one: means throughout, or samples with a generator.
+    """Removes structured noise from data: an up-pass, then one top-down `step` for each (α, β) of a schedule.
 
-    `v`: (cases, *visible.shape). All steps are kept: where that is too much, `init` and `step` do the same. The arguments and the
-    ValueErrors are theirs; all are raised before any work.
+    The module `top_down` gives the equations. All steps are kept. To save memory, call `top_down.init` and `top_down.step` directly.
+
+    Parameters
+    ----------
+    dbn : DBN
+        A net of at least two RBMs.
+    v : Tensor
+        (cases, *visible.shape), data of any type that the visible units accept.
+    schedule : sequence of tuple
+        One pair (α, β) per step, the weights of the input from below and from above. `top_down.linear` makes one.
+    generator : torch.Generator, optional
+        With a generator the layers are sampled. Without one they hold means.
+    robust : float, optional
+        ε, the prior probability that a pixel is noise, between 0 and 1. It needs `Bernoulli` visible units.
+    ink : float, default 0.5
+        The probability that a noisy pixel is on, between 0 and 1.
+    sweeps : int, default 1
+        Gibbs sweeps in the top RBM per step.
+
+    Returns
+    -------
+    Cleaned
+        Reconstructions of each step, and the last state.
+
+    Raises
+    ------
+    ValueError
+        As `top_down.init` and `top_down.step` do, before any computation, and for an empty schedule.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(5))])
+    >>> found = hm.sampling.remove_noise(dbn, torch.ones(2, 6), hm.sampling.top_down.linear(3))
+    >>> tuple(found.reconstruction[-1].shape)
+    (2, 6)
     """
     _check_weights(schedule, dbn, robust, ink)
     state = init(dbn, v, generator=generator, sweeps=sweeps)
@@ -161,7 +259,7 @@ def remove_noise(
 
 
 def _above(dbn: DBN, v: Tensor, first: Tensor, top: Tensor, generator: torch.Generator | None, sweeps: int) -> TopDownState:
-    """The state once all layers have been found anew from the first; `top`: what stood beside the features before."""
+    """The state after all layers above the first are inferred again. `top`: the top RBM's visible layer before, with its label units."""
     features = first
     for layer in dbn.recognition[1:]:
         features = layer(features, generator)
@@ -185,14 +283,14 @@ def _above(dbn: DBN, v: Tensor, first: Tensor, top: Tensor, generator: torch.Gen
 
 
 def _own(dbn: DBN) -> Unit:
-    """The first hidden layer as the generative model has it."""
+    """The first hidden layer in the generative model."""
     if len(dbn.generative) > 1:
         return _directed(dbn.generative[1]).unit
     return dbn.penultimate
 
 
 def _mixed(upward: Unit, downward: Unit, bottom_up: float, top_down: float) -> Unit:
-    """A layer whose own parameters are the weighted means of two."""
+    """A layer whose own parameters are the weighted means of two layers' parameters."""
     unit, total = copy.deepcopy(upward), bottom_up + top_down
     for mine, one, other in zip(unit.parameters(), upward.parameters(), downward.parameters(), strict=True):
         mine.copy_((bottom_up * one + top_down * other) / total)
@@ -212,7 +310,7 @@ def _check_alike(upward: Unit, downward: Unit) -> None:
     shapes = [[(name, p.shape) for name, p in unit.named_parameters()] for unit in (upward, downward)]
     if type(upward) is not type(downward) or upward.shape != downward.shape or shapes[0] != shapes[1]:
         raise ValueError(
-            f"the first hidden layer mixes its input from below and from above, so that it must be of one kind and shape both ways: found "
+            f"the first hidden layer mixes inputs from below and from above, so it must have one kind and shape in both directions: found "
             f"{upward} upwards and {downward} downwards"
         )
 
@@ -222,12 +320,12 @@ def _check_weights(schedule: Sequence[tuple[float, float]], dbn: DBN, robust: fl
         raise ValueError("a schedule has at least one step (bottom_up, top_down); sampling.top_down.linear(steps) makes one")
     for pair in schedule:
         if len(pair) != 2 or not all(0 <= weight < math.inf for weight in pair) or not sum(pair):
-            raise ValueError(f"a step weighs input from below and from above by two finite numbers >= 0, not both zero, found {pair}")
+            raise ValueError(f"each step is a pair (bottom_up, top_down) of finite numbers >= 0, not both zero, found {pair}")
     if robust is not None:
         if not (0 < robust < 1 and 0 < ink < 1):
             raise ValueError(
-                f"robust= is the share of pixels thought to be noise and ink= the share of these that are on, each above 0 and below 1; "
-                f"found {robust=} and {ink=}"
+                f"robust= is the expected share of noisy pixels, and ink= the share of these that are on. Both must be above 0 and below "
+                f"1: found {robust=} and {ink=}"
             )
         if not len(dbn.generative) or not isinstance(_directed(dbn.generative[0]).unit, Bernoulli):
-            raise ValueError(f"robust= tells noise from data among Bernoulli pixels, found {dbn.rbms[0].visible}")
+            raise ValueError(f"robust= takes Bernoulli pixels, found {dbn.rbms[0].visible}")

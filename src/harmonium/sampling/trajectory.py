@@ -1,4 +1,4 @@
-"""Parallel trajectory tempering: replica exchange between the models of one training (Béreux, Decelle, Furtlehner et al. 2025)."""
+"""Parallel trajectory tempering: replica exchange between the models of one training run (Béreux, Decelle, Furtlehner et al. 2025)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,28 @@ from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, tak
 from harmonium.units import Given
 
 MEASURED = 20  # steps of tempering over which `choose` measures how often neighbours swap
-SHORT = 0.8  # of the rate wanted: what it takes as too rare
+SHORT = 0.8  # neighbours swap too rarely below this share of the wanted rate
 
 
 @dataclass(frozen=True)
 class TrajectoryState:
-    """Chains, each with one replica for every model of a trajectory. Replica r leaves p_r(v) of models[r] as it is.
+    """Chains, each with one replica per model of a trajectory. Replica r leaves p_r(v) of models[r] invariant.
 
-    A swap exchanges the states of two replicas; who bears them is a walker. `v`: (replicas, chains, *visible.shape). `identity`:
-    (replicas, chains), the place that the walker now at this place began at. `heading`: (replicas, chains), whether this walker has not
-    yet been at the last model (0), is on its way from there to the first (1) or on its way back (2). `round_trips`: (replicas, chains), how
-    often it has come back to the last model from the first. `given`: of each chain, fields of (chains, ...), the same for all its replicas.
+    A swap exchanges the states of two replicas. A walker is what carries a state from place to place.
+
+    Attributes
+    ----------
+    v : Tensor
+        (replicas, chains, *visible.shape), the visible states. The last replica samples the last model.
+    identity : Tensor
+        (replicas, chains), the place where the walker that is now here started.
+    heading : Tensor
+        (replicas, chains). 0: the walker has not yet been at the last model. 1: it is on its way from the last model to the first. 2: it is
+        on its way back.
+    round_trips : Tensor
+        (replicas, chains), the number of times that the walker has returned to the last model from the first.
+    given : Given or None
+        Side information about each chain, fields of (chains, ...). All its replicas share it.
     """
 
     v: Tensor
@@ -37,18 +48,32 @@ class TrajectoryState:
 
 
 class TrajectoryInfo(NamedTuple):
-    """Of each neighbouring pair, the earliest first, the probability with which its swap was accepted and whether it was: (replicas - 1,
-    chains) each."""
+    """The swaps of one step. Pairs are in the order of training.
+
+    Attributes
+    ----------
+    acceptance : Tensor
+        (replicas - 1, chains), the acceptance probability of each pair's swap.
+    swapped : Tensor
+        (replicas - 1, chains), whether the swap was made.
+    """
 
     acceptance: Tensor
     swapped: Tensor
 
 
 def check_alike(models: Sequence[RBM], least: int = 1, given: Given | None = None) -> None:
-    """Raises a ValueError unless these are at least so many models of the same layers, wired in the same way, each with a partition
-    function, and a TypeError where a layer has no energy."""
+    """Checks the models of a trajectory.
+
+    Raises
+    ------
+    ValueError
+        Unless there are at least `least` models, with the same layers and coupling, each with a partition function.
+    TypeError
+        If a layer has no energy.
+    """
     if len(models) < least:
-        raise ValueError(f"a trajectory has at least {least} model{'s' * (least > 1)} here, found {len(models)}")
+        raise ValueError(f"expected a trajectory of at least {least} model{'s' * (least > 1)}, found {len(models)}")
     first = describe(models[0])
     for number, model in enumerate(models):
         found = describe(model)
@@ -63,24 +88,60 @@ def check_alike(models: Sequence[RBM], least: int = 1, given: Given | None = Non
 
 @torch.no_grad()
 def acceptance(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given | None = None) -> Tensor:
-    """The probability with which two models exchange their states, each (chains, *visible.shape), the hidden units summed out:
+    """The probability that two models exchange their states. The hidden units are summed out.
 
-    min(1, p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)))        (chains,)
+        min(1, p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)))
+
+    Parameters
+    ----------
+    first, second : RBM
+        The two models.
+    v_first, v_second : Tensor
+        (chains, *visible.shape), their visible states.
+    given : Given, optional
+        Side information about each chain.
+
+    Returns
+    -------
+    Tensor
+        (chains,), probabilities.
     """
     return _log_ratio(first, second, v_first, v_second, given).clamp(max=0).exp()
 
 
 def from_states(v: Tensor, given: Given | None = None) -> TrajectoryState:
-    """The state whose replicas stand at v, (replicas, chains, *visible.shape), each at its own place."""
+    """The state whose replicas stand at v, (replicas, chains, *visible.shape), each walker at its own place."""
     return TrajectoryState(v, *beginning(len(v), v.shape[1], v.device), given)
 
 
 @torch.no_grad()
 def init(models: Sequence[RBM], chains: int, *, steps: int = 10, generator: torch.Generator, given: Given | None = None) -> TrajectoryState:
-    """Replicas that follow the training: from draws of the first model's visible biases, `steps` Gibbs sweeps of each model in turn.
+    """Replicas that follow the training run: `steps` Gibbs sweeps of each model in turn, from draws of the first model's visible biases.
 
-    `models`: at least two, in the order of training, such as a `Trajectory` keeps and `choose` picks. `given`: fields of (chains, ...).
-    ValueError unless they are of the same layers and coupling and have a partition function; TypeError where a layer has no energy.
+    Parameters
+    ----------
+    models : sequence of RBM
+        At least two models in the order of training. The callback `Trajectory` keeps such models, and `choose` selects among them.
+    chains : int
+        Number of chains.
+    steps : int, default 10
+        Gibbs sweeps per model.
+    generator : torch.Generator
+        The source of all draws.
+    given : Given, optional
+        Side information about each chain, fields of (chains, ...).
+
+    Returns
+    -------
+    TrajectoryState
+        The chains.
+
+    Raises
+    ------
+    ValueError
+        Unless the models have the same layers and coupling, and a partition function.
+    TypeError
+        If a layer has no energy.
     """
     check_alike(models, 2, given)
     visible = models[0].visible
@@ -95,12 +156,50 @@ def init(models: Sequence[RBM], chains: int, *, steps: int = 10, generator: torc
 def step(
     models: Sequence[RBM], state: TrajectoryState, *, steps: int = 1, generator: torch.Generator
 ) -> tuple[TrajectoryState, TrajectoryInfo]:
-    """`steps` Gibbs sweeps of every replica under its own model, then swaps: the even neighbours, then the odd ones.
+    """`steps` Gibbs sweeps of every replica under its own model, then swaps of the even pairs, then of the odd pairs.
 
-    Visible states of neighbours i and j are exchanged with probability min(1, exp(F_i(v_i) + F_j(v_j) - F_i(v_j) - F_j(v_i))), F the
-    free energies, which needs no partition function and leaves the product of all p_r(v_r) as it is. A first model without weights is
-    drawn afresh by its sweep, and so, nearly, is one with the small weights of a fresh machine. ValueError where values are missing: no
-    free energy in closed form sums over them.
+    A first model without weights is sampled independently by one sweep. This nearly holds for the small weights of an untrained machine.
+
+    Parameters
+    ----------
+    models : sequence of RBM
+        The models, one per replica.
+    state : TrajectoryState
+        The chains.
+    steps : int, default 1
+        Gibbs sweeps before the swaps.
+    generator : torch.Generator
+        The source of all draws.
+
+    Returns
+    -------
+    state : TrajectoryState
+        The chains after the swaps.
+    info : TrajectoryInfo
+        Which swaps were made.
+
+    Raises
+    ------
+    ValueError
+        If the number of replicas differs from that of the models, and if values are missing: the free energy has no closed form then.
+
+    Notes
+    -----
+    Neighbours i and j exchange their visible states with probability
+
+        min(1, exp(F_i(v_i) + F_j(v_j) - F_i(v_j) - F_j(v_i)))
+
+    Here F is the free energy. No partition function is needed. The step leaves the product of all p_r(v_r) invariant.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> models = [hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=seed) for seed in range(3)]
+    >>> state = hm.sampling.trajectory.init(models, 5, generator=generator)
+    >>> state, info = hm.sampling.trajectory.step(models, state, generator=generator)
+    >>> tuple(state.v.shape), tuple(info.acceptance.shape)
+    ((3, 5, 6), (2, 5))
     """
     if len(state.v) != len(models):
         raise ValueError(f"expected one replica for each of {len(models)} models, found {len(state.v)}")
@@ -128,18 +227,44 @@ def choose(
     generator: torch.Generator,
     given: Given | None = None,
 ) -> list[int]:
-    """The numbers of few models, the first and the last among them, of which all neighbours swap with a rate of about `target` or more.
+    """Selects few models of a trajectory such that all neighbours swap at a rate of about `target` or more.
 
-    First chains follow the training, `steps` Gibbs sweeps of each model in turn; a model is picked where the next one would be accepted
-    by the last one picked more rarely than `target`. Such chains may lag behind where the modes shift. So the models picked are tempered
-    along, their rates measured, and more models picked half way between neighbours that swap too rarely, until there are none. Models
-    that were kept one after another and swap more rarely still are both picked: more must then be kept while learning. `given`: one
-    case (no leading axes).
+    Parameters
+    ----------
+    models : sequence of RBM
+        Models in the order of training.
+    target : float, default 0.25
+        The wanted swap rate, between 0 and 1.
+    chains : int, default 500
+        Number of chains, at least two.
+    steps : int, default 10
+        Gibbs sweeps of each model.
+    generator : torch.Generator
+        The source of all draws.
+    given : Given, optional
+        Side information of one case, without leading axes.
+
+    Returns
+    -------
+    list of int
+        The numbers of the selected models. The first and the last model are among them.
+
+    Raises
+    ------
+    ValueError
+        For a `target` not between 0 and 1, fewer than two chains, or models that do not fit together.
+
+    Notes
+    -----
+    First, chains follow the training run with `steps` Gibbs sweeps of each model in turn. A model is selected if its successor would swap
+    with the last selected model at a rate below `target`. Such chains may lag behind where the modes move. So the selected models are
+    tempered and their rates are measured. Further models are selected half way between neighbours that swap too rarely, until there are no
+    such neighbours. Two consecutive models that swap more rarely still are both selected. Then more models must be kept during learning.
     """
     if not 0 < target < 1:
-        raise ValueError(f"the swap rate wanted lies between 0 and 1, found {target}")
+        raise ValueError(f"the wanted swap rate must lie between 0 and 1, found {target}")
     if chains < 2:
-        raise ValueError(f"choosing takes at least two chains, found {chains}")
+        raise ValueError(f"the choice of models takes at least two chains, found {chains}")
     check_alike(models, given=given)
     every = None if given is None else given.map(lambda field: field.expand(chains, *field.shape))
     picked = _following(models, target, chains, steps, generator, every)
@@ -154,14 +279,14 @@ def choose(
 
 
 def _following(models: Sequence[RBM], target: float, chains: int, steps: int, generator: torch.Generator, given: Given | None) -> list[int]:
-    """Picked by chains that follow the training."""
+    """Selected by chains that follow the training run."""
     visible = models[0].visible
     v = visible.sample(visible.zero_input(chains), generator=generator, given=given)
     v = models[0].gibbs(v, steps=steps, generator=generator, given=given)
     picked, at = [0], v
     for number in range(1, len(models)):
         last, before, v = picked[-1], v, models[number].gibbs(v, steps=steps, generator=generator, given=given)
-        # Each chain meets the next one, from which it does not stem.
+        # Each chain is compared with the state of another chain, from which it does not descend.
         rate = acceptance(models[last], models[number], at, v.roll(1, 0), given).mean().item()
         if rate < target and number - 1 > last:
             picked.append(number - 1)
@@ -170,7 +295,7 @@ def _following(models: Sequence[RBM], target: float, chains: int, steps: int, ge
 
 
 def _rates(models: Sequence[RBM], chains: int, steps: int, generator: torch.Generator, given: Given | None) -> list[float]:
-    """How often neighbours swap, in the second half of some tempering."""
+    """The swap rate of each pair of neighbours, in the second half of a short tempering run."""
     state, found = init(models, chains, steps=steps, generator=generator, given=given), []
     for number in range(2 * MEASURED):
         state, info = step(models, state, generator=generator)
