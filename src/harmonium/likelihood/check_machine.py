@@ -1,4 +1,4 @@
-"""Which models have a partition function to look for."""
+"""The models that have a partition function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from harmonium.models import DBM, DBN, RBM, BoltzmannMachine
 
 
 def check_machine(model: object, what: str, *, general: bool = False) -> None:
-    """Raises a TypeError, which says what to do instead, unless the model is an RBM or, with `general`, a Boltzmann machine of any kind."""
+    """Raise a TypeError that says what to do instead, unless the model is an RBM or, with `general`, any Boltzmann machine."""
     if isinstance(model, RBM) or (general and isinstance(model, BoltzmannMachine)):
         return
     if isinstance(model, BoltzmannMachine):
