@@ -20,7 +20,7 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 Step = TypeVar("Step")
-BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a nearer one wastes fewer betas
+BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a closer one needs fewer betas
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str
     """Warn if the effective sample size is below a tenth of the chains. Call it from a decorated function."""
     if ess < chains / 10:
         warnings.warn(
-            f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so that {consequence}; "
+            f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so {consequence}; "
             f"use more than the present {betas} {called}",
             stacklevel=4,  # past the decorator, to the caller
         )

@@ -14,7 +14,7 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 HALVINGS = 200  # of the bracket of log Z2 - log Z1, until float64 has no number between its ends
-LITTLE = 0.01  # overlap that warns
+LITTLE = 0.01  # overlap below which to warn
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def bridge(first: RBM, second: RBM, first_samples: Tensor, second_samples: Tenso
     error = math.sqrt(max(1 / information - 1 / most, 0.0)) if information > 0 else math.inf
     if information < LITTLE * most:
         warnings.warn(
-            f"the bridge hardly stands: the two machines' overlap is {information / most:.1e} of 1; go by machines between them, or anneal",
+            f"the bridge estimate is unreliable: the two machines' overlap is {information / most:.1e} of 1; use machines between them, or "
+            "annealing",
             stacklevel=3,  # past the decorator, to the caller
         )
     return Difference(difference, error, information, information / most)

@@ -76,7 +76,7 @@ def dbm_bound(
     (torch.Size([6]), -4.2, 0.0)
     """
     if samples < 1:
-        raise ValueError(f"the tightened bound is a mean over one sample or more, found samples={samples}")
+        raise ValueError(f"the tightened bound takes at least one sample, found samples={samples}")
     visible, like = dbm.visible, dbm.even.zero_input()
     rows, _, log_z = checked(visible, data, None, log_z)
     generator = torch.Generator(like.device).manual_seed(seed)
@@ -96,7 +96,7 @@ def dbm_bound(
         if not bool(torch.isfinite(figures[0]).all()):
             case = start + int((~torch.isfinite(figures[0])).nonzero()[0])
             raise ValueError(
-                f"the bound of case {case} is not a finite number: an input is past what a layer can bear, or a parameter is not finite"
+                f"the bound of case {case} is not a finite number: an input is too large for a layer, or a parameter is not finite"
             )
         found.append(torch.stack(figures))
     values, errors, ess = torch.cat(found, dim=1)

@@ -16,7 +16,7 @@ from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Uni
 from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
-VALUES = 2**22  # numbers of the widest layer that are looked at together
+VALUES = 2**22  # numbers of the widest layer that are processed together
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def dbn_bound(
     (torch.Size([6]), -4.2)
     """
     if samples < 1:
-        raise ValueError(f"the bound is a mean over one sample or more, found samples={samples}")
+        raise ValueError(f"the bound takes at least one sample, found samples={samples}")
     check_machines(dbn)
     if not len(dbn.recognition):
         values = _log_p(dbn, data, log_z, given)
@@ -146,7 +146,7 @@ def dbn_bound(
         if not bool((log_weights < math.inf).all()):  # NaN is not below it either
             case = start + int((~(log_weights < math.inf)).any(0).nonzero()[0])
             raise ValueError(
-                f"the bound of case {case} is not a finite number: an input is past what a layer can bear, or a parameter is not finite"
+                f"the bound of case {case} is not a finite number: an input is too large for a layer, or a parameter is not finite"
             )
         found.append(torch.stack(of_weights(log_weights, tighten=tighten)))
     values, errors, ess = torch.cat(found, dim=1)
@@ -159,8 +159,8 @@ def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -
         return log_likelihood(dbn.top, data, log_z=log_z, given=given)
     if given is not None and (given.present is not None or given.missing is not None):
         raise ValueError(
-            "a net of one RBM with labels takes whole cases here: hm.likelihood.log_likelihood(dbn.top, ...) takes gaps beside the units, "
-            "the labels among the missing values"
+            "the bound of a net of one RBM with labels takes complete cases only: with gaps use hm.likelihood.log_likelihood(dbn.top, ...), "
+            "where the labels are missing values"
         )
     rows, given, log_z = checked(dbn.visible, data, given, log_z)
     rows = rows.to(dbn.top.visible.zero_input())
@@ -178,7 +178,7 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
         input = up.input(below, given)
         # The first input is the same for every sample of a case.
         states = up.unit.sample(input.expand(samples, len(v), *up.unit.statistic_shape), generator=generator)
-        upper.check(states)  # the machine above has no probability for states outside its units' support
+        upper.check(states)  # the upper machine has no probability for states outside its units' support
         total += down.log_probability(below, states, given)
         total -= up.unit.log_probability(states, input)
         below, given = states, above(given)
@@ -220,8 +220,8 @@ def check_machines(dbn: DBN) -> None:
         hidden, visible = below.hidden, upper.visible if upper is not rbms[-1] else dbn.penultimate
         if hidden.output_shape != hidden.shape:
             raise ValueError(
-                "no bound is known for a net with pooled layers between its machines: the machine above gives the pooled map alone, and "
-                "which unit of a block is on belongs to neither of the two, so that recognition and generation are not of the same states"
+                "no bound is known for a net with pooled layers between its machines: the upper machine models only the pooled map, and "
+                "neither models which unit of a block is on, so recognition and generation have different states"
             )
         if _real(hidden) != _real(visible):
             raise ValueError(

@@ -123,7 +123,7 @@ def evaluate(
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
     if raise_cases and given is not None:
-        raise ValueError("RAISE is of whole cases that have nothing beside them, found given=... and raise_cases above 0")
+        raise ValueError("RAISE takes complete cases without conditions, found given=... and raise_cases above 0")
     top, visible, bound = model.machine, model.visible, model.bound_over
     cases = _cases(visible, data, given)
     beside = _shared(visible, given, asked=training is not None or validation is not None)

@@ -16,7 +16,7 @@ from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import ReplicatedSoftmax
 
 MOST_STATES = 2**14  # of one hidden layer
-BLOCK = 2**22  # numbers looked at together
+BLOCK = 2**22  # numbers processed together
 
 
 class ExactNet(NamedTuple):
@@ -89,7 +89,7 @@ def exact_dbn(dbn: DBN, data: Tensor) -> ExactNet:
     """
     check_machines(dbn)
     if isinstance(dbn.visible, ReplicatedSoftmax):
-        raise ValueError("documents have a log Z for each length, and a net of them no likelihood here: hm.likelihood.dbn_bound takes them")
+        raise ValueError("exact_dbn takes no documents, whose log Z depends on the length: use hm.likelihood.dbn_bound")
     recognition, generative = list(dbn.upwards()), list(dbn.downwards())[::-1]
     listed = [as_states(dbn.visible, data)]
     for layer in recognition:

@@ -96,9 +96,7 @@ def exact_distribution(model: RBM | DBN, layer: int = 0) -> Distribution:
     for below in directed[: len(directed) - layer]:
         upper, states = states, _listed(below.unit)
         if below.neighbour.output_shape != below.neighbour.shape:
-            raise ValueError(
-                f"which unit of a pooled block is on belongs to neither machine that shares the layer: found {below.neighbour}"
-            )
+            raise ValueError(f"neither machine that shares a pooled layer models which unit of a block is on, found {below.neighbour}")
         pairs = len(upper) * len(states)
         if pairs > MOST_PAIRS:
             raise ValueError(

@@ -31,7 +31,7 @@ def log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.dev
 class Listing:
     """The side of a machine that is enumerated. `states`: the states by number. `log_terms`: log Σ exp(-E) over the other side."""
 
-    hidden: bool  # or else the visible side
+    hidden: bool  # False: the visible side
     count: int
     states: Callable[[Tensor], Tensor]
     log_terms: Callable[[Tensor], Tensor]
@@ -71,7 +71,7 @@ def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | Non
         terms = log_copies - model.free_energy(v, given)
         if given is None or given.present is None:
             return terms
-        # An absent unit has no states to list: only those of one value at its place count.
+        # An absent unit has no states: only states with one fixed value at its place count.
         counted = (given.present.to(v.device).bool() | (v == _states(visible, numbers.new_zeros(1), given)[0])).flatten(1).all(1)
         return torch.where(counted, terms, -math.inf)
 
@@ -224,7 +224,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
     endless |= {"ReplicatedSoftmax" for _, _, leaf in leaves(visible) if isinstance(leaf, ReplicatedSoftmax)}
     if endless != {"Gaussian"}:
         raise ValueError(
-            "exact log Z needs a layer whose states can be listed, or no endless units but Gaussian ones, found units without end "
+            "exact log Z needs a layer whose states can be listed, or no unbounded units but Gaussian ones, found unbounded units "
             f"on both sides: {', '.join(sorted(endless))}; estimate it with hm.likelihood.ais"
         )
     count_v, count_h = _discrete_count(visible), _discrete_count(hidden)

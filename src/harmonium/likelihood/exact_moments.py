@@ -83,7 +83,7 @@ def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) 
     listed = listing(model, given)
     if listed is None:
         raise ValueError(
-            f"exact moments need a layer whose states can be listed, found units without end on both sides: "
+            f"exact moments need a layer whose states can be listed, found unbounded units on both sides: "
             f"{type(model.visible).__name__} and {type(model.hidden).__name__}"
         )
     visible, hidden, coupling = model.visible, model.hidden, model.coupling

@@ -87,7 +87,7 @@ def exact_transition(model: RBM) -> Transition:
             raise no_joint(unit, "the other layer's conditional")
         if unit.count == math.inf:
             raise ValueError(
-                f"an exact transition lists the states of both layers, and those of the {side} {type(unit).__name__} have no end"
+                f"an exact transition lists the states of both layers, and the {side} {type(unit).__name__} has infinitely many"
             )
     if visible.count * hidden.count > MOST_PAIRS:
         raise ValueError(

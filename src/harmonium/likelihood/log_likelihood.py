@@ -14,7 +14,7 @@ from harmonium.models import RBM, BoltzmannMachine
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
 
-ROWS = 4096  # cases looked at together
+ROWS = 4096  # cases processed together
 
 
 @torch.no_grad()
@@ -109,7 +109,7 @@ def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
     if smaller > MOST_STATES:
         raise ValueError(
             "the likelihood of data with missing values lists the states of one layer, at most 2^25 of them, and the smaller one of this "
-            "machine has " + ("no end of them" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
+            "machine has " + ("infinitely many" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
         )
     assert given.missing is not None
 

@@ -22,7 +22,7 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 LONGER = 4  # times as many betas in the second run
-MOST = 1000  # partition functions that are estimated one after the other
+MOST = 1000  # partition functions estimated in sequence
 
 
 @dataclass(frozen=True)

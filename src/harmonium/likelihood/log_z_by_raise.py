@@ -87,7 +87,7 @@ def log_z_by_raise(
     True
     """
     if len(x) < 2:
-        raise ValueError(f"a mean over cases and its error take at least two cases, found {len(x)}")
+        raise ValueError(f"the standard error over cases takes at least two cases, found {len(x)}")
     bound = raise_bound(model, x, betas=betas, chains=1, seed=seed, base_rates=base_rates, progress=progress)
     log_z = log_likelihood(model, x, log_z=0.0) - bound.log_p
     return RaiseEstimate(log_z.mean().item(), (log_z.std() / math.sqrt(len(x))).item(), len(x), betas)

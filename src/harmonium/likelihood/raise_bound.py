@@ -12,8 +12,8 @@ from harmonium.likelihood.annealing import log_mean_exp, make_path
 from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
 
-ROWS = 4096  # chains walked together
-BASE_CHAINS = 100  # that find the default base rates
+ROWS = 4096  # chains run together
+BASE_CHAINS = 100  # for the default base rates
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def raise_bound(
     True
     """
     if chains < 1:
-        raise ValueError(f"chains must be at least one a case, found {chains}")
+        raise ValueError(f"chains must be at least one per case, found {chains}")
     v = as_states(model.visible, data)
     generator = torch.Generator(v.device).manual_seed(seed)
     path = make_path(model, betas, base_rates, chains=BASE_CHAINS, generator=generator)

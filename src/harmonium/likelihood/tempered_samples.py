@@ -14,9 +14,9 @@ from harmonium.models import RBM
 from harmonium.sampling import tempering
 from harmonium.units import Given
 
-REPLICAS, MOST_REPLICAS = 11, 30  # at first; after the temperatures are adapted
-SWAPS = 0.4  # the share of swaps accepted that adaptation aims at
-LEAST_SWAPS = 0.1  # below it a pair hardly swaps: its rejections are more than are counted, and replicas are missing there
+REPLICAS, MOST_REPLICAS = 11, 30  # at the start; at most after adaptation
+SWAPS = 0.4  # the target acceptance rate of adaptation
+LEAST_SWAPS = 0.1  # below it a pair hardly swaps, its counted rejections are too few, and replicas are missing there
 ROUNDS = 3  # of adaptation, each of a tenth of the sweeps
 RUNS = 3  # at most, each after its own rounds
 
@@ -74,7 +74,7 @@ def tempered_samples(
 
 def _adapted(state: tempering.TemperingState, rates: Tensor) -> tempering.TemperingState:
     """The chains at the temperatures that these swap rates, (replicas - 1,), suggest. Each starts from the nearest old replica."""
-    pairs = math.ceil((1 - rates).sum().item() / (1 - SWAPS))  # the rejections along the ladder hardly depend on how it is cut
+    pairs = math.ceil((1 - rates).sum().item() / (1 - SWAPS))  # the sum of rejections hardly depends on the number of temperatures
     slow = int((rates < LEAST_SWAPS).sum())
     if slow:
         pairs = max(pairs, len(rates) + slow)

@@ -17,7 +17,7 @@ from harmonium.models import RBM
 from harmonium.sampling.trajectory import check_alike
 from harmonium.units import Given
 
-LISTED = 2**20  # states of the first model's smaller side that are listed to sample it exactly
+LISTED = 2**20  # most states of the first model's smaller side that are enumerated to sample it exactly
 
 
 class Rung(NamedTuple):

@@ -10,9 +10,9 @@ from harmonium.likelihood.log_z import LogZ
 from harmonium.likelihood.tempered_samples import Tempered
 
 NATS = 0.1  # a difference, or a standard error, of log Z that matters
-ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans on the luck of these
-BY_RAISE = 1.0  # nats that RAISE, which is a bound, may lie below the rest
-ROUND_TRIPS = 1  # of the tempered chains, each in the mean
+ESS = 0.5  # share of the chains: below it the estimate depends on few of them
+BY_RAISE = 1.0  # nats by which RAISE, which is a bound, may lie below the other estimates
+ROUND_TRIPS = 1  # per tempered chain, on average
 
 
 def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:

@@ -22,7 +22,7 @@ def unnormalised(
     model: Generative, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False
 ) -> VariationalBound:
     """log p(v) + log Z of the model's machine for each case, or a bound on it. A nonzero `sample_error` means that it is sampled."""
-    raise TypeError(f"no likelihood of a {type(model).__name__} is known: an RBM, a deep belief net and a deep Boltzmann machine have one")
+    raise TypeError(f"no likelihood is known for a {type(model).__name__}: an RBM, a deep belief net and a deep Boltzmann machine have one")
 
 
 @unnormalised.register
