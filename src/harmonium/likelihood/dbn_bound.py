@@ -159,7 +159,7 @@ def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -
         return log_likelihood(dbn.top, data, log_z=log_z, given=given)
     if given is not None and (given.present is not None or given.missing is not None):
         raise ValueError(
-            "the bound of a net of one RBM with labels takes complete cases only: with gaps use hm.likelihood.log_likelihood(dbn.top, ...), "
+            "the bound of a net of one RBM with labels takes complete cases: with gaps use hm.likelihood.log_likelihood(dbn.top, ...), "
             "where the labels are missing values"
         )
     rows, given, log_z = checked(dbn.visible, data, given, log_z)
