@@ -1,4 +1,4 @@
-"""What every kind of training is told, and how it begins."""
+"""The common settings of every kind of training, and how training begins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, by what steps, and where it is kept; the arguments are those of `fit`."""
+    """The length, the optimiser and the checkpoint of a training. The arguments are those of `fit`."""
 
     epochs: int
     optimizer: MakeOptimizer | None
@@ -40,9 +40,9 @@ class Plan:
     progress: bool | None
 
     def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
-        """A new state, or the one given, which goes on with its own optimiser and schedule.
+        """A new state, or the given one, which continues with its own optimiser and schedule.
 
-        ValueError where that is of another model, or another optimiser or schedule is asked for.
+        Raises ValueError if the given state is of another model, or if another optimiser or schedule is asked for.
         """
         like = next(model.parameters()).detach()
         optimizer = (self.optimizer or self.default)(groups)
@@ -66,7 +66,7 @@ class Plan:
         return self.state
 
     def restore(self, state: TrainingState) -> None:
-        """From the checkpoint, where there is one and no state was given."""
+        """Load the checkpoint, if there is one and no state was given."""
         if self.state is None and self.path is not None and self.path.exists():
             state.restore(self.path)
 
@@ -75,10 +75,10 @@ class Plan:
         return None if self.checkpoint is None else Path(self.checkpoint)
 
     def watchers(self, name: str = "learning") -> list[Callback]:
-        """The callbacks, and a progress bar where it is wanted."""
+        """The callbacks, and a progress bar if it is wanted."""
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []
         return [*self.callbacks, *shown]
 
     def generator(self, like: Tensor, *purpose: int) -> torch.Generator:
-        """For draws that are no part of learning."""
+        """A generator for draws that are not part of learning."""
         return fresh_generator(like, derive(self.seed, MONITOR, *purpose))

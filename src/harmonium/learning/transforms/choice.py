@@ -1,4 +1,4 @@
-"""Which transforms `fit` takes."""
+"""The transforms that `fit` uses."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "b
 
 
 class Cases(Protocol):
-    """What transforms want to know of the training cases."""
+    """What transforms need of the training cases."""
 
     @property
     def rows_for_base_rates(self) -> Tensor | None:
-        """Some of them, their gaps filled; None of a stream."""
+        """Some of the cases, with filled gaps; None for a stream."""
 
     @property
     def known(self) -> Given | None:
@@ -43,9 +43,9 @@ def chosen_transforms(
     averaging: float | None,
     others: Sequence[Transform],
 ) -> list[Transform]:
-    """In the order in which they change the gradient. `cases`: some of the training cases, and what is given of them.
+    """The transforms, in the order in which they change the gradient. `cases`: some training cases, and what is given of them.
 
-    ValueError for settings that do not go together.
+    Raises ValueError for settings that cannot be combined.
     """
     found: list[Transform] = [] if sparsity is None else [_checked(model, sparsity)]
     found += others

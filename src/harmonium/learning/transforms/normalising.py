@@ -1,4 +1,4 @@
-"""Learning that stays where a partition function exists."""
+"""Learning within the region where a partition function exists."""
 
 from __future__ import annotations
 
