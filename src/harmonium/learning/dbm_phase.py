@@ -1,4 +1,4 @@
-"""What learning a deep Boltzmann machine takes beside an RBM's: its positive phase is mean field (Salakhutdinov & Hinton 2009)."""
+"""The mean-field positive phase of a deep Boltzmann machine (Salakhutdinov & Hinton 2009)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's 
 
 
 def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM | None:
-    """The deep Boltzmann machine whose positive phase is mean field; None of an RBM, whose own is exact.
+    """The deep Boltzmann machine whose positive phase is mean field; None for an RBM, whose positive phase is exact.
 
-    TypeError for models that the trainer does not learn; ValueError where the positive phase of a deep machine would be wrong.
+    Raises TypeError for models that `fit` does not train; ValueError if the positive phase of a deep machine would be wrong.
     """
     if isinstance(model, RBM):
         return None
@@ -37,7 +37,7 @@ def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM
 
 
 def sweeps_of(deep: DBM | None, sweeps: int | None) -> int:
-    """How many sweeps of the positive phase: of mean field, or of clamped Gibbs sampling where values are missing."""
+    """The number of sweeps of the positive phase: of mean field, or of clamped Gibbs sampling if values are missing."""
     found = (OF_MISSING if deep is None else SWEEPS) if sweeps is None else sweeps
     if found < 1:
         what = "missing values take at least one sweep of clamped Gibbs sampling" if deep is None else "mean field takes at least one sweep"
@@ -47,11 +47,11 @@ def sweeps_of(deep: DBM | None, sweeps: int | None) -> int:
 
 @torch.no_grad()
 def dbm_metrics(model: DBM, training: Tensor, validation: Tensor | None, *, sweeps: int) -> dict[str, float]:
-    """Metrics of a machine on a fixed part of its training data and, where there are any, of the validation data.
+    """Metrics of a machine on a fixed part of its training data and, if there are any, of the validation data.
 
-    `mean_field_change`: by how much hidden units' means change in the last of `sweeps` sweeps, over units and cases: small where they
-    suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over cases.
-    `free_energy_gap`: nats a case, of the variational free energy, whose difference is that of the bounds. `dead` and `saturated`:
+    `mean_field_change`: the change of hidden units' means in the last of `sweeps` sweeps, averaged over units and cases; if it is small,
+    they suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over
+    cases. `free_energy_gap`: nats per case, of the variational free energy; its difference is that of the bounds. `dead` and `saturated`:
     shares of binary hidden units, of all layers, whose mean stays below 0.1, or above 0.9, on every one of the cases.
     """
     found = model.mean_field(training, sweeps=sweeps)

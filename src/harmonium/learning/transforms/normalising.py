@@ -22,17 +22,20 @@ FIRST, ITERATIONS = 100, 2  # iterations of the power method, before learning an
 
 
 class KeepNormalisable(Transform):
-    """Pulls weights back, after each update that took them outside, into the region where `check_normalisable` finds a partition function.
+    """Moves weights back, after each update that took them outside, into the region where `check_normalisable` finds a partition function.
 
-    Towards Poisson and exponential units (Yang et al. 2012): what the other layer can send stays below what they bear, so that weights
-    from units without an upper end become zero where they are positive, and all weights from Gaussian units zero. Between units of
-    quadratic energy: the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one; the excess of its largest singular value is taken
-    off, S - (s - 1)₊ u v', which nears the projection onto the ball of such matrices. u and v follow S by the power method. Noisy
-    rectified units have no partition function; between them and units of quadratic energy the largest growth over non-negative states
-    stays below one, max |S h| / |h| over h >= 0, without which Gibbs sampling runs away. It is sought on either side of the leading
-    singular vector, and may have further maxima where several singular values exceed one.
+    Towards Poisson and exponential units (Yang et al. 2012), the input from the other layer stays below the limit of these units. So
+    weights from units without an upper bound become zero where they are positive, and all weights from Gaussian units become zero.
 
-    Dense couplings alone can be pulled back so; of others learning warns at its end where the machine has no partition function.
+    Between units of quadratic energy the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one. The excess of its largest singular
+    value is subtracted, S - (s - 1)₊ u v', which approaches the projection onto the ball of such matrices. u and v follow S by the power
+    method.
+
+    Noisy rectified units have no partition function. Between them and units of quadratic energy the largest growth over non-negative
+    states, max |S h| / |h| over h >= 0, stays below one, because otherwise Gibbs sampling diverges. It is sought on either side of the
+    leading singular vector, and may have further maxima if several singular values exceed one.
+
+    Only dense couplings can be moved back in this way. For others a warning at the end says that the machine has no partition function.
     """
 
     def __init__(self, model: RBM, given: Given | None = None) -> None:

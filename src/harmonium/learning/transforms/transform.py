@@ -42,7 +42,7 @@ class Transform:
     def start(self, model: RBM, scale: Tensor | None) -> None:
         """Called once, after the visible units have been fitted to the data.
 
-        `scale` is the previous scale of real-valued visible units, (*visible.shape), or None.
+        `scale` holds the previous scales of real-valued visible units; it is None if there are no such units.
         """
 
     def init(self, model: RBM, steps: int) -> Slots:
