@@ -58,7 +58,7 @@ class Backpropagation:
         for parameter in self.body:
             parameter.requires_grad_(learn)
             if not learn:
-                parameter.grad = None  # which the optimiser passes over
+                parameter.grad = None  # the optimiser skips parameters without one
 
 
 def is_classification(targets: Tensor) -> bool:

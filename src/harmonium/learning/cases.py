@@ -34,7 +34,7 @@ class GivenRows:
             mask = name in MASKS
             if not field.ndim or len(field) != cases or (mask and tuple(field.shape[1:]) != visible.shape):
                 shape = ", ".join(map(str, (cases, *visible.shape))) if mask else f"{cases}, ..."
-                raise ValueError(f"given.{name} must have one row a case and so shape ({shape}), found {tuple(field.shape)}")
+                raise ValueError(f"given.{name} must have one row per case and so shape ({shape}), found {tuple(field.shape)}")
             for rows in blocks(field):
                 if mask:
                     check_mask(visible, rows, name)
@@ -100,7 +100,9 @@ def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
     found = torch.as_tensor(weights).detach().to(like)
     if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
         spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
-        raise ValueError(f"sample_weight must be {cases} finite non-negative numbers, one a case, found shape {tuple(found.shape)}{spread}")
+        raise ValueError(
+            f"sample_weight must be {cases} finite non-negative numbers, one per case, found shape {tuple(found.shape)}{spread}"
+        )
     return found
 
 
@@ -129,7 +131,7 @@ def as_batches(
         weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
         kept = None if weights is None or bool((weights > 0).all()) else weights.nonzero().squeeze(1).cpu()
         if weights is not None and cases and kept is not None and not len(kept):
-            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: nothing would be learnt")
+            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
         beside = None if given is None else GivenRows(given, visible, cases, like)
         rows = as_rows(visible, data, like, beside, kept)
         sources: list[Numbered | None] = [rows, None if weights is None else ArrayRows(weights), beside]
@@ -140,9 +142,9 @@ def as_batches(
     if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
         raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
     if sample_weight is not None:
-        raise ValueError("an iterable brings its own weights: let it give (data, weights) pairs")
+        raise ValueError("sample_weight takes no iterable of batches: let it yield (data, weights) pairs")
     if given is not None:
-        raise ValueError("what is given of each case goes with data that can be visited by number: a tensor, array or Source")
+        raise ValueError("what is given of each case needs data that can be indexed by case number: a tensor, array or Source")
     return Stream(data, OfStream(visible, like))
 
 

@@ -9,8 +9,8 @@ from harmonium.learning.rules import Rule
 from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Bernoulli, Given
 
-OF_MISSING = 5  # sweeps of clamped Gibbs sampling, where nothing else is asked for
-SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
+OF_MISSING = 5  # default sweeps of clamped Gibbs sampling
+SWEEPS = 10  # default sweeps of mean field: the usual number in the literature
 
 
 def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM | None:
@@ -24,14 +24,14 @@ def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM
         advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
         raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
     if any(field is not None for each in given if each is not None for field in vars(each).values()):
-        raise ValueError("a deep Boltzmann machine learns from whole cases alone, found given=...")
+        raise ValueError("a deep Boltzmann machine learns from complete cases only, found given=...")
     if not negative.contrasts:
-        raise ValueError(f"{type(negative).__name__} needs free energies of the data, which a deep Boltzmann machine has none of")
+        raise ValueError(f"{type(negative).__name__} needs free energies of the data, and a deep Boltzmann machine has none in closed form")
     for number, unit in enumerate(model.layers[2::2]):
         if unit.statistic_is_learnt:
             raise ValueError(
-                f"mean field keeps the means of the even hidden layers alone, and the learnt variance of layer {2 * number + 2} would need "
-                "that of their squares: give it a fixed one, or put the layer at an odd place"
+                f"mean field keeps only the means of the even hidden layers, and the learnt variance of layer {2 * number + 2} needs "
+                "the mean of their squares: fix the variance, or put the layer at an odd place"
             )
     return model
 

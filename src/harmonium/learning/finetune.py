@@ -110,7 +110,7 @@ def fine_tune(
     rows = input_rows(net, inputs, like)
     if validation is not None:
         check_cases(net, *validation, loss)
-        input_rows(net, validation[0], like)  # whose checks predict would make after the first epoch
+        input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
     batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
@@ -220,7 +220,7 @@ def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[
             raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
         return
     if targets.shape != (len(inputs),) or targets.is_floating_point():
-        raise ValueError(f"expected {len(inputs)} integer labels, one a case, found shape {tuple(targets.shape)} of {targets.dtype}")
+        raise ValueError(f"expected {len(inputs)} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
     if linear:
         classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
         if low < 0 or high >= classes:

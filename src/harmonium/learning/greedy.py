@@ -93,14 +93,14 @@ def greedy(
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
-        raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
+        raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
-        raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
+        raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
     if couplings is not None and len(couplings) != len(layers) - 1:
         raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
     known = None if labels is None else _labels(data, labels, classes)
     if labels is None and classes is not None:
-        raise ValueError(f"classes={classes} are those of labels=, found none")
+        raise ValueError(f"classes={classes} takes labels=, found none")
     validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
     held_labels = None
     if known is not None and isinstance(validation, tuple):
@@ -124,7 +124,7 @@ def greedy(
             side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
             settings |= {"given": side, "validation": held_out, "validation_given": held_side}
             fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
-        del below  # before the next layer's data take as much again
+        del below  # frees memory before the next layer's data are computed
         rbms.append(rbm)
     return DBN(rbms, labels=known is not None)
 
@@ -132,9 +132,9 @@ def greedy(
 def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int]:
     """Labels checked against the data, and the number of classes."""
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError("labels go with data that can be visited by number: a tensor, array or Source")
+        raise ValueError("labels take data that can be indexed by case number: a tensor, array or Source")
     if classes is None or classes < 2:
-        raise ValueError(f"labels need classes=, how many there are, at least two: found {classes}")
+        raise ValueError(f"labels need classes=, the number of classes, at least two, found {classes}")
     return check_labels(labels, len(data), classes), classes
 
 
@@ -217,8 +217,8 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None 
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):
         if sampled or given is not None:
-            what = "samples of the layers of a stack need" if sampled else "what is given of each case goes with"
-            raise ValueError(f"{what} data that can be visited by number: a tensor, array or Source")
+            what = "samples of the layers of a stack need" if sampled else "what is given of each case needs"
+            raise ValueError(f"{what} data that can be indexed by case number: a tensor, array or Source")
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
     beside = None if given is None else GivenRows(given, rbms[0].visible, len(data), like)
@@ -226,7 +226,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None 
     risen = _Features(source, beside, rbms, sampled)
     if sampled or not isinstance(source, ArrayRows):
         return risen
-    draws = fresh_generator(like, 0)  # of missing values alone
+    draws = fresh_generator(like, 0)  # for missing values only
     means = torch.empty(len(source), *rbms[-1].hidden.output_shape, dtype=like.dtype, device=like.device)
     for block in torch.split(torch.arange(len(source)), BLOCK):
         means[block[0] : block[-1] + 1] = risen.rows(block, draws)

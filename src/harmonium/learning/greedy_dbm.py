@@ -80,15 +80,19 @@ def greedy_dbm(
     [6, 5, 4]
     """
     if len(layers) < 3:
-        raise ValueError(f"two layers are an RBM, learnt by hm.fit; a deep Boltzmann machine has three or more, found {len(layers)}")
+        raise ValueError(
+            f"a deep Boltzmann machine has at least three layers, found {len(layers)}; two layers are an RBM, trained by hm.fit"
+        )
     others = sorted({type(unit).__name__ for unit in layers[1:] if not isinstance(unit, Bernoulli)})
     if others:
-        raise ValueError(f"the hidden layers learnt one at a time are of Bernoulli units, found {', '.join(others)}")
+        raise ValueError(f"greedy_dbm takes hidden layers of Bernoulli units, found {', '.join(others)}")
     if train is not None and settings:
-        raise ValueError(f"with train= the settings of each machine are its own, found {', '.join(settings)} too")
+        raise ValueError(
+            f"train= sets the training of each machine, and cannot be combined with other settings, found {', '.join(settings)}"
+        )
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError("a deep Boltzmann machine learns from data that can be visited by number: a tensor, array or Source")
-    links = DBM(layers, couplings, seed=seed).couplings  # also refuses what makes none
+        raise ValueError("a deep Boltzmann machine takes data that can be indexed by case number: a tensor, array or Source")
+    links = DBM(layers, couplings, seed=seed).couplings  # also raises an error for layers that make no machine
     like = next(links[0].parameters()).detach()
     validation = settings.pop("validation", None)
     rows = as_rows(layers[0], data, like)

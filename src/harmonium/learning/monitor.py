@@ -15,7 +15,7 @@ from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps
 from harmonium.units import Given
 
-MONITORED = 1000  # cases that the metrics of an epoch are computed on
+MONITORED = 1000  # cases for the metrics of an epoch
 
 
 class Monitor:
@@ -32,7 +32,7 @@ class Monitor:
         """Validation cases. ValueError for a stream."""
         self.held, self.held_given = self._some(batches)
         if self.held is None:
-            raise ValueError("validation takes data that can be visited by number: a tensor, array or Source")
+            raise ValueError("validation takes data that can be indexed by case number: a tensor, array or Source")
 
     @property
     def known(self) -> Given | None:

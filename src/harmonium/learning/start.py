@@ -15,7 +15,7 @@ from harmonium.models import DBM, RBM
 from harmonium.units import Unit
 from harmonium.units.groups import leaves
 
-STARTING = 10_000  # cases that the visible biases start from, at most
+STARTING = 10_000  # most cases for the initial visible biases
 
 
 def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
@@ -41,7 +41,7 @@ def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule
             state.slots[transform.name] = transform.init(model, state.step)
     kept = state.slots.get(RULE)
     throwaway = torch.Generator(state.generator.device)
-    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule begins anew
+    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule starts with new slots
         state.slots[RULE] = rule.init(model, state.generator)
 
 

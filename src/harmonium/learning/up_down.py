@@ -61,7 +61,7 @@ class UpDown:
         """
         given = self.dbn.visible.given_by(v, None)
         particles = self._top(self._wake(v, given), labels, given)
-        if given is not None and len(particles) != len(v):  # documents are dreamt as long as the batch's are
+        if given is not None and len(particles) != len(v):  # sleep-phase documents have the lengths of the batch's
             turn = torch.arange(len(particles), device=v.device) % len(v)
             given = given.map(lambda field: field[turn])
         self._sleep(particles, given)
@@ -81,7 +81,7 @@ class UpDown:
         """The top RBM learns from the up-pass and the labels beside it. Returns its particles."""
         dbn, units, slots = self.dbn, self.dbn.labels, self.state.slots[RULE]
         rule, top, generator = self.choose(self.state.epoch), dbn.top, self.state.generator
-        if not slots:  # the rule of an earlier epoch kept nothing
+        if not slots:  # the rule of an earlier epoch had no slots
             slots.update(rule.init(top, generator))
         joint = states if units is None or labels is None else with_labels(states, labels, units.categories)
         given = None if len(dbn.recognition) else given

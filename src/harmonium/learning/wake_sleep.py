@@ -129,13 +129,13 @@ def wake_sleep(
     held = None if images is None else as_rows(dbn.visible, _numbered(images), like)
     true = None if held is None or held_labels is None else _labels(dbn, held_labels, len(held))
     if keep_best and true is None:
-        raise ValueError("keep_best chooses by the label error on validation data: give validation=(data, labels)")
+        raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
     choose = _schedule(negative)
     changes = [] if averaging is None else [Averaging(averaging)]
     plan = Plan(epochs, optimizer, default_optimizer(dbn), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {
         "batch_size": batch_size,
-        "negative": described(choose(0)),  # of a schedule the first: a function cannot be compared
+        "negative": described(choose(0)),  # the first rule of a schedule: functions cannot be compared
         "pixels": pixels,
         "labels": known is not None,
         "averaging": averaging,
@@ -145,7 +145,7 @@ def wake_sleep(
     for change in changes:
         if change.name not in training.slots:
             training.slots[change.name] = change.init(dbn, training.step)
-    training.slots.setdefault(RULE, {})  # filled at the first update that needs it, for a schedule may change the rule
+    training.slots.setdefault(RULE, {})  # filled at the first update that needs it, because a schedule may change the rule
     plan.restore(training)
 
     def metrics() -> dict[str, float]:
@@ -204,19 +204,19 @@ def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
         raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: {advice}")
     if len(dbn.recognition) and not dbn.untied:
         raise ValueError(
-            "wake-sleep learns recognition and generative weights apart, and this net's are tied: give it dbn.untie(), a copy whose "
-            "weights can part"
+            "wake-sleep learns recognition and generative weights separately, and this net's are tied: give it dbn.untie(), a copy "
+            "with untied weights"
         )
     for layer in dbn.upwards():
         if layer.unit.output_shape != layer.unit.shape:
             raise ValueError(
-                "pooled layers between machines cannot be dreamt: the machine above gives the pooled map alone, and which unit of a block "
-                f"is on belongs to neither, found {layer.unit}"
+                "wake-sleep takes no pooled layers between machines: the upper machine models only the pooled map, and neither models "
+                f"which unit of a block is on, found {layer.unit}"
             )
     if isinstance(negative, Rule) and not makes_particles(negative):
-        raise TypeError(f"{type(negative).__name__} makes no particles to dream from: give ContrastiveDivergence or PersistentCD")
+        raise TypeError(f"{type(negative).__name__} makes no particles for the sleep phase: use ContrastiveDivergence or PersistentCD")
     if dbn.labels is not None and labels is None:
-        raise ValueError("this net has label units: give labels=, one integer a case")
+        raise ValueError("this net has label units: give labels=, one integer per case")
     if pixels not in ("mean", "sample"):
         raise ValueError(f'pixels must be "mean" or "sample", found {pixels!r}')
 
@@ -237,5 +237,7 @@ def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
 
 def _numbered(data: Any) -> Rows:
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError(f"wake-sleep takes data that can be visited by number: a tensor, array or Source, found {type(data).__name__}")
+        raise ValueError(
+            f"wake-sleep takes data that can be indexed by case number: a tensor, array or Source, found {type(data).__name__}"
+        )
     return data

@@ -19,7 +19,7 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 from harmonium.seeds import derive, fresh_generator
 
-ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
+ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
 Groups = list[dict[str, Any]]
 MakeOptimizer = Callable[[Groups], torch.optim.Optimizer]
 MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
@@ -59,7 +59,7 @@ class Plan:
         if self.state is None:
             return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS)), settings, schedule)
         if self.state.model is not model:
-            raise ValueError("the state given is that of another model: a state holds the model it trains, fit(state.model, ...)")
+            raise ValueError("the state given is that of another model: a state holds its model, so use fit(state.model, ...)")
         own = {"optimizer": self.optimizer, "schedule": self.schedule}
         self.state.check_settings({name: settings[name] for name, given in own.items() if given is not None}, "the state given")
         self.state.settings = settings | {name: self.state.settings[name] for name in own}

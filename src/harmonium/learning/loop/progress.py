@@ -10,7 +10,7 @@ from rich.console import Console
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 
-STEPS = 10  # between updates of the bar, which take time from learning
+STEPS = 10  # between updates of the bar, which take time
 SHOWN = {
     "reconstruction_error": "error {:.2f}",
     "wake_error": "wake {:.2f}",

@@ -16,7 +16,7 @@ class Scheduler(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
-EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # at which two schedules are compared
+EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # epochs at which two schedules are compared
 
 
 class Schedule:

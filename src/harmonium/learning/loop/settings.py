@@ -13,7 +13,7 @@ from harmonium.learning.loop.schedules import Scheduler
 from harmonium.seeds import fresh_generator
 from harmonium.units import Given
 
-SAMPLED = 64  # rows that data are told apart by
+SAMPLED = 64  # rows of the data's digest
 
 
 def described(value: object) -> str:

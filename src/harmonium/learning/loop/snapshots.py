@@ -18,8 +18,8 @@ from harmonium.models import RBM, load
 from harmonium.models.saving import describe, unshared
 from harmonium.sampling.trajectory import acceptance
 
-LAST = "-last"  # what the name of a model that is kept only because training ended there ends in
-SHARE = 8  # how often the acceptance is looked at, at least, between one model kept and the next
+LAST = "-last"  # suffix of the name of a model that is kept only because training ended there
+SHARE = 8  # least number of measurements of the acceptance between two kept models
 
 
 class Trajectory(Callback):
@@ -62,14 +62,14 @@ class Trajectory(Callback):
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, ratio: float = 1.1, acceptance: float | None = None) -> None:
         if not ratio > 1:
-            raise ValueError(f"the steps between the models kept grow by a ratio above 1, found {ratio}")
+            raise ValueError(f"the steps between kept models grow by a ratio above 1, found {ratio}")
         if acceptance is not None and not 0 < acceptance < 1:
             raise ValueError(f"the acceptance at which a model is kept lies between 0 and 1, found {acceptance}")
         self.folder = None if folder is None else Path(folder)
         self.ratio, self.acceptance = ratio, acceptance
         self.steps: list[int] = []
         """The step of each model kept, after which it was."""
-        self._ended = False  # whether the last of them is kept only because training ended there
+        self._ended = False  # whether the last model is kept only because training ended there
         self._memory: dict[int, tuple[RBM, Tensor | None]] = {}
         self._reference: tuple[RBM, Tensor] | None = None  # the last one kept, with the chains of its step
         if self.folder is not None and self.folder.is_dir():
@@ -90,7 +90,7 @@ class Trajectory(Callback):
             return [copy.deepcopy(self._memory[step][0]) for step in self.steps]
         return [load(path) for path in self._paths()]
 
-    # As training goes -----------------------------------------------------------------------------------------------------------
+    # During training ------------------------------------------------------------------------------------------------------------
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
         if not isinstance(state.model, RBM):
@@ -119,12 +119,12 @@ class Trajectory(Callback):
         if self.acceptance is None:
             return state.step >= max(last + 1, math.ceil(last * self.ratio))
         elapsed, gap = state.step - last, last - self.steps[-2] if len(self.steps) > 1 else 1
-        looks = 1 << max(0, (max(elapsed, gap) // SHARE).bit_length() - 1)  # a power of two, so that elapsed comes to a multiple
+        looks = 1 << max(0, (max(elapsed, gap) // SHARE).bit_length() - 1)  # a power of two, so elapsed reaches a multiple
         if elapsed <= 0 or elapsed % looks:
             return False
         assert isinstance(state.model, RBM)
         kept, at = self._last_kept(state)
-        # Each chain meets another one, from which it does not stem.
+        # Each chain is paired with a chain that it does not descend from.
         return bool(acceptance(kept, state.model, at, _chains(state).roll(1, 0)).mean() < self.acceptance)
 
     # Keeping --------------------------------------------------------------------------------------------------------------------
@@ -162,9 +162,7 @@ class Trajectory(Callback):
                 path = self._paths()[-1]
                 model, chains = load(path), read_tensors(path)[0].get("chains")
             if chains is None:
-                raise ValueError(
-                    "the models kept so far were kept without their chains; go on without acceptance=, or begin another folder"
-                )
+                raise ValueError("the models so far were kept without their chains; continue without acceptance=, or use another folder")
             like = next(state.model.parameters())
             self._reference = model.to(like.device), chains.to(like)
         return self._reference
@@ -204,7 +202,7 @@ class Trajectory(Callback):
             same = all(torch.equal(parameter, now[name].detach().to(parameter)) for name, parameter in model.named_parameters())
         if not same:
             where = "this Trajectory" if self.folder is None else f"the folder {self.folder}"
-            raise ValueError(f"{where} holds the models of another learning; keep these in another one, or empty it")
+            raise ValueError(f"{where} holds the models of another training; use another one, or empty it")
 
 
 def _chains(state: TrainingState) -> Tensor:

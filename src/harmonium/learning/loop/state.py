@@ -150,7 +150,7 @@ class TrainingState:
             if self.settings.get(name) != value:
                 raise ValueError(
                     f"{source} was made with {name}={self.settings.get(name)!r}, and this run has {name}={value!r}; continue with the "
-                    "settings that it was made with, or start anew"
+                    "settings that it was made with, or start again"
                 )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -201,13 +201,15 @@ class TrainingState:
         """
         tensors, header = read_tensors(path)
         if "settings" not in header:
-            raise ValueError(f"{path} is no training checkpoint; is it a saved model?")
+            raise ValueError(f"{path} is not a training checkpoint; is it a saved model?")
         if header.get("version") != VERSION:
             raise ValueError(
                 f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}, whose "
-                "checkpoints this version does not read: finish that training with the version that began it, or start anew"
+                "checkpoints this version does not read: finish that training with the same version, or start again"
             )
-        elsewhere = len(tensors["generator"]) != len(self.generator.get_state())  # another device's, whose draws are others
+        elsewhere = len(tensors["generator"]) != len(
+            self.generator.get_state()
+        )  # a state of another kind of device, which draws other numbers
         wanted, self.settings = self.settings, header["settings"]
         checked = {name: value for name, value in wanted.items() if not (elsewhere and name == "data")}
         self.check_settings(checked, f"the checkpoint {path}")

@@ -18,7 +18,7 @@ from torch import Tensor
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.loop.state import TrainingState
 
-CHECK_EVERY = 100  # steps between looks for non-finite parameters
+CHECK_EVERY = 100  # steps between checks for non-finite parameters
 CHECKPOINT_SECONDS = 30.0  # between checkpoints inside an epoch
 
 

@@ -15,7 +15,7 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 MOST_STATES = 2**20
-BLOCK = 2**22  # numbers looked at together: states times units
+BLOCK = 2**22  # numbers processed together: states times units
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class ExactGradient(Rule):
     def check(self, model: RBM, given: Given | None) -> None:
         if given is not None and given.missing is not None:
             raise ValueError(
-                "the exact gradient draws nothing, and missing values would have to be drawn; learn from cases that are whole, or use "
-                "PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+                "the exact gradient draws no samples, and missing values would have to be drawn; learn from complete cases, or use "
+                "PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
         cases = [(None, 1.0)] if given is None else _cases(given, 1.0)
         for case, _ in cases:
@@ -91,10 +91,10 @@ def _listed(model: RBM, case: Given | None) -> Listing:
     try:
         listed = listing(model, case)
     except ValueError as error:
-        raise ValueError(f"the exact gradient cannot be had: {error}. {advice}") from error
+        raise ValueError(f"the exact gradient cannot be computed: {error}. {advice}") from error
     if listed is None:
         raise ValueError(
-            "the exact gradient needs a layer whose states can be listed, found units without end on both sides: "
+            "the exact gradient needs a layer whose states can be listed, found unbounded units on both sides: "
             f"{type(model.visible).__name__} and {type(model.hidden).__name__}. {advice}"
         )
     if listed.count > MOST_STATES:
@@ -113,7 +113,7 @@ def _add_log_z(model: RBM, case: Given | None, share: float) -> None:
     rows = max(1, BLOCK // max(math.prod(model.visible.shape), math.prod(model.hidden.shape)))
     blocks = torch.split(torch.arange(listed.count, device=model.visible.zero_input().device), rows)
     shares: tuple[Tensor, ...] = ()
-    if len(blocks) > 1:  # a first round for the probabilities alone
+    if len(blocks) > 1:  # a first pass for the probabilities only
         with torch.no_grad():
             shares = torch.split(torch.softmax(torch.cat([listed.log_terms(block) for block in blocks]).double(), dim=0), rows)
     for number, block in enumerate(blocks):

@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
 
-FAST, PLAIN = "fast.", "work."  # of the slots' names: what is added to each parameter, and room for its plain value meanwhile
+FAST, PLAIN = "fast.", "work."  # prefixes of the slots: fast weights, and buffers for the plain values
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class FastPCD(Rule):
             raise ValueError(f"persistent CD takes at least one chain and one step, found {self.chains} and {self.steps}")
         if not self.rate >= 0 or not 0 <= self.decay < 1:
             raise ValueError(
-                f"fast weights take a rate of at least 0 and a decay from 0 to less than 1, by which they are multiplied at each update, "
-                f"found rate={self.rate} and decay={self.decay}"
+                f"fast weights take a rate of at least 0 and a decay from 0 to less than 1, found rate={self.rate} and decay={self.decay}"
             )
 
     def init(self, model: RBM, generator: torch.Generator) -> Slots:

@@ -17,7 +17,7 @@ from harmonium.units.given import keep_present
 from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
-BLOCK = 2**22  # numbers looked at together: flipped states times hidden units
+BLOCK = 2**22  # numbers processed together: flipped states times hidden units
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class RatioMatching(Rule):
             raise ValueError(f"ratio matching cannot flip flips={self.flips} of {size} visible units")
         if given is not None and given.missing is not None:
             raise ValueError(
-                "ratio matching draws nothing of the model, and missing values would have to be drawn; learn from cases that are whole, or "
-                "use PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+                "ratio matching draws no samples, and missing values would have to be drawn; learn from complete cases, or "
+                "use PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
         if given is not None and given.context is not None:
             raise ValueError("ratio matching takes no contexts; use ContrastiveDivergence")
@@ -106,10 +106,10 @@ class RatioMatching(Rule):
         states = keep_present(data.v, given)
         v, input = states.reshape(cases, size), data.input.reshape(cases, -1)
         order = torch.arange(size, device=v.device)
-        if flips < size:  # as many places of this order for each case, one case after another, round and round
+        if flips < size:  # each case takes the next `flips` places of this order, cyclically
             order = torch.randperm(size, generator=generator, device=v.device)
         units = torch.eye(size, dtype=v.dtype, device=v.device)[order].reshape(size, *visible.shape)
-        towards = coupling.bilinear(units).reshape(size, -1)  # what each unit sends to the hidden ones
+        towards = coupling.bilinear(units).reshape(size, -1)  # each unit's input to the hidden ones
 
         flipped = _both(visible) - states
         change = (flipped - states).reshape(cases, size)
@@ -141,7 +141,7 @@ class RatioMatching(Rule):
             told[here] = factor.sum(1)
             of_case[here] = -torch.bmm(factor[:, None], s_h)[:, 0]
             pushed = factor * by
-            around = int(place[0]), -(int(place[0]) + len(place)) % size  # whole rounds, so that each place adds up in a fixed order
+            around = int(place[0]), -(int(place[0]) + len(place)) % size  # complete cycles, so each place is summed in a fixed order
             moved += F.pad(pushed.flatten(), around).reshape(-1, size).sum(0)
             of_unit -= F.pad((s_h * pushed[:, :, None]).flatten(0, 1), (0, 0, *around)).reshape(-1, *of_unit.shape).sum(0)
 

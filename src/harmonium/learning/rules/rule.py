@@ -126,7 +126,7 @@ class Rule:
         Tensor
             States, (particles, *visible.shape).
         """
-        raise TypeError(f"{type(self).__name__} makes no particles of the model: ContrastiveDivergence and PersistentCD do")
+        raise TypeError(f"{type(self).__name__} makes no particles of the model; ContrastiveDivergence and PersistentCD do")
 
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
@@ -163,6 +163,6 @@ def check_unpaired(given: Given | None) -> None:
     found = [name for name, field in vars(given or Given()).items() if field is not None and name != "missing"]
     if found:
         raise ValueError(
-            f"given.{found[0]} changes the partition function from case to case, and chains that belong to no case cannot carry it: use "
-            "ContrastiveDivergence, whose particles do"
+            f"given.{found[0]} changes the partition function from case to case, and persistent chains belong to no case: use "
+            "ContrastiveDivergence, whose particles belong to cases"
         )

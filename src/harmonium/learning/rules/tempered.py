@@ -59,14 +59,14 @@ class Tempering:
 
     def __post_init__(self) -> None:
         if self.adapt is not None and self.adapt < 1:
-            raise ValueError(f"adapt is the number of updates from one adaptation of the temperatures to the next, found {self.adapt}")
+            raise ValueError(f"adapt is the number of updates between adaptations of the temperatures, at least 1, found {self.adapt}")
         if not isinstance(self.betas, int):
             object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         tempering.ladder(self.betas)
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         state = tempering.init(model, chains, self.betas, generator=generator)
-        pairs = torch.zeros(len(state.betas), dtype=torch.float64, device=state.v.device)  # of each pair, and the number of updates
+        pairs = torch.zeros(len(state.betas), dtype=torch.float64, device=state.v.device)  # sums for each pair, then the number of updates
         return {
             "chains": state.v,
             **{name: getattr(state, name) for name in KEPT},

@@ -43,7 +43,7 @@ class Averaging(Transform):
 
     def __init__(self, share: float) -> None:
         if not 0 < share <= 1:
-            raise ValueError(f"averaging takes the share of the steps so far that it remembers, above 0 and at most 1, found {share}")
+            raise ValueError(f"averaging takes a share of the steps so far, above 0 and at most 1, found {share}")
         self.share = share
 
     @torch.no_grad()

@@ -66,7 +66,7 @@ class Centring(Transform):
     def init(self, model: RBM, steps: int) -> Slots:
         """The initial offsets, from the biases alone."""
         slots = _of_biases(model)
-        seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far, of which one of average weight has 1
+        seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far; a batch of average weight counts 1
         return slots | {"seen": seen} | {f"work.{side}": torch.empty_like(offset) for side, offset in slots.items()}
 
     @torch.no_grad()
@@ -82,7 +82,7 @@ class Centring(Transform):
         tiny = torch.finfo(seen.dtype).tiny
         rate = torch.clamp(1 / seen.clamp_min(tiny), min=RATE) * total if self.offsets == "data" else torch.ones_like(seen)
         weight = positive.total if isinstance(positive.total, Tensor) else seen.new_tensor(1.0)
-        rate = rate.clamp(max=1.0) * (weight > 0)  # a batch that weighs nothing moves nothing
+        rate = rate.clamp(max=1.0) * (weight > 0)  # a batch of weight zero does not move them
         for side, statistic in (("visible", data.s_v), ("hidden", model.hidden.statistic(data.hidden_mean))):
             mean = positive.average(statistic.reshape(len(statistic), -1)) / weight.clamp_min(tiny)
             slots[side].lerp_(mean, rate)

@@ -16,8 +16,8 @@ from harmonium.models.normalisable import quadratic_places
 from harmonium.units import Given, Unit
 from harmonium.units.groups import leaves
 
-NORM = 1 - 1e-4  # the largest spectral norm of what joins units of quadratic energy
-SHARE = 0.99  # of what an exponential unit bears, the most that the other layer may send it
+NORM = 1 - 1e-4  # the largest spectral norm of the weights between units of quadratic energy
+SHARE = 0.99  # of an exponential unit's input limit: the most input that the other layer may send
 FIRST, ITERATIONS = 100, 2  # iterations of the power method, before learning and after each update
 
 
@@ -49,7 +49,7 @@ class KeepNormalisable(Transform):
         self.sides = row_sides.to(like.device), column_sides.to(like.device)
         self.joint = model.visible.has_joint_energy and model.hidden.has_joint_energy
         self.whole = (len(rows), len(columns)) == (math.prod(model.visible.statistic_shape), math.prod(model.hidden.statistic_shape))
-        documents = model.visible.scales_hidden_bias  # what these send depends on their length
+        documents = model.visible.scales_hidden_bias  # their input to the hidden units depends on their length
         self.dense = isinstance(model.coupling, Dense) and model.coupling.weight.requires_grad and not documents
 
     @property
@@ -186,7 +186,7 @@ def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
         for first, last, sender in leaves(other):
             own = sent[:, first:last]
             endless = sender.max_interaction(own.T)
-            for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # the most that is left: no positive weight, then none
+            for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # first without positive weights, then without any
                 pulled = pulled | endless.isinf().any()
                 own.copy_(torch.where(endless.isinf()[:, None], bounded, own))
                 endless = sender.max_interaction(own.T)

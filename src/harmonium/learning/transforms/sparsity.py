@@ -52,7 +52,7 @@ class Sparsity(Transform):
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
         data, activity, total = positive.phase, slots["activity"], positive.total
         mean = positive.average(data.hidden_mean.flatten(1)).reshape(model.hidden.shape)
-        if isinstance(total, Tensor):  # a heavy batch moves the running mean as several do
+        if isinstance(total, Tensor):  # a heavy batch moves the running mean as several batches do
             kept = self.decay**total
             activity.mul_(kept).add_((1 - kept) * mean / total.clamp_min(torch.finfo(total.dtype).tiny))
         else:

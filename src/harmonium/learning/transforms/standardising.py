@@ -13,8 +13,8 @@ from harmonium.learning.transforms.biases import learnt_biases
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
 
-SLOWER = 0.1  # a variance moves an order slower than weights in units of σ (Melchior, Wang & Wiskott 2017)
-FORGETTING = 0.01  # of the mean square of a variance's gradient
+SLOWER = 0.1  # variances move ten times slower than weights in units of σ (Melchior, Wang & Wiskott 2017)
+FORGETTING = 0.01  # rate of the running mean square of a variance's gradient
 
 
 class StandardForm(Transform):
