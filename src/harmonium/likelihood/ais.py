@@ -78,7 +78,7 @@ def ais(
     --------
     >>> import harmonium as hm
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0))
-    >>> found = hm.likelihood.ais(rbm, betas=50)
+    >>> found = hm.likelihood.ais(rbm, betas=20)
     >>> abs(found.log_z - hm.likelihood.exact_log_z(rbm)) < 0.1
     True
     """

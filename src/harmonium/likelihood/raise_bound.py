@@ -96,7 +96,7 @@ def raise_bound(
     --------
     >>> import torch, harmonium as hm
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
-    >>> found = hm.likelihood.raise_bound(rbm, torch.eye(6), betas=20)
+    >>> found = hm.likelihood.raise_bound(rbm, torch.eye(6), betas=10)
     >>> exact = hm.likelihood.log_likelihood(rbm, torch.eye(6), log_z=hm.likelihood.exact_log_z(rbm))
     >>> torch.allclose(found.log_p, exact, atol=0.01)
     True

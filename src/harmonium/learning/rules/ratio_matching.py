@@ -56,7 +56,7 @@ class RatioMatching(Rule):
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
     >>> rows = torch.eye(6)
     >>> before = hm.likelihood.evaluate(rbm, rows).nats
-    >>> state = hm.fit(rbm, rows, negative=hm.RatioMatching(), epochs=5, progress=False)
+    >>> state = hm.fit(rbm, rows, negative=hm.RatioMatching(), epochs=3, progress=False)
     >>> hm.likelihood.evaluate(rbm, rows).nats > before
     True
     """

@@ -39,7 +39,7 @@ class KeepNormalisable(Transform):
     """
 
     def __init__(self, model: RBM, given: Given | None = None) -> None:
-        """`given`: what is given of training cases, that the partition function depends on."""
+        """`given`: the conditions of the training cases, on which the partition function depends."""
         self.given = given
         self.slow = any(leaf.input_bound() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
         (rows, _, row_sides), (columns, _, column_sides) = quadratic_places(model.visible), quadratic_places(model.hidden)
@@ -84,7 +84,7 @@ class KeepNormalisable(Transform):
         slots["pulled"] += pulled
 
     def _below_norm(self, model: RBM, weight: Tensor, slots: Slots) -> Tensor:
-        """Takes the excess of the largest growth off; whether there was any."""
+        """Subtract the excess of the largest growth. Returns whether there was any."""
         row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
         exceeded = slots["pulled"].new_zeros((), dtype=torch.bool)
         for v in self._follow(self._scaled(model), slots["directions"], ITERATIONS).T:
@@ -101,17 +101,17 @@ class KeepNormalisable(Transform):
 
     @torch.no_grad()
     def _scaled(self, model: RBM) -> Tensor:
-        """S, of which entries between two one-sided units count only where they are positive."""
+        """S. Entries between two one-sided units count only if they are positive."""
         weight = model.coupling.get_parameter("weight")
         row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
         scaled = (weight if self.whole else weight[self.rows][:, self.columns]) / row_scale[:, None] / column_scale
         return torch.where(self.both, scaled.clamp_min(0), scaled) if self.joint else scaled
 
     def _follow(self, scaled: Tensor, directions: Tensor, iterations: int) -> Tensor:
-        """Moves right vectors after S by the power method, in place; those of largest growth: (columns, 1 or 2).
+        """Update right vectors of S by the power method, in place. Returns those of largest growth: (columns, 1 or 2).
 
-        With a joint energy that is the leading singular vector. Without, the growth over the states that units can have has a maximum on
-        either side of it: each climbs from its own side, or from where it was where that is higher.
+        With a joint energy this is the leading singular vector. Without one, the growth over possible states has a maximum on either side
+        of it. Each search starts from its own side, or from its last position if the growth is higher there.
         """
         signed = directions[:, :1]
         for _ in range(iterations):
@@ -127,11 +127,11 @@ class KeepNormalisable(Transform):
         return directions[:, 1:]
 
     def _possible(self, vectors: Tensor, side: int) -> Tensor:
-        """Columns; of machines without a joint energy, as far as the states of that side's units can be so."""
+        """Columns of vectors. Without a joint energy they are clamped to possible states of that side's units."""
         return vectors if self.joint else torch.where(self.sides[side][:, None], vectors.clamp_min(0), vectors)
 
     def report(self, model: RBM, slots: Slots, steps: int) -> None:
-        """One warning a run."""
+        """One warning per run."""
         pulled, of = int(slots["pulled"].item()), steps - int(slots["since"].item())
         if pulled:
             what = "have a partition function" if self.joint else "be sampled without running away"
@@ -148,7 +148,7 @@ class KeepNormalisable(Transform):
             self._last_look(model)
 
     def _last_look(self, model: RBM) -> None:
-        """The power method finds the norm from below: at the end it is computed."""
+        """The power method approaches the norm from below, so at the end the norm is computed exactly."""
         try:
             model.check_normalisable(self.given)
         except ValueError as error:
@@ -176,7 +176,10 @@ def _scales(unit: Unit) -> Tensor:
 
 
 def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
-    """Makes what `other` can send to `unit` bearable, in place; whether it was not. `weight`: (statistic of `unit`, that of `other`)."""
+    """Reduce the input that `other` can send to `unit` to its limit, in place. Returns whether it exceeded it.
+
+    `weight`: (statistic of `unit`, that of `other`).
+    """
     pulled = weight.new_zeros((), dtype=torch.bool)
     for start, stop, leaf in leaves(unit):
         limits = leaf.input_bound()

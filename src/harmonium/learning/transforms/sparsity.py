@@ -35,7 +35,7 @@ class Sparsity(Transform):
     --------
     >>> import torch, harmonium as hm
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
-    >>> state = hm.fit(rbm, torch.eye(6), sparsity=hm.Sparsity(target=0.1, cost=1.0), epochs=20, progress=False)
+    >>> state = hm.fit(rbm, torch.eye(6), sparsity=hm.Sparsity(target=0.1, cost=1.0), epochs=10, progress=False)
     >>> bool((rbm.hidden.bias < 0).all())
     True
     """
