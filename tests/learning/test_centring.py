@@ -278,7 +278,7 @@ def test_a_state_of_the_plain_gradient_goes_on_centred():
         (lambda: hm.ReplicatedSoftmax(3), {"gradient": "centred"}, "documents have no centred gradient"),
         (lambda: hm.Groups(hm.Bernoulli(1), hm.ReplicatedSoftmax(2)), {"gradient": "enhanced"}, "documents have no centred gradient"),
         (lambda: hm.Gaussian(3), {"gradient": "centred"}, "give standardise=False"),
-        (lambda: hm.Bernoulli(3), {"gradient": "enhanced", "negative": hm.RatioMatching()}, "no means of the model"),
+        (lambda: hm.Bernoulli(3), {"gradient": "enhanced", "negative": hm.RatioMatching()}, "needs means of the model"),
     ],
 )
 def test_refused(visible, settings, message):

@@ -250,7 +250,7 @@ def test_a_pass_of_its_own_is_taken_as_it_is():
 
 def test_refusals():
     model, rows = hm.DBM(layers()), bars(20, 0)
-    with pytest.raises(ValueError, match="whole cases alone"):
+    with pytest.raises(ValueError, match="complete cases only"):
         hm.fit(model, rows, given=hm.Given(missing=torch.zeros(20, 8)), **SETTINGS)
     with pytest.raises(ValueError, match="RatioMatching needs free energies"):
         hm.fit(model, rows, **{**SETTINGS, "negative": hm.RatioMatching()})
@@ -363,7 +363,7 @@ def test_layers_learnt_one_at_a_time_are_a_start(tmp_path):
 @pytest.mark.parametrize(
     ("units", "settings", "message"),
     [
-        ([8, 3], {}, "three or more, found 2"),
+        ([8, 3], {}, "at least three layers, found 2"),
         ([8, 3, 2], {"train": lambda *_: None, "epochs": 3}, "epochs"),
         ([4, 3, 2], {}, r"shape \(\.\.\., 4\)"),
     ],
@@ -373,5 +373,5 @@ def test_what_makes_no_stack_is_refused(units, settings, message):
         hm.greedy_dbm(bars(10, 0), [hm.Bernoulli(n) for n in units], **settings)
     with pytest.raises(ValueError, match="Bernoulli units, found Softmax"):
         hm.greedy_dbm(bars(10, 0), [hm.Bernoulli(8), hm.Bernoulli(2), hm.Softmax(1, categories=3)])
-    with pytest.raises(ValueError, match="visited by number"):
+    with pytest.raises(ValueError, match="indexed by case number"):
         hm.greedy_dbm([bars(10, 0)], [hm.Bernoulli(8), hm.Bernoulli(2), hm.Bernoulli(3)])

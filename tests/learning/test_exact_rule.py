@@ -193,8 +193,8 @@ def test_centred_it_is_indifferent_to_flipped_bits() -> None:
     ("rbm", "message"),
     [
         (lambda: hm.RBM(hm.Bernoulli(30), hm.Bernoulli(21)), r"at most 2\^20 of them, and this machine has 2\^21"),
-        (lambda: hm.RBM(hm.Bernoulli(30), hm.Bernoulli(40)), r"cannot be had: .*2\^30"),
-        (lambda: hm.RBM(hm.Gaussian(3), hm.Gaussian(3)), "without end on both sides: Gaussian and Gaussian"),
+        (lambda: hm.RBM(hm.Bernoulli(30), hm.Bernoulli(40)), r"cannot be computed: .*2\^30"),
+        (lambda: hm.RBM(hm.Gaussian(3), hm.Gaussian(3)), "unbounded units on both sides: Gaussian and Gaussian"),
     ],
 )
 def test_machines_too_large_to_list_are_refused(rbm: object, message: str) -> None:

@@ -69,7 +69,7 @@ def test_features_of_more_cases_than_one_block():
     [
         (DATA, 1, {}, "at least one hidden layer"),
         (DATA, 2, {"train": lambda *_: None, "epochs": 3}, "epochs"),
-        (iter([DATA]), 3, {}, "walked once"),
+        (iter([DATA]), 3, {}, "read only once"),
         (DATA[:, :4], 3, {}, "4"),
     ],
 )
@@ -148,7 +148,7 @@ def test_validation_with_labels_is_watched_in_every_layer(labelled):
         (DATA, {"labels": LABELS.astype(float)}, "float64"),
         (DATA, {"classes": None}, "classes="),
         (DATA, {"labels": None}, "labels="),
-        ([DATA], {}, "visited by number"),
+        ([DATA], {}, "indexed by case number"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused_before_any_work(data, change, message):

@@ -58,7 +58,7 @@ REFUSED = {
     "weights of another length": (ROWS, {"sample_weight": np.ones(49)}, "50 finite non-negative"),
     "negative weights": (ROWS, {"sample_weight": -np.ones(50)}, "non-negative.*-1"),
     "NaN weights": (ROWS, {"sample_weight": [NAN] * 50}, "finite"),
-    "weights of a stream": ([ROWS], {"sample_weight": np.ones(50)}, "its own weights"),
+    "weights of a stream": ([ROWS], {"sample_weight": np.ones(50)}, "sample_weight takes no iterable"),
     "an iterator": (iter([ROWS]), {}, "once"),
     "a generator": ((rows for rows in [ROWS]), {}, "once"),
     "an empty stream": ([], {}, "no batch"),

@@ -196,7 +196,7 @@ def test_resuming_gives_the_same_bits(flips: int | None, tmp_path: Path) -> None
         (hm.Bernoulli(4, values="probabilities"), hm.Bernoulli(2), {}, 'values="probabilities" are none'),
         (hm.Bernoulli(4), hm.Bernoulli(2), {"negative": hm.RatioMatching(flips=5)}, "cannot flip flips=5 of 4"),
         (hm.Bernoulli(4), hm.Bernoulli(2), {"given": hm.Given(missing=torch.zeros(10, 4))}, "missing values would have to be drawn"),
-        (hm.Bernoulli(4), hm.Bernoulli(2), {"gradient": "enhanced"}, 'RatioMatching has no means of the model.*"centred"'),
+        (hm.Bernoulli(4), hm.Bernoulli(2), {"gradient": "enhanced"}, 'means of the model, which RatioMatching does not compute.*"centred"'),
     ],
 )
 def test_what_it_cannot_learn_is_refused(visible: hm.Unit, hidden: hm.Unit, settings: dict[str, object], message: str) -> None:

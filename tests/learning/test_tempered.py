@@ -254,7 +254,7 @@ def test_settings_are_checked() -> None:
     for settings in ({"chains": 0}, {"steps": 0}):
         with pytest.raises(ValueError, match="at least one chain and one step"):
             hm.PersistentCD(**settings, sampler=hm.Tempering())
-    with pytest.raises(ValueError, match="number of updates from one adaptation"):
+    with pytest.raises(ValueError, match="number of updates between adaptations"):
         hm.PersistentCD(sampler=hm.Tempering(adapt=0))
     for betas in (1, [0, 0.5], [0.5, 0.2, 1]):
         with pytest.raises(ValueError, match="at least two inverse temperatures"):

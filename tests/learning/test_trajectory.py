@@ -177,14 +177,14 @@ def test_a_folder_of_another_learning_is_refused(tmp_path):
         {"model": hm.RBM(hm.Bernoulli(10), hm.Bernoulli(7), seed=2)},
         {"negative": hm.PersistentCD(chains=41)},
     ):
-        with pytest.raises(ValueError, match="models of another learning"):
+        with pytest.raises(ValueError, match="models of another training"):
             learn(hm.Trajectory(tmp_path), **other)
     assert contents(tmp_path) == before
     learn(hm.Trajectory(tmp_path))  # the same learning, once more from the start
     assert contents(tmp_path) == before
     memory = hm.Trajectory()
     state = learn(memory)
-    with pytest.raises(ValueError, match="this Trajectory holds the models of another learning"):
+    with pytest.raises(ValueError, match="this Trajectory holds the models of another training"):
         learn(memory, model=state.model)
 
 

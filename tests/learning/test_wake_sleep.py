@@ -226,7 +226,7 @@ def test_it_says_when_learning_diverges():
         ({"negative": hm.ExactGradient()}, TypeError, "no particles"),
         ({"pixels": "median"}, ValueError, "median"),
         ({"data": torch.full((60, 6), 0.5)}, ValueError, "0 or 1"),
-        ({"data": [torch.zeros(60, 6)]}, ValueError, "visited by number"),
+        ({"data": [torch.zeros(60, 6)]}, ValueError, "indexed by case number"),
     ],
 )
 def test_refusals(change, error, message):

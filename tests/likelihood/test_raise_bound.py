@@ -115,7 +115,7 @@ def test_blocks_errors_and_types(monkeypatch):
     both = (whole.standard_error**2 + blocks.standard_error**2).sqrt()
     assert ((whole.log_p - blocks.log_p).abs() < 3.5 * both).all()
     assert torch.isinf(hm.likelihood.raise_bound(rbm, v, betas=5, chains=1).standard_error).all()
-    with pytest.raises(ValueError, match="at least one a case"):
+    with pytest.raises(ValueError, match="at least one per case"):
         hm.likelihood.raise_bound(rbm, v, betas=5, chains=0)
     with pytest.raises(ValueError, match="Bernoulli units expect 0 or 1"):
         hm.likelihood.raise_bound(rbm, v * 0.5, betas=5)

@@ -83,7 +83,7 @@ def test_it_can_be_differentiated():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ValueError, match=r"those of the hidden Gaussian have no end"):
+    with pytest.raises(ValueError, match=r"the hidden Gaussian has infinitely many"):
         exact_transition(hm.RBM(hm.Bernoulli(3), hm.Gaussian(2)))
     with pytest.raises(ValueError, match=r"at most 2\^25 pairs.*this machine has 2\^26"):
         exact_transition(hm.RBM(hm.Bernoulli(16), hm.Bernoulli(10)))

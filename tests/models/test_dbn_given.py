@@ -54,7 +54,7 @@ def test_absent_and_missing_values_below_a_stack():
     found = features(holed, *latent.rbms, given=Given(missing=~mask))
     assert torch.isfinite(found).all()
     assert torch.equal(found, features(holed, *latent.rbms, given=Given(missing=~mask)))
-    with pytest.raises(ValueError, match="visited by number"):
+    with pytest.raises(ValueError, match="indexed by case number"):
         features(iter([holed]), latent.rbms[0], given=given)
 
 

@@ -1,4 +1,4 @@
-"""Learning: rules, gradient transforms, the training loop, and the entry points that put them together."""
+"""Learning: rules, gradient transforms, the training loop, and the functions that combine them."""
 
 from harmonium.data.batches import Source
 from harmonium.learning.contrast import write_gradient

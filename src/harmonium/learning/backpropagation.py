@@ -1,4 +1,4 @@
-"""The learning signal of fine-tuning."""
+"""The gradient of discriminative fine-tuning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Backpropagation:
-    """Writes the gradient of the mean loss of a mini-batch; for the first `head_epochs` that of the head alone."""
+    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone."""
 
     def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int) -> None:
         self.state, self.net, self.loss, self.head_epochs = state, state.model, loss, head_epochs
@@ -45,31 +45,31 @@ class Backpropagation:
         """Nothing."""
 
     def metrics(self) -> dict[str, float]:
-        """Of the epoch's training cases, each at the weights of its own update."""
+        """Metrics of the epoch's training cases, each at the weights of its own update."""
         totals = {name: value.item() for name, value in self.state.totals.items()}
         row = {"train_loss": totals["loss"] / totals["cases"]}
         return row | ({"train_error_percent": 100 * totals["errors"] / totals["cases"]} if "errors" in totals else {})
 
     def close(self) -> None:
-        """The whole net can be learnt again."""
+        """Make the whole net trainable again."""
         self._learn_body(True)
 
     def _learn_body(self, learn: bool) -> None:
         for parameter in self.body:
             parameter.requires_grad_(learn)
             if not learn:
-                parameter.grad = None  # which the optimiser passes over
+                parameter.grad = None  # the optimiser skips parameters without one
 
 
 def is_classification(targets: Tensor) -> bool:
-    """Whether targets are labels: one integer a case."""
+    """Whether targets are labels: one integer per case."""
     return targets.dim() == 1 and not targets.is_floating_point() and targets.dtype != torch.bool
 
 
 def groups_of(net: nn.Module, head: nn.Module | None, weight_cost: float) -> Groups:
-    """The body's and the head's parameters, matrices with the weight cost and biases without.
+    """The body's and the head's parameters: matrices with the weight cost, biases without.
 
-    Apart, because fused optimisers want every parameter of a group to begin at the same step.
+    The two are separate groups, because fused optimisers require every parameter of a group to begin at the same step.
     """
     own = set() if head is None else set(head.parameters())
     parts = [[p for p in net.parameters() if p not in own], [p for p in net.parameters() if p in own]]

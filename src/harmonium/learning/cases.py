@@ -1,4 +1,4 @@
-"""What a user gives to learn from, checked and made into mini-batches of (states, weights, what is given of each case)."""
+"""Training data of any form, checked and made into mini-batches of (states, weights, what is given of each case)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NO_DRAWS = torch.Generator()
 
 
 class GivenRows:
-    """What is given of each case, as rows by number; masks become booleans.
+    """What is given of each case, as rows by number. Masks become booleans.
 
-    ValueError where a field has another number of cases than there are, or a mask does not fit the visible units.
+    Raises ValueError if a field has another number of cases, or if a mask does not fit the visible units.
     """
 
     def __init__(self, given: Given, visible: Unit, cases: int, like: Tensor) -> None:
@@ -34,7 +34,7 @@ class GivenRows:
             mask = name in MASKS
             if not field.ndim or len(field) != cases or (mask and tuple(field.shape[1:]) != visible.shape):
                 shape = ", ".join(map(str, (cases, *visible.shape))) if mask else f"{cases}, ..."
-                raise ValueError(f"given.{name} must have one row a case and so shape ({shape}), found {tuple(field.shape)}")
+                raise ValueError(f"given.{name} must have one row per case and so shape ({shape}), found {tuple(field.shape)}")
             for rows in blocks(field):
                 if mask:
                     check_mask(visible, rows, name)
@@ -51,16 +51,19 @@ class GivenRows:
 
 
 def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
-    """The rows, a block at a time: of an array copies, since PyTorch warns of memory that it must not write to (a read-only map)."""
+    """The rows, a block at a time.
+
+    Blocks of an array are copies, because PyTorch warns of memory that it must not write to (a read-only map).
+    """
     for start in range(0, len(data), BLOCK):
         rows = data[start : start + BLOCK]
         yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
 
 
 def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:
-    """Data as a source that gives the rows of these units; arrays are checked against the units' support, whole, but for gaps.
+    """Data as a source of rows of these units. Arrays are checked in full against the units' support, except for gaps.
 
-    `kept`: the numbers of the rows that are checked, where others are never visited.
+    `kept`: the numbers of the rows that are checked, if others are never visited.
     """
     if not isinstance(data, Tensor | np.ndarray):
         return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
@@ -73,7 +76,7 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
 
 
 def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any]) -> None:
-    """Raises a ValueError unless these are cases of the layer by their axes, at least one."""
+    """Raise a ValueError unless these have the axes of cases of the layer, and there is at least one."""
     if data.ndim != len(visible.shape) + 1 or len(data) == 0:
         expected = ", ".join(map(str, visible.shape))
         raise ValueError(f"expected data of shape (cases, {expected}), at least one case, found {tuple(data.shape)}")
@@ -93,16 +96,18 @@ class LabelledRows:
 
 
 def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
-    """One weight for each case, (cases,). ValueError says what is wrong with them."""
+    """One weight per case, (cases,). Raises a ValueError that says what is wrong with them."""
     found = torch.as_tensor(weights).detach().to(like)
     if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
         spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
-        raise ValueError(f"sample_weight must be {cases} finite non-negative numbers, one a case, found shape {tuple(found.shape)}{spread}")
+        raise ValueError(
+            f"sample_weight must be {cases} finite non-negative numbers, one per case, found shape {tuple(found.shape)}{spread}"
+        )
     return found
 
 
 class Chosen:
-    """Those of some rows whose numbers are `kept`, (count,), as if there were no others."""
+    """Only those rows whose numbers are in `kept`, (count,)."""
 
     def __init__(self, rows: Numbered, kept: Tensor) -> None:
         self.held, self.kept = rows, kept
@@ -117,16 +122,16 @@ class Chosen:
 def as_batches(
     visible: Unit, data: Data, sample_weight: Any, given: Given | None, *, batch_size: int, seed: int, like: Tensor
 ) -> Batches | Stream:
-    """Whatever the user gave, as mini-batches (states, weights or None, given or None). ValueError says what is wrong with it.
+    """Data of any form as mini-batches (states, weights or None, given or None). Raises a ValueError that says what is wrong.
 
-    Rows of weight zero are left out, whatever stands in them.
+    Rows of weight zero are left out, whatever they hold.
     """
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
         weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
         kept = None if weights is None or bool((weights > 0).all()) else weights.nonzero().squeeze(1).cpu()
         if weights is not None and cases and kept is not None and not len(kept):
-            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: nothing would be learnt")
+            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
         beside = None if given is None else GivenRows(given, visible, cases, like)
         rows = as_rows(visible, data, like, beside, kept)
         sources: list[Numbered | None] = [rows, None if weights is None else ArrayRows(weights), beside]
@@ -137,9 +142,9 @@ def as_batches(
     if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
         raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
     if sample_weight is not None:
-        raise ValueError("an iterable brings its own weights: let it give (data, weights) pairs")
+        raise ValueError("sample_weight takes no iterable of batches: let it yield (data, weights) pairs")
     if given is not None:
-        raise ValueError("what is given of each case goes with data that can be visited by number: a tensor, array or Source")
+        raise ValueError("what is given of each case needs data that can be indexed by case number: a tensor, array or Source")
     return Stream(data, OfStream(visible, like))
 
 
@@ -187,9 +192,9 @@ class OfStream:
 
 @torch.no_grad()
 def for_base_rates(visible: Unit, rows: Tensor, weights: Tensor | None, given: Given | None) -> Tensor:
-    """Rows whose gaps are filled with what was seen of the same unit in other cases, each value as often, by weight, as it was seen.
+    """Rows whose gaps are filled with seen values of the same unit from other cases, each value as often, by weight, as it was seen.
 
-    So means and variances are those of what was seen. A unit that never was gets its mean.
+    So means and variances are those of the seen values. A unit that was never seen gets its mean.
     """
     where = gaps(given)
     if where is None:

@@ -1,4 +1,4 @@
-"""The learning signal of `fit`: a positive phase, then what a rule makes of it."""
+"""The learning signal of `fit`: a positive phase, then the rule's gradient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harmonium.units import Given
 
 
 class Contrast:
-    """Writes a rule's gradient for one mini-batch after another."""
+    """Writes a rule's gradient for each mini-batch."""
 
     def __init__(self, state: TrainingState, rule: Rule, batches: Batches | Stream, sweeps: int) -> None:
         assert isinstance(state.model, RBM | DBM)
@@ -27,7 +27,7 @@ class Contrast:
         self.generator, self.slots = state.generator, state.slots[RULE]
 
     def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given | None = None) -> Positive:
-        """`v`: (cases, *visible.shape); `weights`: (cases,); `given`: what is given of each case."""
+        """Overwrite every `.grad`. `v`: (cases, *visible.shape). `weights`: (cases,). `given`: what is given of each case."""
         weights = None if weights is None else weights / self.batches.mean_weight
         phase, given = positive_phase(self.whole, v, given, sweeps=self.sweeps, generator=self.generator)
         return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator)
@@ -50,10 +50,42 @@ def write_gradient(
     given: Given | None = None,
     generator: torch.Generator,
 ) -> Positive:
-    """Writes <∂E/∂θ>_data - <∂E/∂θ>_model, or what else the rule lowers, into every `.grad`.
+    """Write a rule's gradient, by default <∂E/∂θ>_data - <∂E/∂θ>_model, into every `.grad`.
 
-    `phase`: the data after the positive phase, (cases, ...). `weights`: (cases,), in units of the mean weight over the data set, so that a
-    row of weight 2 counts as the row twice whatever else its batch holds. `given`: what is given of each case.
+    It is the core of one update, for training loops outside `fit`.
+
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    phase : Phase
+        The data after the positive phase, (cases, ...), as `model.infer(v)` gives it.
+    rule : Rule
+        The learning rule.
+    slots : dict of Tensor
+        What the rule keeps between updates, from `rule.init(model, generator)`; changed in place.
+    weights : Tensor, optional
+        Weight of each case, (cases,), in units of the mean weight over the data set. A row of weight 2 then counts as two rows, whatever
+        else is in its batch.
+    given : Given, optional
+        What is given of each case.
+    generator : torch.Generator
+        For all draws.
+
+    Returns
+    -------
+    Positive
+        The data's part of the gradient.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm, rule = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.ContrastiveDivergence()
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> slots = rule.init(rbm, generator)
+    >>> positive = hm.learning.write_gradient(rbm, rbm.infer(torch.eye(6)), rule, slots, generator=generator)
+    >>> rbm.coupling.weight.grad.shape
+    torch.Size([6, 4])
     """
     cases = reduce.total(len(phase.v), phase.v)
     if weights is None:
@@ -69,7 +101,7 @@ def write_gradient(
 def positive_phase(
     model: RBM | DBM, v: Tensor, given: Given | None, *, sweeps: int, generator: torch.Generator
 ) -> tuple[Phase, Given | None]:
-    """What the data say of the hidden layers, and what is given of each case, once its missing values are drawn."""
+    """The result of the positive phase, and what is given of each case after its missing values are drawn."""
     if isinstance(model, DBM):
         return model.mean_field(v, sweeps=sweeps).phase, given
     v, given = draw_missing(model, v, given, steps=sweeps, generator=generator)

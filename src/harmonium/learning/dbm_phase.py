@@ -1,4 +1,4 @@
-"""What learning a deep Boltzmann machine takes beside an RBM's: its positive phase is mean field (Salakhutdinov & Hinton 2009)."""
+"""The mean-field positive phase of a deep Boltzmann machine (Salakhutdinov & Hinton 2009)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harmonium.learning.rules import Rule
 from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Bernoulli, Given
 
-OF_MISSING = 5  # sweeps of clamped Gibbs sampling, where nothing else is asked for
-SWEEPS = 10  # of mean field, where nothing else is asked for: the literature's number
+OF_MISSING = 5  # default sweeps of clamped Gibbs sampling
+SWEEPS = 10  # default sweeps of mean field: the usual number in the literature
 
 
 def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM | None:
-    """The deep Boltzmann machine whose positive phase is mean field; None of an RBM, whose own is exact.
+    """The deep Boltzmann machine whose positive phase is mean field; None for an RBM, whose positive phase is exact.
 
-    TypeError for models that the trainer does not learn; ValueError where the positive phase of a deep machine would be wrong.
+    Raises TypeError for models that `fit` does not train; ValueError if the positive phase of a deep machine would be wrong.
     """
     if isinstance(model, RBM):
         return None
@@ -24,20 +24,20 @@ def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM
         advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
         raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
     if any(field is not None for each in given if each is not None for field in vars(each).values()):
-        raise ValueError("a deep Boltzmann machine learns from whole cases alone, found given=...")
+        raise ValueError("a deep Boltzmann machine learns from complete cases only, found given=...")
     if not negative.contrasts:
-        raise ValueError(f"{type(negative).__name__} needs free energies of the data, which a deep Boltzmann machine has none of")
+        raise ValueError(f"{type(negative).__name__} needs free energies of the data, and a deep Boltzmann machine has none in closed form")
     for number, unit in enumerate(model.layers[2::2]):
         if unit.statistic_is_learnt:
             raise ValueError(
-                f"mean field keeps the means of the even hidden layers alone, and the learnt variance of layer {2 * number + 2} would need "
-                "that of their squares: give it a fixed one, or put the layer at an odd place"
+                f"mean field keeps only the means of the even hidden layers, and the learnt variance of layer {2 * number + 2} needs "
+                "the mean of their squares: fix the variance, or put the layer at an odd place"
             )
     return model
 
 
 def sweeps_of(deep: DBM | None, sweeps: int | None) -> int:
-    """How many sweeps of the positive phase: of mean field, or of clamped Gibbs sampling where values are missing."""
+    """The number of sweeps of the positive phase: of mean field, or of clamped Gibbs sampling if values are missing."""
     found = (OF_MISSING if deep is None else SWEEPS) if sweeps is None else sweeps
     if found < 1:
         what = "missing values take at least one sweep of clamped Gibbs sampling" if deep is None else "mean field takes at least one sweep"
@@ -47,11 +47,11 @@ def sweeps_of(deep: DBM | None, sweeps: int | None) -> int:
 
 @torch.no_grad()
 def dbm_metrics(model: DBM, training: Tensor, validation: Tensor | None, *, sweeps: int) -> dict[str, float]:
-    """Metrics of a machine on a fixed part of its training data and, where there are any, of the validation data.
+    """Metrics of a machine on a fixed part of its training data and, if there are any, of the validation data.
 
-    `mean_field_change`: by how much hidden units' means change in the last of `sweeps` sweeps, over units and cases: small where they
-    suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over cases.
-    `free_energy_gap`: nats a case, of the variational free energy, whose difference is that of the bounds. `dead` and `saturated`:
+    `mean_field_change`: the change of hidden units' means in the last of `sweeps` sweeps, averaged over units and cases; if it is small,
+    they suffice. `reconstruction_error`: squared error of v → mean field → E[v | mean of h1], summed over a case's units, averaged over
+    cases. `free_energy_gap`: nats per case, of the variational free energy; its difference is that of the bounds. `dead` and `saturated`:
     shares of binary hidden units, of all layers, whose mean stays below 0.1, or above 0.9, on every one of the cases.
     """
     found = model.mean_field(training, sweeps=sweeps)

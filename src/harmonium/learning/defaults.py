@@ -1,4 +1,4 @@
-"""What `fit` takes where nothing else is asked for."""
+"""The default optimiser of `fit`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harmonium.units.scaled import Scaled
 
 
 def groups_of(model: RBM, weight_cost: float) -> Groups:
-    """The parameters as an optimiser takes them: the coupling's, with the weight cost, and the units'."""
+    """Parameter groups of an optimiser: the coupling's parameters, with the weight cost, and the units'."""
     return [
         {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
         {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},
@@ -22,8 +22,10 @@ def groups_of(model: RBM, weight_cost: float) -> Groups:
 
 
 def default_optimizer(model: RBM, standardise: bool = True) -> MakeOptimizer:
-    """Fused SGD with momentum, slower where a layer is real-valued or unbounded, and where one step too far ends in an input that an
-    exponential unit cannot bear."""
+    """Fused SGD with momentum. The rate is lower if a layer is real-valued or unbounded.
+
+    It is lowest where one step too large makes an input that an exponential unit cannot take.
+    """
     layers = [[leaf for _, _, leaf in leaves(unit)] for unit in (model.visible, model.hidden)]
     endless = [any(leaf.count == math.inf for leaf in layer) for layer in layers]
     scaled = any(isinstance(leaf, Scaled) for layer in layers for leaf in layer)

@@ -1,4 +1,4 @@
-"""Discriminative fine-tuning: gentle backpropagation."""
+"""Discriminative fine-tuning by backpropagation."""
 
 from __future__ import annotations
 
@@ -45,20 +45,63 @@ def fine_tune(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Trains a net's last layer alone for `head_epochs`, then all of it (Hinton & Salakhutdinov 2006).
+    """Train a net's last layer alone for `head_epochs`, then all of it (Hinton & Salakhutdinov 2006).
 
-    `net`: any `nn.Module`. `inputs`: (cases, width), data as `fit` takes them: the net's `Visible` module holds what the visible units were
-    told of them. A net without one takes floats and booleans; one that sees its inputs as images unflattens them
-    (`nn.Unflatten(1, ...)`). `targets`: (cases,) integers below a classifier's number of classes, or what else `loss` takes, (cases, ...).
-    `loss`: (outputs, targets) -> the mean over the cases. `head`: the part that learns alone at first, by default the last module of an
-    `nn.Sequential`; other nets have none.
+    Parameters
+    ----------
+    net : nn.Module
+        Any net. It is trained in place, and is in evaluation mode afterwards.
+    inputs : Tensor
+        Cases, (cases, width), as for `fit`: the net's `Visible` module knows how its visible units take their data. A net without this
+        module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`).
+    targets : Tensor
+        Integer labels, (cases,), below a classifier's number of classes; or other targets of `loss`, (cases, ...).
+    loss : callable, default torch.nn.functional.cross_entropy
+        (outputs, targets) -> the mean over the cases.
+    head : nn.Module, optional
+        The part that learns alone at first. By default it is the last module of an `nn.Sequential`; other nets have none.
+    validation : tuple of Tensor, optional
+        (inputs, targets). The net then ends with the weights of the epoch with the lowest error on them: the percentage of wrong labels or,
+        for other targets, the loss.
+    epochs : int, default 30
+        Number of epochs in all.
+    head_epochs : int, default 5
+        Number of epochs for the head alone.
+    batch_size : int, default 100
+        Cases per mini-batch.
+    optimizer : callable, optional
+        Parameter groups -> optimiser. The default is SGD with learning rate 0.1.
+    weight_cost : float, default 0
+        Weight decay of the optimiser, on matrices only.
+    patience : int, optional
+        With `validation`: end training after this many epochs without a lower error.
+    schedule, seed, callbacks, state, checkpoint, progress
+        As for `fit`.
 
-    With `validation` (inputs, targets) the net ends with the weights of the epoch that erred least there, by the share of wrong labels
-    or, where targets are none, by the loss; `patience` epochs without a better one end training. `optimizer`: as for `fit`; by default SGD
-    with learning rate 0.1. The other arguments are those of `fit`.
+    Returns
+    -------
+    TrainingState
+        The final state. Its `history` has one row of metrics per epoch.
 
-    ValueError for labels outside the classes, for inputs that the visible units cannot take or whose width does not fit, for values that
-    are not finite, and for bytes where the net has no `Visible` module to say what they mean.
+    Raises
+    ------
+    ValueError
+        For labels outside the classes, for inputs that the visible units cannot take or whose width does not fit, for values that are not
+        finite, and for bytes if the net has no `Visible` module to interpret them.
+    FloatingPointError
+        If learning diverges.
+
+    Notes
+    -----
+    See Hinton & Salakhutdinov (2006), doi:10.1126/science.1127647.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid(), torch.nn.Linear(4, 6))
+    >>> state = hm.fine_tune(net, torch.eye(6), torch.arange(6), epochs=2, head_epochs=1, progress=False)
+    >>> hm.predict(net, torch.eye(6)).shape
+    torch.Size([6, 6])
     """
     like = next(net.parameters()).detach()
     if head is None and isinstance(net, nn.Sequential):
@@ -67,7 +110,7 @@ def fine_tune(
     rows = input_rows(net, inputs, like)
     if validation is not None:
         check_cases(net, *validation, loss)
-        input_rows(net, validation[0], like)  # whose checks predict would make after the first epoch
+        input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
     batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
@@ -94,7 +137,7 @@ def fine_tune(
 
 
 def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
-    """The loss on validation cases and, of a classifier, the share of wrong labels."""
+    """The loss on validation cases and, for a classifier, the percentage of wrong labels."""
     outputs = predict(net, inputs)
     if not is_classification(targets):
         return {"validation_loss": loss(outputs, targets.cpu()).item()}
@@ -103,12 +146,12 @@ def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dic
 
 
 def described_loss(loss: Loss) -> str:
-    """By its name, which a function has and an object's class has."""
+    """The name of a loss: that of a function, or of an object's class."""
     return getattr(loss, "__qualname__", None) or described(loss)
 
 
 def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
-    """Inputs as a source, converted as the net's visible units take their data. ValueError for what these cannot take."""
+    """Inputs as a source, converted as the net's visible units take their data. Raises ValueError for inputs that they cannot take."""
     visible = visible_of(net)
     if visible is not None:
         for rows in blocks(inputs):
@@ -125,9 +168,31 @@ def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
 
 @torch.no_grad()
 def predict(net: nn.Module, inputs: Tensor) -> Tensor:
-    """The net's outputs without dropout, a block at a time: (cases, classes) on the CPU.
+    """Compute the net's outputs without dropout, a block at a time.
 
-    `inputs`: as for `fine_tune`, which says what is refused.
+    Parameters
+    ----------
+    net : nn.Module
+        Any net. Its mode, training or evaluation, is kept.
+    inputs : Tensor
+        Cases, (cases, width), as for `fine_tune`.
+
+    Returns
+    -------
+    Tensor
+        The outputs, (cases, classes), on the CPU.
+
+    Raises
+    ------
+    ValueError
+        As for the inputs of `fine_tune`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 3))
+    >>> hm.predict(net, torch.eye(6)).shape
+    torch.Size([6, 3])
     """
     rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
     net.eval()
@@ -137,7 +202,7 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> None:
-    """Raises a ValueError that says what was expected and found, unless the net can learn from these cases."""
+    """Raise a ValueError that says what was expected and what was found, unless the net can learn from these cases."""
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
     width = None
@@ -155,7 +220,7 @@ def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[
             raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
         return
     if targets.shape != (len(inputs),) or targets.is_floating_point():
-        raise ValueError(f"expected {len(inputs)} integer labels, one a case, found shape {tuple(targets.shape)} of {targets.dtype}")
+        raise ValueError(f"expected {len(inputs)} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
     if linear:
         classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
         if low < 0 or high >= classes:

@@ -1,4 +1,4 @@
-"""Learning an RBM or a deep Boltzmann machine."""
+"""Training an RBM or a deep Boltzmann machine."""
 
 from __future__ import annotations
 
@@ -55,81 +55,83 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Learns `model` in place by following <∂E/∂θ>_data - <∂E/∂θ>_model.
+    """Train `model` in place along <∂E/∂θ>_data - <∂E/∂θ>_model.
 
     Parameters
     ----------
-    model
-        An `RBM`, or a `DBM`, whose positive phase is mean field.
-    data
-        (cases, *visible.shape): a tensor, array or memory map of any type (uint8 stays uint8; a batch at a time is converted); a `Source`,
-        such as `hm.data.binarise(images, "resampled")`; or an iterable of batches, or of (batch, weights) pairs. Arrays are checked against
-        the visible units' support before anything begins. Visible biases that are as they were made, all zero, start at the data's
-        base rates (not for iterables). A deep Boltzmann machine's data are whole cases of its lowest layer.
-    negative
-        The learning rule: how the model's half of the gradient is made.
-    epochs, batch_size
-        Epochs in all, those of a `state` or checkpoint included; cases of a mini-batch.
-    optimizer
-        Parameter groups -> any `torch.optim` optimiser; by default fused SGD with momentum 0.9 and learning rate 0.01, 0.001 where a layer
-        is real-valued or without end, 0.0001 where a Gaussian layer, rectified or not, faces an endless one and where hidden units
-        are exponential.
-    schedule
-        Optimiser -> scheduler, stepped once an epoch.
-    weight_cost
-        The optimiser's weight decay, on the couplings' weights only.
-    sparsity
+    model : RBM or DBM
+        The model. The positive phase of a `DBM` is mean field.
+    data : Tensor, array, Source or iterable
+        Cases, (cases, *visible.shape), of any type. uint8 data stay uint8 and are converted a batch at a time. A `Source`, such as
+        `hm.data.binarise(images, "resampled")`, or an iterable of batches, or of (batch, weights) pairs, is taken too. Arrays are checked
+        against the visible units' support before training begins. Visible biases that still have their initial values, all zero, start at
+        the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
+    negative : Rule, default ContrastiveDivergence()
+        The learning rule, which makes the model's part of the gradient.
+    epochs : int, default 10
+        Number of epochs in all, those of a `state` or checkpoint included.
+    batch_size : int, default 100
+        Cases per mini-batch. It need not divide the number of cases.
+    optimizer : callable, optional
+        Parameter groups -> any `torch.optim` optimiser. The default is fused SGD with momentum 0.9 and learning rate 0.01. The rate is
+        0.001 if a layer is real-valued or unbounded. It is 0.0001 if a Gaussian layer, rectified or not, faces an unbounded one, or if
+        hidden units are exponential.
+    schedule : callable, optional
+        Optimiser -> scheduler, stepped once per epoch.
+    weight_cost : float, default 0
+        Weight decay of the optimiser, on the couplings' weights only.
+    sparsity : Sparsity, optional
         A target for the hidden units' mean activity.
-    validation, validation_given
+    validation, validation_given : optional
         Data for the free-energy gap, and what is given of them.
-    sample_weight
-        (cases,), non-negative; a row of weight 2 counts as the row twice, one of weight 0 is left out, whatever it holds.
-    given
-        What is given of each case, fields of (cases, ...) beside arrays or sources: where units are absent, or values missing, or contexts;
-        NaN may stand in the gaps. Missing values are drawn anew at each visit.
-    sweeps
-        Of clamped Gibbs sampling, which draws missing values (5 by default; few sweeps bias learning, as CD's few steps do), or of a deep
-        machine's mean field (10 by default; the metric `mean_field_change` shows whether they suffice).
-    gradient
-        "centred" and "enhanced" learn in the parameters of the centred machine, which makes learning faster and indifferent to which state
-        of a binary unit is called 1 (see `harmonium.learning.transforms.centring`); "plain" in the machine's own.
-    standardise
-        Real-valued units take the steps that standardised data would have them take, so that neither the data's unit of measurement nor
-        their mean matters (see `harmonium.learning.transforms.standardising`), and learnt variances stay within a factor of 1,000 of
-        the data's. It centres already: where it has something to do, `gradient` is "plain". False follows the exact gradient.
-    averaging
-        Keep the parameters' running mean over about this share of the steps so far, the last ones; `state.averaged()` gives the model
-        with them.
-    transforms
-        Gradient transforms of one's own.
-    seed
-        Of order and draws; the same seed, machine and thread count give the same bits.
-    callbacks
-        What to do after steps and epochs.
-    state
-        A state returned before, to go on from, with its optimiser and schedule.
-    checkpoint
-        A file that is written after each epoch (and every half minute), and resumed from if it is there.
-    progress
-        A progress bar; by default on a terminal only.
+    sample_weight : sequence of float, optional
+        Non-negative weights, (cases,). A row of weight 2 counts as two rows. A row of weight 0 is left out, whatever it holds.
+    given : Given, optional
+        What is given of each case, fields of (cases, ...): absent units, missing values, or contexts. It goes with arrays or sources. NaN
+        may stand in the gaps. Missing values are drawn anew at each visit.
+    sweeps : int, optional
+        Sweeps of clamped Gibbs sampling, which draws missing values (5 by default; few sweeps bias learning, as few steps of CD do), or
+        sweeps of a deep machine's mean field (10 by default; the metric `mean_field_change` shows whether they suffice).
+    gradient : {"plain", "centred", "enhanced"}, default "plain"
+        "plain" learns in the machine's own parameters. "centred" and "enhanced" learn in those of the centred machine. That makes learning
+        faster and invariant to which state of a binary unit is called 1 (see `harmonium.learning.Centring`).
+    standardise : bool, default True
+        Real-valued units take the steps that standardised data would give. So neither the unit of measurement nor the mean of the data
+        matters (see `harmonium.learning.StandardForm`), and learned variances stay within a factor of 1,000 of the data's. It already
+        centres: where it applies, `gradient` is "plain". False follows the exact gradient.
+    averaging : float, optional
+        Keep the running mean of the parameters over about this share of the steps so far, the last ones. `state.averaged()` returns the
+        model with them.
+    transforms : sequence of Transform, optional
+        Gradient transforms of your own.
+    seed : int, default 0
+        Seed of the order and of all draws. The same seed, machine and number of threads give the same bits.
+    callbacks : iterable of Callback, optional
+        Actions after steps and epochs.
+    state : TrainingState, optional
+        A state that `fit` returned, to continue from, with its optimiser and schedule.
+    checkpoint : path-like, optional
+        A file that is written after each epoch (and every half minute), and resumed from if it exists.
+    progress : bool, optional
+        Show a progress bar; by default only on a terminal.
 
     Returns
     -------
     TrainingState
-        The final state, whose `history` has a row of metrics an epoch.
+        The final state. Its `history` has one row of metrics per epoch.
 
     Raises
     ------
     ValueError
-        For data the units cannot take, or a checkpoint of other settings.
+        For data that the units cannot take, for settings that cannot be combined, or for a checkpoint with other settings.
     TypeError
-        For a model that it does not learn.
+        For a model that `fit` does not train.
     FloatingPointError
-        If learning diverges; the last checkpoint is kept.
+        If learning diverges. The last checkpoint is kept.
 
     Notes
     -----
-    Weights that leave the region in which the machine has a partition function are pulled back, with one warning at the end
+    Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
     Examples

@@ -1,4 +1,4 @@
-"""Learning a stack one layer of features at a time."""
+"""Training a stack of RBMs, one layer at a time."""
 
 from __future__ import annotations
 
@@ -41,28 +41,66 @@ def greedy(
     checkpoints: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> DBN:
-    """Trains an RBM on the data, then another on the means of its hidden units, and so on, and stacks them (Hinton et al. 2006).
+    """Train an RBM on the data, then the next one on the means of its hidden units, and so on, and stack them (Hinton et al. 2006).
 
-    `data`: (cases, *shape), as `fit` takes it. `layers`: the units from the data upwards, `layers[0]` being the visible ones.
-    `couplings`: one between each two of them, None for a dense one; by default all are dense. `given`: what is given of each case,
-    as `fit` takes it, of which the layers above the first see the context alone. `labels`: (cases,) integers from 0 to `classes` - 1, which
-    stand one-hot beside the top machine's visible units, so that the net models data and labels jointly (`DBN.labels`); a `validation` of
-    (data, labels) is then watched in every layer, one of data alone in those below the top. All `settings` go to `fit` for every layer;
-    where layers differ, `train(rbm, data, index)` does the learning instead.
-    `checkpoints`: a folder for one checkpoint a layer, from which an interrupted stack goes on. ValueError for labels that do not fit, and
-    for labels beside an iterable of batches, which has no cases by number.
+    Parameters
+    ----------
+    data : Tensor, array, Source or iterable
+        Cases, (cases, *shape), as for `fit`.
+    layers : sequence of Unit
+        The units from the data upwards, at least two layers. `layers[0]` are the visible ones.
+    couplings : sequence of Coupling or None, optional
+        One between each pair of neighbouring layers, None for a dense one. By default all are dense.
+    labels : sequence of int, optional
+        Labels, (cases,), from 0 to `classes` - 1. They stand one-hot beside the top machine's visible units, so the net models data and
+        labels jointly (`DBN.labels`).
+    classes : int, optional
+        Number of classes, at least two.
+    given : Given, optional
+        What is given of each case, as for `fit`. The layers above the first see only the context.
+    seed : int, default 0
+        Seed from which those of all layers derive.
+    train : callable, optional
+        `train(rbm, data, index)` trains each layer in place of `fit`, where layers differ in their settings.
+    checkpoints : path-like, optional
+        A folder with one checkpoint per layer. An interrupted stack resumes from it.
+    **settings
+        Arguments of `fit` for every layer. With labels, a `validation` of (data, labels) is used in every layer, and one of data alone in
+        the layers below the top.
+
+    Returns
+    -------
+    DBN
+        The stack.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not fit, for labels with an iterable of batches (its cases have no numbers), for an iterator that can be used
+        only once, for fewer than two layers, for another number of couplings, and for both `train` and `settings`.
+
+    Notes
+    -----
+    See Hinton, Osindero & Teh (2006), doi:10.1162/neco.2006.18.7.1527.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.greedy(torch.eye(6), [hm.Bernoulli(6), hm.Bernoulli(5), hm.Bernoulli(4)], epochs=2, progress=False)
+    >>> len(dbn.rbms)
+    2
     """
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
-        raise ValueError(f"with train= the settings of each layer are its own, found {', '.join(settings)} too")
+        raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
-        raise ValueError("a stack walks its data once a layer, and an iterator can be walked once: give an iterable that begins anew")
+        raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
     if couplings is not None and len(couplings) != len(layers) - 1:
         raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
     known = None if labels is None else _labels(data, labels, classes)
     if labels is None and classes is not None:
-        raise ValueError(f"classes={classes} are those of labels=, found none")
+        raise ValueError(f"classes={classes} takes labels=, found none")
     validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
     held_labels = None
     if known is not None and isinstance(validation, tuple):
@@ -86,22 +124,22 @@ def greedy(
             side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
             settings |= {"given": side, "validation": held_out, "validation_given": held_side}
             fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
-        del below  # before the next layer's data take as much again
+        del below  # frees memory before the next layer's data are computed
         rbms.append(rbm)
     return DBN(rbms, labels=known is not None)
 
 
 def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int]:
-    """Labels checked against the data, and how many classes there are."""
+    """Labels checked against the data, and the number of classes."""
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError("labels go with data that can be visited by number: a tensor, array or Source")
+        raise ValueError("labels take data that can be indexed by case number: a tensor, array or Source")
     if classes is None or classes < 2:
-        raise ValueError(f"labels need classes=, how many there are, at least two: found {classes}")
+        raise ValueError(f"labels need classes=, the number of classes, at least two, found {classes}")
     return check_labels(labels, len(data), classes), classes
 
 
 def _beside(rbm: RBM, rows: Any, labels: tuple[Tensor, int] | None) -> Any:
-    """Features and one-hot labels side by side, where there are labels."""
+    """Features and one-hot labels side by side, if there are labels."""
     if labels is None:
         return rows
     like = next(rbm.parameters()).detach()
@@ -109,7 +147,7 @@ def _beside(rbm: RBM, rows: Any, labels: tuple[Tensor, int] | None) -> Any:
 
 
 class _StreamOfFeatures:
-    """Each batch's hidden means, computed as the batches pass; weights go along."""
+    """Each batch's hidden means, computed when the batch is read, with its weights."""
 
     def __init__(self, rbms: Sequence[RBM], batches: Iterable[Any]) -> None:
         self.rbms, self.batches = rbms, batches
@@ -143,20 +181,44 @@ class _Features:
 
 @torch.no_grad()
 def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None = None) -> Any:
-    """The means of the top hidden units of a stack, from the bottom up: the next machine's data. Of no machine, the data as they are.
+    """Compute the means of the top hidden units of a stack, from the bottom up: the data of the next machine.
 
-    With `sampled` a source of stochastic up-passes, drawn anew at each visit: what the variational bound's next layer models.
+    Parameters
+    ----------
+    data : Tensor, array, Source or iterable
+        Cases, (cases, *visible.shape), as for `fit`.
+    *rbms : RBM
+        The machines from the bottom up. Without any, the data are returned as they are.
+    sampled : bool, default False
+        Return stochastic up-passes, drawn anew at each visit, in place of means. The next layer models them in the variational bound.
+    given : Given, optional
+        What is given of each case.
 
-    Of an array, a tensor (cases, *hidden.output_shape), computed a block at a time so that no layer between is ever kept whole; of a source
-    that may draw each visit anew, a source; of an iterable of batches, an iterable of batches. `given`: what is given of each case.
+    Returns
+    -------
+    Tensor, Source or iterable
+        For an array a tensor, (cases, *hidden.output_shape), computed a block at a time: no intermediate layer is held in full. For a
+        source, which may draw each visit anew, and with `sampled`, a source. For an iterable of batches, an iterable of batches.
+
+    Raises
+    ------
+    ValueError
+        For `sampled` or `given` with an iterable of batches.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> hm.learning.features(torch.eye(6), rbm).shape
+    torch.Size([6, 4])
     """
 
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):
         if sampled or given is not None:
-            what = "samples of the layers of a stack need" if sampled else "what is given of each case goes with"
-            raise ValueError(f"{what} data that can be visited by number: a tensor, array or Source")
+            what = "samples of the layers of a stack need" if sampled else "what is given of each case needs"
+            raise ValueError(f"{what} data that can be indexed by case number: a tensor, array or Source")
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
     beside = None if given is None else GivenRows(given, rbms[0].visible, len(data), like)
@@ -164,7 +226,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None 
     risen = _Features(source, beside, rbms, sampled)
     if sampled or not isinstance(source, ArrayRows):
         return risen
-    draws = fresh_generator(like, 0)  # of missing values alone
+    draws = fresh_generator(like, 0)  # for missing values only
     means = torch.empty(len(source), *rbms[-1].hidden.output_shape, dtype=like.dtype, device=like.device)
     for block in torch.split(torch.arange(len(source)), BLOCK):
         means[block[0] : block[-1] + 1] = risen.rows(block, draws)

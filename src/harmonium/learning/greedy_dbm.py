@@ -1,4 +1,4 @@
-"""Learning a deep Boltzmann machine one layer of features at a time, before all of it learns together."""
+"""Training a deep Boltzmann machine one layer at a time, before all layers are trained together."""
 
 from __future__ import annotations
 
@@ -34,30 +34,65 @@ def greedy_dbm(
     checkpoints: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> DBM:
-    """Learns an RBM on the data, then another on its features, and so on, and puts them together as a deep Boltzmann machine.
+    """Train an RBM on the data, then the next one on its features, and so on, and combine them as a deep Boltzmann machine.
 
-    Each machine will have only half of what a layer between two of them hears. So the input that comes from such a layer's one known
-    neighbour is doubled while it learns, by two tied copies of every unit of that neighbour (Salakhutdinov & Hinton 2009, section 3):
-    the first RBM sees the data twice, the last has its hidden layer twice, and those between have both. What comes out is a start for
-    `hm.fit(dbm, data, negative=hm.PersistentCD(...))`.
+    The result is an initialisation for `hm.fit(dbm, data, negative=hm.PersistentCD(...))`.
 
-    `data`: (cases, units), a tensor, array or `Source`. `layers`: the units from the data upwards, at least three; Bernoulli hidden ones
-    over Bernoulli or Binomial ones. Copies of them make up the machine. `couplings`: as of `DBM`. `sampled`: features are drawn anew at
-    each visit, each layer given the doubled one below; else they are means. All `settings` go to `fit` for every machine; where these
-    differ, `train(rbm, data, index)` does the learning instead. `checkpoints`: a folder for one a machine.
+    Parameters
+    ----------
+    data : Tensor, array or Source
+        Cases, (cases, units).
+    layers : sequence of Unit
+        The units from the data upwards, at least three layers. The hidden ones are Bernoulli, over Bernoulli or Binomial visible ones.
+        Copies of them make up the machine.
+    couplings : sequence of Coupling or None, optional
+        As for `DBM`.
+    sampled : bool, default True
+        Features are samples, drawn anew at each visit, each layer given the doubled one below. With False they are means.
+    seed : int, default 0
+        Seed from which those of all machines derive.
+    train : callable, optional
+        `train(rbm, data, index)` trains each machine in place of `fit`, where machines differ in their settings.
+    checkpoints : path-like, optional
+        A folder with one checkpoint per machine.
+    **settings
+        Arguments of `fit` for every machine.
 
-    ValueError for other units, for fewer layers, and for data that cannot be visited by number.
+    Returns
+    -------
+    DBM
+        The machine.
+
+    Raises
+    ------
+    ValueError
+        For other units, for fewer than three layers, for data that cannot be indexed by case number, and for both `train` and `settings`.
+
+    Notes ----- In the final machine each RBM supplies half of an intermediate layer's input. So during training the input from such a
+    layer's one known neighbour is doubled, by two tied copies of every unit of that neighbour (Salakhutdinov & Hinton 2009, section 3). The
+    first RBM sees the data twice, the last one has its hidden layer twice, and those between have both.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbm = hm.greedy_dbm(torch.eye(6), [hm.Bernoulli(6), hm.Bernoulli(5), hm.Bernoulli(4)], epochs=2, progress=False)
+    >>> [len(unit.bias) for unit in dbm.layers]
+    [6, 5, 4]
     """
     if len(layers) < 3:
-        raise ValueError(f"two layers are an RBM, learnt by hm.fit; a deep Boltzmann machine has three or more, found {len(layers)}")
+        raise ValueError(
+            f"a deep Boltzmann machine has at least three layers, found {len(layers)}; two layers are an RBM, trained by hm.fit"
+        )
     others = sorted({type(unit).__name__ for unit in layers[1:] if not isinstance(unit, Bernoulli)})
     if others:
-        raise ValueError(f"the hidden layers learnt one at a time are of Bernoulli units, found {', '.join(others)}")
+        raise ValueError(f"greedy_dbm takes hidden layers of Bernoulli units, found {', '.join(others)}")
     if train is not None and settings:
-        raise ValueError(f"with train= the settings of each machine are its own, found {', '.join(settings)} too")
+        raise ValueError(
+            f"train= sets the training of each machine, and cannot be combined with other settings, found {', '.join(settings)}"
+        )
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError("a deep Boltzmann machine learns from data that can be visited by number: a tensor, array or Source")
-    links = DBM(layers, couplings, seed=seed).couplings  # also refuses what makes none
+        raise ValueError("a deep Boltzmann machine takes data that can be indexed by case number: a tensor, array or Source")
+    links = DBM(layers, couplings, seed=seed).couplings  # also raises an error for layers that make no machine
     like = next(links[0].parameters()).detach()
     validation = settings.pop("validation", None)
     rows = as_rows(layers[0], data, like)
@@ -81,13 +116,13 @@ def greedy_dbm(
 
 
 def _of_features(unit: Unit, sampled: bool) -> Unit:
-    """A fresh layer for the states of a Bernoulli layer, or for its means."""
+    """A new layer for the states of a Bernoulli layer, or for its means."""
     assert isinstance(unit, Bernoulli)
     return Bernoulli(unit.shape, bias_shape=unit.bias_shape, values="binary" if sampled else "probabilities")
 
 
 def _sent(source: Source, rbms: Sequence[RBM], single: bool, sampled: bool) -> Source:
-    """What the machine on top of `rbms` sees of the data, once or (unless `single`) twice over: computed anew at each visit."""
+    """The data of the machine on top of `rbms`, once or (unless `single`) doubled, computed anew at each visit."""
     below = list(rbms)
 
     def rise(rows: Tensor, generator: torch.Generator) -> Tensor:

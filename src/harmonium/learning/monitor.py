@@ -1,4 +1,4 @@
-"""The metrics of an epoch, on a fixed part of the data."""
+"""The metrics of an epoch, computed on a fixed part of the data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps
 from harmonium.units import Given
 
-MONITORED = 1000  # cases that the metrics of an epoch are computed on
+MONITORED = 1000  # cases for the metrics of an epoch
 
 
 class Monitor:
-    """Up to 1,000 training cases, and as many held-out ones where there are any; a stream has none of the former."""
+    """Up to 1,000 training cases, and as many held-out ones if there are any. A stream has no training cases here."""
 
     def __init__(self, model: RBM | DBM, plan: Plan, batches: Batches | Stream, sweeps: int) -> None:
         self.model, self.plan, self.sweeps = model, plan, sweeps
@@ -32,23 +32,23 @@ class Monitor:
         """Validation cases. ValueError for a stream."""
         self.held, self.held_given = self._some(batches)
         if self.held is None:
-            raise ValueError("validation takes data that can be visited by number: a tensor, array or Source")
+            raise ValueError("validation takes data that can be indexed by case number: a tensor, array or Source")
 
     @property
     def known(self) -> Given | None:
-        """What is given of the training cases, by themselves too."""
+        """What is given of the training cases, what the cases themselves tell included."""
         return self.given if self.training is None else self.visible.given_by(self.training, self.given)
 
     @property
     def rows_for_base_rates(self) -> Tensor | None:
-        """Training cases with their gaps filled, as states of the whole visible side of the machine."""
+        """Training cases with filled gaps, as states of the machine's whole visible side."""
         if self.training is None:
             return None
         rows = for_base_rates(self.visible, self.training, None, self.given)
         return self.model.mean_field(rows).phase.v if isinstance(self.model, DBM) else rows
 
     def metrics(self, state: TrainingState, rule: Rule) -> dict[str, float]:
-        """Of the epoch that ends."""
+        """Metrics of the epoch that ends."""
         own = rule.metrics(state.slots[RULE])
         if self.training is None:
             return own
@@ -59,7 +59,7 @@ class Monitor:
         return rbm_metrics(self.model, self.training, self.held, generator=generator, sweeps=self.sweeps, **beside) | own
 
     def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given | None]:
-        """Some rows, and what is given of them; none of a stream. A source's rows are checked here."""
+        """Some rows, and what is given of them; none for a stream. The rows of a source are checked here."""
         found = batches.some(MONITORED, self.plan.generator(self.like))
         if not found:
             return None, None

@@ -1,4 +1,4 @@
-"""Where learning starts: base rates, and what the transforms keep."""
+"""The start of training: base rates, and the slots of the rule and the transforms."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harmonium.models import DBM, RBM
 from harmonium.units import Unit
 from harmonium.units.groups import leaves
 
-STARTING = 10_000  # cases that the visible biases start from, at most
+STARTING = 10_000  # most cases for the initial visible biases
 
 
 def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
-    """Sets visible biases that are as they were made to the data's base rates, and hidden ones to what the transforms' coordinates ask."""
+    """Set visible biases that still have their initial values to the data's base rates, and let the transforms adapt the hidden ones."""
     assert isinstance(state.model, RBM | DBM)
     model, visible = state.model.machine, state.model.visible
     before = model.visible.standard()
@@ -33,7 +33,7 @@ def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[
 
 
 def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule) -> None:
-    """What the rule and the transforms keep; of a state that has it already it stays."""
+    """Make the slots of the rule and the transforms. Slots that a state already has stay."""
     assert isinstance(state.model, RBM | DBM)
     model = state.model.machine
     for transform in transforms:
@@ -41,17 +41,17 @@ def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule
             state.slots[transform.name] = transform.init(model, state.step)
     kept = state.slots.get(RULE)
     throwaway = torch.Generator(state.generator.device)
-    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule begins anew
+    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule starts with new slots
         state.slots[RULE] = rule.init(model, state.generator)
 
 
 def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:
-    """By which the slots of two rules can be told apart."""
+    """Names and shapes, which tell the slots of two rules apart."""
     return {name: tuple(slot.shape) for name, slot in slots.items()}
 
 
 def _as_made(unit: Unit) -> bool:
-    """Whether a layer's biases, or all parameters of units that have none, are still those that it was made with."""
+    """Whether a layer's biases, or all parameters of units without biases, still have their initial values."""
     for _, _, leaf in leaves(unit):
         made = type(leaf)(**leaf.arguments())  # type: ignore[arg-type]
         names = [name for name, _ in leaf.named_parameters()]

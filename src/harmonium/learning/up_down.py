@@ -1,4 +1,4 @@
-"""The learning signal of contrastive wake-sleep."""
+"""The gradient of contrastive wake-sleep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,29 @@ Pixels = Literal["mean", "sample"]
 
 
 class UpDown:
-    """Writes the gradients of one update after another. `choose`: the rule that makes the top RBM's particles, by the epoch."""
+    """The gradient signal of `wake_sleep`: wake phase, top RBM, sleep phase.
+
+    Parameters
+    ----------
+    state : TrainingState
+        The training of a `DBN`.
+    choose : callable
+        Epoch (from 0) -> the rule that makes the top RBM's particles.
+    pixels : {"mean", "sample"}
+        Whether the sleep phase ends in means or samples of the lowest layer.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))]).untie()
+    >>> optimizer = torch.optim.SGD(dbn.parameters(), lr=0.1)
+    >>> state = hm.TrainingState(dbn, optimizer, torch.Generator().manual_seed(0), {}, slots={"rule": {}})
+    >>> signal = hm.learning.UpDown(state, lambda epoch: hm.ContrastiveDivergence(), "mean")
+    >>> step = hm.learning.Step(state, signal)
+    >>> step(torch.eye(6), None)
+    >>> state.step
+    1
+    """
 
     def __init__(self, state: TrainingState, choose: Callable[[int], Rule], pixels: Pixels) -> None:
         assert isinstance(state.model, DBN)
@@ -28,19 +50,24 @@ class UpDown:
 
     @torch.no_grad()
     def gradient(self, v: Tensor, labels: Tensor | None) -> None:
-        """`v`: (cases, *visible.shape) states; `labels`: (cases,) integers, or None for a net that has no label units.
+        """Overwrite every `.grad`, and add the errors of the update to the epoch's sums.
 
-        Also adds the errors of the update to the epoch's sums.
+        Parameters
+        ----------
+        v : Tensor
+            States, (cases, *visible.shape).
+        labels : Tensor or None
+            Integer labels, (cases,); None for a net without label units.
         """
         given = self.dbn.visible.given_by(v, None)
         particles = self._top(self._wake(v, given), labels, given)
-        if given is not None and len(particles) != len(v):  # documents are dreamt as long as the batch's are
+        if given is not None and len(particles) != len(v):  # sleep-phase documents have the lengths of the batch's
             turn = torch.arange(len(particles), device=v.device) % len(v)
             given = given.map(lambda field: field[turn])
         self._sleep(particles, given)
 
     def _wake(self, v: Tensor, given: Given | None) -> Tensor:
-        """Up, and each generative layer learns to reconstruct what it saw; the states below the top RBM."""
+        """The wake phase: an up-pass from which each generative layer learns. Returns the states below the top RBM."""
         states, share, generative = [v], 1 / len(v), list(self.dbn.downwards())[::-1]
         for level, layer in enumerate(self.dbn.upwards()):
             states.append(layer(states[-1], self.state.generator, given if level == 0 else None))
@@ -51,10 +78,10 @@ class UpDown:
         return states[-1]
 
     def _top(self, states: Tensor, labels: Tensor | None, given: Given | None) -> Tensor:
-        """The top RBM learns from what the up-pass gave and the labels beside it; its own particles."""
+        """The top RBM learns from the up-pass and the labels beside it. Returns its particles."""
         dbn, units, slots = self.dbn, self.dbn.labels, self.state.slots[RULE]
         rule, top, generator = self.choose(self.state.epoch), dbn.top, self.state.generator
-        if not slots:  # the rule of an earlier epoch kept nothing
+        if not slots:  # the rule of an earlier epoch had no slots
             slots.update(rule.init(top, generator))
         joint = states if units is None or labels is None else with_labels(states, labels, units.categories)
         given = None if len(dbn.recognition) else given
@@ -67,7 +94,7 @@ class UpDown:
         return particles
 
     def _sleep(self, particles: Tensor, given: Given | None) -> None:
-        """Down, and each recognition layer learns to recover what was dreamt."""
+        """The sleep phase: a down-pass whose states each recognition layer learns to recover."""
         dream, share, generative = self.dbn.part(particles), 1 / len(particles), list(self.dbn.downwards())[::-1]
         recognition = list(self.dbn.upwards())
         for level in reversed(range(len(generative))):
@@ -85,7 +112,7 @@ class UpDown:
         self.choose(self.state.epoch).between(self.dbn.top, self.state.slots[RULE], step)
 
     def metrics(self, cases: int) -> dict[str, float]:
-        """The errors of the epoch, a case and a dream; none of a net without directed layers."""
+        """The epoch's errors per case and per sample of the sleep phase; empty for a net without directed layers."""
         if not len(self.dbn.recognition):
             return {}
         totals = {name: value.item() for name, value in self.state.totals.items()}
@@ -93,14 +120,14 @@ class UpDown:
 
 
 def _squared(mean: Tensor, states: Tensor) -> Tensor:
-    """The squared error, summed."""
+    """The sum of squared errors."""
     error = (mean - states).flatten()
     return torch.dot(error, error)
 
 
 @torch.no_grad()
 def wake_error(dbn: DBN, held: Source, generator: torch.Generator) -> float:
-    """The squared error of each generative layer's means given a stochastic up-pass, summed over units and layers, a case."""
+    """The squared error of each generative layer's means given a stochastic up-pass, summed over units and layers, per case."""
     v = held.rows(torch.arange(min(len(held), MONITORED)), generator)
     states, given = v, dbn.visible.given_by(v, None)
     total = torch.zeros((), dtype=v.dtype, device=v.device)

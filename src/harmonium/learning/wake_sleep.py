@@ -1,4 +1,4 @@
-"""Contrastive wake-sleep: a deep belief net fine-tuned to generate."""
+"""Contrastive wake-sleep: generative fine-tuning of a deep belief net."""
 
 from __future__ import annotations
 
@@ -53,30 +53,72 @@ def wake_sleep(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """Fine-tunes an untied net (`dbn.untie()`) to generate, in place, by the up-down algorithm (Hinton, Osindero & Teh 2006, section 5
-    and appendix B), and returns the final training state.
+    """Fine-tune an untied net (`dbn.untie()`) as a generative model, in place, by the up-down algorithm.
 
-    An update: awake, a stochastic up-pass from the data through the recognition layers, whose states the generative layers learn to
-    reconstruct, each from the layer above; in the top RBM, with the true labels beside them, <∂E/∂θ>_data - <∂E/∂θ>_model; asleep, from the
-    model's particles a stochastic down-pass, whose states the recognition layers learn to recover, each from the layer below. Every
-    gradient is a mean over its own cases.
+    Parameters
+    ----------
+    dbn : DBN
+        An untied net.
+    data : Tensor, array or Source
+        Cases, (cases, *shape), as for `fit`.
+    labels : sequence of int, optional
+        Labels, (cases,), for a net with label units.
+    negative : Rule or callable, default ContrastiveDivergence(3)
+        The rule that makes the top RBM's particles, from which the sleep phase starts; or a function of the epoch, from 0, that returns it.
+        Hinton's schedule is `lambda epoch: hm.ContrastiveDivergence(3 if epoch < 100 else 6 if epoch < 200 else 10)`.
+    pixels : {"mean", "sample"}, default "mean"
+        Whether the sleep phase ends in the lowest layer's means, as Hinton's probabilities, or in samples. Samples are those of the
+        wake-sleep algorithm itself, and the choice for real-valued data.
+    epochs : int, default 10
+        Number of epochs in all.
+    batch_size : int, default 100
+        Cases per mini-batch.
+    optimizer : callable, optional
+        As for `fit`. The default is fused SGD with momentum 0.9 and learning rate 0.001, or 0.0001 if a layer is real-valued or unbounded.
+        With large steps the recognition weights drift and the label error rises. It follows the exact gradient, not that of standardised
+        data.
+    schedule, averaging, seed, callbacks, state, checkpoint, progress
+        As for `fit`.
+    weight_cost : float, default 0
+        As for `fit`, on couplings only.
+    validation : optional
+        Data, or (data, labels), for the metrics below.
+    keep_best : bool, default False
+        End with the weights of the epoch with the lowest `validation_error_percent`.
 
-    `data`: (cases, *shape), a tensor, array, memory map or `Source`, as `fit` takes them; `labels`: (cases,) integers, of a net with label
-    units. `negative`: how the top RBM's particles are made, where the dreams begin; or a function of the epoch, from 0, which gives it:
-    `lambda epoch: hm.ContrastiveDivergence(3 if epoch < 100 else 6 if epoch < 200 else 10)` is Hinton's schedule. `pixels`: whether the
-    lowest layer dreams means, as Hinton's probabilities, or samples, the wake-sleep algorithm's own and the one for real-valued data.
+    Returns
+    -------
+    TrainingState
+        The final state. Its `history` has one row of metrics per epoch.
 
-    `optimizer`: as for `fit`; by default fused SGD with momentum 0.9 and learning rate 0.001, 0.0001 where a layer is real-valued or
-    without end: large steps let the recognition weights drift, and the label error rises. It follows the exact gradient, not that of
-    standardised data. `averaging`, `schedule`, `weight_cost` (on couplings alone), `seed`, `state`, `checkpoint`, `progress`: as for `fit`.
+    Raises
+    ------
+    ValueError
+        For a tied net, for pooled layers between machines, for data or labels that do not fit, or for a checkpoint with other settings.
+    TypeError
+        For another model, and for a `Rule` that makes no particles to start the sleep phase from.
+    FloatingPointError
+        If learning diverges.
 
-    Figures of an epoch: `wake_error` and `sleep_error`, squared errors of what each generative, or recognition, layer predicts, summed over
-    units and layers, the mean of the epoch's cases, or dreams. `validation`: data, or (data, labels); then also `validation_wake_error`,
-    on at most 1,000 of them, and `validation_error_percent`, by `label_log_probability` (with `averaging` also `averaged_error_percent`,
-    of the averaged net). `keep_best`: end with the weights of the epoch whose `validation_error_percent` was lowest.
+    Notes ----- *Algorithm* (Hinton, Osindero & Teh 2006, section 5 and appendix B, doi:10.1162/neco.2006.18.7.1527). An update has three
+    parts. In the wake phase a stochastic up-pass goes from the data through the recognition layers, and each generative layer learns to
+    reconstruct its states from the layer above. The top RBM, with the true labels beside its units, follows <∂E/∂θ>_data - <∂E/∂θ>_model.
+    In the sleep phase a stochastic down-pass goes from the model's particles, and each recognition layer learns to recover its states from
+    the layer below. Every gradient is a mean over its own cases.
 
-    ValueError for a tied net, pooled layers between machines, data or labels that do not fit, or a checkpoint of other settings; TypeError
-    for a `Rule`, which makes no particles to dream from; FloatingPointError if learning diverges.
+    *Metrics.* `wake_error` and `sleep_error` are the squared errors of the generative, and recognition, layers' predictions, summed over
+    units and layers: the mean over the epoch's cases, or over its samples of the sleep phase. With `validation` there is also
+    `validation_wake_error`, on at most 1,000 of the cases. With labels there is `validation_error_percent`, by `label_log_probability` (and
+    with `averaging` `averaged_error_percent`, of the averaged net).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.greedy(torch.eye(6), [hm.Bernoulli(6), hm.Bernoulli(5), hm.Bernoulli(4)], epochs=1, progress=False)
+    >>> untied = dbn.untie()
+    >>> state = hm.wake_sleep(untied, torch.eye(6), epochs=2, progress=False)
+    >>> "wake_error" in state.history[-1]
+    True
     """
     _check(dbn, negative, labels, pixels)
     like = next(dbn.parameters()).detach()
@@ -87,13 +129,13 @@ def wake_sleep(
     held = None if images is None else as_rows(dbn.visible, _numbered(images), like)
     true = None if held is None or held_labels is None else _labels(dbn, held_labels, len(held))
     if keep_best and true is None:
-        raise ValueError("keep_best chooses by the label error on validation data: give validation=(data, labels)")
+        raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
     choose = _schedule(negative)
     changes = [] if averaging is None else [Averaging(averaging)]
     plan = Plan(epochs, optimizer, default_optimizer(dbn), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {
         "batch_size": batch_size,
-        "negative": described(choose(0)),  # of a schedule the first: a function cannot be compared
+        "negative": described(choose(0)),  # the first rule of a schedule: functions cannot be compared
         "pixels": pixels,
         "labels": known is not None,
         "averaging": averaging,
@@ -103,7 +145,7 @@ def wake_sleep(
     for change in changes:
         if change.name not in training.slots:
             training.slots[change.name] = change.init(dbn, training.step)
-    training.slots.setdefault(RULE, {})  # filled at the first update that needs it, for a schedule may change the rule
+    training.slots.setdefault(RULE, {})  # filled at the first update that needs it, because a schedule may change the rule
     plan.restore(training)
 
     def metrics() -> dict[str, float]:
@@ -130,7 +172,7 @@ def wake_sleep(
 
 
 def _error_percent(dbn: DBN, held: Source, labels: Tensor, generator: torch.Generator) -> float:
-    """The share of the cases whose most probable label is another."""
+    """The percentage of the cases whose most probable label is wrong."""
     wrong = 0
     for block in torch.split(torch.arange(len(held)), MONITORED):
         found = label_log_probability(dbn, held.rows(block, generator)).argmax(1)
@@ -139,7 +181,7 @@ def _error_percent(dbn: DBN, held: Source, labels: Tensor, generator: torch.Gene
 
 
 def groups(dbn: DBN, weight_cost: float) -> Groups:
-    """The parameters as an optimiser takes them: the couplings', with the weight cost, and the units'."""
+    """Parameter groups of an optimiser: the couplings' parameters, with the weight cost, and the units'."""
     layers = [*dbn.upwards(), *list(dbn.downwards())[::-1]]
     couplings, units = [*(layer.coupling for layer in layers), dbn.top.coupling], [layer.unit for layer in layers]
     return [
@@ -149,38 +191,38 @@ def groups(dbn: DBN, weight_cost: float) -> Groups:
 
 
 def default_optimizer(dbn: DBN) -> MakeOptimizer:
-    """Fused SGD with momentum, a tenth of what `fit` learns a binary machine with, and less where states are without end."""
+    """Fused SGD with momentum, at a tenth of `fit`'s rate for a binary machine, and lower for unbounded states."""
     units = [*(layer.unit for layer in (*dbn.upwards(), *dbn.downwards())), dbn.top.visible, dbn.top.hidden]
     endless = any(leaf.count == math.inf for unit in units for _, _, leaf in leaves(unit))
     return partial(MomentumSGD, lr=1e-4 if endless else 1e-3, momentum=0.9)
 
 
 def _check(dbn: object, negative: object, labels: object, pixels: str) -> None:
-    """What can be known before any data are looked at."""
+    """Check what does not depend on the data."""
     if not isinstance(dbn, DBN):
         advice = "hm.fit learns that" if isinstance(dbn, RBM | DBM) else "write its gradient with its own accumulate_gradient"
         raise TypeError(f"wake-sleep learns the directed layers of a deep belief net, found {type(dbn).__name__}: {advice}")
     if len(dbn.recognition) and not dbn.untied:
         raise ValueError(
-            "wake-sleep learns recognition and generative weights apart, and this net's are tied: give it dbn.untie(), a copy whose "
-            "weights can part"
+            "wake-sleep learns recognition and generative weights separately, and this net's are tied: give it dbn.untie(), a copy "
+            "with untied weights"
         )
     for layer in dbn.upwards():
         if layer.unit.output_shape != layer.unit.shape:
             raise ValueError(
-                "pooled layers between machines cannot be dreamt: the machine above gives the pooled map alone, and which unit of a block "
-                f"is on belongs to neither, found {layer.unit}"
+                "wake-sleep takes no pooled layers between machines: the upper machine models only the pooled map, and neither models "
+                f"which unit of a block is on, found {layer.unit}"
             )
     if isinstance(negative, Rule) and not makes_particles(negative):
-        raise TypeError(f"{type(negative).__name__} makes no particles to dream from: give ContrastiveDivergence or PersistentCD")
+        raise TypeError(f"{type(negative).__name__} makes no particles for the sleep phase: use ContrastiveDivergence or PersistentCD")
     if dbn.labels is not None and labels is None:
-        raise ValueError("this net has label units: give labels=, one integer a case")
+        raise ValueError("this net has label units: give labels=, one integer per case")
     if pixels not in ("mean", "sample"):
         raise ValueError(f'pixels must be "mean" or "sample", found {pixels!r}')
 
 
 def _schedule(negative: Rule | Callable[[int], Rule]) -> Callable[[int], Rule]:
-    """What makes the particles, by the epoch."""
+    """The rule that makes the particles, as a function of the epoch."""
     if isinstance(negative, Rule):
         found = negative
         return lambda epoch: found
@@ -195,5 +237,7 @@ def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
 
 def _numbered(data: Any) -> Rows:
     if not isinstance(data, Tensor | np.ndarray | Source):
-        raise ValueError(f"wake-sleep takes data that can be visited by number: a tensor, array or Source, found {type(data).__name__}")
+        raise ValueError(
+            f"wake-sleep takes data that can be indexed by case number: a tensor, array or Source, found {type(data).__name__}"
+        )
     return data

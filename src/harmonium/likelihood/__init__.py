@@ -1,4 +1,4 @@
-"""How good is a model, in nats?"""
+"""The quality of a model as a log-likelihood, in nats: exact values, estimates and bounds."""
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate

@@ -23,18 +23,64 @@ def ais(
     given: Given | None = None,
     progress: bool = False,
 ) -> Estimate:
-    """Estimates log Z by annealing independent chains from a base-rate model to `model`.
+    """Estimate log Z by annealed importance sampling from a base-rate model to `model`.
 
-    The path scales the coupling's input by β, leaves the hidden biases on, and moves the visible natural parameters from the base's
-    to the model's: p*_β(v) = exp(-visible.energy(v) + (1 - β) <s(v), base> + hidden.log_partition(β · input)). Its start is a
-    factorial model whose log Z is a sum of log-partitions. The estimate of Z is unbiased, so that of log Z is low in expectation.
+    Independent chains start from a factorial model, whose log Z is known, and pass through intermediate distributions to the RBM.
 
-    `betas`: how many inverse temperatures (even on a logistic function, see `sigmoid_schedule`), or the increasing sequence from 0 to 1
-    itself. `base_rates`: the visible means of the base, (*visible.shape), as those of the training data; by default those of a short
-    Gibbs run of the model itself. `given`: one case (no leading axes), where Z depends on it: a mask of absent units, a document's
-    length, a context. `progress`: a bar with the time left, on a terminal. Log-weights are summed in float64. Warns where the effective
-    sample size is below a tenth of the chains. ValueError for a schedule that does not go from 0 to 1, or for a machine that has no
-    partition function; TypeError where a layer has no energy.
+    Parameters
+    ----------
+    model : RBM
+        The machine whose log Z is estimated.
+    chains : int, default 100
+        Number of independent chains.
+    betas : int or sequence of float, default 14500
+        The number of inverse temperatures, spaced evenly along a logistic function (`sigmoid_schedule`). A sequence gives the values
+        themselves, increasing from 0 to 1.
+    seed : int, default 0
+        Seed of the draws.
+    base_rates : Tensor, optional
+        Visible means of the base-rate model, (*visible.shape), such as the means of the training data. By default they come from a short
+        Gibbs run of the model itself.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it: a mask of absent units, the length of a document, or a context.
+    progress : bool, default False
+        Show a progress bar with the time left, on a terminal.
+
+    Returns
+    -------
+    Estimate
+        log Z in nats, its standard error, the effective sample size and the log-weights.
+
+    Raises
+    ------
+    ValueError
+        If the schedule does not increase from 0 to 1, or if the machine has no partition function.
+    TypeError
+        If the model is not an RBM, or if a layer has no energy.
+
+    Warns
+    -----
+    UserWarning
+        If the effective sample size is below a tenth of the number of chains.
+
+    Notes
+    -----
+    The path scales the coupling's input by β, keeps the hidden biases, and moves the visible natural parameters from those of the base to
+    those of the model:
+
+        p*_β(v) = exp(-visible.energy(v) + (1 - β) <s(v), base> + hidden.log_partition(β · input))
+
+    Log-weights are summed in float64. The estimate of Z is unbiased. The estimate of log Z is therefore low in expectation, and the
+    likelihood computed from it is too high. The method is that of Neal (2001), doi:10.1023/A:1008923215028, applied to RBMs by
+    Salakhutdinov & Murray (2008), doi:10.1145/1390156.1390266.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0))
+    >>> found = hm.likelihood.ais(rbm, betas=20)
+    >>> abs(found.log_z - hm.likelihood.exact_log_z(rbm)) < 0.1
+    True
     """
     generator = torch.Generator(model.visible.zero_input().device).manual_seed(seed)
     path = make_path(model, betas, base_rates, chains=chains, generator=generator, given=given)

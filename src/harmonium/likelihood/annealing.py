@@ -1,4 +1,4 @@
-"""The path from a base-rate model to a machine, walked either way: what the annealing estimators share (Neal 2001)."""
+"""The path from a base-rate model to a machine, in both directions: shared by the annealing estimators (Neal 2001)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 Step = TypeVar("Step")
-BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a nearer one wastes fewer betas
+BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a closer one needs fewer betas
 
 
 @dataclass(frozen=True)
 class Estimate:
     """An estimate of log Z, in nats.
 
-    `standard_error`: of log Z, by the delta method from the spread of the weights (it does not know of modes that no chain met).
-    `ess`: the effective sample size of the weights, between 1 and the number of chains. `log_weights`: (chains,), float64.
+    Parameters
+    ----------
+    log_z : float
+        The estimate.
+    standard_error : float
+        Standard error of log Z, by the delta method from the spread of the weights. It does not account for modes that no chain reached.
+    ess : float
+        Effective sample size of the weights, between 1 and the number of chains.
+    log_weights : Tensor
+        Logarithms of the importance weights, (chains,), float64.
     """
 
     log_z: float
@@ -46,7 +54,7 @@ class LogMean(NamedTuple):
 
 
 def log_mean_exp(log_weights: Tensor) -> LogMean:
-    """Of importance weights, (*leading, chains): three times (*leading)."""
+    """The `LogMean` of importance weights, (*leading, chains): three tensors of shape (*leading)."""
     chains, top = log_weights.shape[-1], log_weights.amax(-1, keepdim=True)
     weights = torch.exp(log_weights - top)
     mean = weights.mean(-1)
@@ -55,7 +63,7 @@ def log_mean_exp(log_weights: Tensor) -> LogMean:
 
 
 def estimate(log_weights: Tensor, log_z_base: float) -> Estimate:
-    """The estimate that importance weights (chains,) give of log Z, over a base whose log Z is known."""
+    """The estimate of log Z from log-weights (chains,), given the log Z of the base."""
     value, error, ess = (figure.item() for figure in log_mean_exp(log_weights))
     return Estimate(log_z_base + value, error, ess, log_weights)
 
@@ -74,7 +82,7 @@ def standard_schedule(betas: int) -> Tensor:
 def sigmoid_schedule(betas: int) -> Tensor:
     """`betas` inverse temperatures from 0 to 1, (betas,), evenly along a logistic function from -4 to 4 (Grosse, Ghahramani & Adams 2015).
 
-    The default: over nine machines it has the largest effective samples at equal cost (docs/benchmarks.md).
+    This is the default: over nine machines it gives the largest effective sample sizes at equal cost (docs/benchmarks.md).
     """
     if betas < 2:
         return torch.zeros(betas, dtype=torch.float64)
@@ -83,7 +91,7 @@ def sigmoid_schedule(betas: int) -> Tensor:
 
 
 def schedule(betas: int | Sequence[float]) -> list[float]:
-    """The inverse temperatures asked for. ValueError if they do not increase from 0 to 1."""
+    """The inverse temperatures of `betas`. Raises ValueError if they do not increase from 0 to 1."""
     path = sigmoid_schedule(max(betas, 0)) if isinstance(betas, int) else torch.tensor(betas, dtype=torch.float64)
     if len(path) < 2 or path[0] != 0 or path[-1] != 1 or not bool((path.diff() > 0).all()):
         ends = f" from {path[0]:g} to {path[-1]:g}" if len(path) else ""
@@ -93,7 +101,7 @@ def schedule(betas: int | Sequence[float]) -> list[float]:
 
 
 class Place(NamedTuple):
-    """Where the chains are: the statistic of their visible states, and the hidden input that it sends at β = 1."""
+    """The current position of the chains: the statistic of their visible states, and the hidden input it produces at β = 1."""
 
     s_v: Tensor
     input: Tensor
@@ -108,8 +116,8 @@ class Path:
     The transition T_β(v' | v) = Σ_h p_β(v' | h) p_β(h | v) is reversible with respect to p_β: p_β(v) T_β(v' | v) =
     Σ_h p_β(v, h) p_β(v', h) / p_β(h) is symmetric in v and v'. So one sweep, hidden units first, serves both directions.
 
-    `base`: the base's constant visible input, (*visible.statistic_shape). `log_z_base`: Σ over its units of their log-partitions.
-    `given`: one case, without leading axes.
+    `base` is the base's constant visible input, (*visible.statistic_shape). `log_z_base` is the sum of the log-partitions of its units.
+    `given` is one case, without leading axes.
     """
 
     model: RBM
@@ -119,7 +127,7 @@ class Path:
     given: Given | None = None
 
     def every(self, chains: int) -> Given | None:
-        """What is given, for each chain."""
+        """`given`, repeated for each chain."""
         return _every(self.given, chains, self.base.device)
 
     def start(self, chains: int, generator: torch.Generator) -> Tensor:
@@ -132,21 +140,23 @@ class Path:
         return Place(s_v, self.model.coupling.to_hidden(s_v, given))
 
     def _draw(self, at: Place, beta: float, other: float, generator: torch.Generator, given: Given | None) -> tuple[Tensor, Tensor]:
-        """h ~ p_beta(h | v) where the chains are, and log p*_other(v) - log p*_beta(v) there: (chains,), float64."""
+        """h ~ p_beta(h | v) at the chains' position, and log p*_other(v) - log p*_beta(v) there: (chains,), float64."""
         step = other - beta
         h, change = self.model.hidden.sample_and_change(at.input * beta, at.input * step, generator=generator)
         slope = self.model.coupling.visible_alone(at.s_v, given) - at.s_v.flatten(1) @ self.base.flatten()
         return h, change.double() + step * slope.double()
 
     def _down(self, h: Tensor, beta: float, generator: torch.Generator, given: Given | None) -> Place:
-        """Where v ~ p_beta(v | h) is."""
+        """The position after drawing v ~ p_beta(v | h)."""
         visible, hidden, coupling = self.model.visible, self.model.hidden, self.model.coupling
         input = torch.add(self.base * (1 - beta), coupling.to_visible(hidden.statistic(h), given), alpha=beta)
         return self._place(visible.sample(input, generator=generator, given=given), given)
 
     def forward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
-        """Σ_k log p*_k(v_{k-1}) - log p*_{k-1}(v_{k-1}) of chains from v_0 = v, (chains, *visible.shape), with v_k ~ T_k(. | v_{k-1}):
-        (chains,), float64. From exact samples of the base the mean of its exp is Z / Z_base."""
+        """Σ_k log p*_k(v_{k-1}) - log p*_{k-1}(v_{k-1}) of chains from v_0 = v, (chains, *visible.shape), with v_k ~ T_k(. | v_{k-1}).
+
+        Returns (chains,), float64. If v are exact samples of the base, the mean of its exp is Z / Z_base.
+        """
         given = self.every(len(v))
         at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
         for below, beta in shown(list(pairwise(self.betas)), "annealing", progress):
@@ -156,9 +166,9 @@ class Path:
         return total
 
     def backward(self, v: Tensor, generator: torch.Generator, *, progress: bool = False) -> Tensor:
-        """The same sum along chains that go the other way, from v_K = v with v_{k-1} ~ T_k(. | v_k): (chains,), float64.
+        """The same sum along chains in the opposite direction, from v_K = v with v_{k-1} ~ T_k(. | v_k): (chains,), float64.
 
-        From exact samples of the model the mean of exp(-sum) is Z_base / Z.
+        If v are exact samples of the model, the mean of exp(-sum) is Z_base / Z.
         """
         given = self.every(len(v))
         at, total = self._place(v, given), torch.zeros(len(v), dtype=torch.float64, device=v.device)
@@ -179,10 +189,10 @@ def make_path(
     generator: torch.Generator,
     given: Given | None = None,
 ) -> Path:
-    """The path from a base of these visible means; by default those of a short Gibbs run of `chains` chains of the model itself.
+    """The path from a base with these visible means, by default those of a short Gibbs run of `chains` chains of the model itself.
 
-    ValueError for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError for other models,
-    and where a layer has no energy.
+    Raises ValueError for a schedule that does not increase from 0 to 1, or for a machine without a partition function; TypeError for other
+    models, and where a layer has no energy.
     """
     check_machine(model, "annealing")
     model.check_normalisable(given)
@@ -203,17 +213,17 @@ def _every(given: Given | None, chains: int, device: torch.device) -> Given | No
 
 
 def shown(steps: list[Step], name: str, progress: bool) -> Iterable[Step]:
-    """The steps, with a bar and the time left where that is wanted and standard error is a terminal."""
+    """The steps, with a progress bar and the time left if `progress` is set and standard error is a terminal."""
     if not (progress and sys.stderr.isatty()):
         return steps
     return rich.progress.track(steps, name, console=Console(stderr=True), transient=True)
 
 
 def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str, called: str = "betas") -> None:
-    """Warns where the effective sample size is below a tenth of the chains; for a decorated function to call."""
+    """Warn if the effective sample size is below a tenth of the chains. Call it from a decorated function."""
     if ess < chains / 10:
         warnings.warn(
-            f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so that {consequence}; "
+            f"{name}: the effective sample size is {ess:.1f} of {chains} chains, so {consequence}; "
             f"use more than the present {betas} {called}",
             stacklevel=4,  # past the decorator, to the caller
         )

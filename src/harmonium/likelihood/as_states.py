@@ -1,4 +1,4 @@
-"""Visible states that estimators are handed."""
+"""Visible states that a caller gives to an estimator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harmonium.units import Given, Unit
 
 
 def rows_of(visible: Unit, rows: Tensor) -> Tensor:
-    """At least one case, (cases, *visible.shape). ValueError for another shape."""
+    """At least one case, (cases, *visible.shape). Raises ValueError for another shape."""
     rows = torch.as_tensor(rows)
     if rows.shape[1:] != visible.shape or not len(rows):
         raise ValueError(f"expected states of shape (cases, {', '.join(map(str, visible.shape))}), found {tuple(rows.shape)}")
@@ -18,10 +18,10 @@ def rows_of(visible: Unit, rows: Tensor) -> Tensor:
 
 
 def as_states(visible: Unit, rows: Tensor, given: Given | None = None) -> Tensor:
-    """At least one state, (cases, *visible.shape), of any type, as the layer's own type and on its device.
+    """States of any type, converted to the layer's own type and device: (cases, *visible.shape), at least one case.
 
-    `given`: one case, for all of them, or a row for each; what stands at absent units is not read. ValueError for another shape, for states
-    outside the support, and for documents of another length than the given one.
+    `given` is one case, which applies to all states, or has one row per state. Values at absent units are not read. Raises ValueError for
+    another shape, for states outside the support, and for documents whose length differs from the given one.
     """
     rows = rows_of(visible, rows)
     if given is not None and given.present is not None:

@@ -1,4 +1,4 @@
-"""Which models have a partition function to look for."""
+"""The models that have a partition function."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from harmonium.models import DBM, DBN, RBM, BoltzmannMachine
 
 
 def check_machine(model: object, what: str, *, general: bool = False) -> None:
-    """Raises a TypeError, which says what to do instead, unless the model is an RBM or, with `general`, a Boltzmann machine of any kind."""
+    """Raise a TypeError that says what to do instead, unless the model is an RBM or, with `general`, any Boltzmann machine."""
     if isinstance(model, RBM) or (general and isinstance(model, BoltzmannMachine)):
         return
     if isinstance(model, BoltzmannMachine):
-        advice = "log Z of a general Boltzmann machine is had by hm.likelihood.exact_log_z alone"
+        advice = "for log Z of a general Boltzmann machine use hm.likelihood.exact_log_z"
     elif isinstance(model, DBN):
         advice = "a net's partition function is that of its `top`, and hm.likelihood.dbn_bound bounds its log p"
     elif isinstance(model, DBM):
         advice = "the partition function of a deep Boltzmann machine is that of its `joint`, and hm.likelihood.dbm_bound bounds its log p"
     else:
-        advice = "where a model is normalised its log-probabilities are those of model.log_probability(v)"
+        advice = "a normalised model gives its log-probabilities by model.log_probability(v)"
     raise TypeError(f"{what} takes an RBM{' or a Boltzmann machine' if general else ''}, found {type(model).__name__}; {advice}")

@@ -23,25 +23,60 @@ def dbm_bound(
     sweeps: int = SETTLED,
     tolerance: float | None = TOLERANCE,
 ) -> VariationalBound:
-    """The variational bound on log p(v) of each case, or its importance-sampled tightening.
+    """The variational bound on log p(v) of each case under a deep Boltzmann machine, or its importance-sampled tightening.
 
-    With q the factorial distribution of the hidden layers that mean field finds (Salakhutdinov & Hinton 2009, section 3.2),
+    Parameters
+    ----------
+    dbm : DBM
+        The machine.
+    data : Tensor
+        Cases, (cases, *visible.shape), within the support of the data layer.
+    log_z : float or Tensor
+        log Z of the machine, by any method: one number, or (cases,). If the estimate is too low, the result is too high and is no bound.
+    samples : int, default 100
+        Number of draws per case for the tightened bound.
+    seed : int, default 0
+        Seed of the draws.
+    tighten : bool, default False
+        Return the importance-sampled bound in place of the variational one.
+    sweeps, tolerance
+        Passed to `DBM.mean_field`. The bound holds for any number of sweeps.
+
+    Returns
+    -------
+    VariationalBound
+        The bound of each case and its mean, in nats. Without `tighten` its `sample_error` is zero.
+
+    Raises
+    ------
+    ValueError
+        If data lie outside the data layer's support (grey levels do), if `samples` is below 1, or if a bound is not finite.
+
+    Notes
+    -----
+    q is the factorial distribution of the hidden layers that mean field finds (Salakhutdinov & Hinton 2009, section 3.2). Then
 
         log p(v) >= E_q[-E(v, h)] - E_q[log q(h)] - log Z,
 
-    computed in closed form, without draws: `sample_error` is zero. With `tighten` it is log mean w over `samples` draws of the even hidden
-    layers x from q, the odd ones summed out exactly,
+    computed in closed form, without draws. With `tighten` the value is log mean w over `samples` draws of the even hidden layers x from q.
+    The odd layers are summed out exactly:
 
-        log w = -F(v, x) - log q(x) - log Z,
+        log w = -F(v, x) - log q(x) - log Z.
 
-    which in expectation lies between the bound and log p(v), and nears log p(v) as samples grow (Burda, Grosse & Salakhutdinov 2016).
+    In expectation it lies between the bound and log p(v), and it approaches log p(v) as samples grow (Burda, Grosse & Salakhutdinov 2016,
+    arXiv:1509.00519).
 
-    `log_z`: of the machine, however estimated: one number, or one a case; an estimate that is too low makes a "bound" that is too high.
-    `sweeps`, `tolerance`: of `DBM.mean_field`; the bound holds however few there are. ValueError for data outside the data layer's
-    support, grey levels too.
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbm = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
+    >>> log_z = hm.likelihood.exact_log_z(dbm.joint)
+    >>> found = hm.likelihood.dbm_bound(dbm, torch.eye(6), log_z=log_z)
+    >>> found.values.shape, round(found.mean, 1), found.sample_error
+    (torch.Size([6]), -4.2, 0.0)
     """
     if samples < 1:
-        raise ValueError(f"the tightened bound is a mean over one sample or more, found samples={samples}")
+        raise ValueError(f"the tightened bound takes at least one sample, found samples={samples}")
     visible, like = dbm.visible, dbm.even.zero_input()
     rows, _, log_z = checked(visible, data, None, log_z)
     generator = torch.Generator(like.device).manual_seed(seed)
@@ -61,7 +96,7 @@ def dbm_bound(
         if not bool(torch.isfinite(figures[0]).all()):
             case = start + int((~torch.isfinite(figures[0])).nonzero()[0])
             raise ValueError(
-                f"the bound of case {case} is not a finite number: an input is past what a layer can bear, or a parameter is not finite"
+                f"the bound of case {case} is not a finite number: an input is too large for a layer, or a parameter is not finite"
             )
         found.append(torch.stack(figures))
     values, errors, ess = torch.cat(found, dim=1)
@@ -69,7 +104,7 @@ def dbm_bound(
 
 
 def _log_weights(dbm: DBM, v: Tensor, even_input: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-    """log w + log Z of `samples` draws for each case: (samples, cases), float64."""
+    """log w + log Z of `samples` draws per case: (samples, cases), float64."""
     inputs = even_input.expand(samples, *even_input.shape)
     even = [v.expand(samples, *v.shape)]
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)

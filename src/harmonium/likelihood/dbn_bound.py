@@ -16,17 +16,33 @@ from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Uni
 from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
-VALUES = 2**22  # numbers of the widest layer that are looked at together
+VALUES = 2**22  # numbers of the widest layer that are processed together
 
 
 @dataclass(frozen=True)
 class VariationalBound:
     """Lower bounds on log p(v), in nats.
 
-    `values`, `errors`: of each case, and its standard error over the samples, (cases,) float64. `mean`: over the cases. Its two
-    standard errors are apart: `sample_error`, of this mean over these cases, from the finite number of samples; `case_error`, of what
-    these cases say of others, from the spread of the values. Either is infinite where a single one cannot tell. `ess`: the effective
-    sample size of each case's importance weights, (cases,), between 1 and `samples`.
+    The two standard errors of `mean` are separate. Each is infinite where a single sample, or a single case, gives no estimate of it.
+
+    Parameters
+    ----------
+    mean : float
+        Mean of `values` over the cases.
+    sample_error : float
+        Standard error of `mean` for these cases, from the finite number of samples.
+    case_error : float
+        Standard error of `mean` over cases, from the spread of the values.
+    samples : int
+        Number of samples per case.
+    tightened : bool
+        Whether this is the importance-sampled bound.
+    values : Tensor
+        The bound of each case, (cases,), float64.
+    errors : Tensor
+        Standard error of each value over the samples, (cases,), float64.
+    ess : Tensor
+        Effective sample size of each case's importance weights, (cases,), between 1 and `samples`.
     """
 
     mean: float
@@ -50,27 +66,63 @@ def dbn_bound(
     tighten: bool = False,
     given: Given | None = None,
 ) -> VariationalBound:
-    """The variational bound on log p(v) of each case, or its importance-sampled tightening.
+    """The variational bound on log p(v) of each case under a deep belief net, or its importance-sampled tightening.
 
+    Parameters
+    ----------
+    dbn : DBN
+        The net. For a net of one RBM the values are log p(v).
+    data : Tensor
+        Cases, (cases, *visible.shape), within the support of the visible units.
+    log_z : float or Tensor
+        log Z of the top RBM, by any method. One number, or (cases,) where it depends on what is given (a context). If the estimate is too
+        low, the result is too high and is no bound.
+    samples : int, default 100
+        Number of up-passes per case.
+    seed : int, default 0
+        Seed of the draws.
+    tighten : bool, default False
+        Return the importance-sampled bound in place of the variational one.
+    given : Given, optional
+        What is given of each case, as for `log_likelihood`. Where units are absent, or values missing, the bound is on the log-probability
+        of the others. Below a directed layer the two are the same: units that are independent given the layer above are summed out by
+        leaving them out.
+
+    Returns
+    -------
+    VariationalBound
+        The bound of each case and its mean, in nats.
+
+    Raises
+    ------
+    ValueError
+        If data lie outside the visible units' support (grey levels do), if there are pooled layers between two machines, if two machines
+        that share a layer disagree on its states, or if a bound is not finite.
+    TypeError
+        If a layer has no joint energy.
+
+    Notes
+    -----
     With x_0 = v, and x_1 ... x_L drawn by the stochastic up-pass Q through the recognition layers,
 
-        log w = Σ_l [log p(x_{l-1} | x_l) - log Q(x_l | x_{l-1})] - F_top(x_L) - log Z_top
+        log w = Σ_l [log p(x_{l-1} | x_l) - log Q(x_l | x_{l-1})] - F_top(x_L) - log Z_top.
 
-    (F of a top RBM with label units sums these out) and the bound is E_Q[log w] (Hinton, Osindero & Teh 2006; Salakhutdinov & Murray
-    2008), here a mean over `samples` draws. With
-    `tighten` it is log mean w, which in expectation lies between the bound and log p(v), and nears log p(v) as samples grow (Burda,
-    Grosse & Salakhutdinov 2016). A net of one RBM has no Q: the values are log p(v).
+    F of a top RBM with label units sums these out. The bound is E_Q[log w], here a mean over `samples` draws (Hinton, Osindero & Teh 2006,
+    doi:10.1162/neco.2006.18.7.1527; Salakhutdinov & Murray 2008, doi:10.1145/1390156.1390266). With `tighten` the value is log mean w. In
+    expectation it lies between the bound and log p(v), and it approaches log p(v) as samples grow (Burda, Grosse & Salakhutdinov 2016,
+    arXiv:1509.00519).
 
-    `log_z`: of the top RBM, however estimated; an estimate that is too low makes a "bound" that is too high. One number, or one a case
-    where it depends on what is given (a context). `given`: as for `log_likelihood`. Where units are absent, or values missing, the bound
-    is on the log-probability of the others: below a directed layer the two are the same, because units that are independent given the
-    layer above are summed out by leaving them out.
-
-    ValueError for data outside the visible units' support, grey levels too, for pooled layers between two machines, and where two machines
-    that share a layer disagree on its states; TypeError where a layer has no joint energy.
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))])
+    >>> log_z = hm.likelihood.exact_log_z(dbn.top)
+    >>> found = hm.likelihood.dbn_bound(dbn, torch.eye(6), log_z=log_z)
+    >>> found.values.shape, round(found.mean, 1)
+    (torch.Size([6]), -4.2)
     """
     if samples < 1:
-        raise ValueError(f"the bound is a mean over one sample or more, found samples={samples}")
+        raise ValueError(f"the bound takes at least one sample, found samples={samples}")
     check_machines(dbn)
     if not len(dbn.recognition):
         values = _log_p(dbn, data, log_z, given)
@@ -94,7 +146,7 @@ def dbn_bound(
         if not bool((log_weights < math.inf).all()):  # NaN is not below it either
             case = start + int((~(log_weights < math.inf)).any(0).nonzero()[0])
             raise ValueError(
-                f"the bound of case {case} is not a finite number: an input is past what a layer can bear, or a parameter is not finite"
+                f"the bound of case {case} is not a finite number: an input is too large for a layer, or a parameter is not finite"
             )
         found.append(torch.stack(of_weights(log_weights, tighten=tighten)))
     values, errors, ess = torch.cat(found, dim=1)
@@ -102,13 +154,13 @@ def dbn_bound(
 
 
 def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -> Tensor:
-    """log p(v) of a net of one RBM, its labels summed out: (cases,) float64."""
+    """log p(v) under a net of one RBM, its labels summed out: (cases,), float64."""
     if dbn.labels is None:
         return log_likelihood(dbn.top, data, log_z=log_z, given=given)
     if given is not None and (given.present is not None or given.missing is not None):
         raise ValueError(
-            "a net of one RBM with labels takes whole cases here: hm.likelihood.log_likelihood(dbn.top, ...) takes gaps beside the units, "
-            "the labels among the missing values"
+            "the bound of a net of one RBM with labels takes complete cases: with gaps use hm.likelihood.log_likelihood(dbn.top, ...), "
+            "where the labels are missing values"
         )
     rows, given, log_z = checked(dbn.visible, data, given, log_z)
     rows = rows.to(dbn.top.visible.zero_input())
@@ -117,7 +169,7 @@ def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -
 
 
 def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, given: Given | None) -> Tensor:
-    """log w + log Z_top of `samples` up-passes from each case: (samples, cases), float64."""
+    """log w + log Z_top of `samples` up-passes per case: (samples, cases), float64."""
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)
     below = v
     downwards = list(dbn.downwards())[::-1]
@@ -126,7 +178,7 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
         input = up.input(below, given)
         # The first input is the same for every sample of a case.
         states = up.unit.sample(input.expand(samples, len(v), *up.unit.statistic_shape), generator=generator)
-        upper.check(states)  # the machine above has no probability for states outside its units' support
+        upper.check(states)  # the upper machine has no probability for states outside its units' support
         total += down.log_probability(below, states, given)
         total -= up.unit.log_probability(states, input)
         below, given = states, above(given)
@@ -136,7 +188,7 @@ def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, 
 
 
 def of_weights(log_weights: Tensor, *, tighten: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Each case's value, its standard error over the samples and the effective sample size of its weights, of (samples, cases)."""
+    """Each case's value, its standard error over the samples and the effective sample size of its weights, from (samples, cases)."""
     samples = len(log_weights)
     weights = torch.exp(log_weights - log_weights.amax(0))
     ess = weights.sum(0).square() / weights.square().sum(0)
@@ -148,7 +200,7 @@ def of_weights(log_weights: Tensor, *, tighten: bool) -> tuple[Tensor, Tensor, T
 
 
 def summarised(values: Tensor, errors: Tensor, ess: Tensor, samples: int, tightened: bool) -> VariationalBound:
-    """The figures of each case, (cases,) each, with their means and errors over the cases."""
+    """A `VariationalBound` from the figures of each case, (cases,) each."""
     cases = len(values)
     case_error = (values.std() / math.sqrt(cases)).item() if cases > 1 else math.inf
     return VariationalBound(
@@ -157,7 +209,7 @@ def summarised(values: Tensor, errors: Tensor, ess: Tensor, samples: int, tighte
 
 
 def check_machines(dbn: DBN) -> None:
-    """Whether every layer's conditionals are probabilities, of the same states from below and from above."""
+    """Raise an error unless every layer's conditionals are probabilities, of the same states from below and from above."""
     rbms = dbn.rbms
     for rbm in rbms:
         for unit in (rbm.visible, rbm.hidden):
@@ -168,8 +220,8 @@ def check_machines(dbn: DBN) -> None:
         hidden, visible = below.hidden, upper.visible if upper is not rbms[-1] else dbn.penultimate
         if hidden.output_shape != hidden.shape:
             raise ValueError(
-                "no bound is known for a net with pooled layers between its machines: the machine above gives the pooled map alone, and "
-                "which unit of a block is on belongs to neither of the two, so that recognition and generation are not of the same states"
+                "no bound is known for a net with pooled layers between its machines: the upper machine models only the pooled map, and "
+                "neither models which unit of a block is on, so recognition and generation have different states"
             )
         if _real(hidden) != _real(visible):
             raise ValueError(
@@ -180,7 +232,7 @@ def check_machines(dbn: DBN) -> None:
 
 
 def _real(unit: Unit) -> list[bool]:
-    """Of each unit of a layer, flattened, whether its states have a density."""
+    """For each unit of a layer, flattened: whether its states have a density."""
     return [
         isinstance(leaf, Gaussian | TruncatedGaussian | Exponential) for _, _, leaf in leaves(unit) for _ in range(math.prod(leaf.shape))
     ]

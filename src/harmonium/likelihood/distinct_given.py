@@ -1,4 +1,4 @@
-"""What log Z depends on beside the machine: the distinct things that are given of some cases."""
+"""The distinct conditions that log Z depends on: lengths, contexts and masks of the cases."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ PLURALS = {"present": "masks", "length": "lengths", "context": "contexts"}
 
 
 class Distinct(NamedTuple):
-    """The distinct things given, each as that of one case (no leading axes); how many cases share it; which one each case has, (cases,).
+    """The distinct conditions given of some cases.
 
-    `what`: what they are called, such as "lengths".
+    `given`: each distinct condition, as that of one case (no leading axes). `cases`: how many cases share each. `place`: the index of each
+    case's condition, (cases,). `what`: their name, such as "lengths".
     """
 
     given: Sequence[Given | None]
@@ -27,10 +28,10 @@ class Distinct(NamedTuple):
 
 
 def of_cases(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
-    """What is given of each case, one row for each in every field, the length of documents told by their counts included.
+    """What is given of each case, with one row per case in every field. The length of a document is read from its counts.
 
-    `data`: (cases, *visible.shape). `given`: of each field either that of one case, shared by all, or a row for each. ValueError for other
-    shapes and for missing values.
+    `data`: (cases, *visible.shape). `given`: each field is that of one case, shared by all, or has one row per case. Raises ValueError for
+    other shapes and for missing values.
     """
     if given is not None and given.missing is not None:
         raise ValueError(
@@ -56,7 +57,7 @@ def of_cases(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
 
 
 def distinct(given: Given | None, cases: int) -> Distinct:
-    """What is given of each case, fields of (cases, ...), sorted by what is the same."""
+    """What is given of each case, fields of (cases, ...), grouped into the distinct conditions."""
     fields = {} if given is None else {name: value for name in PLURALS if (value := getattr(given, name)) is not None}
     differ = {name: value.reshape(cases, -1).double() for name, value in fields.items() if bool((value != value[:1]).any())}
     if given is None or not differ:

@@ -1,4 +1,4 @@
-"""How good is my model? One call, with one sentence on how far to trust the answer."""
+"""The quality of a model: its likelihood in one call, with one sentence on how far to trust it."""
 
 from __future__ import annotations
 
@@ -46,38 +46,84 @@ def evaluate(
     given: Given | None = None,
     progress: bool = False,
 ) -> Evaluation:
-    """The mean of log p(v) over the cases, (cases, *visible.shape), in nats, and how far to trust it.
+    """Compute the mean of log p(v) over the cases, in nats, and say how far to trust it.
 
-    Exact where `exact_log_z` takes the machine. Otherwise by AIS with `betas` inverse temperatures and with four times as many, over a base
-    of the training cases' means (those of the data where there are none), and by reverse AIS from the ends of as many independent tempered
-    chains of `sweeps` sweeps. Of a deep belief net it is the variational bound, from `samples` up-passes a case, and its tightening, over
-    log Z of the top RBM found in these ways; of a deep Boltzmann machine that of mean field, and its tightening from `samples` draws a
-    case, over log Z of its `joint`.
+    log Z is exact where `exact_log_z` can compute it. Otherwise it is estimated in several ways, and the estimates are compared.
 
-    What it proves: AIS overestimates log p in expectation, without limit where its chains miss a mode, and neither the effective sample
-    size nor the standard error shows it. Reverse AIS bounds log Z from above only from exact samples, which tempered chains are not; where
-    forward and reverse chains miss the same mode, both agree and both are wrong. `trust` says so.
+    Parameters
+    ----------
+    model : RBM, DBN or DBM
+        The model. For a deep model the result is a bound on log p(v).
+    data : Tensor
+        Cases, (cases, *visible.shape).
+    training : Tensor, optional
+        Cases that the model learned from. Their free energy is compared with that of `validation`, where log Z is the same for all of
+        these.
+    validation : Tensor, optional
+        Held-out cases for this comparison, by default `data`.
+    exact : bool, optional
+        True or False insists on exact or on estimated log Z. By default it is exact where that is possible.
+    chains : int, default 100
+        Number of chains of each estimate, at least two.
+    betas : int, default 1000
+        Number of inverse temperatures of the first run of AIS, at least two. The second run has four times as many.
+    sweeps : int, default 500
+        Sweeps of parallel tempering, which makes the samples for reverse AIS.
+    samples : int, default 100
+        For a deep belief net the number of up-passes per case; for a deep Boltzmann machine the number of draws per case of its tightened
+        bound.
+    raise_cases : int, default 0
+        Also estimate log Z by RAISE, with one chain back from each of this many cases, over as many betas as the longer run. For a deep
+        model it is log Z of the same machine, from draws of the layers that go with the cases. The bound holds for the net that has the
+        annealing model on top.
+    seed : int, default 0
+        Seed of all draws.
+    given : Given, optional
+        Each field is that of one case (no leading axes), shared by all cases, or has one row per case. With rows, `training` and
+        `validation` must be left out. The length of a document is read from its counts.
+    progress : bool, default False
+        Show progress bars, on a terminal.
 
-    `raise_cases`: also by RAISE, one chain back from each of so many of the cases, over as many betas as the longer run. Of a deep model
-    it is of the same machine, from draws of the layers that go with the cases: with the annealing model on top the bound holds.
+    Returns
+    -------
+    Evaluation
+        The figures. Printing it shows them as a table, with the sentence on trust.
 
-    Where log Z depends on what is given of a case (the length of a document, a context, a mask of absent units), the cases may differ in
-    it: log Z is found for each distinct one, and the figures are pooled over all cases. That takes as many times as long as there are
-    distinct ones, of which at most 1,000 may have to be estimated; exact ones are cheap. Of documents, log p is that of the sequence of
-    words, and `perplexity` a word is reported too.
+    Raises
+    ------
+    TypeError
+        For other models, and if a layer has no energy.
+    ValueError
+        If the machine has no partition function, if cases are no states (grey levels) or have missing values, if exact log Z is asked for
+        and cannot be computed, or if log Z would have to be estimated for more than 1,000 distinct conditions.
 
-    `training`: cases that the model learnt from; their free energy is compared with that of `validation`, by default the data, where log
-    Z is the same for all of these. `exact`: True or False to insist on one way. `given`: of each field either that of one case (no leading
-    axes), which all share, or a row for each case; then without `training` and `validation`. The length of documents is known from their
-    counts. `progress`: bars, on a terminal. TypeError where a layer has no energy; ValueError for a machine that has no partition
-    function, and for cases that are no states (grey levels) or have missing values.
+    Notes ----- *Estimates.* AIS runs with `betas` and with four times as many inverse temperatures, over a base with the training cases'
+    means (or those of the data). Reverse AIS runs from the ends of as many independent tempered chains. For a deep belief net the result is
+    the variational bound and its tightening, over log Z of the top RBM. For a deep Boltzmann machine it is the mean-field bound and its
+    tightening, over log Z of its `joint`.
+
+    *Trust.* AIS overestimates log p in expectation, without limit if its chains miss a mode. Neither the effective sample size nor the
+    standard error shows this. Reverse AIS bounds log Z from above only if it starts from exact samples, which tempered chains do not give.
+    If forward and reverse chains miss the same mode, both agree and both are wrong. `trust` says so.
+
+    *Conditions.* log Z may depend on what is given of a case: the length of a document, a context, a mask of absent units. Then it is found
+    for each distinct condition, and the figures are pooled over all cases. The time grows with the number of conditions whose log Z is
+    estimated; exact ones are cheap. For documents, log p is that of the sequence of words, and `perplexity` per word is reported too.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> found = hm.likelihood.evaluate(rbm, torch.eye(6))
+    >>> found.verdict, round(found.nats, 1)
+    ('exact', -4.2)
     """
     if not isinstance(model, Generative):
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
     if raise_cases and given is not None:
-        raise ValueError("RAISE is of whole cases that have nothing beside them, found given=... and raise_cases above 0")
+        raise ValueError("RAISE takes complete cases without conditions, found given=... and raise_cases above 0")
     top, visible, bound = model.machine, model.visible, model.bound_over
     cases = _cases(visible, data, given)
     beside = _shared(visible, given, asked=training is not None or validation is not None)
@@ -140,7 +186,7 @@ def _cases(visible: Unit, data: Tensor, given: Given | None) -> Cases:
 
 
 def _shared(visible: Unit, given: Given | None, *, asked: bool) -> Given | None:
-    """What training and validation cases share with the data. ValueError where they are `asked` for and the data differ in it."""
+    """What training and validation cases share with the data. Raises ValueError if they are `asked` for and the data differ in it."""
     if given is None:
         return None
     for name, axes in (("present", len(visible.shape)), ("context", 1)):
@@ -168,7 +214,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _difference(of_training: Tensor, of_others: Tensor) -> tuple[float, float]:
-    """How much less probable the others are in the mean, Z cancelling, and its standard error."""
+    """The fall in mean log p from training to other cases (Z cancels), and its standard error."""
     (one, one_error), (other, other_error) = _mean(of_training), _mean(of_others)
     return one - other, math.hypot(one_error, other_error)
 
@@ -183,7 +229,7 @@ def _pseudo_likelihood(model: RBM, v: Tensor, given: Given | None, seed: int) ->
 
 
 def _perplexity(visible: Unit, cases: Cases, log_p: Tensor) -> float | None:
-    """exp(-Σ log p / Σ words) of documents; None of other cases."""
+    """exp(-Σ log p / Σ words) of documents; None for other cases."""
     if not isinstance(visible, ReplicatedSoftmax):
         return None
     assert cases.given is not None
@@ -200,7 +246,7 @@ def _with_least(
     at_training: Tensor | None,
     states: float,
 ) -> list[LogZ]:
-    """Each with what its own distinct cases add up to, the training cases among them where all share one log Z."""
+    """Each log Z with its lower bound from the distinct cases, training cases included where all share one log Z."""
     if len(each) == 1 and learnt is not None and at_training is not None:
         v, unnormalised = torch.cat([v, learnt.v]), torch.cat([unnormalised, at_training])
         known = known._replace(place=known.place.new_zeros(len(v)))
@@ -212,8 +258,10 @@ def _with_least(
 
 
 def _sum_of_distinct(v: Tensor, unnormalised: Tensor, states: float) -> float | None:
-    """log Σ exp over the distinct cases: log Z is at least that, as their probabilities add up to one at most. None where the visible
-    states have no end, as densities may exceed one."""
+    """log Σ exp over the distinct cases. log Z is at least that, because probabilities sum to at most one.
+
+    None if the number of visible states is infinite, because densities may exceed one.
+    """
     if states == math.inf:
         return None
     distinct, place = torch.unique(v.flatten(1), dim=0, return_inverse=True)

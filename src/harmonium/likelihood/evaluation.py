@@ -1,4 +1,4 @@
-"""How probable a model makes some cases, and how it is told."""
+"""The result of an evaluation, and how it is printed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harmonium.likelihood.tempered_samples import Tempered
 
 
 class Row(NamedTuple):
-    """One figure: `nats` a case, `case_error` its standard error over the cases; of an estimate of log Z its own figures too."""
+    """One figure, in nats per case, with its standard error over the cases. An estimate of log Z also has the last three fields."""
 
     name: str
     nats: float
@@ -26,26 +26,59 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How probable a model makes some cases, in nats a case (natural logarithms), and how far to trust that.
+    """The mean log-likelihood of some cases, in nats per case (natural logarithms), and how far to trust it.
 
-    `nats`: the mean of log p(v), or with `bound` that of a deep model's variational bound on it; `case_error`: its standard error, of
-    what these cases say of others. `log_z`, `log_z_error`: of the machine, or of a belief net's top one, and its standard error, zero where
-    it is `exact`; otherwise of `long`, the longer run of AIS. An error in log Z shifts every case alike, and is no part of `case_error`.
+    An error in log Z shifts every case alike and is not part of `case_error`. log Z may differ between cases (`each` has several entries).
+    Then `log_z` and the estimates are means over all cases, as `nats` is, with the least of the effective sample sizes, and `tempered` and
+    `least_log_z` are None.
 
-    Where log Z is estimated: `short` and `long`, by AIS with `betas` and four times as many inverse temperatures; `reverse`, by reverse
-    AIS over as many as `long` from the ends of `tempered` chains, a second estimate and no bound; `least_log_z`, what the distinct cases
-    (training ones too) add up to, below which log Z cannot be (None where the units are not finite); `raised`, where it was asked for,
-    by RAISE from some of the cases. `cautious` is the lowest of the figures that these give, which is the one to quote; `verdict` says in
-    a word what `trust` says in a sentence.
-
-    `tightened`: of a deep model, the importance-sampled bound and its standard error over the cases. `pseudo_likelihood`: of binary visible
-    units, a case, and its standard error. `gap`: mean free energy of the validation cases less that of the training cases, nats a case,
-    and its standard error; above zero it is overfitting. `perplexity`: of documents, exp(-Σ log p / Σ words), at most that where `bound`.
-    `trust`: one sentence.
-
-    `each`: log Z for each of the distinct things given (`what`: lengths, contexts, masks), one if all cases share it. Of several, `log_z`
-    and the estimates are means over all cases, as `nats` is, with the least of the effective sample sizes; `tempered` and `least_log_z` are
-    None.
+    Parameters
+    ----------
+    nats : float
+        Mean of log p(v) or, with `bound`, of a deep model's variational bound on it.
+    case_error : float
+        Standard error of `nats` over cases.
+    log_z : float
+        log Z of the machine, or of a belief net's top RBM. Where it is estimated, it is the estimate of `long`.
+    log_z_error : float
+        Standard error of `log_z`, zero if it is exact.
+    exact : bool
+        Whether log Z is exact.
+    bound : bool
+        Whether `nats` is a lower bound on log p, given log Z.
+    cases : int
+        Number of cases.
+    trust : str
+        One sentence on how far to trust the figure.
+    chains : int, optional
+        Number of chains, where log Z is estimated.
+    betas : int, optional
+        Number of inverse temperatures of the shorter run of AIS.
+    short, long : Estimate, optional
+        AIS with `betas` and with four times as many inverse temperatures.
+    reverse : Estimate, optional
+        Reverse AIS with as many betas as `long`, from the ends of the `tempered` chains. It is a second estimate, not a bound.
+    tempered : Tempered, optional
+        Ends of independent tempered chains, with their swap rates and round trips.
+    raised : RaiseEstimate, optional
+        RAISE from some of the cases, where it was asked for.
+    doubtful : bool
+        Whether something speaks against the estimate.
+    least_log_z : float, optional
+        Lower bound on log Z from the distinct cases, training cases included. None if the visible units have infinitely many states.
+    tightened : tuple of float, optional
+        For a deep model: the importance-sampled bound and its standard error over the cases.
+    pseudo_likelihood : tuple of float, optional
+        For binary visible units: nats per case, and its standard error.
+    gap : tuple of float, optional
+        Mean free energy of the validation cases minus that of the training cases, nats per case, and its standard error. A positive gap is
+        overfitting.
+    perplexity : float, optional
+        For documents: exp(-Σ log p / Σ words). With `bound` it is an upper bound.
+    what : str
+        Name of the conditions that log Z depends on: lengths, contexts, masks.
+    each : tuple of LogZ
+        log Z for each distinct condition; one entry if all cases share it.
     """
 
     nats: float
@@ -73,7 +106,7 @@ class Evaluation:
     each: tuple[LogZ, ...] = field(default=(), repr=False)
 
     def estimates(self) -> list[Row]:
-        """The figures of log p, or of the bound, that each way to log Z gives: the exact one, or three, or four with RAISE."""
+        """log p, or the bound, by each way to log Z: the exact one, or three estimates, or four with RAISE."""
         if self.exact:
             return [Row("exact log Z", self.nats, self.case_error, self.log_z, 0.0)]
         assert self.betas is not None
@@ -95,17 +128,19 @@ class Evaluation:
 
     @property
     def cautious(self) -> Row:
-        """The lowest of the estimates, which is the one to quote: annealed chains that miss a mode promise too much, and the longer of
-        two runs need not miss less."""
+        """The lowest of the estimates, which is the one to quote.
+
+        Annealed chains that miss a mode make the likelihood too high, and the longer of two runs does not always miss less.
+        """
         return min(self.estimates(), key=lambda row: row.nats)
 
     @property
     def verdict(self) -> str:
-        """`exact`; `consistent`, where the estimates agree, which is no proof; or `doubtful`."""
+        """`exact`; `consistent` if the estimates agree, which proves nothing; or `doubtful`."""
         return "exact" if self.exact else "doubtful" if self.doubtful else "consistent"
 
     def rows(self) -> list[Row]:
-        """Every figure, for a table."""
+        """All figures, as the rows of a table."""
         rows = self.estimates()
         for name, found in (
             ("tightened bound", self.tightened),

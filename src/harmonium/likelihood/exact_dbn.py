@@ -1,4 +1,4 @@
-"""The likelihood of a deep belief net small enough to see whole, and its bound without draws."""
+"""The likelihood of a deep belief net small enough to enumerate, and its variational bound without sampling."""
 
 from __future__ import annotations
 
@@ -16,11 +16,27 @@ from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import ReplicatedSoftmax
 
 MOST_STATES = 2**14  # of one hidden layer
-BLOCK = 2**22  # numbers looked at together
+BLOCK = 2**22  # numbers processed together
 
 
 class ExactNet(NamedTuple):
-    """log p(v) of each case, and the variational bound on it, in nats: (cases,) float64 each."""
+    """Exact figures of each case, in nats.
+
+    Parameters
+    ----------
+    log_likelihood : Tensor
+        log p(v), (cases,), float64.
+    bound : Tensor
+        The variational bound on it, (cases,), float64.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))])
+    >>> found = hm.likelihood.exact_dbn(dbn, torch.eye(6))
+    >>> torch.equal(found.bound, found.log_likelihood)  # one RBM: both are log p(v)
+    True
+    """
 
     log_likelihood: Tensor
     bound: Tensor
@@ -28,23 +44,52 @@ class ExactNet(NamedTuple):
 
 @torch.no_grad()
 def exact_dbn(dbn: DBN, data: Tensor) -> ExactNet:
-    """log p(v) and the variational bound of each case, by listing the states of every hidden layer below the top RBM's hidden one.
+    """log p(v) and the variational bound of each case, by enumerating every hidden layer below the top RBM's hidden one.
 
+    `dbn_bound` estimates the bound for nets of any size.
+
+    Parameters
+    ----------
+    dbn : DBN
+        The net. Each enumerated layer has at most 2^14 states, and one side of the top RBM at most 2^25. For a net of one RBM both figures
+        are log p(v).
+    data : Tensor
+        Cases, (cases, *visible.shape), of any kind of visible unit but documents.
+
+    Returns
+    -------
+    ExactNet
+        log p(v) and the bound, (cases,) each.
+
+    Raises
+    ------
+    ValueError
+        For larger nets, layers with infinitely many states, documents, data outside the visible units' support, and nets that `dbn_bound`
+        does not take.
+    TypeError
+        If a layer has no joint energy.
+
+    Notes
+    -----
     From the top downwards, with Q the recognition layers,
 
         log p(x_l) = log Σ p(x_l | x_{l+1}) p(x_{l+1})
         bound(x_l) = Σ Q(x_{l+1} | x_l) [log p(x_l | x_{l+1}) - log Q(x_{l+1} | x_l) + bound(x_{l+1})]
 
-    and both log p in the top RBM, labels beside its units summed out (Hinton, Osindero & Teh 2006). `dbn_bound` estimates the second of
-    nets of any size. `data`: (cases, *visible.shape), of any kind of unit; the listed layers have at most 2^14 states each, and one side of
-    the top RBM 2^25. Of a net of one RBM both are log p(v).
+    In the top RBM both equal log p, and labels beside its units are summed out (Hinton, Osindero & Teh 2006,
+    doi:10.1162/neco.2006.18.7.1527).
 
-    ValueError for larger nets, layers without end, documents, data outside the visible units' support, and for nets of which `dbn_bound`
-    knows no bound; TypeError where a layer has no joint energy.
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))])
+    >>> found = hm.likelihood.exact_dbn(dbn, torch.eye(6))
+    >>> bool((found.bound <= found.log_likelihood).all())
+    True
     """
     check_machines(dbn)
     if isinstance(dbn.visible, ReplicatedSoftmax):
-        raise ValueError("documents have a log Z for each length, and a net of them no likelihood here: hm.likelihood.dbn_bound takes them")
+        raise ValueError("exact_dbn takes no documents, whose log Z depends on the length: use hm.likelihood.dbn_bound")
     recognition, generative = list(dbn.upwards()), list(dbn.downwards())[::-1]
     listed = [as_states(dbn.visible, data)]
     for layer in recognition:

@@ -1,4 +1,4 @@
-"""The distribution of a model small enough to see whole, as a table, and how far a table is from factorial."""
+"""The distribution of a model small enough to enumerate, as a table, and how far a table is from factorial."""
 
 from __future__ import annotations
 
@@ -19,20 +19,64 @@ MOST_PAIRS = 2**25
 
 
 class Distribution(NamedTuple):
-    """A layer's states, (states, *shape), and the probability of each, (states,) float64."""
+    """The states of a layer and their probabilities.
+
+    Parameters
+    ----------
+    states : Tensor
+        All states, (states, *shape).
+    p : Tensor
+        Probability of each state, (states,), float64.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> found = hm.likelihood.exact_distribution(hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2)))
+    >>> (found.p @ found.states.double()).shape  # the mean
+    torch.Size([3])
+    """
 
     states: Tensor
     p: Tensor
 
 
 def exact_distribution(model: RBM | DBN, layer: int = 0) -> Distribution:
-    """p of all states of a layer: of the data's (0), or of the one that is `layer` above it.
+    """Compute the probability of every state of a layer.
 
-    A net's top RBM is listed and its distribution sent down through the directed layers, p(x) = Σ_y p(y) p(x | y), table by table. Of an
-    RBM the layers are 0 and 1 (of a deep Boltzmann machine's `joint` all even layers side by side, and all odd ones). Labels beside a net's
-    top layer are summed out. In the model's own type, sums in float64; differentiable in the parameters. ValueError for a layer that is
-    not there or whose states cannot be listed, more than 2^20 states or 2^25 pairs of neighbouring layers' states, and pooled layers
-    between machines; TypeError where a layer has no energy.
+    The result is differentiable in the parameters.
+
+    Parameters
+    ----------
+    model : RBM or DBN
+        The model. For a deep Boltzmann machine give its `joint`, whose layers are all even layers side by side and all odd ones. The labels
+        beside a net's top layer are summed out.
+    layer : int, default 0
+        The layer, counted from the data's, 0. An RBM has the layers 0 and 1.
+
+    Returns
+    -------
+    Distribution
+        The states, in the model's own type, and their probabilities; sums are in float64.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, if a layer has more than 2^20 states, if two neighbouring layers have more than 2^25 pairs of states, or
+        if there are pooled layers between machines.
+    TypeError
+        If a layer has no energy.
+
+    Notes
+    -----
+    A net's top RBM is enumerated. Its distribution is passed down through the directed layers, p(x) = Σ_y p(y) p(x | y), table by table.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2))
+    >>> states, p = hm.likelihood.exact_distribution(rbm)
+    >>> states.shape, p.shape, round(p.sum().item(), 6)
+    (torch.Size([8, 3]), torch.Size([8]), 1.0)
     """
     directed = list(model.downwards()) if isinstance(model, DBN) else []
     top = model.top if isinstance(model, DBN) else model
@@ -52,9 +96,7 @@ def exact_distribution(model: RBM | DBN, layer: int = 0) -> Distribution:
     for below in directed[: len(directed) - layer]:
         upper, states = states, _listed(below.unit)
         if below.neighbour.output_shape != below.neighbour.shape:
-            raise ValueError(
-                f"which unit of a pooled block is on belongs to neither machine that shares the layer: found {below.neighbour}"
-            )
+            raise ValueError(f"neither machine that shares a pooled layer models which unit of a block is on, found {below.neighbour}")
         pairs = len(upper) * len(states)
         if pairs > MOST_PAIRS:
             raise ValueError(
@@ -72,10 +114,35 @@ def _listed(unit: Unit) -> Tensor:
 
 
 def total_correlation(distribution: Distribution) -> Tensor:
-    """KL(p || product of the marginals) = Σ_i H(x_i) - H(x), in nats: zero where p is factorial (Watanabe 1960).
+    """Compute the total correlation of a distribution, in nats: zero if p is factorial (Watanabe 1960).
 
-    `p` may have leading axes, (*leading, states): as many distributions over the same states. Each number of a flattened state counts as
-    one variable. (*leading), float64. ValueError where p does not fit the states.
+    Parameters
+    ----------
+    distribution : Distribution
+        States and probabilities. `p` may have leading axes, (*leading, states), for several distributions over the same states. Each number
+        of a flattened state counts as one variable.
+
+    Returns
+    -------
+    Tensor
+        KL(p || product of the marginals), (*leading), float64.
+
+    Raises
+    ------
+    ValueError
+        If `p` does not fit the states.
+
+    Notes
+    -----
+    KL(p || product of the marginals) = Σ_i H(x_i) - H(x). See Watanabe (1960), doi:10.1147/rd.41.0066.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> states = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> equal = hm.likelihood.Distribution(states, torch.tensor([0.5, 0.0, 0.0, 0.5]))
+    >>> round(hm.likelihood.total_correlation(equal).item(), 4)  # log 2
+    0.6931
     """
     states, p = distribution.states.flatten(1), distribution.p.double()
     if p.shape[-1:] != states.shape[:1]:

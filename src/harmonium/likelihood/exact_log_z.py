@@ -1,4 +1,4 @@
-"""The partition function of a machine small enough to see whole."""
+"""The partition function of a machine small enough to enumerate."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ BLOCK = 2**10
 
 
 def log_sum(count: int, log_terms: Callable[[Tensor], Tensor], device: torch.device) -> float:
-    """log Σ exp over the states numbered 0 to count, a block at a time, in float64."""
+    """log Σ exp over the states numbered 0 to count - 1, a block at a time, in float64."""
     numbers = (torch.arange(start, min(start + BLOCK, count), device=device) for start in range(0, count, BLOCK))
     return torch.stack([torch.logsumexp(log_terms(block).double(), dim=0) for block in numbers]).logsumexp(dim=0).item()
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The side of a machine whose states are listed: `states` by number, and `log_terms`, log Σ exp(-E) over the other side."""
+    """The side of a machine that is enumerated. `states`: the states by number. `log_terms`: log Σ exp(-E) over the other side."""
 
-    hidden: bool  # or else the visible side
+    hidden: bool  # False: the visible side
     count: int
     states: Callable[[Tensor], Tensor]
     log_terms: Callable[[Tensor], Tensor]
 
 
 def one_case(model: RBM | BoltzmannMachine, given: Given | None) -> Given | None:
-    """`given` without missing values, which one log Z does not depend on; ValueError where its mask is not that of one case."""
+    """`given` without missing values, which do not affect log Z. Raises ValueError if its mask is not that of one case."""
     given = None if given is None else given.whole()
     if given is not None and given.present is not None:
         check_mask(model.visible, given.present, "present")
@@ -48,7 +48,7 @@ def one_case(model: RBM | BoltzmannMachine, given: Given | None) -> Given | None
 
 
 def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | None:
-    """The side that has fewer states, or None where neither can be listed. ValueError if both have more than 2^25."""
+    """The side with fewer states, or None if both have infinitely many. Raises ValueError if both have more than 2^25."""
     if isinstance(model, BoltzmannMachine):
         return _of_boltzmann(model)
     visible, hidden = model.visible, model.hidden
@@ -71,7 +71,7 @@ def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | Non
         terms = log_copies - model.free_energy(v, given)
         if given is None or given.present is None:
             return terms
-        # An absent unit has no states to list: only those of one value at its place count.
+        # An absent unit has no states: only states with one fixed value at its place count.
         counted = (given.present.to(v.device).bool() | (v == _states(visible, numbers.new_zeros(1), given)[0])).flatten(1).all(1)
         return torch.where(counted, terms, -math.inf)
 
@@ -79,7 +79,7 @@ def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | Non
 
 
 def _of_boltzmann(model: BoltzmannMachine) -> Listing:
-    """The visible side, whose free energies list the hidden one in turn."""
+    """The visible side. Its free energies enumerate the hidden one in turn."""
     visible, units = model.visible, model.units
     if units.count > MOST_STATES:
         raise ValueError(
@@ -91,12 +91,39 @@ def _of_boltzmann(model: BoltzmannMachine) -> Listing:
 
 @torch.no_grad()
 def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> float:
-    """log Z, in nats, by listing the states of the side that has fewer and summing out the other in closed form.
+    """Compute log Z, in nats, by enumerating the side with fewer states and summing out the other in closed form.
 
-    Takes machines with at most 25 binary units (2^25 states) on one side; of documents of a given length the count vectors are listed.
-    Where both sides have Gaussian units the discrete units of both are listed and the Gaussian ones integrated in closed form. Of a general
-    Boltzmann machine all joint states are listed, at most 2^25. `given`: one case (no leading axes). ValueError if the machine is too large
-    or has no partition function, or no closed form is known; TypeError for other models, and where a layer has no energy.
+    Parameters
+    ----------
+    model : RBM or BoltzmannMachine
+        A machine with at most 25 binary units (2^25 states) on one side. For a general Boltzmann machine all joint states are enumerated,
+        at most 2^25.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it.
+
+    Returns
+    -------
+    float
+        log Z.
+
+    Raises
+    ------
+    ValueError
+        If the machine is too large, if it has no partition function, or if no closed form is known.
+    TypeError
+        For other models, and if a layer has no energy.
+
+    Notes
+    -----
+    For documents of a given length the count vectors are enumerated. If both sides have Gaussian units, the discrete units of both are
+    enumerated and the Gaussian ones are integrated in closed form.
+
+    Examples
+    --------
+    >>> import math, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1e-6))
+    >>> round(hm.likelihood.exact_log_z(rbm), 3), round(10 * math.log(2), 3)
+    (6.931, 6.931)
     """
     check_machine(model, "exact log Z", general=True)
     given = one_case(model, given)
@@ -121,7 +148,7 @@ def _length(unit: ReplicatedSoftmax, given: Given | None) -> int:
 
 
 def _count(unit: Unit, given: Given | None) -> float:
-    """How many joint states a layer has: of a document of D words the (D + K - 1 over K - 1) vectors of counts."""
+    """The number of joint states of a layer. A document of D words has (D + K - 1 over K - 1) vectors of counts."""
     counts = [
         math.comb(_length(leaf, given) + leaf.categories - 1, leaf.categories - 1) if isinstance(leaf, ReplicatedSoftmax) else leaf.count
         for _, _, leaf in leaves(unit)
@@ -130,7 +157,7 @@ def _count(unit: Unit, given: Given | None) -> float:
 
 
 def _states(unit: Unit, numbers: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
-    """The joint states of these numbers, (cases, *shape), and the logarithm of how many word sequences each stands for, (cases,)."""
+    """The joint states with these numbers, (cases, *shape), and the logarithm of how many word sequences each stands for, (cases,)."""
     log_copies = torch.zeros(len(numbers), dtype=torch.float64, device=numbers.device)
     parts = [leaf for _, _, leaf in leaves(unit)]
     if not any(isinstance(leaf, ReplicatedSoftmax) for leaf in parts):
@@ -151,12 +178,12 @@ def _states(unit: Unit, numbers: Tensor, given: Given | None) -> tuple[Tensor, T
 
 @lru_cache(maxsize=64)
 def _vectors_within(length: int, others: int) -> Tensor:
-    """How many vectors of `others` + 1 counts add up to 0, 1, ..., `length`: (length + 1)."""
+    """The number of vectors of `others` + 1 counts that sum to 0, 1, ..., `length`: (length + 1)."""
     return torch.tensor([math.comb(s + others, others) for s in range(length + 1)])
 
 
 def count_vectors(length: int, categories: int, numbers: Tensor) -> Tensor:
-    """The vectors of `categories` counts that add up to `length`, in order, of these numbers: (cases, categories) integers."""
+    """The vectors of `categories` counts that sum to `length`, with these numbers in order: (cases, categories) integers."""
     left, columns = torch.full_like(numbers, length), []
     for others in range(categories - 1, 0, -1):
         below = _vectors_within(length, others).to(numbers.device)
@@ -169,7 +196,7 @@ def count_vectors(length: int, categories: int, numbers: Tensor) -> Tensor:
 
 
 def _discrete_count(unit: Unit) -> int:
-    """How many joint states a layer's discrete units have."""
+    """The number of joint states of a layer's discrete units."""
     return math.prod(1 if isinstance(leaf, Gaussian) else int(leaf.count) for _, _, leaf in leaves(unit))
 
 
@@ -186,7 +213,7 @@ def _discrete_states(unit: Unit, numbers: Tensor) -> Tensor:
 
 
 def _both_gaussian(model: RBM, given: Given | None) -> float:
-    """Lists the discrete units of both sides; the Gaussian units x of both together then have energy E(0) - g·x + x'Λx/2.
+    """Enumerate the discrete units of both sides. The Gaussian units x of both then have energy E(0) - g·x + x'Λx/2.
 
     E(0) and g come from the model's own energy and its gradient at x = 0; log ∫ exp = -E(0) + g'Λ⁻¹g/2 - ½ log|Λ/2π|.
     """
@@ -197,7 +224,7 @@ def _both_gaussian(model: RBM, given: Given | None) -> float:
     endless |= {"ReplicatedSoftmax" for _, _, leaf in leaves(visible) if isinstance(leaf, ReplicatedSoftmax)}
     if endless != {"Gaussian"}:
         raise ValueError(
-            "exact log Z needs a layer whose states can be listed, or no endless units but Gaussian ones, found units without end "
+            "exact log Z needs a layer whose states can be listed, or no unbounded units but Gaussian ones, found unbounded units "
             f"on both sides: {', '.join(sorted(endless))}; estimate it with hm.likelihood.ais"
         )
     count_v, count_h = _discrete_count(visible), _discrete_count(hidden)

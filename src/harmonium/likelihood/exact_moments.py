@@ -1,4 +1,4 @@
-"""What a machine small enough to see whole expects of its units, of their products and of its own gradient."""
+"""Exact expectations of a machine small enough to enumerate: its units, their products and its own gradient."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ from harmonium.units.given import keep_present
 
 @dataclass(frozen=True)
 class Moments:
-    """Expectations over p(v, h), float64. Of binary and softmax units a mean is the marginal probability.
+    """Expectations over p(v, h), float64. For binary and softmax units a mean is the marginal probability.
 
-    `visible`, `hidden`: E[v] and E[h], of the layers' shapes. `product`: E[s(v) s(h)'] of the flattened statistics, (visible size, hidden
-    size). `energy_gradient`: E[∂E/∂θ] = -∂ log Z/∂θ of each parameter that learns, by its name in the model.
+    Parameters
+    ----------
+    log_z : float
+        log Z, in nats.
+    visible, hidden : Tensor
+        E[v] and E[h], (*visible.shape) and (*hidden.shape).
+    product : Tensor
+        E[s(v) s(h)'] of the flattened statistics, (visible size, hidden size).
+    energy_gradient : dict of Tensor
+        E[∂E/∂θ] = -∂ log Z/∂θ of each learned parameter, by its name in the model.
     """
 
     log_z: float
@@ -33,13 +41,38 @@ class Moments:
 
 @torch.no_grad()
 def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> Moments:
-    """Expectations under the model, by listing the states of the side that has fewer, as `exact_log_z` does, the other averaged out.
+    """Compute expectations under the model by enumerating the side with fewer states; the other is averaged out.
 
-    They are all that exact maximum likelihood needs: the gradient of the mean of -log p is E[∂E/∂θ] over the data, from
-    `model.accumulate_gradient`, minus `energy_gradient`. Float64 throughout, whatever the model's type; the model is left alone. `given`:
-    one case (no leading axes). ValueError if neither side can be listed, both are too large, or there is no partition function; TypeError
-    where a layer has no energy. Of a general Boltzmann machine all joint states are listed, at most 2^20, and
-    `energy_gradient` has -E[s_i s_j] of every pair.
+    They suffice for exact maximum likelihood. The gradient of the mean of -log p is E[∂E/∂θ] over the data, from
+    `model.accumulate_gradient`, minus `energy_gradient`.
+
+    Parameters
+    ----------
+    model : RBM or BoltzmannMachine
+        A machine that `exact_log_z` can enumerate. It is not changed. For a general Boltzmann machine all joint states are enumerated, at
+        most 2^20, and `energy_gradient` has -E[s_i s_j] of every pair.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it.
+
+    Returns
+    -------
+    Moments
+        Means, products and the energy gradient, in float64 whatever the model's type.
+
+    Raises
+    ------
+    ValueError
+        If neither side can be enumerated, if both are too large, or if there is no partition function.
+    TypeError
+        For other models, and if a layer has no energy.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> found = hm.likelihood.exact_moments(rbm)
+    >>> found.visible.shape, found.product.shape, sorted(found.energy_gradient)
+    (torch.Size([6]), torch.Size([6, 4]), ['coupling.weight', 'hidden.bias', 'visible.bias'])
     """
     check_machine(model, "exact moments", general=True)
     given = one_case(model, given)
@@ -50,7 +83,7 @@ def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) 
     listed = listing(model, given)
     if listed is None:
         raise ValueError(
-            f"exact moments need a layer whose states can be listed, found units without end on both sides: "
+            f"exact moments need a layer whose states can be listed, found unbounded units on both sides: "
             f"{type(model.visible).__name__} and {type(model.hidden).__name__}"
         )
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
@@ -92,7 +125,7 @@ def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) 
 
 
 def _of_boltzmann(model: BoltzmannMachine) -> Moments:
-    """Of all joint states, of which a machine in float64 without gradients is given."""
+    """Moments by all joint states, for a machine in float64 without gradients."""
     states, p = model.distribution()
     model.accumulate_gradient(states, p, fresh=True)
     gradient = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
@@ -101,5 +134,5 @@ def _of_boltzmann(model: BoltzmannMachine) -> Moments:
 
 
 def _repeated(given: Given | None, cases: int) -> Given | None:
-    """What is given of one case, for as many as are listed together."""
+    """What is given of one case, repeated for a block of states."""
     return None if given is None else given.map(lambda field: field.expand(cases, *field.shape))

@@ -1,4 +1,4 @@
-"""Gibbs sampling of a machine small enough to see whole, without drawing anything."""
+"""The Gibbs sampler's transition matrix, for a machine small enough to enumerate."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ MOST_PAIRS = 2**25
 
 @dataclass(frozen=True)
 class Transition:
-    """One sweep of block Gibbs sampling as two stochastic matrices, whose product moves visible states.
+    """One sweep of block Gibbs sampling as two stochastic matrices, whose product acts on visible states.
 
-    `states`: (visible states, *visible.shape), in the order of the rows. `up`: p(h | v), (visible states, hidden states). `down`:
-    p(v | h), (hidden states, visible states).
+    Parameters
+    ----------
+    states : Tensor
+        The visible states, (visible states, *visible.shape), in the order of the rows.
+    up : Tensor
+        p(h | v), (visible states, hidden states).
+    down : Tensor
+        p(v | h), (hidden states, visible states).
     """
 
     states: Tensor = field(repr=False)
@@ -29,22 +35,51 @@ class Transition:
 
     @property
     def matrix(self) -> Tensor:
-        """T(v, v') = Σ_h p(h | v) p(v' | h): (visible states, visible states), each row a distribution."""
+        """T(v, v') = Σ_h p(h | v) p(v' | h): (visible states, visible states). Each row is a distribution."""
         return self.up @ self.down
 
     def after(self, p: Tensor, steps: int) -> Tensor:
-        """p T^steps, the distribution that `steps` sweeps make of p, (*leading, visible states): the same shape."""
+        """p T^steps: the distribution after `steps` sweeps from p, (*leading, visible states)."""
         for _ in range(steps):
             p = (p @ self.up) @ self.down
         return p
 
 
 def exact_transition(model: RBM) -> Transition:
-    """The Gibbs sampler's transition, hidden units first, by listing the states of both layers, in the machine's own type.
+    """Compute the Gibbs sampler's transition, hidden units first, by enumerating the states of both layers.
 
-    With p_k = p_0 T^k for p_0 the data it gives expectations that contrastive divergence draws, so that CD-k's expected update is
-    <∂E/∂θ> under p_0 minus that under p_k (Carreira-Perpiñán & Hinton 2005). Differentiable in the parameters. ValueError where a layer's
-    states cannot be listed or there are more than 2^25 pairs of them; TypeError where a layer has no energy.
+    The result is differentiable in the parameters.
+
+    Parameters
+    ----------
+    model : RBM
+        A machine with at most 2^25 pairs of a visible and a hidden state.
+
+    Returns
+    -------
+    Transition
+        p(h | v) and p(v | h) as tables, in the machine's own type.
+
+    Raises
+    ------
+    ValueError
+        If the states of a layer cannot be enumerated, or if there are more than 2^25 pairs of them.
+    TypeError
+        If a layer has no energy.
+
+    Notes
+    -----
+    With p_0 the data and p_k = p_0 T^k, it gives the expectations that contrastive divergence samples. The expected update of CD-k is
+    <∂E/∂θ> under p_0 minus that under p_k (Carreira-Perpiñán & Hinton 2005).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    >>> p = hm.likelihood.exact_distribution(rbm).p.float()
+    >>> after = hm.likelihood.exact_transition(rbm).after(p, 1)
+    >>> torch.allclose(after, p)  # the model is the stationary distribution
+    True
     """
     visible, hidden = model.visible, model.hidden
     for unit, side in ((visible, "visible"), (hidden, "hidden")):
@@ -52,7 +87,7 @@ def exact_transition(model: RBM) -> Transition:
             raise no_joint(unit, "the other layer's conditional")
         if unit.count == math.inf:
             raise ValueError(
-                f"an exact transition lists the states of both layers, and those of the {side} {type(unit).__name__} have no end"
+                f"an exact transition lists the states of both layers, and the {side} {type(unit).__name__} has infinitely many"
             )
     if visible.count * hidden.count > MOST_PAIRS:
         raise ValueError(
@@ -64,6 +99,6 @@ def exact_transition(model: RBM) -> Transition:
 
 
 def conditional_table(unit: Unit, states: Tensor, input: Tensor) -> Tensor:
-    """p(states | input) of every pair, (inputs, states), of `input` (inputs, *statistic_shape)."""
+    """p(states | input) of every pair, (inputs, states), for `input` of shape (inputs, *statistic_shape)."""
     log_p = input.flatten(1) @ unit.statistic(states).flatten(1).T - unit.energy(states) - unit.log_partition(input)[:, None]
     return log_p.exp()

@@ -1,4 +1,4 @@
-"""log p of cases, over a log Z that is known."""
+"""log p of cases, for a known log Z."""
 
 from __future__ import annotations
 
@@ -14,21 +14,49 @@ from harmonium.models import RBM, BoltzmannMachine
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
 
-ROWS = 4096  # cases looked at together
+ROWS = 4096  # cases processed together
 
 
 @torch.no_grad()
 def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
-    """log p(v) = -F(v) - log Z of each case, in nats: (cases,), float64.
+    """Compute log p(v) = -F(v) - log Z of each case, in nats.
 
-    `given`: what is given of each case, masks of (cases, *visible.shape) or one for all; NaN may stand in the gaps. Where units are
-    *absent* this is log p(v | mask), and `log_z` must be that of each case's own mask, (cases,): Z depends on it, as it does on a
-    document's length or a context. Where values are *missing* it is log p(v_seen), summed over them, and there is one Z; this lists the
-    states of one layer for each case, at most 2^25.
+    Parameters
+    ----------
+    model : RBM or BoltzmannMachine
+        The machine.
+    data : Tensor
+        Cases, (cases, *visible.shape). NaN may stand in the gaps of `given`.
+    log_z : float or Tensor
+        log Z, by any method: one number, or (cases,).
+    given : Given, optional
+        What is given of each case. Masks are (cases, *visible.shape), or one for all.
 
-    ValueError for data outside the visible units' support, and for grey levels too: a binary unit that learns from probabilities still
-    has the states 0 and 1, and a grey image no probability. Binarise it, and say with the number how.
-    TypeError for models that have no partition function of their own.
+    Returns
+    -------
+    Tensor
+        log p(v), (cases,), float64.
+
+    Raises
+    ------
+    ValueError
+        If data lie outside the visible units' support. Grey levels do: a binary unit that learns from probabilities still has the states 0
+        and 1, so a grey image has no probability. Binarise it, and report how with the number.
+    TypeError
+        For models that have no partition function of their own.
+
+    Notes ----- Where units are *absent* the result is log p(v | mask). `log_z` must then be that of each case's own mask, (cases,), because
+    Z depends on it, as it does on the length of a document or a context. Where values are *missing* the result is log p(v_seen), summed
+    over the missing values, and there is one Z. This enumerates the states of one layer for each case, at most 2^25.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> log_z = hm.likelihood.exact_log_z(rbm)
+    >>> log_p = hm.likelihood.log_likelihood(rbm, torch.eye(6), log_z=log_z)
+    >>> log_p.shape, round(log_p.mean().item(), 1)
+    (torch.Size([6]), -4.2)
     """
     check_machine(model, "log_likelihood", general=True)
     visible, like = model.visible, model.visible.zero_input()
@@ -49,7 +77,7 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
 
 
 def checked(visible: Unit, data: Tensor, given: Given | None, log_z: float | Tensor) -> tuple[Tensor, Given | None, Tensor]:
-    """Data with their gaps filled by any state, the masks expanded to each case, log Z as float64; ValueError where these do not fit."""
+    """Data with filled gaps, masks expanded to each case, and log Z as float64. Raises ValueError where these do not fit."""
     rows = torch.as_tensor(data)
     given = None if given is None else replace(given, **_masks(visible, given, rows))
     rows = fill(visible, rows, gaps(given))
@@ -73,15 +101,15 @@ def _masks(visible: Unit, given: Given, rows: Tensor) -> dict[str, Tensor]:
 def _log_seen(model: RBM, v: Tensor, given: Given) -> Tensor:
     """log Σ exp(-E(v, h)) over h and the missing values of v, of each case: (cases,), float64.
 
-    Given h every visible unit stands by itself, so that the missing ones are summed out in closed form and h is listed; or the visible
-    states that agree with what was seen are, where the visible layer has fewer.
+    Given h the visible units are independent. So the missing ones are summed out in closed form and h is enumerated. If the visible layer
+    has fewer states, those that agree with the seen values are enumerated in its place.
     """
     visible, hidden, coupling = model.visible, model.hidden, model.coupling
     smaller = min(visible.count, hidden.count)
     if smaller > MOST_STATES:
         raise ValueError(
             "the likelihood of data with missing values lists the states of one layer, at most 2^25 of them, and the smaller one of this "
-            "machine has " + ("no end of them" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
+            "machine has " + ("infinitely many" if smaller == math.inf else f"2^{math.log2(smaller):.0f}")
         )
     assert given.missing is not None
 

@@ -1,4 +1,4 @@
-"""log Z of a machine for each of the things given beside some cases, exactly or by several estimates."""
+"""log Z of a machine under each condition given of some cases: exact, or by several estimates."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 LONGER = 4  # times as many betas in the second run
-MOST = 1000  # partition functions that are estimated one after the other
+MOST = 1000  # partition functions estimated in sequence
 
 
 @dataclass(frozen=True)
 class LogZ:
-    """log Z, in nats, for what is `given` beside `cases` of the cases; its standard error is zero where it is exact.
+    """log Z, in nats, under one condition `given`, which `cases` of the cases share. Its standard error is zero if it is exact.
 
-    Where it is estimated it is that of `long`, and `least` is what the distinct cases add up to, below which it cannot be (None where the
-    units are not finite). For `short`, `long`, `reverse`, `tempered` and `raised` see `Evaluation`.
+    An estimated log Z is that of `long`. `least` is a lower bound from the distinct cases (None if the units have infinitely many states).
+    For `short`, `long`, `reverse`, `tempered` and `raised` see `Evaluation`.
     """
 
     log_z: float
@@ -48,7 +48,7 @@ class LogZ:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much goes into an estimate: see `evaluate`."""
+    """The size of an estimate; see `evaluate`."""
 
     chains: int
     betas: int
@@ -57,10 +57,10 @@ class Effort:
 
 
 def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates: Tensor, effort: Effort, seeds: Tensor) -> list[LogZ]:
-    """log Z of a machine for each of the distinct things given, with its own row of `seeds`, four each.
+    """log Z of a machine under each distinct condition, each with its own row of four `seeds`.
 
-    ValueError where exactness is insisted on and cannot be had, where a machine has no partition function, or where there are more to
-    estimate than a person would wait for.
+    Raises ValueError if exact log Z is asked for and cannot be computed, if a machine has no partition function, or if more than 1,000
+    conditions would have to be estimated.
     """
     for given in distinct.given:
         model.check_normalisable(given)
@@ -85,7 +85,7 @@ def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates
 
 
 def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | None:
-    """log Z where it can be had exactly, and is wanted. ValueError where it is insisted on and cannot."""
+    """log Z if it can be computed exactly and is wanted. Raises ValueError if exactness is asked for and impossible."""
     if exact is False:
         return None
     try:
@@ -97,7 +97,7 @@ def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | Non
 
 
 def _estimated(model: RBM, given: Given | None, cases: int, base_rates: Tensor, effort: Effort, seeds: Sequence[int]) -> LogZ:
-    """By AIS at two lengths, and by reverse AIS from the ends of as many tempered chains, which share no draw with the forward ones."""
+    """Estimates by AIS at two lengths, and by reverse AIS from tempered chains that share no draws with the forward ones."""
     generator = torch.Generator(model.visible.zero_input().device).manual_seed(seeds[2])
     forward = partial(ais, model, chains=effort.chains, base_rates=base_rates, given=given, progress=effort.progress)
     with warnings.catch_warnings():
@@ -117,9 +117,10 @@ def _estimated(model: RBM, given: Given | None, cases: int, base_rates: Tensor, 
 
 
 def pooled(each: Sequence[LogZ]) -> LogZ:
-    """Of the mean over all cases of their log Z: estimates are independent, so that their errors add up in squares.
+    """The mean of log Z over all cases. The estimates are independent, so their errors add in squares.
 
-    Its estimates have the least effective sample size of them all, and (distinct, chains) log-weights; an exact log Z stands for any.
+    Its estimates have the least of all effective sample sizes, and log-weights of shape (distinct, chains). An exact log Z stands in for
+    each kind of estimate.
     """
     if len(each) == 1:
         return each[0]

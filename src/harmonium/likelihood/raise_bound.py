@@ -12,15 +12,22 @@ from harmonium.likelihood.annealing import log_mean_exp, make_path
 from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
 
-ROWS = 4096  # chains walked together
-BASE_CHAINS = 100  # that find the default base rates
+ROWS = 4096  # chains run together
+BASE_CHAINS = 100  # for the default base rates
 
 
 @dataclass(frozen=True)
 class AnnealingBound:
-    """A stochastic lower bound on the annealing model's log p of each case, in nats: all (cases,), float64.
+    """A stochastic lower bound on log p of each case under the annealing model, in nats.
 
-    `standard_error`: of exp(log_p) relative to itself; infinite with one chain. `ess`: the effective sample size of each case's chains.
+    Parameters
+    ----------
+    log_p : Tensor
+        The bound of each case, (cases,), float64.
+    standard_error : Tensor
+        Relative standard error of exp(log_p), (cases,), float64; infinite with one chain.
+    ess : Tensor
+        Effective sample size of each case's chains, (cases,), float64.
     """
 
     log_p: Tensor
@@ -39,20 +46,63 @@ def raise_bound(
     base_rates: Tensor | None = None,
     progress: bool = False,
 ) -> AnnealingBound:
-    """Bounds log p of each case, (cases, *visible.shape), under the *annealing model*, which is not the RBM's own.
+    """Bound log p of each case under the *annealing model*, which is not the RBM itself.
 
-    The annealing model draws v from the base-rate model and takes one sweep of Gibbs sampling at each β; its p(v) is what that ends in.
-    Chains walked back from a case give an unbiased estimate of this p(v), so that the logarithm of their mean lies below log p(v)
-    in expectation: log p = -F(v) - (log Z_base - log mean exp(-log_weights)) over the case's own chains. With more betas the
-    annealing model comes near the RBM, whose log p it can lie above or below: where it does not mix, this says nothing of the RBM. More
-    chains narrow the gap to the annealing model alone.
+    The annealing model draws v from the base-rate model and takes one sweep of Gibbs sampling at each β. Its p(v) is the distribution of
+    the final state.
 
-    `betas`, `base_rates` and `progress` as for `ais`. cases x chains chains are walked. ValueError for data outside the visible units'
-    support (grey levels too), for a schedule that does not go from 0 to 1, or for a machine that has no partition function; TypeError where
-    a layer has no energy.
+    Parameters
+    ----------
+    model : RBM
+        The machine at the end of the path.
+    data : Tensor
+        Cases, (cases, *visible.shape).
+    betas : int or sequence of float, default 14500
+        The inverse temperatures, as for `ais`.
+    chains : int, default 10
+        Number of chains per case. There are cases · chains in all.
+    seed : int, default 0
+        Seed of the draws.
+    base_rates : Tensor, optional
+        Visible means of the base-rate model, as for `ais`.
+    progress : bool, default False
+        Show a progress bar, on a terminal.
+
+    Returns
+    -------
+    AnnealingBound
+        The bound of each case, its relative standard error and its effective sample size.
+
+    Raises
+    ------
+    ValueError
+        If data lie outside the visible units' support (grey levels do), if the schedule does not increase from 0 to 1, if `chains` is below
+        1, or if the machine has no partition function.
+    TypeError
+        If a layer has no energy.
+
+    Notes
+    -----
+    Chains that go backwards from a case give an unbiased estimate of the annealing model's p(v). So the logarithm of their mean lies below
+    log p(v) in expectation:
+
+        log p = -F(v) - (log Z_base - log mean exp(-log_weights))
+
+    over the case's own chains. With more betas the annealing model approaches the RBM. Its log p can lie above or below the RBM's: if
+    annealing does not mix, the bound says nothing of the RBM. More chains narrow only the gap to the annealing model. The method is the
+    reverse AIS estimator, RAISE (Burda, Grosse & Salakhutdinov 2015, arXiv:1412.8566).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> found = hm.likelihood.raise_bound(rbm, torch.eye(6), betas=10)
+    >>> exact = hm.likelihood.log_likelihood(rbm, torch.eye(6), log_z=hm.likelihood.exact_log_z(rbm))
+    >>> torch.allclose(found.log_p, exact, atol=0.01)
+    True
     """
     if chains < 1:
-        raise ValueError(f"chains must be at least one a case, found {chains}")
+        raise ValueError(f"chains must be at least one per case, found {chains}")
     v = as_states(model.visible, data)
     generator = torch.Generator(v.device).manual_seed(seed)
     path = make_path(model, betas, base_rates, chains=BASE_CHAINS, generator=generator)

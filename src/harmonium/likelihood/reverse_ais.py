@@ -24,18 +24,63 @@ def reverse_ais(
     given: Given | None = None,
     progress: bool = False,
 ) -> Estimate:
-    """Estimates log Z by annealing from samples of `model`, (cases, *visible.shape), back to a base-rate model, one chain from each.
+    """Estimate log Z by annealing from samples of `model` back to a base-rate model, with one chain from each sample.
 
-    What it proves. From independent *exact* samples the mean of exp(-log_weights) is Z_base / Z whatever the path, so that the estimate,
-    log Z_base - log mean exp(-log_weights), lies above log Z in expectation, as that of `ais` lies below: together they bracket log Z.
-    Exact samples are had only of machines that can be enumerated, or by other means of sampling without error. From persistent or
-    tempered chains, or from data, nothing is bounded and this is a second estimate. Samples that miss a mode hide it from both
-    directions: then the two agree and both are too low.
+    Parameters
+    ----------
+    model : RBM
+        The machine whose log Z is estimated.
+    samples : Tensor
+        Samples of the model, (cases, *visible.shape).
+    betas : int or sequence of float, default 14500
+        The inverse temperatures, as for `ais`.
+    base_rates : Tensor, optional
+        Visible means of the base-rate model, as for `ais`. By default they come from a separate Gibbs run, independent of the samples.
+    seed : int, default 0
+        Seed of the draws.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it.
+    progress : bool, default False
+        Show a progress bar, on a terminal.
 
-    The path is that of `ais`, and so are `betas`, `base_rates`, `given` (one case, no leading axes) and `progress`; the default base
-    rates come from a Gibbs run of their own, independent of the samples. `ess` and `standard_error` are of exp(-log_weights). Warns where
-    the effective sample size is below a tenth of the samples. ValueError for samples outside the visible units' support, or whose
-    documents are not of the given length.
+    Returns
+    -------
+    Estimate
+        log Z in nats. `ess` and `standard_error` are those of exp(-log_weights).
+
+    Raises
+    ------
+    ValueError
+        If samples lie outside the visible units' support, if documents do not have the given length, if the schedule does not increase from
+        0 to 1, or if the machine has no partition function.
+    TypeError
+        If the model is not an RBM, or if a layer has no energy.
+
+    Warns
+    -----
+    UserWarning
+        If the effective sample size is below a tenth of the number of samples.
+
+    Notes
+    -----
+    If the samples are independent and *exact*, the mean of exp(-log_weights) is Z_base / Z for any path. The estimate
+
+        log Z_base - log mean exp(-log_weights)
+
+    then lies above log Z in expectation, and that of `ais` lies below: together they bracket log Z. Exact samples are available only for
+    machines that can be enumerated, or by other samplers without error. From persistent or tempered chains, or from data, the result is a
+    second estimate and no bound. Samples that miss a mode hide it in both directions: then the two estimates agree and both are too low.
+    See Burda, Grosse & Salakhutdinov (2015), arXiv:1412.8566, and Grosse, Ghahramani & Adams (2015), arXiv:1511.02543.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0))
+    >>> states, p = hm.likelihood.exact_distribution(rbm)
+    >>> exact = states[p.multinomial(100, replacement=True, generator=torch.Generator().manual_seed(0))]
+    >>> found = hm.likelihood.reverse_ais(rbm, exact, betas=20)
+    >>> abs(found.log_z - hm.likelihood.exact_log_z(rbm)) < 0.1
+    True
     """
     v = as_states(model.visible, samples, given)
     generator = torch.Generator(v.device).manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Samples of a machine by parallel tempering, one from each of many independent chains."""
+"""Samples of a machine by parallel tempering, one from each of several independent chains."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from harmonium.models import RBM
 from harmonium.sampling import tempering
 from harmonium.units import Given
 
-REPLICAS, MOST_REPLICAS = 11, 30  # at first; after the temperatures are adapted
-SWAPS = 0.4  # the share of swaps accepted that adaptation aims at
-LEAST_SWAPS = 0.1  # below it a pair hardly swaps: its rejections are more than are counted, and replicas are missing there
+REPLICAS, MOST_REPLICAS = 11, 30  # at the start; at most after adaptation
+SWAPS = 0.4  # the target acceptance rate of adaptation
+LEAST_SWAPS = 0.1  # below it a pair hardly swaps, its counted rejections are too few, and replicas are missing there
 ROUNDS = 3  # of adaptation, each of a tenth of the sweeps
 RUNS = 3  # at most, each after its own rounds
 
 
 @dataclass(frozen=True)
 class Tempered:
-    """Where independent tempered chains ended, and how they got there.
+    """The ends of independent tempered chains, with their swap rates and round trips.
 
-    `v`: (chains, *visible.shape), of the machine itself. `betas`: (replicas,) float64, as adapted. `swap_rates`: (replicas - 1,), the mean
-    acceptance of each pair. `round_trips`: from the machine to the hottest temperature and back, of all the chains' walkers together.
-    `sweeps`: at these temperatures, over which the last two are counted.
+    `v`: (chains, *visible.shape), states of the machine itself. `betas`: (replicas,), float64, after adaptation. `swap_rates`:
+    (replicas - 1,), the mean acceptance of each pair. `round_trips`: from the machine to the hottest temperature and back, summed over the
+    walkers of all chains. `sweeps`: number of sweeps at these temperatures; the last two figures are counted over them.
     """
 
     v: Tensor = field(repr=False)
@@ -47,13 +47,15 @@ def tempered_samples(
     given: Given | None = None,
     progress: bool = False,
 ) -> Tempered:
-    """Samples of independent chains that begin at draws from the visible units' own biases, at eleven temperatures.
+    """Samples of independent chains that start from draws of the visible units' own biases, at eleven temperatures.
 
-    In three rounds of a tenth of the sweeps each the temperatures are adapted, so that neighbours swap about equally often, at 0.4 where
-    30 temperatures are enough for it; then come `sweeps` at fixed ones. While a pair swaps less often than 0.1, each such pair adds a
-    temperature and none is dropped. A pair may come to that late, where the colder chains find a mode only after the temperatures were
-    adapted: then all is done again from where the chains are, up to three times in all, if temperatures can be added or moved. `given`: one
-    case, for all chains. `progress`: a bar for the sweeps at fixed temperatures, on a terminal. Refuses what `tempering.init` refuses.
+    Three rounds, of a tenth of the sweeps each, adapt the temperatures so that all neighbours swap about equally often: at 0.4 where 30
+    temperatures suffice. Then come `sweeps` at fixed temperatures. While a pair swaps less often than 0.1, each such pair adds a
+    temperature and none is dropped. A pair may reach this late, when the colder chains find a mode only after the adaptation. Then
+    everything is repeated from the present states, up to three times in all, if temperatures can be added or moved.
+
+    `given`: one case, for all chains. `progress`: a bar for the sweeps at fixed temperatures, on a terminal. Raises what `tempering.init`
+    raises.
     """
     if chains < 1 or sweeps < 1:
         raise ValueError(f"tempering takes at least one chain and one sweep, found {chains} and {sweeps}")
@@ -71,8 +73,8 @@ def tempered_samples(
 
 
 def _adapted(state: tempering.TemperingState, rates: Tensor) -> tempering.TemperingState:
-    """The chains at temperatures that these swap rates, (replicas - 1,), ask for, each begun where the nearest one was."""
-    pairs = math.ceil((1 - rates).sum().item() / (1 - SWAPS))  # the rejections along the ladder hardly depend on how it is cut
+    """The chains at the temperatures that these swap rates, (replicas - 1,), suggest. Each starts from the nearest old replica."""
+    pairs = math.ceil((1 - rates).sum().item() / (1 - SWAPS))  # the sum of rejections hardly depends on the number of temperatures
     slow = int((rates < LEAST_SWAPS).sum())
     if slow:
         pairs = max(pairs, len(rates) + slow)

@@ -1,4 +1,4 @@
-"""Annealed importance sampling along the models of one training (Béreux, Decelle, Furtlehner et al. 2025)."""
+"""Annealed importance sampling along the models of one training run (Béreux, Decelle, Furtlehner et al. 2025)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from harmonium.models import RBM
 from harmonium.sampling.trajectory import check_alike
 from harmonium.units import Given
 
-LISTED = 2**20  # states of the first model's smaller side that are listed to sample it exactly
+LISTED = 2**20  # most states of the first model's smaller side that are enumerated to sample it exactly
 
 
 class Rung(NamedTuple):
-    """A model whose interaction is scaled by β, as in `hm.sampling.tempering`: β = 1 is the model itself, β = 0 has independent units."""
+    """A model with its interaction scaled by β, as in `hm.sampling.tempering`: β = 1 is the model itself, β = 0 has independent units."""
 
     model: RBM
     beta: float
@@ -35,7 +35,7 @@ class Rung(NamedTuple):
         return (model.visible.energy(v, given) - alone - up).double()
 
     def gibbs(self, v: Tensor, steps: int, generator: torch.Generator, given: Given | None) -> Tensor:
-        """v after `steps` sweeps, hidden units first, each of them reversible with respect to p_β(v)."""
+        """v after `steps` sweeps, hidden units first. Each sweep is reversible with respect to p_β(v)."""
         model, beta = self.model, self.beta
         for _ in range(steps):
             h = model.hidden.sample(beta * model.hidden_input(v, given), generator=generator)
@@ -45,7 +45,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class Ladder:
-    """The distributions from one that is sampled exactly to the last model, log Z of the first, and how it is sampled."""
+    """The distributions from an exactly sampled one to the last model, log Z of the first, and a function that samples it."""
 
     rungs: list[Rung]
     log_z: float
@@ -53,7 +53,7 @@ class Ladder:
     given: Given | None
 
     def every(self, chains: int) -> Given | None:
-        """What is given, for each chain."""
+        """`given`, repeated for each chain."""
         device = self.rungs[0].model.visible.zero_input().device
         return None if self.given is None else self.given.map(lambda field: field.to(device).expand(chains, *field.shape))
 
@@ -69,21 +69,68 @@ def trajectory_ais(
     given: Given | None = None,
     progress: bool = False,
 ) -> Estimate:
-    """Estimates log Z of the last of `models` by annealing independent chains along all of them, in the order of training.
+    """Estimate log Z of the last of `models` by annealing independent chains along all of them, in the order of training.
 
-    The intermediate distributions are the models themselves: with p*_k(v) = exp(-F_k(v)), log w = Σ_k F_{k-1}(v_{k-1}) - F_k(v_{k-1}),
-    where v_k comes from v_{k-1} by `steps` Gibbs sweeps of model k. Where a mode appears while learning it grows from nothing, so that the
-    chains share themselves out among the modes as these part. The estimate of Z is unbiased, that of log Z low in expectation.
+    The intermediate distributions are the models themselves. A mode that appears during training grows from nothing. So the chains divide
+    among the modes as the modes separate.
 
-    The start is sampled exactly: the first model, where its coupling is zero (in closed form) or its smaller side has at most 2^20
-    states (by listing them); or else the first model's units made independent, whose coupling is then switched on over `betas` (as in
-    `ais`), before its successors. So no start is itself an estimate, and the bounds hold in every case; where the first model has the
-    small weights of a fresh one, few betas do.
+    Parameters
+    ----------
+    models : sequence of RBM
+        Models of one training run, as `Trajectory.models()` gives them, with the same layers and coupling.
+    chains : int, default 100
+        Number of independent chains.
+    steps : int, default 1
+        Gibbs sweeps per model.
+    betas : int or sequence of float, default 100
+        Inverse temperatures over which the first model's coupling is switched on, as in `ais`, where the first model cannot be sampled
+        exactly. Few suffice for a first model with small initial weights.
+    seed : int, default 0
+        Seed of the draws.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it.
+    progress : bool, default False
+        Show a progress bar with the time left, on a terminal.
 
-    `models`: as `Trajectory.models()` gives them, of the same layers and coupling. `given`: one case (no leading axes), where Z depends
-    on it. `progress`: a bar with the time left, on a terminal. Log-weights are summed in float64. Warns where the effective sample size
-    is below a tenth of the chains. ValueError where the models differ in kind or one has no partition function; TypeError where a layer
-    has no energy.
+    Returns
+    -------
+    Estimate
+        log Z of the last model, in nats.
+
+    Raises
+    ------
+    ValueError
+        If there are no models, if they differ in kind, or if one has no partition function.
+    TypeError
+        If a layer has no energy.
+
+    Warns
+    -----
+    UserWarning
+        If the effective sample size is below a tenth of the number of chains.
+
+    Notes
+    -----
+    With p*_k(v) = exp(-F_k(v)), log-weights are summed in float64:
+
+        log w = Σ_k F_{k-1}(v_{k-1}) - F_k(v_{k-1}),
+
+    where v_k comes from v_{k-1} by `steps` Gibbs sweeps of model k. The estimate of Z is unbiased. The estimate of log Z is low in
+    expectation.
+
+    The start is always sampled exactly. This is the first model itself if its coupling is zero (in closed form), or if its smaller side has
+    at most 2^20 states (by enumeration). Otherwise it is the first model with independent units, and its coupling is switched on over
+    `betas`. So no start is itself an estimate, and the bounds hold in every case.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm, trajectory = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), hm.Trajectory()
+    >>> rows = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]).repeat(50, 1)
+    >>> state = hm.fit(rbm, rows, epochs=2, callbacks=[trajectory], progress=False)
+    >>> found = hm.likelihood.trajectory_ais(trajectory.models())
+    >>> abs(found.log_z - hm.likelihood.exact_log_z(rbm)) < 0.1
+    True
     """
     ladder = _ladder(models, betas, given)
     generator = torch.Generator(models[0].visible.zero_input().device).manual_seed(seed)
@@ -109,12 +156,57 @@ def reverse_trajectory_ais(
     given: Given | None = None,
     progress: bool = False,
 ) -> Estimate:
-    """Estimates log Z of the last of `models` by annealing from samples of it, (cases, *visible.shape), back to the first, one chain each.
+    """Estimate log Z of the last of `models` by annealing from samples of it back to the first, with one chain from each sample.
 
-    The path is that of `trajectory_ais`, whose far end is always one of which log Z is known. From independent *exact* samples the mean
-    of exp(-log_weights) is Z_start / Z, so that the estimate lies above log Z in expectation, as that of `trajectory_ais` lies below.
-    From chains of trajectory tempering, persistent ones or data, nothing is bounded and this is a second estimate; samples that miss a
-    mode hide it. `ess` and `standard_error` are of exp(-log_weights).
+    The path is that of `trajectory_ais`, whose start has a known log Z.
+
+    Parameters
+    ----------
+    models : sequence of RBM
+        Models of one training run, in the order of training.
+    samples : Tensor
+        Samples of the last model, (cases, *visible.shape).
+    steps : int, default 1
+        Gibbs sweeps per model.
+    betas : int or sequence of float, default 100
+        As for `trajectory_ais`.
+    seed : int, default 0
+        Seed of the draws.
+    given : Given, optional
+        One case (no leading axes), where Z depends on it.
+    progress : bool, default False
+        Show a progress bar, on a terminal.
+
+    Returns
+    -------
+    Estimate
+        log Z in nats. `ess` and `standard_error` are those of exp(-log_weights).
+
+    Raises
+    ------
+    ValueError
+        If samples lie outside the visible units' support, and as for `trajectory_ais`.
+    TypeError
+        If a layer has no energy.
+
+    Warns
+    -----
+    UserWarning
+        If the effective sample size is below a tenth of the number of samples.
+
+    Notes ----- If the samples are independent and *exact*, the mean of exp(-log_weights) is Z_start / Z. The estimate then lies above log Z
+    in expectation, and that of `trajectory_ais` lies below. From chains of trajectory tempering, persistent chains or data the result is a
+    second estimate and no bound. Samples that miss a mode hide it.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> models = [hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=scale)) for scale in (0.1, 0.2, 0.3)]
+    >>> states, p = hm.likelihood.exact_distribution(models[-1])
+    >>> exact = states[p.multinomial(100, replacement=True, generator=torch.Generator().manual_seed(0))]
+    >>> found = hm.likelihood.reverse_trajectory_ais(models, exact)
+    >>> abs(found.log_z - hm.likelihood.exact_log_z(models[-1])) < 0.1
+    True
     """
     ladder = _ladder(models, betas, given)
     v = as_states(models[-1].visible, samples, given)
@@ -131,7 +223,7 @@ def reverse_trajectory_ais(
 
 
 def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | None) -> Ladder:
-    """From the nearest distribution to the first model that can be sampled exactly. ValueError, TypeError as above."""
+    """The ladder from the nearest distribution to the first model that can be sampled exactly. Raises ValueError and TypeError as above."""
     if not models:
         raise ValueError("a trajectory has at least one model, found none")
     first, path = models[0], schedule(betas)
@@ -154,7 +246,7 @@ def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | 
 
 
 def _listed(rungs: list[Rung], given: Given | None) -> Ladder:
-    """From the first model itself, whose states are listed: those of one side are drawn from the table."""
+    """The ladder from the first model itself, whose enumerated states of one side are drawn from the table."""
     first = rungs[0].model
     side, device = listing(first, given), first.visible.zero_input().device
     assert side is not None

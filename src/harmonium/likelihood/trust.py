@@ -10,13 +10,13 @@ from harmonium.likelihood.log_z import LogZ
 from harmonium.likelihood.tempered_samples import Tempered
 
 NATS = 0.1  # a difference, or a standard error, of log Z that matters
-ESS = 0.5  # of the chains: where the weights rest on fewer, the estimate leans on the luck of these
-BY_RAISE = 1.0  # nats that RAISE, which is a bound, may lie below the rest
-ROUND_TRIPS = 1  # of the tempered chains, each in the mean
+ESS = 0.5  # share of the chains: below it the estimate depends on few of them
+BY_RAISE = 1.0  # nats by which RAISE, which is a bound, may lie below the other estimates
+ROUND_TRIPS = 1  # per tempered chain, on average
 
 
 def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
-    """Where log Z is exact. `bound`: whose log Z is meant, where the figure is a bound over it."""
+    """The sentence for an exact log Z. `bound`: the name of the machine whose log Z is meant, if the figure is a bound over it."""
     spread = f"of having seen {cases:,} cases, ± {case_error:.2g} nats" if cases > 1 else "of having seen one case only"
     if bound:
         return (
@@ -27,7 +27,7 @@ def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
 
 
 def of_each(each: Sequence[LogZ], what: str, case_error: float, *, chains: int, bound: str | None) -> str:
-    """Of the log Z of each of several distinct things that are given, called `what`, or of the only one."""
+    """The sentence for log Z under each of several distinct conditions, called `what`, or under the only one."""
     rest = [one for one in each if not one.exact]
     if not rest:
         return of_exact(sum(one.cases for one in each), case_error, bound=bound)
@@ -84,10 +84,10 @@ def _sentence(wrong: Sequence[str], cures: Sequence[str], spread: float, *, boun
 
 
 def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
-    """What speaks against the longer estimate, and what may help; never that agreement proves anything.
+    """What speaks against the longer estimate, and what may help. Agreement never proves anything.
 
-    The weights of annealing chains, their spread and their effective sample size know nothing of a mode that no chain met; forward and
-    reverse chains that miss the same one agree on what is wrong (Grosse, Ghahramani & Adams 2015).
+    The weights of annealing chains, their spread and their effective sample size say nothing of a mode that no chain reached. Forward and
+    reverse chains that miss the same mode agree on a wrong value (Grosse, Ghahramani & Adams 2015).
     """
     (short, long, reverse, tempered), raised, least_log_z = _ways(one), one.raised, one.least
     wrong, cures = [], []
@@ -127,11 +127,11 @@ def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
 
 
 def _differ(one: Estimate, other: Estimate) -> bool:
-    """By more than matters and more than chance explains; also where either is no number."""
+    """Whether they differ by more than matters and more than chance explains, or either is not a number."""
     return not abs(one.log_z - other.log_z) <= max(NATS, 2 * math.hypot(one.standard_error, other.standard_error))
 
 
 def _by(one: Estimate, other: Estimate) -> str:
-    """How the likelihood under the other log Z compares."""
+    """The change in likelihood under the other log Z, in words."""
     rise = one.log_z - other.log_z
     return f"{abs(rise):.2f} nats {'higher' if rise > 0 else 'lower'}"

@@ -1,4 +1,4 @@
-"""How probable each kind of model makes its data, as one kind of figure."""
+"""The unnormalised log-likelihood of data under each kind of model, in one form."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from harmonium.units import Given, Groups
 def unnormalised(
     model: Generative, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False
 ) -> VariationalBound:
-    """log p(v) + log Z of the model's machine for each case, or a bound on it: draws where it has a `sample_error`, else in closed form."""
-    raise TypeError(f"no likelihood of a {type(model).__name__} is known: an RBM, a deep belief net and a deep Boltzmann machine have one")
+    """log p(v) + log Z of the model's machine for each case, or a bound on it. A nonzero `sample_error` means that it is sampled."""
+    raise TypeError(f"no likelihood is known for a {type(model).__name__}: an RBM, a deep belief net and a deep Boltzmann machine have one")
 
 
 @unnormalised.register
@@ -42,8 +42,10 @@ def _of_dbm(model: DBM, v: Tensor, given: Given | None, *, samples: int = 1, see
 
 
 def base_rates_of(model: Generative, v: Tensor, given: Given | None) -> Tensor:
-    """The visible means, (*visible.shape), of the model's machine that go with these cases; where units are absent in some, those of the
-    others. `given`: a row for each case."""
+    """Visible means, (*visible.shape), of the model's machine for these cases. Cases in which a unit is absent do not count for it.
+
+    `given` has one row per case.
+    """
     blocks = [slice(start, start + ROWS) for start in range(0, len(v), ROWS)]
     if given is not None and given.present is not None and model.bound_over is None:
         present = given.present.to(v)
@@ -53,7 +55,7 @@ def base_rates_of(model: Generative, v: Tensor, given: Given | None) -> Tensor:
 
 @singledispatch
 def states_of(model: Generative, v: Tensor, generator: torch.Generator) -> Tensor:
-    """Visible states of the model's machine that go with these cases: drawn from the bound's own Q."""
+    """Visible states of the model's machine for these cases, drawn from the bound's own Q."""
     return v
 
 

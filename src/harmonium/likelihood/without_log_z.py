@@ -1,4 +1,4 @@
-"""Cheap figures of how good a machine is that need no partition function."""
+"""Cheap measures of a machine that need no partition function."""
 
 from __future__ import annotations
 
@@ -14,10 +14,40 @@ from harmonium.units import Bernoulli, Given
 def free_energy_gap(
     model: RBM, training: Tensor, validation: Tensor, *, given: Given | None = None, validation_given: Given | None = None
 ) -> float:
-    """Mean F(validation) - mean F(training), in nats a case: Z cancels, so a growing gap is overfitting (Hinton 2010, section 6).
+    """Compute mean F(validation) - mean F(training), in nats per case.
 
-    `training`, `validation`: (cases, *visible.shape), of about the same number; `given`, `validation_given`: what is given of each. Where Z
-    depends on it (masks of absent units, lengths, contexts) it cancels only if both have the same. ValueError where values are missing.
+    Z cancels in the difference. A growing gap is overfitting.
+
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    training, validation : Tensor
+        Cases, (cases, *visible.shape), about as many of each.
+    given, validation_given : Given, optional
+        What is given of each case. Where Z depends on it (masks of absent units, lengths, contexts), Z cancels only if both sets have the
+        same.
+
+    Returns
+    -------
+    float
+        The gap, in nats per case.
+
+    Raises
+    ------
+    ValueError
+        If values are missing.
+
+    Notes
+    -----
+    The measure is that of Hinton's guide (2010, section 6).
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> hm.likelihood.free_energy_gap(rbm, torch.eye(6), torch.eye(6))
+    0.0
     """
     given, validation_given = model.visible.given_by(training, given), model.visible.given_by(validation, validation_given)
     rise = model.free_energy(validation, validation_given).double().mean() - model.free_energy(training, given).double().mean()
@@ -26,10 +56,41 @@ def free_energy_gap(
 
 @torch.no_grad()
 def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
-    """A one-unit-a-case estimate of Σ_i log p(v_i | the other visible units), in nats: (cases,) (Besag 1975).
+    """Estimate Σ_i log p(v_i | the other visible units) of each case, in nats, from one unit per case.
 
-    For binary visible units: one pixel i of each case is flipped, and log σ(F(flipped) - F(v)) counts for all of them, but for absent
-    ones. TypeError for other kinds; ValueError where values are missing.
+    Parameters
+    ----------
+    model : RBM
+        A machine with Bernoulli visible units.
+    data : Tensor
+        Binary cases, (cases, *visible.shape).
+    generator : torch.Generator
+        Draws the unit of each case.
+    given : Given, optional
+        What is given of each case. Absent units do not count.
+
+    Returns
+    -------
+    Tensor
+        The estimate, (cases,), float64.
+
+    Raises
+    ------
+    TypeError
+        For other kinds of visible units.
+    ValueError
+        If values are missing.
+
+    Notes ----- One unit i of each case is flipped, and log σ(F(flipped) - F(v)) is multiplied by the number of units that are present. See
+    Besag (1975), doi:10.2307/2987782.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> found = hm.likelihood.pseudo_likelihood(rbm, torch.eye(6), generator=torch.Generator().manual_seed(0))
+    >>> found.shape, round(found.mean().item(), 1)
+    (torch.Size([6]), -4.2)
     """
     if not isinstance(model.visible, Bernoulli):
         raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")

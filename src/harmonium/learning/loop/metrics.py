@@ -1,4 +1,4 @@
-"""The metrics that show at each epoch how the learning of a machine goes."""
+"""The metrics of each epoch, which show how the learning of a machine goes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def rbm_metrics(
     validation_given: Given | None = None,
     sweeps: int = 5,
 ) -> dict[str, float]:
-    """Metrics of a machine on a fixed part of its training data and, where there are any, of the validation data.
+    """Metrics of a machine on a fixed part of its training data and, if there are any, of the validation data.
 
-    `reconstruction_error`: squared error of v → E[h|v] → E[v|h], summed over what was seen of a case, averaged over cases; not what
-    learning minimises. `pseudo_likelihood`: nats a case, for binary visible units of which none is missing. `free_energy_gap`: nats a
-    case, where Z is the same for all cases and no value is missing. `dead` and `saturated`: shares of binary hidden units whose
-    probability stays below 0.1, or above 0.9, on every one of the cases, missing values drawn by `sweeps` of clamped Gibbs sampling.
+    `reconstruction_error`: squared error of v → E[h|v] → E[v|h], summed over the seen values of a case, averaged over cases; learning does
+    not minimise it. `pseudo_likelihood`: nats per case, for binary visible units without missing values. `free_energy_gap`: nats per case,
+    if Z is the same for all cases and no value is missing. `dead` and `saturated`: shares of binary hidden units whose probability stays
+    below 0.1, or above 0.9, on every one of the cases. Missing values are drawn by `sweeps` of clamped Gibbs sampling.
     """
     where = gaps(given)
     v, side = draw_missing(model, training, given, steps=sweeps, generator=generator)
@@ -49,5 +49,5 @@ def rbm_metrics(
 
 
 def _one_z(*given: Given | None) -> bool:
-    """Whether nothing is given: one partition function for all cases, and no value to sum over besides the hidden units'."""
+    """Whether nothing is given: there is one partition function for all cases, and only the hidden units are summed out."""
     return all(field is None for each in given if each is not None for field in vars(each).values())

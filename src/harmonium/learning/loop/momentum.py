@@ -1,4 +1,4 @@
-"""The default optimiser: torch.optim.SGD without its bookkeeping."""
+"""The default optimiser: torch.optim.SGD with less overhead."""
 
 from __future__ import annotations
 
@@ -9,10 +9,37 @@ import torch
 
 
 class MomentumSGD(torch.optim.SGD):
-    """`torch.optim.SGD(fused=True)`, the same rule and state to the same bits, stepped by one call of its kernel a group.
+    """`torch.optim.SGD(fused=True)` with less overhead: the same rule, state and bits, with one kernel call per group.
 
-    velocity ← momentum · velocity + gradient + weight decay · θ;  θ ← θ - lr · velocity. At the size of one RBM what
-    `torch.optim.SGD.step` does around its kernel (hooks, profiling, sorting of tensors) weighs beside it. Step hooks are not called.
+    Step hooks are not called.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        Parameters or parameter groups, as for `torch.optim.SGD`.
+    lr : float, default 0.001
+        Learning rate.
+    momentum : float, default 0
+        Momentum.
+    weight_decay : float, default 0
+        Weight decay.
+    **others
+        Other arguments of `torch.optim.SGD`.
+
+    Notes
+    -----
+    velocity ← momentum · velocity + gradient + weight decay · θ;  θ ← θ - lr · velocity. At the size of one RBM, the overhead of
+    `torch.optim.SGD.step` (hooks, profiling, sorting of tensors) is comparable to the cost of its kernel.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> fast = partial(hm.MomentumSGD, lr=0.05, momentum=0.5)
+    >>> state = hm.fit(rbm, torch.eye(6), optimizer=fast, epochs=2, progress=False)
+    >>> state.optimizer.param_groups[0]["lr"]
+    0.05
     """
 
     def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, **others: Any) -> None:
@@ -20,7 +47,18 @@ class MomentumSGD(torch.optim.SGD):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update from every `.grad`."""
+        """One update from every `.grad`.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the gradient and returns the loss.
+
+        Returns
+        -------
+        object
+            The closure's result, or None.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""What every kind of training is told, and how it begins."""
+"""The common settings of every kind of training, and how training begins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 from harmonium.seeds import derive, fresh_generator
 
-ORDER, DRAWS, MONITOR = range(3)  # what a seed is for
+ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
 Groups = list[dict[str, Any]]
 MakeOptimizer = Callable[[Groups], torch.optim.Optimizer]
 MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
@@ -27,7 +27,7 @@ MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, by what steps, and where it is kept; the arguments are those of `fit`."""
+    """The length, the optimiser and the checkpoint of a training. The arguments are those of `fit`."""
 
     epochs: int
     optimizer: MakeOptimizer | None
@@ -40,9 +40,9 @@ class Plan:
     progress: bool | None
 
     def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
-        """A new state, or the one given, which goes on with its own optimiser and schedule.
+        """A new state, or the given one, which continues with its own optimiser and schedule.
 
-        ValueError where that is of another model, or another optimiser or schedule is asked for.
+        Raises ValueError if the given state is of another model, or if another optimiser or schedule is asked for.
         """
         like = next(model.parameters()).detach()
         optimizer = (self.optimizer or self.default)(groups)
@@ -59,14 +59,14 @@ class Plan:
         if self.state is None:
             return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS)), settings, schedule)
         if self.state.model is not model:
-            raise ValueError("the state given is that of another model: a state holds the model it trains, fit(state.model, ...)")
+            raise ValueError("the state given is that of another model: a state holds its model, so use fit(state.model, ...)")
         own = {"optimizer": self.optimizer, "schedule": self.schedule}
         self.state.check_settings({name: settings[name] for name, given in own.items() if given is not None}, "the state given")
         self.state.settings = settings | {name: self.state.settings[name] for name in own}
         return self.state
 
     def restore(self, state: TrainingState) -> None:
-        """From the checkpoint, where there is one and no state was given."""
+        """Load the checkpoint, if there is one and no state was given."""
         if self.state is None and self.path is not None and self.path.exists():
             state.restore(self.path)
 
@@ -75,10 +75,10 @@ class Plan:
         return None if self.checkpoint is None else Path(self.checkpoint)
 
     def watchers(self, name: str = "learning") -> list[Callback]:
-        """The callbacks, and a progress bar where it is wanted."""
+        """The callbacks, and a progress bar if it is wanted."""
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []
         return [*self.callbacks, *shown]
 
     def generator(self, like: Tensor, *purpose: int) -> torch.Generator:
-        """For draws that are no part of learning."""
+        """A generator for draws that are not part of learning."""
         return fresh_generator(like, derive(self.seed, MONITOR, *purpose))

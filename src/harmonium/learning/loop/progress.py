@@ -1,4 +1,4 @@
-"""A progress bar that shows the figures that matter and the time left."""
+"""A progress bar with the main metrics and the time left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 
-STEPS = 10  # between updates of the bar, which take time from learning
+STEPS = 10  # between updates of the bar, which take time
 SHOWN = {
     "reconstruction_error": "error {:.2f}",
     "wake_error": "wake {:.2f}",
@@ -37,7 +37,21 @@ def sentence(row: dict[str, float]) -> str:
 
 
 class Progress(Callback):
-    """Shows the share of all steps done, the time left and the last epoch's figures; where there is no terminal, ten lines in all."""
+    """Shows the share of steps done, the time left and the last epoch's metrics. Without a terminal it prints about ten lines in all.
+
+    `fit` adds it with `progress=True`, and by default on a terminal.
+
+    Parameters
+    ----------
+    name : str, default "learning"
+        The text before the bar.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), epochs=2, callbacks=[hm.Progress("digits")], progress=False)
+    """
 
     def __init__(self, name: str = "learning") -> None:
         self.name = name
@@ -45,7 +59,7 @@ class Progress(Callback):
 
     @staticmethod
     def wanted() -> bool:
-        """Whether anybody is watching."""
+        """Whether standard error is a terminal."""
         return sys.stderr.isatty()
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:

@@ -1,4 +1,4 @@
-"""Averages over the cases of all processes; in a single process each of these is the identity."""
+"""Averages over the cases of all processes. In a single process each function is the identity."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import distributed as dist
 
 
 def processes() -> int:
-    """How many learn together."""
+    """The number of processes that learn together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def total(count: int, like: Tensor) -> float:
-    """A number of cases, or particles, added up over the processes."""
+    """A number of cases, or particles, summed over the processes."""
     if processes() == 1:
         return float(count)
     found = torch.tensor(float(count), dtype=torch.float64, device=like.device)
@@ -24,7 +24,7 @@ def total(count: int, like: Tensor) -> float:
 
 
 def add_up(tensors: Iterable[Tensor]) -> None:
-    """Sums over the cases, each share of the average counted over all processes, added up in place: one all-reduce."""
+    """Sum tensors over the processes, in place, by one all-reduce. Each is a share of the average over all cases."""
     if processes() == 1:
         return
     parts = list(tensors)
@@ -35,6 +35,6 @@ def add_up(tensors: Iterable[Tensor]) -> None:
 
 
 def gradients(model: nn.Module) -> None:
-    """Every `.grad`, which each process has written with its cases' shares of the whole average, added up in place."""
+    """Sum every `.grad` over the processes, in place. Each process has written its cases' shares of the average."""
     if processes() > 1:
         add_up(parameter.grad for parameter in model.parameters() if parameter.grad is not None)

@@ -1,4 +1,4 @@
-"""Learning rates and momenta that change with the epoch."""
+"""Learning rates and momenta that depend on the epoch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,39 @@ from torch.optim import Optimizer
 
 
 class Scheduler(Protocol):
-    """What every `torch.optim.lr_scheduler` is, and `Schedule` too: stepped once an epoch, saved and restored with the state."""
+    """The interface of every `torch.optim.lr_scheduler` and of `Schedule`: stepped once per epoch, saved and restored with the state."""
 
     def step(self) -> None: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
-EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # at which two schedules are compared
+EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # epochs at which two schedules are compared
 
 
 class Schedule:
-    """Sets the learning rate and the momentum from the number of whole epochs done.
+    """Sets the learning rate and the momentum from the number of completed epochs.
 
-    `lr`: epoch -> factor on each group's own rate; `momentum`: epoch -> momentum. Give it to `fit` as
-    `schedule=partial(Schedule, momentum=lambda epoch: 0.5 if epoch < 5 else 0.9)`, Hinton's rule (2010, section 9).
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        The optimiser.
+    lr : callable, optional
+        Epoch (from 0) -> factor on each group's own learning rate.
+    momentum : callable, optional
+        Epoch (from 0) -> momentum.
+
+    Examples
+    --------
+    The momentum of Hinton's guide (2010, section 9):
+
+    >>> from functools import partial
+    >>> import torch, harmonium as hm
+    >>> schedule = partial(hm.Schedule, momentum=lambda epoch: 0.5 if epoch < 5 else 0.9)
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), schedule=schedule, epochs=6, progress=False)
+    >>> state.optimizer.param_groups[0]["momentum"]
+    0.9
     """
 
     def __init__(
@@ -46,12 +64,12 @@ class Schedule:
                 group["momentum"] = self.momentum(self.epoch)
 
     def step(self) -> None:
-        """One epoch has passed."""
+        """Advance by one epoch."""
         self.epoch += 1
         self._set()
 
     def sampled(self) -> dict[str, list[float]]:
-        """Some values of the functions, by which two schedules can be told apart."""
+        """Some values of the functions, which tell two schedules apart."""
         found: dict[str, list[float]] = {}
         for name, function in (("lr", self.lr), ("momentum", self.momentum)):
             for epoch in EPOCHS if function is not None else ():
@@ -62,8 +80,10 @@ class Schedule:
         return found
 
     def state_dict(self) -> dict[str, Any]:
+        """The state, for a checkpoint."""
         return {"epoch": self.epoch, "rates": self.rates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self.epoch, self.rates = state_dict["epoch"], state_dict["rates"]
         self._set()

@@ -1,4 +1,4 @@
-"""What must match on resume, in words that can be compared and read."""
+"""The settings that must match on resume, as text that can be compared and read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harmonium.learning.loop.schedules import Scheduler
 from harmonium.seeds import fresh_generator
 from harmonium.units import Given
 
-SAMPLED = 64  # rows that data are told apart by
+SAMPLED = 64  # rows of the data's digest
 
 
 def described(value: object) -> str:
-    """A rule, transform or the like with its settings: the same words in every process, whether or not its class has a `repr`."""
+    """A rule, transform or similar object with its settings: the same text in every process, even if its class has no `repr`."""
     name = type(value).__qualname__
     if is_dataclass(value):
         own = {field.name: getattr(value, field.name) for field in fields(value)}
@@ -27,7 +27,7 @@ def described(value: object) -> str:
 
 
 def _word(value: object) -> str:
-    """One setting; of what has no words of its own, its kind."""
+    """One setting as text; for a value without a text of its own, its type."""
     if isinstance(value, int | float | str | bool | None):
         return repr(value)
     if isinstance(value, tuple | list):
@@ -38,7 +38,7 @@ def _word(value: object) -> str:
 
 
 def of_optimizer(optimizer: torch.optim.Optimizer) -> str:
-    """Its class and what each group of parameters is told."""
+    """The optimiser's class and the settings of each parameter group."""
     groups = [
         ", ".join(f"{name}={value!r}" for name, value in sorted(group.items()) if name not in ("params", "initial_lr"))
         for group in optimizer.param_groups
@@ -47,7 +47,7 @@ def of_optimizer(optimizer: torch.optim.Optimizer) -> str:
 
 
 def of_schedule(schedule: Scheduler | None) -> str | None:
-    """Its class and where it stands at first; of functions of the epoch, some values."""
+    """The schedule's class and its initial state; for functions of the epoch, some of their values."""
     if schedule is None:
         return None
     state = {**schedule.state_dict(), **getattr(schedule, "sampled", dict)()}
@@ -55,7 +55,7 @@ def of_schedule(schedule: Scheduler | None) -> str | None:
 
 
 def of_data(batches: Batches | Stream, like: Tensor) -> str | None:
-    """A digest of some of the rows, weights and what is given; None of a stream, which is not read ahead."""
+    """A digest of some of the rows, weights and what is given; None for a stream, which is not read ahead."""
     if isinstance(batches, Stream):
         return None
     found = batches.some(SAMPLED, fresh_generator(like, 0))

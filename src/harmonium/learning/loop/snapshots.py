@@ -1,4 +1,4 @@
-"""The models that training passes through, kept."""
+"""Copies of the models along a training run."""
 
 from __future__ import annotations
 
@@ -18,39 +18,58 @@ from harmonium.models import RBM, load
 from harmonium.models.saving import describe, unshared
 from harmonium.sampling.trajectory import acceptance
 
-LAST = "-last"  # what the name of a model that is kept only because training ended there ends in
-SHARE = 8  # how often the acceptance is looked at, at least, between one model kept and the next
+LAST = "-last"  # suffix of the name of a model that is kept only because training ended there
+SHARE = 8  # least number of measurements of the acceptance between two kept models
 
 
 class Trajectory(Callback):
     """Keeps copies of the RBM as it learns, for `trajectory_ais` and for tempering along the trajectory.
 
-        trajectory = hm.Trajectory("runs/mine/trajectory")
-        state = hm.fit(rbm, images, negative=hm.PersistentCD(chains=500), callbacks=[trajectory])
-        hm.likelihood.trajectory_ais(trajectory.models())
+    The first copy is the model before the first step, after its biases are initialised. The last is the model at the end of training.
 
-    The first is the model before the first step, its biases started; the last is the one at which training ended. Between them: by default
-    each after `ratio` times as many steps as the one before, and after one step more at least. With `acceptance`, each where the last one
-    kept would exchange states with the present one at a rate that has fallen below this (see `hm.sampling.trajectory`), as the
-    persistent chains of learning show it, looked at eight times or more on the way: 0.3 for tempering, more for a finer path.
+    Parameters
+    ----------
+    folder : path-like, optional
+        Where to write the models, one file of `hm.save`'s kind per step. `Trajectory(folder).models()` reads them again. By default they
+        are kept in memory.
+    ratio : float, default 1.1
+        Keep a model after `ratio` times as many steps as at the one before, and after at least one more step. Above 1.
+    acceptance : float, optional
+        Keep a model when the rate at which the last one would exchange states with the present one has fallen below this (see
+        `hm.sampling.trajectory`), in place of `ratio`. Between 0 and 1: 0.3 for tempering, more for a finer path. The rate is measured on
+        the persistent chains of learning, at least eight times between two models.
 
-    `folder`: where to write them, one file of `hm.save`'s kind for each step, which `Trajectory(folder).models()` reads again; None keeps
-    them in memory. Learning that is resumed, or gone on with, keeps the trajectory that it would have had without a break: what lies
-    beyond the checkpoint is dropped, and so is the last model where training had only ended there.
+    Raises
+    ------
+    ValueError
+        For a `ratio` or an `acceptance` outside these ranges. When training starts: for a folder that holds the trajectory of another
+        training, and for `acceptance` without persistent chains.
 
-    ValueError for a folder that holds the trajectory of another learning, and for `acceptance` without persistent chains.
+    Notes ----- If training is resumed or continued, the trajectory is the same as without the interruption. Models beyond the checkpoint
+    are dropped, and so is the last one if it was kept only because training ended there.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> trajectory = hm.Trajectory()
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), batch_size=3, epochs=5, callbacks=[trajectory], progress=False)
+    >>> trajectory.steps
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    >>> len(trajectory.models())
+    11
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, ratio: float = 1.1, acceptance: float | None = None) -> None:
         if not ratio > 1:
-            raise ValueError(f"the steps between the models kept grow by a ratio above 1, found {ratio}")
+            raise ValueError(f"the steps between kept models grow by a ratio above 1, found {ratio}")
         if acceptance is not None and not 0 < acceptance < 1:
             raise ValueError(f"the acceptance at which a model is kept lies between 0 and 1, found {acceptance}")
         self.folder = None if folder is None else Path(folder)
         self.ratio, self.acceptance = ratio, acceptance
         self.steps: list[int] = []
         """The step of each model kept, after which it was."""
-        self._ended = False  # whether the last of them is kept only because training ended there
+        self._ended = False  # whether the last model is kept only because training ended there
         self._memory: dict[int, tuple[RBM, Tensor | None]] = {}
         self._reference: tuple[RBM, Tensor] | None = None  # the last one kept, with the chains of its step
         if self.folder is not None and self.folder.is_dir():
@@ -60,12 +79,18 @@ class Trajectory(Callback):
         return len(self.steps)
 
     def models(self) -> list[RBM]:
-        """Copies of the models kept, in the order of training; on the CPU where they come from a folder."""
+        """Copies of the kept models, in the order of training.
+
+        Returns
+        -------
+        list of RBM
+            The models; on the CPU if they come from a folder.
+        """
         if self.folder is None:
             return [copy.deepcopy(self._memory[step][0]) for step in self.steps]
         return [load(path) for path in self._paths()]
 
-    # As training goes -----------------------------------------------------------------------------------------------------------
+    # During training ------------------------------------------------------------------------------------------------------------
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
         if not isinstance(state.model, RBM):
@@ -94,12 +119,12 @@ class Trajectory(Callback):
         if self.acceptance is None:
             return state.step >= max(last + 1, math.ceil(last * self.ratio))
         elapsed, gap = state.step - last, last - self.steps[-2] if len(self.steps) > 1 else 1
-        looks = 1 << max(0, (max(elapsed, gap) // SHARE).bit_length() - 1)  # a power of two, so that elapsed comes to a multiple
+        looks = 1 << max(0, (max(elapsed, gap) // SHARE).bit_length() - 1)  # a power of two, so elapsed reaches a multiple
         if elapsed <= 0 or elapsed % looks:
             return False
         assert isinstance(state.model, RBM)
         kept, at = self._last_kept(state)
-        # Each chain meets another one, from which it does not stem.
+        # Each chain is paired with a chain that it does not descend from.
         return bool(acceptance(kept, state.model, at, _chains(state).roll(1, 0)).mean() < self.acceptance)
 
     # Keeping --------------------------------------------------------------------------------------------------------------------
@@ -129,7 +154,7 @@ class Trajectory(Callback):
         self._ended = False
 
     def _last_kept(self, state: TrainingState) -> tuple[RBM, Tensor]:
-        """The last model kept and its chains, on the device of the one that learns."""
+        """The last kept model and its chains, on the device of the learning model."""
         if self._reference is None:
             if self.folder is None:
                 model, chains = self._memory[self.steps[-1]]
@@ -137,9 +162,7 @@ class Trajectory(Callback):
                 path = self._paths()[-1]
                 model, chains = load(path), read_tensors(path)[0].get("chains")
             if chains is None:
-                raise ValueError(
-                    "the models kept so far were kept without their chains; go on without acceptance=, or begin another folder"
-                )
+                raise ValueError("the models so far were kept without their chains; continue without acceptance=, or use another folder")
             like = next(state.model.parameters())
             self._reference = model.to(like.device), chains.to(like)
         return self._reference
@@ -151,11 +174,11 @@ class Trajectory(Callback):
         return self.folder / f"{step:010}{LAST if ended else ''}.safetensors"
 
     def _paths(self) -> list[Path]:
-        """The files of the models kept."""
+        """The files of the kept models."""
         return [self._path(step, self._ended and number == len(self.steps) - 1) for number, step in enumerate(self.steps)]
 
     def _scan(self) -> None:
-        """Learns from the names of the files what was kept before."""
+        """Read from the names of the files which models were kept before."""
         assert self.folder is not None
         names = sorted(path.stem for path in self.folder.glob("*.safetensors") if path.stem.removesuffix(LAST).isdigit())
         kept = [int(name) for name in names if not name.endswith(LAST)]
@@ -164,7 +187,7 @@ class Trajectory(Callback):
         self.steps = kept + ([max(ended)] if self._ended else [])
 
     def _check_same(self, state: TrainingState) -> None:
-        """Raises a ValueError where what was kept before is of other settings, or does not begin where this learning does."""
+        """Raise a ValueError if the kept models have other settings, or another start than this training."""
         if not self.steps:
             return
         if self.folder is None:
@@ -179,11 +202,11 @@ class Trajectory(Callback):
             same = all(torch.equal(parameter, now[name].detach().to(parameter)) for name, parameter in model.named_parameters())
         if not same:
             where = "this Trajectory" if self.folder is None else f"the folder {self.folder}"
-            raise ValueError(f"{where} holds the models of another learning; keep these in another one, or empty it")
+            raise ValueError(f"{where} holds the models of another training; use another one, or empty it")
 
 
 def _chains(state: TrainingState) -> Tensor:
-    """The persistent chains under the model itself, (chains, *visible.shape)."""
+    """The persistent chains of the model itself, (chains, *visible.shape)."""
     chains = state.chains
     if chains is None:
         raise ValueError(

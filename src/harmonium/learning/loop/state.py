@@ -1,4 +1,4 @@
-"""All that training carries from one step to the next; on disk it is the checkpoint."""
+"""The complete state of training. On disk it is the checkpoint."""
 
 from __future__ import annotations
 
@@ -22,11 +22,55 @@ RULE, AVERAGING = "rule", "averaging"  # of the slots
 
 @dataclass
 class TrainingState:
-    """The training of one model, whole: restored from disk it goes on to the same bits.
+    """The complete state of training one model. Restored from disk, training continues to the same bits.
 
-    `settings`: what must match on resume. `slots`: what the rule ("rule") and each transform keep between updates, by owner and name.
-    `totals`: sums over the present epoch. `history`: one row of metrics an epoch. `best`: the weights of the best epoch so far, where
-    training keeps them. `seconds`: spent so far.
+    Parameters
+    ----------
+    model : nn.Module
+        The model that is trained.
+    optimizer : torch.optim.Optimizer
+        Its optimiser.
+    generator : torch.Generator
+        The generator of all draws.
+    settings : dict
+        Settings that must match on resume.
+    schedule : Scheduler, optional
+        The schedule of the learning rate.
+    slots : dict of dict of Tensor
+        What the rule ("rule") and each transform keep between updates, by owner and name.
+    epoch : int
+        Completed epochs.
+    batch : int
+        Completed batches of the present epoch.
+    step : int
+        Completed updates.
+    totals : dict of Tensor
+        Sums over the present epoch.
+    history : list of dict
+        One row of metrics per epoch.
+    best : dict of Tensor
+        Weights of the best epoch so far, if training keeps them.
+    best_epoch : int
+        The number of this epoch.
+    stream : object
+        State of the data, if they are an iterable.
+    stopped : bool
+        Whether training was stopped.
+    seconds : float
+        Seconds of training so far.
+    threads : int
+        Number of CPU threads.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), epochs=2, progress=False)
+    >>> state.epoch, state.step
+    (2, 2)
+    >>> state = hm.fit(rbm, torch.eye(6), epochs=3, state=state, progress=False)  # one more epoch
+    >>> state.epoch
+    3
     """
 
     model: nn.Module
@@ -49,23 +93,34 @@ class TrainingState:
 
     @property
     def chains(self) -> Tensor | None:
-        """The rule's persistent chains, (chains, *visible.shape), replicas before them if there are any; None where it has none."""
+        """The rule's persistent chains, (chains, *visible.shape), with an axis of replicas before if there are any; None without chains."""
         return self.slots.get(RULE, {}).get("chains")
 
     @property
     def average(self) -> dict[str, Tensor]:
-        """The averaged parameters by name; empty where training averages none."""
+        """The averaged parameters by name; empty if training does not average."""
         return {name: mean for name, mean in self.slots.get(AVERAGING, {}).items() if name != "steps"}
 
     def add(self, name: str, value: Tensor) -> None:
-        """Adds to one of the epoch's sums, on the device."""
+        """Add to one of the epoch's sums, on the device."""
         if name in self.totals:
             self.totals[name] += value.detach()
         else:
             self.totals[name] = value.detach().double()
 
     def averaged(self) -> nn.Module:
-        """A copy of the model with the averaged parameters. ValueError where training does not average."""
+        """A copy of the model with the averaged parameters.
+
+        Returns
+        -------
+        nn.Module
+            The copy.
+
+        Raises
+        ------
+        ValueError
+            If training does not average.
+        """
         means = self.average
         if not means:
             raise ValueError("this training averages no parameters: give fit averaging=, the share of the steps to average over")
@@ -78,7 +133,7 @@ class TrainingState:
         return model
 
     def check_finite(self) -> None:
-        """Raises FloatingPointError, naming the step, the tensor and likely causes, if a parameter is NaN or infinite."""
+        """Raise FloatingPointError if a parameter is NaN or infinite. The message names the step, the tensor and likely causes."""
         parameters = dict(self.model.named_parameters())
         if bool(torch.stack([torch.isfinite(parameter).all() for parameter in parameters.values()]).all()):
             return
@@ -90,16 +145,22 @@ class TrainingState:
         )
 
     def check_settings(self, settings: dict[str, Any], source: str) -> None:
-        """Raises a ValueError that names the first of these settings that is other than what the state was begun with."""
+        """Raise a ValueError that names the first of these settings that differs from the state's own."""
         for name, value in settings.items():
             if self.settings.get(name) != value:
                 raise ValueError(
                     f"{source} was made with {name}={self.settings.get(name)!r}, and this run has {name}={value!r}; continue with the "
-                    "settings that it was made with, or start anew"
+                    "settings that it was made with, or start again"
                 )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one file, atomically."""
+        """Write one checkpoint file, atomically.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        """
         tensors = unshared(self.model, "model.")
         tensors["generator"] = self.generator.get_state()
         optimizer = self.optimizer.state_dict()
@@ -124,19 +185,31 @@ class TrainingState:
         write_tensors(path, tensors, header)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Takes over a file that `save` wrote. ValueError where it has other settings, another model or another layout.
+        """Load a file that `save` wrote.
 
-        A file of another kind of device is taken too; its draws, and those of data drawn anew, go on from another seed.
+        A file from another kind of device is accepted. Its draws, and those of data drawn anew, then continue from another seed.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If the file has other settings, another model or another layout.
         """
         tensors, header = read_tensors(path)
         if "settings" not in header:
-            raise ValueError(f"{path} is no training checkpoint; is it a saved model?")
+            raise ValueError(f"{path} is not a training checkpoint; is it a saved model?")
         if header.get("version") != VERSION:
             raise ValueError(
                 f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}, whose "
-                "checkpoints this version does not read: finish that training with the version that began it, or start anew"
+                "checkpoints this version does not read: finish that training with the same version, or start again"
             )
-        elsewhere = len(tensors["generator"]) != len(self.generator.get_state())  # another device's, whose draws are others
+        elsewhere = len(tensors["generator"]) != len(
+            self.generator.get_state()
+        )  # a state of another kind of device, which draws other numbers
         wanted, self.settings = self.settings, header["settings"]
         checked = {name: value for name, value in wanted.items() if not (elsewhere and name == "data")}
         self.check_settings(checked, f"the checkpoint {path}")
@@ -171,7 +244,7 @@ class TrainingState:
             self.threads = threads
 
     def _restore_slots(self, tensors: dict[str, Tensor]) -> None:
-        """Into the slots that were made anew, in place; what a rule makes only when it needs it is added."""
+        """Load into the new slots, in place. A slot that a rule makes only when it needs it is added."""
         device = next(self.model.parameters()).device
         for owner, slots in self.slots.items():
             prefix = f"slots.{owner}."

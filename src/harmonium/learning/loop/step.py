@@ -1,4 +1,4 @@
-"""One update, whatever is learnt."""
+"""One update of any kind of training."""
 
 from __future__ import annotations
 
@@ -15,23 +15,53 @@ from harmonium.learning.transforms.transform import Transform
 
 
 class Signal(Protocol):
-    """What writes the gradient."""
+    """The part of an update that writes the gradient."""
 
     def gradient(self, *batch: Any) -> Positive | None:
-        """Writes every `.grad` anew from a mini-batch; gives the data's half of the signal, for transforms that look at it."""
+        """Overwrite every `.grad` from a mini-batch. Returns the data's part of the signal, for transforms that use it."""
 
     def after(self, complete: Callable[[], None]) -> None:
-        """Between the gradient and the optimiser's step (see `Rule.after`)."""
+        """Called between the gradient and the optimiser's step (see `Rule.after`)."""
 
     def between(self, step: int) -> None:
-        """After an update, `step` being its number from 1."""
+        """Called after update number `step`, from 1."""
 
 
 class Step:
-    """The signal, the transforms of its gradient, the optimiser's step, and what follows it."""
+    """One update: the gradient signal, its transforms, the optimiser's step, and what follows it.
+
+    A `Step` is called with a mini-batch.
+
+    Parameters
+    ----------
+    state : TrainingState
+        The training, which has the slots of the transforms.
+    signal : Signal
+        Writes the gradient.
+    transforms : sequence of Transform
+        Change the gradient, in this order.
+    machine : RBM, optional
+        The machine that the transforms change, by default the state's model.
+
+    Examples
+    --------
+    `fit` builds its step in this way:
+
+    >>> import torch, harmonium as hm
+    >>> class Towards:
+    ...     def gradient(self, v):
+    ...         rbm.visible.bias.grad.copy_(rbm.visible.bias - v.mean(0))
+    ...     def after(self, complete): ...
+    ...     def between(self, step): ...
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.TrainingState(rbm, torch.optim.SGD(rbm.parameters(), lr=0.5), torch.Generator(), {})
+    >>> step = hm.learning.Step(state, Towards())
+    >>> step(torch.ones(5, 6))
+    >>> state.step, rbm.visible.bias[0].item()
+    (1, 0.5)
+    """
 
     def __init__(self, state: TrainingState, signal: Signal, transforms: Sequence[Transform] = (), machine: Any = None) -> None:
-        """`machine`: what the transforms change, by default the state's model."""
         self.state, self.signal = state, signal
         self.model: Any = state.model if machine is None else machine
         self.transforms = [(transform, state.slots[transform.name]) for transform in transforms]
@@ -61,7 +91,7 @@ class Step:
 
 @torch.no_grad()
 def allocate_gradients(model: nn.Module) -> None:
-    """A `.grad` for every parameter that is learnt, which updates write into and never replace."""
+    """Allocate a `.grad` for every learned parameter. Updates write into it and never replace it."""
     for parameter in model.parameters():
         if parameter.requires_grad and parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)

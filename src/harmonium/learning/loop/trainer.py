@@ -1,4 +1,4 @@
-"""The loop that every kind of training shares."""
+"""The training loop that every kind of training shares."""
 
 from __future__ import annotations
 
@@ -18,29 +18,41 @@ from torch import Tensor
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.loop.state import TrainingState
 
-CHECK_EVERY = 100  # steps between looks for non-finite parameters
+CHECK_EVERY = 100  # steps between checks for non-finite parameters
 CHECKPOINT_SECONDS = 30.0  # between checkpoints inside an epoch
 
 
 class Callback:
-    """Something to do as training goes: override what you need."""
+    """Actions during training. Subclass it and override the methods that you need.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> class StopAtTwo(hm.Callback):
+    ...     def on_epoch(self, state):
+    ...         state.stopped = state.epoch == 2
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), epochs=5, callbacks=[StopAtTwo()], progress=False)
+    >>> state.epoch
+    2
+    """
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
-        """Before the first step. `batches`: how many make an epoch, 0 where nobody knows."""
+        """Called before the first step. `batches` is the number of batches per epoch, 0 if it is unknown."""
 
     def on_step(self, state: TrainingState) -> None:
-        """After each update."""
+        """Called after each update."""
 
     def on_epoch(self, state: TrainingState) -> None:
-        """After each epoch; its figures are `state.history[-1]`. Set `state.stopped` to end training."""
+        """Called after each epoch. Its metrics are `state.history[-1]`. Set `state.stopped` to end training."""
 
     def on_end(self, state: TrainingState) -> None:
-        """After the last step, or the one at which training broke off."""
+        """Called after the last step, or after the step at which training was interrupted."""
 
 
 @contextmanager
 def deferred_interrupt(active: bool) -> Iterator[Callable[[], bool]]:
-    """Holds Ctrl-C back until the step in hand is done: yields a function that says whether it was pressed."""
+    """Defers Ctrl-C until the present step is done. Yields a function that says whether it was pressed."""
     pressed = False
 
     def handler(number: int, frame: FrameType | None) -> None:
@@ -70,10 +82,10 @@ def train(
     checkpoint: Path | None = None,
     chosen: Choice | None = None,
 ) -> TrainingState:
-    """Trains until `epochs` are done: `step(*batch)` is one update, `metrics()` closes an epoch.
+    """Train until `epochs` are done. `step(*batch)` is one update; `metrics()` ends an epoch.
 
-    A checkpoint is written after each epoch and, where the data can resume inside one, every half minute. Ctrl-C ends the
-    step in hand, saves, and raises KeyboardInterrupt. FloatingPointError if a parameter diverges.
+    A checkpoint is written after each epoch and, if the data can resume inside an epoch, every half minute. Ctrl-C finishes the present
+    step, saves, and raises KeyboardInterrupt. Raises FloatingPointError if a parameter diverges.
     """
     callbacks = list(callbacks)
     keeper = Keeper(state, batches, checkpoint)
@@ -116,7 +128,7 @@ def _epoch(
     keeper: Keeper,
     interrupted: Callable[[], bool],
 ) -> None:
-    """The batches that are left of an epoch."""
+    """Run the remaining batches of an epoch."""
     step_callbacks = [callback for callback in callbacks if type(callback).on_step is not Callback.on_step]
     for batch in batches.epoch(state.epoch, state.batch, state.generator):
         before = weights(state).clone() if state.batch == 0 else None
@@ -135,7 +147,7 @@ def _epoch(
 
 
 class Keeper:
-    """Writes the checkpoint, and counts the seconds that training takes."""
+    """Writes the checkpoint, and counts the seconds of training."""
 
     def __init__(self, state: TrainingState, batches: Batches | Stream, path: Path | None) -> None:
         self.state, self.batches, self.path = state, batches, path
@@ -149,7 +161,7 @@ class Keeper:
 
     @property
     def due(self) -> bool:
-        """Whether it is time for a checkpoint inside an epoch."""
+        """Whether a checkpoint inside an epoch is due."""
         return time.monotonic() - self.saved > CHECKPOINT_SECONDS
 
     def save(self) -> None:
@@ -163,7 +175,7 @@ class Keeper:
 
 @dataclass(frozen=True)
 class Choice:
-    """Keeps the weights of the epoch at which a metric was lowest, to end with; `patience` epochs without a lower one end training."""
+    """Keeps the weights of the epoch with the lowest value of a metric. `patience` epochs without a lower value end training."""
 
     metric: str
     patience: int | None = None
@@ -178,6 +190,6 @@ class Choice:
 
 
 def weights(state: TrainingState) -> Tensor:
-    """The tensor whose relative change is watched: the first that weight cost applies to."""
+    """The tensor whose relative change is reported: the first one that weight cost applies to."""
     first: Tensor = state.optimizer.param_groups[0]["params"][0]
     return first.detach()

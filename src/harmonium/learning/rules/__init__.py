@@ -1,4 +1,4 @@
-"""Learning rules: how the model's half of the learning signal is made."""
+"""Learning rules: how the model's part of the gradient is computed."""
 
 from harmonium.learning.rules.contrastive import ContrastiveDivergence
 from harmonium.learning.rules.exact_gradient import ExactGradient

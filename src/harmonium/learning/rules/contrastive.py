@@ -16,9 +16,32 @@ from harmonium.models import RBM
 class ContrastiveDivergence(Rule):
     """CD-k: the particles are the data after `steps` sweeps of block Gibbs sampling (Hinton 2002).
 
-    Binary hidden states drive every reconstruction. `reconstruction`: "sample" draws the visible states, as likelihood needs;
-    "mean" uses their means (Hinton's probabilities, less noise: his choice for pre-training). The particles' hidden units are
-    averaged out, as the data's are.
+    Binary hidden states drive every reconstruction. The particles' hidden units are averaged out, as the data's are.
+
+    Parameters
+    ----------
+    steps : int, default 1
+        Number of Gibbs sweeps per update, at least one.
+    reconstruction : {"sample", "mean"}, default "sample"
+        "sample" draws the visible states, as maximum likelihood requires. "mean" uses their means: Hinton's probabilities, which have less
+        noise and which he uses for pre-training.
+
+    Raises
+    ------
+    ValueError
+        For fewer than one step, or another `reconstruction`.
+
+    Notes
+    -----
+    The gradient is <∂E/∂θ>_data - <∂E/∂θ>_particles. See Hinton (2002), doi:10.1162/089976602760128018.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), negative=hm.ContrastiveDivergence(3), epochs=2, progress=False)
+    >>> len(state.history)
+    2
     """
 
     steps: int = 1

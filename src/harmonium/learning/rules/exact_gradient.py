@@ -1,4 +1,4 @@
-"""Exact maximum likelihood."""
+"""The exact gradient of the log-likelihood."""
 
 from __future__ import annotations
 
@@ -15,24 +15,46 @@ from harmonium.models import RBM
 from harmonium.units import Given
 
 MOST_STATES = 2**20
-BLOCK = 2**22  # numbers looked at together: states times units
+BLOCK = 2**22  # numbers processed together: states times units
 
 
 @dataclass(frozen=True)
 class ExactGradient(Rule):
-    """The gradient of the mean log-likelihood itself, for machines of which one side has at most 2^20 states, listed at every update.
+    """The exact gradient of the mean log-likelihood, for machines of which one side has at most 2^20 states.
 
-    grad = <∂E/∂θ>_data + ∂ log Z/∂θ: no chains, no draws, no bias. The side that has fewer states is listed in blocks and the other
-    summed out in closed form, as `hm.likelihood.exact_log_z` does; any kind of layer may face it. In the machine's own type. What
-    changes Z from case to case (absent units, a document's length, a context) is taken too, and costs one listing for each different
-    one in a batch. Missing values are refused, since what stands in for them would be drawn.
+    There are no chains, no draws and no bias. The side with fewer states is enumerated in blocks at every update, and the other is summed
+    out in closed form, as in `hm.likelihood.exact_log_z`. The other side may have any kind of units. The computation is in the machine's
+    own type.
+
+    Raises
+    ------
+    ValueError
+        When learning starts: if both sides are too large or neither can be enumerated, if values are missing (they would have to be drawn),
+        or if the machine has no partition function.
+    TypeError
+        When learning starts: if a layer has no energy.
+
+    Notes
+    -----
+    grad = <∂E/∂θ>_data + ∂ log Z/∂θ. What changes Z from case to case (absent units, the length of a document, a context) is taken too. It
+    costs one enumeration for each distinct condition in a batch.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> rows = torch.eye(6)
+    >>> before = hm.likelihood.evaluate(rbm, rows).nats
+    >>> state = hm.fit(rbm, rows, negative=hm.ExactGradient(), epochs=5, progress=False)
+    >>> hm.likelihood.evaluate(rbm, rows).nats > before
+    True
     """
 
     def check(self, model: RBM, given: Given | None) -> None:
         if given is not None and given.missing is not None:
             raise ValueError(
-                "the exact gradient draws nothing, and missing values would have to be drawn; learn from cases that are whole, or use "
-                "PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+                "the exact gradient draws no samples, and missing values would have to be drawn; learn from complete cases, or use "
+                "PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
         cases = [(None, 1.0)] if given is None else _cases(given, 1.0)
         for case, _ in cases:
@@ -50,7 +72,7 @@ class ExactGradient(Rule):
 
 
 def _cases(given: Given, share: Tensor | float) -> Iterator[tuple[Given, float]]:
-    """Each different one of what is given of the cases, without leading axes, and the total share of the cases that it is given of."""
+    """The distinct conditions of the cases, without leading axes, each with the total share of its cases."""
     columns = [getattr(given, field.name) for field in fields(given)]
     columns = [column.reshape(len(column), -1).cpu().double() for column in columns if column is not None]
     shares: dict[bytes, float] = {}
@@ -64,15 +86,15 @@ def _cases(given: Given, share: Tensor | float) -> Iterator[tuple[Given, float]]
 
 
 def _listed(model: RBM, case: Given | None) -> Listing:
-    """The side to list. ValueError where no side can be, or both are too large."""
+    """The side to enumerate. Raises ValueError if no side can be enumerated, or both are too large."""
     advice = "ContrastiveDivergence and PersistentCD learn any machine"
     try:
         listed = listing(model, case)
     except ValueError as error:
-        raise ValueError(f"the exact gradient cannot be had: {error}. {advice}") from error
+        raise ValueError(f"the exact gradient cannot be computed: {error}. {advice}") from error
     if listed is None:
         raise ValueError(
-            "the exact gradient needs a layer whose states can be listed, found units without end on both sides: "
+            "the exact gradient needs a layer whose states can be listed, found unbounded units on both sides: "
             f"{type(model.visible).__name__} and {type(model.hidden).__name__}. {advice}"
         )
     if listed.count > MOST_STATES:
@@ -84,14 +106,14 @@ def _listed(model: RBM, case: Given | None) -> Listing:
 
 
 def _add_log_z(model: RBM, case: Given | None, share: float) -> None:
-    """Adds share · ∂ log Z/∂θ = share · Σ p(x) ∂ log-term(x)/∂θ to every `.grad`, x the states of the side that is listed."""
+    """Add share · ∂ log Z/∂θ = share · Σ p(x) ∂ log-term(x)/∂θ to every `.grad`, x the states of the enumerated side."""
     case = one_case(model, case)
     model.check_normalisable(case)
     listed = _listed(model, case)
     rows = max(1, BLOCK // max(math.prod(model.visible.shape), math.prod(model.hidden.shape)))
     blocks = torch.split(torch.arange(listed.count, device=model.visible.zero_input().device), rows)
     shares: tuple[Tensor, ...] = ()
-    if len(blocks) > 1:  # a first round for the probabilities alone
+    if len(blocks) > 1:  # a first pass for the probabilities only
         with torch.no_grad():
             shares = torch.split(torch.softmax(torch.cat([listed.log_terms(block) for block in blocks]).double(), dim=0), rows)
     for number, block in enumerate(blocks):

@@ -12,19 +12,44 @@ from torch import Tensor
 from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
 
-FAST, PLAIN = "fast.", "work."  # of the slots' names: what is added to each parameter, and room for its plain value meanwhile
+FAST, PLAIN = "fast.", "work."  # prefixes of the slots: fast weights, and buffers for the plain values
 
 
 @dataclass(frozen=True)
 class FastPCD(Rule):
-    """PCD whose chains move under θ + θ_f, which drives them from where they are to where they have not been (Tieleman & Hinton 2009).
+    """PCD whose chains run under θ + θ_f, where fast weights θ_f drive them away from where they are (Tieleman & Hinton 2009).
 
-    Every weight and bias has a fast shadow, zero at first: θ_f ← decay · θ_f - rate · gradient at each update, of the same gradient
-    that the optimiser gets, but at a `rate` of its own that no schedule lowers. Where the chains dwell the energy rises at once, and
-    sinks again as θ_f decays. The chains' hidden units are averaged out under θ + θ_f as well; the machine learnt is θ alone. Where
-    the chains mix well at the learning rate in hand, plain PCD is less biased. The fast weights are the slots `fast.<parameter>`.
+    Every weight and bias has a fast copy, zero at the start. Variances and rates have none. If the chains stay in a region, its energy
+    rises at once, and falls again as θ_f decays. The learned machine is θ alone. If the chains mix well at the present learning rate, plain
+    PCD has less bias.
 
-    `chains`, `steps`: as `PersistentCD` has them; what that refuses is refused here. Variances and rates have no shadow.
+    Parameters
+    ----------
+    chains : int, default 100
+        Number of persistent chains, at least one.
+    steps : int, default 1
+        Gibbs sweeps per update, at least one.
+    rate : float, default 0.01
+        Learning rate of the fast weights, at least 0. No schedule lowers it.
+    decay : float, default 0.95
+        Factor on the fast weights at each update, from 0 to less than 1.
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges. When learning starts, as for `PersistentCD`.
+
+    Notes ----- At each update θ_f ← decay · θ_f - rate · gradient, with the same gradient that the optimiser gets. The chains' hidden units
+    are averaged out under θ + θ_f as well. The fast weights are the slots `fast.<parameter>`. See Tieleman & Hinton (2009),
+    doi:10.1145/1553374.1553506.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), negative=hm.FastPCD(chains=20), epochs=2, progress=False)
+    >>> state.chains.shape
+    torch.Size([20, 6])
     """
 
     chains: int = 100
@@ -37,8 +62,7 @@ class FastPCD(Rule):
             raise ValueError(f"persistent CD takes at least one chain and one step, found {self.chains} and {self.steps}")
         if not self.rate >= 0 or not 0 <= self.decay < 1:
             raise ValueError(
-                f"fast weights take a rate of at least 0 and a decay from 0 to less than 1, by which they are multiplied at each update, "
-                f"found rate={self.rate} and decay={self.decay}"
+                f"fast weights take a rate of at least 0 and a decay from 0 to less than 1, found rate={self.rate} and decay={self.decay}"
             )
 
     def init(self, model: RBM, generator: torch.Generator) -> Slots:
@@ -60,7 +84,7 @@ class FastPCD(Rule):
 
     @torch.no_grad()
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:
-        """The fast weights' update, completed as a step of the parameters is."""
+        """Update the fast weights. The update is completed in the same way as a step of the parameters."""
         fast, plain = _named(slots, FAST), _named(slots, PLAIN)
         steps = {}
         for name in fast:
@@ -81,7 +105,7 @@ def _named(slots: Slots, prefix: str) -> dict[str, Tensor]:
 
 @contextmanager
 def overlaid(model: RBM, shadow: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> Iterator[None]:
-    """The model with `shadow` added to its parameters, by name. The plain values stand in `plain` meanwhile, and are put back exactly."""
+    """The model with `shadow` added to its parameters, by name. `plain` holds the plain values meanwhile; they are restored exactly."""
     with torch.no_grad():
         for name, change in shadow.items():
             parameter = model.get_parameter(name)

@@ -13,13 +13,16 @@ from harmonium.models import RBM
 
 
 class Sampler(Protocol):
-    """How persistent chains are moved."""
+    """A method that advances persistent chains."""
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
-        """The slots before the first update; `chains` among them: (chains, *visible.shape), replicas before them if there are any."""
+        """The slots before the first update.
+
+        `chains` is one of them: (chains, *visible.shape), with an axis of replicas before if there are any.
+        """
 
     def move(self, model: RBM, slots: Slots, steps: int, generator: torch.Generator) -> Tensor:
-        """Moves the chains in place, and gives the states of the machine itself: (chains, *visible.shape)."""
+        """Advance the chains in place, and return the states of the machine itself: (chains, *visible.shape)."""
 
     def between(self, slots: Slots, step: int) -> None:
         """As `Rule.between`."""
@@ -30,7 +33,14 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class Gibbs:
-    """Block Gibbs sampling of the machine itself."""
+    """Block Gibbs sampling of the machine itself, as the sampler of `PersistentCD`.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> hm.PersistentCD(chains=50).sampler
+    Gibbs()
+    """
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         return {"chains": model.visible.sample(model.visible.zero_input(chains), generator=generator)}
@@ -47,13 +57,37 @@ class Gibbs:
 
 @dataclass(frozen=True)
 class PersistentCD(Rule):
-    """PCD: `chains` Markov chains of the model that are never reset, moved `steps` sweeps per update (Tieleman 2008).
+    """PCD: `chains` Markov chains of the model that are never reset and take `steps` sweeps per update (Tieleman 2008).
 
-    Also known as stochastic maximum likelihood (Younes 1989). Needs small learning rates, so that the chains keep up. Visible
-    states are always sampled. The number of chains is free of the batch size. The chains are of one machine with one partition function, so
-    that what changes it from case to case (absent units, a document's length, a context) is refused; missing values are not.
+    It is also known as stochastic maximum likelihood (Younes 1989). It needs small learning rates, so that the chains keep up with the
+    model. Visible states are always sampled. The number of chains is independent of the batch size.
 
-    `sampler`: `Gibbs()`, or `Tempering(...)`, whose chains cross between modes by way of higher temperatures.
+    Parameters
+    ----------
+    chains : int, default 100
+        Number of chains, at least one.
+    steps : int, default 1
+        Sweeps per update, at least one.
+    sampler : Sampler, default Gibbs()
+        `Gibbs()`, or `Tempering(...)`, whose chains cross between modes through higher temperatures.
+
+    Raises
+    ------
+    ValueError
+        For fewer than one chain or step. When learning starts: if the partition function depends on the case (absent units, the length of a
+        document, a context), because the chains are of one machine. Missing values are accepted.
+
+    Notes
+    -----
+    The gradient is <∂E/∂θ>_data - <∂E/∂θ>_chains. See Tieleman (2008), doi:10.1145/1390156.1390290.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), negative=hm.PersistentCD(chains=20), epochs=2, progress=False)
+    >>> state.chains.shape
+    torch.Size([20, 6])
     """
 
     chains: int = 100

@@ -17,23 +17,48 @@ from harmonium.units.given import keep_present
 from harmonium.units.groups import leaves
 from harmonium.units.unit import no_joint
 
-BLOCK = 2**22  # numbers looked at together: flipped states times hidden units
+BLOCK = 2**22  # numbers processed together: flipped states times hidden units
 
 
 @dataclass(frozen=True)
 class RatioMatching(Rule):
-    """Lowers the mean over the data of Σ_i (1 - p(v_i | the other visible units))², without a sample of the model (Hyvärinen 2007).
+    """Minimise the mean over the data of Σ_i (1 - p(v_i | the other visible units))², without samples of the model (Hyvärinen 2007).
 
-        J = <Σ_i σ(F(v) - F(v with unit i flipped))²>_data
+    It takes binary visible units (`Bernoulli`, `Spin`) and any hidden units that have an energy. Z cancels from the ratios. So no chain
+    runs, and units may be absent.
 
-    Binary visible units (`Bernoulli`, `Spin`), any hidden units that have an energy. Z cancels from the ratios, so that no chain runs
-    and units may be absent; where the data are of the machine's own family J is least at the machine that made them. `flips`: how many
-    units of each case are flipped, drawn anew at each update, each as often as any other and weighed so that the gradient is right on
-    average (Dauphin & Bengio 2013, whose choice is other); None flips each. An update costs flips · hidden units for each case, and the
-    matrix of the coupling is written out.
+    Parameters
+    ----------
+    flips : int, optional
+        Number of units of each case that are flipped, at least one, drawn anew at each update. By default every unit is flipped.
 
-    Missing values are refused, since what stands in for them would be drawn from the model; so are contexts, and visible units whose
-    data are probabilities.
+    Raises
+    ------
+    ValueError
+        For fewer than one flip. When learning starts: for more flips than units, other visible units, visible units whose data are
+        probabilities, missing values (they would have to be drawn from the model) and contexts.
+    TypeError
+        When learning starts: if a hidden layer has no energy.
+
+    Notes
+    -----
+    The objective is
+
+        J = <Σ_i σ(F(v) - F(v with unit i flipped))²>_data.
+
+    If the data come from a machine of the same family, J is least at that machine (Hyvärinen 2007, doi:10.1016/j.csda.2006.09.003). With
+    `flips` each unit is flipped equally often, and the terms are weighted so that the gradient is right on average. (Dauphin & Bengio 2013
+    choose units in another way.) An update costs flips · hidden units per case, and the coupling's matrix is written out.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> rows = torch.eye(6)
+    >>> before = hm.likelihood.evaluate(rbm, rows).nats
+    >>> state = hm.fit(rbm, rows, negative=hm.RatioMatching(), epochs=3, progress=False)
+    >>> hm.likelihood.evaluate(rbm, rows).nats > before
+    True
     """
 
     flips: int | None = None
@@ -61,8 +86,8 @@ class RatioMatching(Rule):
             raise ValueError(f"ratio matching cannot flip flips={self.flips} of {size} visible units")
         if given is not None and given.missing is not None:
             raise ValueError(
-                "ratio matching draws nothing of the model, and missing values would have to be drawn; learn from cases that are whole, or "
-                "use PersistentCD. (Where the units do not exist for a case they are absent: given=Given(present=...))"
+                "ratio matching draws no samples, and missing values would have to be drawn; learn from complete cases, or "
+                "use PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
         if given is not None and given.context is not None:
             raise ValueError("ratio matching takes no contexts; use ContrastiveDivergence")
@@ -81,10 +106,10 @@ class RatioMatching(Rule):
         states = keep_present(data.v, given)
         v, input = states.reshape(cases, size), data.input.reshape(cases, -1)
         order = torch.arange(size, device=v.device)
-        if flips < size:  # as many places of this order for each case, one case after another, round and round
+        if flips < size:  # each case takes the next `flips` places of this order, cyclically
             order = torch.randperm(size, generator=generator, device=v.device)
         units = torch.eye(size, dtype=v.dtype, device=v.device)[order].reshape(size, *visible.shape)
-        towards = coupling.bilinear(units).reshape(size, -1)  # what each unit sends to the hidden ones
+        towards = coupling.bilinear(units).reshape(size, -1)  # each unit's input to the hidden ones
 
         flipped = _both(visible) - states
         change = (flipped - states).reshape(cases, size)
@@ -116,7 +141,7 @@ class RatioMatching(Rule):
             told[here] = factor.sum(1)
             of_case[here] = -torch.bmm(factor[:, None], s_h)[:, 0]
             pushed = factor * by
-            around = int(place[0]), -(int(place[0]) + len(place)) % size  # whole rounds, so that each place adds up in a fixed order
+            around = int(place[0]), -(int(place[0]) + len(place)) % size  # complete cycles, so each place is summed in a fixed order
             moved += F.pad(pushed.flatten(), around).reshape(-1, size).sum(0)
             of_unit -= F.pad((s_h * pushed[:, :, None]).flatten(0, 1), (0, 0, *around)).reshape(-1, *of_unit.shape).sum(0)
 
@@ -131,13 +156,13 @@ class RatioMatching(Rule):
 
 
 def _both(visible: Unit) -> Tensor:
-    """The sum of each unit's two states, (*visible.shape): what flips a state is to take it off."""
+    """The sum of each unit's two states, (*visible.shape). Subtracting a state from it flips the state."""
     sums = [torch.full(leaf.shape, 1.0 if isinstance(leaf, Bernoulli) else 0.0) for _, _, leaf in leaves(visible)]
     return (sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)).to(visible.zero_input())
 
 
 def _add(unit: Unit, gradient: dict[str, Tensor], scale: float) -> None:
-    """Adds to the `.grad` of a layer's own parameters."""
+    """Add to the `.grad` of a layer's own parameters."""
     for name, value in gradient.items():
         parameter = unit.get_parameter(name)
         if parameter.requires_grad:

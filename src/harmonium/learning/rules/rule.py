@@ -1,4 +1,4 @@
-"""What a learning rule is."""
+"""The interface of a learning rule."""
 
 from __future__ import annotations
 
@@ -17,11 +17,26 @@ Slots = dict[str, Tensor]
 
 
 class Positive(NamedTuple):
-    """The data's half of a learning signal: a mini-batch after its positive phase.
+    """The data's part of a gradient: a mini-batch after its positive phase.
 
-    `phase`: what the positive phase gives, (cases, ...). `shares`: how much each case counts in the data's average, one number for all or
-    (cases,). `total`: what these add up to, 1 or a tensor: a batch of heavy rows counts more than one of light rows, and so does its
-    model half. `given`: what is given of each case.
+    Parameters
+    ----------
+    phase : Phase
+        The result of the positive phase, (cases, ...).
+    shares : Tensor or float
+        The share of each case in the data's average: one number for all, or (cases,).
+    total : Tensor or float
+        Sum of the shares, 1 or a tensor. A batch of heavy rows counts more than a batch of light rows, and so does its model part.
+    given : Given or None
+        What is given of each case.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> positive = hm.learning.Positive(rbm.infer(torch.eye(6)), 1 / 6, 1.0, None)
+    >>> positive.average(torch.ones(6, 2))
+    tensor([1., 1.])
     """
 
     phase: Phase
@@ -30,25 +45,38 @@ class Positive(NamedTuple):
     given: Given | None
 
     def weighting(self, sign: float = 1.0) -> dict[str, Any]:
-        """The shares, times a sign, as `accumulate_gradient` takes them."""
+        """The shares, times a sign, as arguments of `accumulate_gradient`."""
         return {"weights": self.shares, "scale": sign} if isinstance(self.shares, Tensor) else {"scale": sign * self.shares}
 
     def average(self, values: Tensor) -> Tensor:
-        """Σ_n share_n · values_n, of (cases, size): (size)."""
+        """Σ_n share_n · values_n for values of shape (cases, size): (size,)."""
         return self.shares @ values if isinstance(self.shares, Tensor) else values.sum(0) * self.shares
 
     def against(self, particles: int) -> dict[str, Any]:
-        """The model's half: minus the same total, in equal shares of this many particles."""
+        """Arguments of `accumulate_gradient` for the model's part: minus the same total, in equal shares of this many particles."""
         if isinstance(self.total, Tensor):
             return {"weights": (self.total / particles).expand(particles), "scale": -1.0}
         return {"scale": -self.total / particles}
 
 
 class Rule:
-    """How a model learns from data: by default, grad = <∂E/∂θ>_data - <∂E/∂θ>_model over particles that the rule makes.
+    """How a model learns from data. By default grad = <∂E/∂θ>_data - <∂E/∂θ>_model, over particles that the rule makes.
 
-    A rule of one's own overrides `particles`, or `gradient` where the signal is another. What it keeps between updates stands in slots
-    that `init` makes; an object of the rule itself holds settings alone.
+    To write a rule, subclass this class and override `particles`, or `gradient` for another learning signal. What the rule keeps between
+    updates goes in slots that `init` makes. The object itself holds only settings.
+
+    Examples
+    --------
+    A rule that takes its particles from independent units with the model's biases:
+
+    >>> import torch, harmonium as hm
+    >>> class FromBiases(hm.Rule):
+    ...     def particles(self, model, positive, slots, *, generator):
+    ...         return model.visible.sample(model.visible.zero_input(20), generator=generator)
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), negative=FromBiases(), epochs=2, progress=False)
+    >>> len(state.history)
+    2
     """
 
     paired: ClassVar[bool] = False
@@ -58,7 +86,20 @@ class Rule:
     """Whether the gradient is a difference of averages of ∂E/∂θ, the data's and the model's."""
 
     def check(self, model: RBM, given: Given | None) -> None:
-        """Before learning: raises a ValueError or TypeError where the rule cannot learn this machine from such cases."""
+        """Check, before learning, that the rule can learn this machine from such cases.
+
+        Parameters
+        ----------
+        model : RBM
+            The machine.
+        given : Given or None
+            What is given of the cases.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the rule cannot learn it.
+        """
         if not self.paired:
             check_unpaired(given)
 
@@ -67,12 +108,29 @@ class Rule:
         return {}
 
     def particles(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> Tensor:
-        """Visible states that stand for the model's distribution: (particles, *visible.shape)."""
-        raise TypeError(f"{type(self).__name__} makes no particles of the model: ContrastiveDivergence and PersistentCD do")
+        """Visible states that represent the model's distribution.
+
+        Parameters
+        ----------
+        model : RBM
+            The machine.
+        positive : Positive
+            The data's part of the gradient.
+        slots : dict of Tensor
+            What the rule keeps between updates; change it in place.
+        generator : torch.Generator
+            For all draws.
+
+        Returns
+        -------
+        Tensor
+            States, (particles, *visible.shape).
+        """
+        raise TypeError(f"{type(self).__name__} makes no particles of the model; ContrastiveDivergence and PersistentCD do")
 
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
-        """Writes every `.grad` anew."""
+        """Overwrite every `.grad`. The parameters are those of `particles`."""
         particles = self.particles(model, positive, slots, generator=generator)
         model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
         if self.paired:
@@ -81,27 +139,30 @@ class Rule:
             model.accumulate_gradient(model.infer(particles), **positive.against(len(particles)))
 
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:
-        """Between the gradient, as it stands in `.grad`, and the optimiser's step. `complete()` has the biases make up for a change of the
-        weights, where the learning coordinates ask for it (see `Transform.completes`)."""
+        """Called between the gradient, in `.grad`, and the optimiser's step.
+
+        `complete()` lets the biases compensate for a change of the weights, where the learning coordinates require it (see
+        `Transform.completes`).
+        """
 
     def between(self, model: RBM, slots: Slots, step: int) -> None:
-        """After an update, `step` being its number from 1: what a rule does seldom, and may look at values for."""
+        """Called after update number `step` (from 1), for rare actions that may read values from the device."""
 
     def metrics(self, slots: Slots) -> dict[str, float]:
-        """What the rule has to say of the epoch that ends, beside the metrics of any machine."""
+        """The rule's own metrics of the epoch that ends, added to those of any machine."""
         return {}
 
 
 def makes_particles(rule: Rule) -> bool:
-    """Whether a rule says how the model's particles are made."""
+    """Whether a rule defines `particles`."""
     return type(rule).particles is not Rule.particles
 
 
 def check_unpaired(given: Given | None) -> None:
-    """Raises a ValueError where the partition function depends on the case, so that its particle must carry what is given of it."""
+    """Raise a ValueError if the partition function depends on the case, so that a particle must have what is given of its case."""
     found = [name for name, field in vars(given or Given()).items() if field is not None and name != "missing"]
     if found:
         raise ValueError(
-            f"given.{found[0]} changes the partition function from case to case, and chains that belong to no case cannot carry it: use "
-            "ContrastiveDivergence, whose particles do"
+            f"given.{found[0]} changes the partition function from case to case, and persistent chains belong to no case: use "
+            "ContrastiveDivergence, whose particles belong to cases"
         )

@@ -1,4 +1,4 @@
-"""Persistent chains that cross between modes by way of higher temperatures."""
+"""Persistent chains that cross between modes through higher temperatures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,39 @@ KEPT = ("betas", "identity", "heading", "round_trips")  # of the sampler's state
 class Tempering:
     """Parallel tempering as the sampler of `PersistentCD` (Desjardins et al. 2010; Cho, Raiko & Ilin 2010).
 
-    Each chain is a ladder of replicas at the inverse temperatures `betas` (increasing to 1, or how many, evenly from 0 to 1). A step is one
-    Gibbs sweep of all replicas and one round of swaps. The learning signal takes the replicas at β = 1, so that an update costs about as
-    many more sweeps as there are temperatures.
+    Each chain is a ladder of replicas at the inverse temperatures `betas`. A step is one Gibbs sweep of all replicas and one round of
+    swaps. The learning signal uses the replicas at β = 1. So the sampling of an update costs about as many times more as there are
+    temperatures.
 
-    `adapt`: after every so many updates the temperatures are moved to where all neighbours swap about equally often, judged by the swaps
-    since the last time (`tempering.adapt`; Syed et al. 2022), for the ladder that suits a machine changes as it learns. Their number and
-    both ends stay. It is the average over all those updates and chains that sets the temperatures, so that they hardly depend on where the
-    chains are just now, which would bias them. By default the temperatures stay as they are given.
+    Parameters
+    ----------
+    betas : int or sequence of float, default 11
+        Inverse temperatures, increasing to 1, at least two; or how many, spaced evenly from 0 to 1.
+    adapt : int, optional
+        Number of updates between adaptations of the temperatures, at least one. Each moves the temperatures to where all neighbours swap
+        about equally often. Their number and both ends stay. By default the temperatures are fixed.
 
-    Each epoch's metrics have `swap_rate` and `least_swap_rate`, the mean acceptance over all pairs and of the worst, and `round_trips`,
-    from the machine to the hottest temperature and back, of a chain's walkers together. The chains kept are (replicas, chains,
-    *visible.shape); `state` gives them as a tempering sampler's.
+    Raises
+    ------
+    ValueError
+        For values outside these ranges.
+
+    Notes ----- A ladder that suits a machine changes as the machine learns. An adaptation uses the swaps since the last one
+    (`tempering.adapt`; Syed et al. 2022, doi:10.1111/rssb.12464). It is an average over all these updates and chains. So the temperatures
+    hardly depend on where the chains are at present, which would bias the chains.
+
+    The metrics of each epoch include `swap_rate` and `least_swap_rate`, the mean acceptance over all pairs and that of the worst pair. They
+    also include `round_trips`, from the machine to the hottest temperature and back, summed over the walkers of one chain. The stored
+    chains are (replicas, chains, *visible.shape). `state` returns them as the state of a tempering sampler.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> rule = hm.PersistentCD(chains=20, sampler=hm.Tempering(betas=3))
+    >>> state = hm.fit(rbm, torch.eye(6), negative=rule, epochs=2, progress=False)
+    >>> state.chains.shape
+    torch.Size([3, 20, 6])
     """
 
     betas: int | Sequence[float] = 11
@@ -38,14 +59,14 @@ class Tempering:
 
     def __post_init__(self) -> None:
         if self.adapt is not None and self.adapt < 1:
-            raise ValueError(f"adapt is the number of updates from one adaptation of the temperatures to the next, found {self.adapt}")
+            raise ValueError(f"adapt is the number of updates between adaptations of the temperatures, at least 1, found {self.adapt}")
         if not isinstance(self.betas, int):
             object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         tempering.ladder(self.betas)
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         state = tempering.init(model, chains, self.betas, generator=generator)
-        pairs = torch.zeros(len(state.betas), dtype=torch.float64, device=state.v.device)  # of each pair, and the number of updates
+        pairs = torch.zeros(len(state.betas), dtype=torch.float64, device=state.v.device)  # sums for each pair, then the number of updates
         return {
             "chains": state.v,
             **{name: getattr(state, name) for name in KEPT},

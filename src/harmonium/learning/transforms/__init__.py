@@ -1,4 +1,4 @@
-"""Gradient transforms: what may stand between a learning rule and the parameters."""
+"""Gradient transforms: changes of the gradient between a learning rule and the optimiser."""
 
 from harmonium.learning.transforms.averaging import Averaging
 from harmonium.learning.transforms.centring import Centring

@@ -1,4 +1,4 @@
-"""The biases that a change of the weights can be made up for with."""
+"""The biases that can compensate for a change of the weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harmonium.units.groups import leaves
 
 
 def learnt_biases(unit: Unit) -> Iterator[tuple[nn.Parameter, tuple[int, ...], int]]:
-    """The biases that add to a layer's input and are learnt, with the shape of their part of the layer and where it begins."""
+    """The learned biases that add to a layer's input, each with the shape of its part of the layer and the part's start."""
     for start, _, leaf in leaves(unit):
         bias = getattr(leaf, "bias", None)
         if isinstance(bias, nn.Parameter) and bias.requires_grad:

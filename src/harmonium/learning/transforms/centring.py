@@ -18,19 +18,40 @@ RATE = 0.01  # of the running means (Melchior, Fischer & Wiskott 2016)
 
 
 class Centring(Transform):
-    """Learns in the parameters of the centred machine, E = ... - (s_v - μ)' W (s_h - λ), whose biases do not hear of the weights' means.
+    """Learns in the parameters of the centred machine, E = ... - (s_v - μ)' W (s_h - λ), whose bias gradients are decoupled from the means.
 
-    The machine itself stays as it is: with b = b' - W λ and c = c' - W' μ both have the same energies but for a constant. The gradient of
-    (b', c', W) is that of (b, c) and, for W, the plain one with (s_v - μ) (s_h - λ)' in the place of s_v s_h'; after the optimiser's
-    step the biases make up for what the step changed in W λ and W' μ, so that any optimiser learns as if in the centred machine. That
-    makes learning indifferent to which state of a binary unit is called 1 (Montavon & Müller 2012; Melchior, Fischer & Wiskott 2016).
+    Learning is then invariant to which state of a binary unit is called 1 (Montavon & Müller 2012; Melchior, Fischer & Wiskott 2016). The
+    machine itself does not change its form. In `fit` the argument `gradient` adds this transform.
 
-    `offsets`: "data", μ and λ are running means of the data's statistics and of the hidden units' given the data ("centred"), of all
-    batches so far alike until there are 1 / RATE of them, so that nothing depends on where they start;
-    "both", the average of the data's and the model's mean, of the present batch alone (the "enhanced gradient" of Cho, Raiko & Ilin 2011).
-    Where a layer has no bias to make up (exponential units), or one bias for several units (a feature
-    map), offsets do for it what they can: the share that its biases can express is centred, and of "both" the model's mean differs from
-    the data's by what its biases' gradient says, nothing or the same for all of them. Whatever the offsets, exact steps are an ascent.
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    offsets : {"data", "both"}, default "data"
+        "data": μ and λ are running means of the data's statistics and of the hidden units' statistics given the data ("centred"). All
+        batches count alike until there are 100 of them, so nothing depends on the start; after that the rate is 0.01. "both": they are the
+        average of the data's and the model's mean, of the present batch alone (the "enhanced gradient" of Cho, Raiko & Ilin 2011).
+
+    Raises
+    ------
+    ValueError
+        For documents, whose length scales the hidden biases.
+
+    Notes ----- With b = b' - W λ and c = c' - W' μ both machines have the same energies up to a constant. The gradient of (b', c', W) is
+    that of (b, c) and, for W, the plain one with (s_v - μ) (s_h - λ)' in place of s_v s_h'. After the optimiser's step the biases
+    compensate for the change of W λ and W' μ. So any optimiser learns as if in the centred machine.
+
+    A layer may have no bias to compensate with (exponential units), or one bias for several units (a feature map). Then the share that its
+    biases can express is centred. For "both" the model's mean differs from the data's by the gradient of its biases: by nothing, or by the
+    same amount for all of these units. For any offsets, exact steps ascend the likelihood.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), gradient="centred", epochs=2, progress=False)
+    >>> sorted(name for name in state.slots["centring"] if not name.startswith("work."))
+    ['hidden', 'seen', 'visible']
     """
 
     completes: ClassVar[bool] = True
@@ -43,25 +64,25 @@ class Centring(Transform):
 
     @torch.no_grad()
     def init(self, model: RBM, steps: int) -> Slots:
-        """The offsets that the biases alone make."""
+        """The initial offsets, from the biases alone."""
         slots = _of_biases(model)
-        seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far, of which one of average weight has 1
+        seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far; a batch of average weight counts 1
         return slots | {"seen": seen} | {f"work.{side}": torch.empty_like(offset) for side, offset in slots.items()}
 
     @torch.no_grad()
     def start(self, model: RBM, scale: Tensor | None) -> None:
-        """Hidden biases as they stand become those of the centred machine."""
+        """Convert the present hidden biases to those of the centred machine."""
         self._move("hidden", self._inputs(model, _of_biases(model))[1])
 
     @torch.no_grad()
     def observe(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        """Moves the offsets by a batch, and half way on to the model's means where "both" count."""
+        """Move the offsets by a batch and, for "both", half way on to the model's means."""
         total, seen, data = positive.total, slots["seen"], positive.phase
         seen += total
         tiny = torch.finfo(seen.dtype).tiny
         rate = torch.clamp(1 / seen.clamp_min(tiny), min=RATE) * total if self.offsets == "data" else torch.ones_like(seen)
         weight = positive.total if isinstance(positive.total, Tensor) else seen.new_tensor(1.0)
-        rate = rate.clamp(max=1.0) * (weight > 0)  # a batch that weighs nothing moves nothing
+        rate = rate.clamp(max=1.0) * (weight > 0)  # a batch of weight zero does not move them
         for side, statistic in (("visible", data.s_v), ("hidden", model.hidden.statistic(data.hidden_mean))):
             mean = positive.average(statistic.reshape(len(statistic), -1)) / weight.clamp_min(tiny)
             slots[side].lerp_(mean, rate)
@@ -71,7 +92,7 @@ class Centring(Transform):
 
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        """The `.grad` of (b, c, W), whatever is learnt, becomes that of (b', c', W)."""
+        """Convert the `.grad` of the learned ones of (b, c, W) to that of (b', c', W)."""
         slopes = {side: self._slope(model, side) for side in self.sides}
         core = model.coupling.core
         left = torch.stack([slopes["visible"], slots["visible"]]).reshape(2, *core.visible)
@@ -92,7 +113,7 @@ class Centring(Transform):
         return core.to_visible(lam).flatten(), core.to_hidden(mu).flatten()
 
     def _slope(self, model: RBM, side: str) -> Tensor:
-        """The gradient of each unit's bias, flat; units that share one have equal shares of it."""
+        """The gradient of each unit's bias, flat. Units that share a bias have equal shares of its gradient."""
         unit: Unit = getattr(model, side)
         slope = next(model.parameters()).new_zeros(math.prod(unit.statistic_shape))
         for bias, shape, start in self.sides[side]:
@@ -103,7 +124,7 @@ class Centring(Transform):
         return slope
 
     def _move(self, side: str, input: Tensor) -> None:
-        """Takes an input, flat, off a layer's biases."""
+        """Subtract an input, flat, from a layer's biases."""
         for bias, shape, start in self.sides[side]:
             size = math.prod(shape)
             own = input[start : start + size].reshape(shape)
@@ -111,6 +132,6 @@ class Centring(Transform):
 
 
 def _of_biases(model: RBM) -> Slots:
-    """The offsets that the biases alone make, flat."""
+    """The offsets from the biases alone, flat."""
     sides = {"visible": model.visible, "hidden": model.hidden}
     return {side: unit.statistic(unit.mean(unit.zero_input())).flatten().detach().clone() for side, unit in sides.items()}

@@ -1,4 +1,4 @@
-"""Which transforms `fit` takes."""
+"""The transforms that `fit` uses."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "b
 
 
 class Cases(Protocol):
-    """What transforms want to know of the training cases."""
+    """What transforms need of the training cases."""
 
     @property
     def rows_for_base_rates(self) -> Tensor | None:
-        """Some of them, their gaps filled; None of a stream."""
+        """Some of the cases, with filled gaps; None for a stream."""
 
     @property
     def known(self) -> Given | None:
@@ -43,9 +43,9 @@ def chosen_transforms(
     averaging: float | None,
     others: Sequence[Transform],
 ) -> list[Transform]:
-    """In the order in which they change the gradient. `cases`: some of the training cases, and what is given of them.
+    """The transforms, in the order in which they change the gradient. `cases`: some training cases, and what is given of them.
 
-    ValueError for settings that do not go together.
+    Raises ValueError for settings that cannot be combined.
     """
     found: list[Transform] = [] if sparsity is None else [_checked(model, sparsity)]
     found += others
@@ -54,9 +54,9 @@ def chosen_transforms(
     standard = standardise and StandardForm.changes(model)
     if gradient != "plain":
         if standard:
-            raise ValueError(f"real-valued units are centred by standardise=True; for gradient={gradient!r} give standardise=False")
+            raise ValueError(f"standardise=True already centres real-valued units; for gradient={gradient!r} give standardise=False")
         if gradient == "enhanced" and not rule.contrasts:
-            raise ValueError(f'{type(rule).__name__} has no means of the model that an enhanced gradient could use; "centred" needs none')
+            raise ValueError(f'an enhanced gradient needs means of the model, which {type(rule).__name__} does not compute; use "centred"')
         found.append(Centring(model, OFFSETS[gradient]))
     if standard:
         found.append(StandardForm(model, cases.rows_for_base_rates))
@@ -67,14 +67,14 @@ def chosen_transforms(
         found.append(Averaging(averaging))
     names = [transform.name for transform in found]
     if len(set(names)) < len(names):
-        raise ValueError(f"each transform keeps its slots under its own name, found {', '.join(names)}: override `name` in one of them")
+        raise ValueError(f"transforms must have different names, found {', '.join(names)}: override `name` in one of them")
     return found
 
 
 def _checked(model: RBM, sparsity: Sparsity) -> Sparsity:
     if any(not isinstance(leaf, Bernoulli | Softmax) for _, _, leaf in leaves(model.hidden)):
         raise ValueError(
-            "a sparsity target is the share of the time that a hidden unit is on: Bernoulli and Softmax units have one, found "
+            "a sparsity target is the probability that a hidden unit is on: it takes Bernoulli and Softmax units, found "
             + ", ".join(sorted({type(leaf).__name__ for _, _, leaf in leaves(model.hidden)}))
         )
     return sparsity

@@ -1,4 +1,4 @@
-"""Learning that stays where a partition function exists."""
+"""Learning within the region where a partition function exists."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ from harmonium.models.normalisable import quadratic_places
 from harmonium.units import Given, Unit
 from harmonium.units.groups import leaves
 
-NORM = 1 - 1e-4  # the largest spectral norm of what joins units of quadratic energy
-SHARE = 0.99  # of what an exponential unit bears, the most that the other layer may send it
+NORM = 1 - 1e-4  # the largest spectral norm of the weights between units of quadratic energy
+SHARE = 0.99  # of an exponential unit's input limit: the most input that the other layer may send
 FIRST, ITERATIONS = 100, 2  # iterations of the power method, before learning and after each update
 
 
 class KeepNormalisable(Transform):
-    """Pulls weights back, after each update that took them outside, into the region where `check_normalisable` finds a partition function.
+    """Moves weights back, after each update that took them outside, into the region where `check_normalisable` finds a partition function.
 
-    Towards Poisson and exponential units (Yang et al. 2012): what the other layer can send stays below what they bear, so that weights
-    from units without an upper end become zero where they are positive, and all weights from Gaussian units zero. Between units of
-    quadratic energy: the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one; the excess of its largest singular value is taken
-    off, S - (s - 1)₊ u v', which nears the projection onto the ball of such matrices. u and v follow S by the power method. Noisy
-    rectified units have no partition function; between them and units of quadratic energy the largest growth over non-negative states
-    stays below one, max |S h| / |h| over h >= 0, without which Gibbs sampling runs away. It is sought on either side of the leading
-    singular vector, and may have further maxima where several singular values exceed one.
+    Towards Poisson and exponential units (Yang et al. 2012), the input from the other layer stays below the limit of these units. So
+    weights from units without an upper bound become zero where they are positive, and all weights from Gaussian units become zero.
 
-    Dense couplings alone can be pulled back so; of others learning warns at its end where the machine has no partition function.
+    Between units of quadratic energy the spectral norm of S = diag(1/σ_v) W diag(1/σ_h) stays below one. The excess of its largest singular
+    value is subtracted, S - (s - 1)₊ u v', which approaches the projection onto the ball of such matrices. u and v follow S by the power
+    method.
+
+    Noisy rectified units have no partition function. Between them and units of quadratic energy the largest growth over non-negative
+    states, max |S h| / |h| over h >= 0, stays below one, because otherwise Gibbs sampling diverges. It is sought on either side of the
+    leading singular vector, and may have further maxima if several singular values exceed one.
+
+    Only dense couplings can be moved back in this way. For others a warning at the end says that the machine has no partition function.
     """
 
     def __init__(self, model: RBM, given: Given | None = None) -> None:
-        """`given`: what is given of training cases, that the partition function depends on."""
+        """`given`: the conditions of the training cases, on which the partition function depends."""
         self.given = given
         self.slow = any(leaf.input_bound() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
         (rows, _, row_sides), (columns, _, column_sides) = quadratic_places(model.visible), quadratic_places(model.hidden)
@@ -46,7 +49,7 @@ class KeepNormalisable(Transform):
         self.sides = row_sides.to(like.device), column_sides.to(like.device)
         self.joint = model.visible.has_joint_energy and model.hidden.has_joint_energy
         self.whole = (len(rows), len(columns)) == (math.prod(model.visible.statistic_shape), math.prod(model.hidden.statistic_shape))
-        documents = model.visible.scales_hidden_bias  # what these send depends on their length
+        documents = model.visible.scales_hidden_bias  # their input to the hidden units depends on their length
         self.dense = isinstance(model.coupling, Dense) and model.coupling.weight.requires_grad and not documents
 
     @property
@@ -81,7 +84,7 @@ class KeepNormalisable(Transform):
         slots["pulled"] += pulled
 
     def _below_norm(self, model: RBM, weight: Tensor, slots: Slots) -> Tensor:
-        """Takes the excess of the largest growth off; whether there was any."""
+        """Subtract the excess of the largest growth. Returns whether there was any."""
         row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
         exceeded = slots["pulled"].new_zeros((), dtype=torch.bool)
         for v in self._follow(self._scaled(model), slots["directions"], ITERATIONS).T:
@@ -98,17 +101,17 @@ class KeepNormalisable(Transform):
 
     @torch.no_grad()
     def _scaled(self, model: RBM) -> Tensor:
-        """S, of which entries between two one-sided units count only where they are positive."""
+        """S. Entries between two one-sided units count only if they are positive."""
         weight = model.coupling.get_parameter("weight")
         row_scale, column_scale = (_scales(unit).to(weight) for unit in (model.visible, model.hidden))
         scaled = (weight if self.whole else weight[self.rows][:, self.columns]) / row_scale[:, None] / column_scale
         return torch.where(self.both, scaled.clamp_min(0), scaled) if self.joint else scaled
 
     def _follow(self, scaled: Tensor, directions: Tensor, iterations: int) -> Tensor:
-        """Moves right vectors after S by the power method, in place; those of largest growth: (columns, 1 or 2).
+        """Update right vectors of S by the power method, in place. Returns those of largest growth: (columns, 1 or 2).
 
-        With a joint energy that is the leading singular vector. Without, the growth over the states that units can have has a maximum on
-        either side of it: each climbs from its own side, or from where it was where that is higher.
+        With a joint energy this is the leading singular vector. Without one, the growth over possible states has a maximum on either side
+        of it. Each search starts from its own side, or from its last position if the growth is higher there.
         """
         signed = directions[:, :1]
         for _ in range(iterations):
@@ -124,11 +127,11 @@ class KeepNormalisable(Transform):
         return directions[:, 1:]
 
     def _possible(self, vectors: Tensor, side: int) -> Tensor:
-        """Columns; of machines without a joint energy, as far as the states of that side's units can be so."""
+        """Columns of vectors. Without a joint energy they are clamped to possible states of that side's units."""
         return vectors if self.joint else torch.where(self.sides[side][:, None], vectors.clamp_min(0), vectors)
 
     def report(self, model: RBM, slots: Slots, steps: int) -> None:
-        """One warning a run."""
+        """One warning per run."""
         pulled, of = int(slots["pulled"].item()), steps - int(slots["since"].item())
         if pulled:
             what = "have a partition function" if self.joint else "be sampled without running away"
@@ -145,7 +148,7 @@ class KeepNormalisable(Transform):
             self._last_look(model)
 
     def _last_look(self, model: RBM) -> None:
-        """The power method finds the norm from below: at the end it is computed."""
+        """The power method approaches the norm from below, so at the end the norm is computed exactly."""
         try:
             model.check_normalisable(self.given)
         except ValueError as error:
@@ -173,7 +176,10 @@ def _scales(unit: Unit) -> Tensor:
 
 
 def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
-    """Makes what `other` can send to `unit` bearable, in place; whether it was not. `weight`: (statistic of `unit`, that of `other`)."""
+    """Reduce the input that `other` can send to `unit` to its limit, in place. Returns whether it exceeded it.
+
+    `weight`: (statistic of `unit`, that of `other`).
+    """
     pulled = weight.new_zeros((), dtype=torch.bool)
     for start, stop, leaf in leaves(unit):
         limits = leaf.input_bound()
@@ -183,7 +189,7 @@ def _below_limits(weight: Tensor, unit: Unit, other: Unit) -> Tensor:
         for first, last, sender in leaves(other):
             own = sent[:, first:last]
             endless = sender.max_interaction(own.T)
-            for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # the most that is left: no positive weight, then none
+            for bounded in (own.clamp(max=0), torch.zeros_like(own)):  # first without positive weights, then without any
                 pulled = pulled | endless.isinf().any()
                 own.copy_(torch.where(endless.isinf()[:, None], bounded, own))
                 endless = sender.max_interaction(own.T)

@@ -16,9 +16,28 @@ from harmonium.models import RBM
 class Sparsity(Transform):
     """Pulls each hidden unit's running mean activity q towards `target` (Hinton 2010, section 11; Nair & Hinton 2009).
 
-    q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input,
-    `cost` · (q - target), is added to the gradients of its bias and, times each visible statistic's mean, of its weights, so that the
-    weights do not grow to make up for a sinking bias. Of a deep Boltzmann machine it is the odd layers' units that have the target.
+    In a deep Boltzmann machine the target applies to the units of the odd layers. `fit` takes it as its argument `sparsity`.
+
+    Parameters
+    ----------
+    target : float
+        The mean activity wanted, for Bernoulli or Softmax hidden units.
+    cost : float, default 0.01
+        Weight of the penalty.
+    decay : float, default 0.9
+        Decay of the running mean at each update.
+
+    Notes ----- q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input is
+    `cost` · (q - target). It is added to the gradient of the unit's bias and, times the mean of each visible statistic, to that of its
+    weights. So the weights do not grow to compensate for a falling bias.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), sparsity=hm.Sparsity(target=0.1, cost=1.0), epochs=10, progress=False)
+    >>> bool((rbm.hidden.bias < 0).all())
+    True
     """
 
     target: float
@@ -33,7 +52,7 @@ class Sparsity(Transform):
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
         data, activity, total = positive.phase, slots["activity"], positive.total
         mean = positive.average(data.hidden_mean.flatten(1)).reshape(model.hidden.shape)
-        if isinstance(total, Tensor):  # a heavy batch moves the running mean as several do
+        if isinstance(total, Tensor):  # a heavy batch moves the running mean as several batches do
             kept = self.decay**total
             activity.mul_(kept).add_((1 - kept) * mean / total.clamp_min(torch.finfo(total.dtype).tiny))
         else:

@@ -1,4 +1,4 @@
-"""Steps that do not depend on where real-valued data are measured from, nor in what."""
+"""Steps that do not depend on the origin or the unit of real-valued data."""
 
 from __future__ import annotations
 
@@ -13,22 +13,41 @@ from harmonium.learning.transforms.biases import learnt_biases
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
 
-SLOWER = 0.1  # a variance moves an order slower than weights in units of σ (Melchior, Wang & Wiskott 2017)
-FORGETTING = 0.01  # of the mean square of a variance's gradient
+SLOWER = 0.1  # variances move ten times slower than weights in units of σ (Melchior, Wang & Wiskott 2017)
+FORGETTING = 0.01  # rate of the running mean square of a variance's gradient
 
 
 class StandardForm(Transform):
-    """Learns as if the data of real-valued units had been standardised with the units' present means and variances.
+    """Learns as if the data of real-valued units were standardised with the units' present means and variances.
 
-    In terms of x = (v - μ) / σ a machine with real-valued units has the weights W / σ and the hidden biases c + W' μ / σ², and knows
-    nothing of μ and σ otherwise. A step along the gradient in these coordinates, taken back to W and c, multiplies the centred
-    gradient of row i of W by σ_i², and has c make up for what the step changes in W' μ / σ². Data times a constant, or plus one, are
-    then learnt alike. The directions are still those of an ascent: the matrix that turns the exact gradient into them is positive definite.
+    Data times a constant, or plus a constant, are then learned alike. In `fit` the argument `standardise` adds this transform.
 
-    Learnt variances stay within bounds that come from `data`, (cases, *visible.shape) or None. Their gradient is noisy, and far from
-    normal where data are sparse; a step is divided by the root mean square of the batches before, where that exceeds one. The divisor
-    does not depend on the batch itself, so that learning comes to rest where the likelihood's slope is zero. Weight cost, which the
-    optimiser adds, falls on W as it is.
+    Parameters
+    ----------
+    model : RBM
+        A machine with real-valued units.
+    data : Tensor, optional
+        Training cases, (cases, *visible.shape), which set the bounds of learned variances.
+
+    Notes ----- In terms of x = (v - μ) / σ a machine with real-valued units has the weights W / σ and the hidden biases c + W' μ / σ², and
+    does not depend on μ and σ otherwise. A step along the gradient in these coordinates, converted back to W and c, multiplies the centred
+    gradient of row i of W by σ_i², and c compensates for the change of W' μ / σ². The directions still ascend the likelihood: the matrix
+    that converts the exact gradient to them is positive definite.
+
+    The gradient of variances is noisy, and far from normal where data are sparse. If the root mean square of this gradient over earlier
+    batches exceeds one, a step is divided by it. The divisor does not depend on the present batch. So learning converges where the
+    likelihood's slope is zero. Weight cost, which the optimiser adds, applies to W itself.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Gaussian(3), hm.Bernoulli(4))
+    >>> hm.learning.StandardForm.changes(rbm)
+    True
+    >>> rows = 5 + 2 * torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    >>> state = hm.fit(rbm, rows, epochs=2, progress=False)  # standardise=True is the default
+    >>> len(state.history)
+    2
     """
 
     completes: ClassVar[bool] = True
@@ -43,7 +62,7 @@ class StandardForm(Transform):
 
     @staticmethod
     def changes(model: RBM) -> bool:
-        """Whether the model has units that it is about."""
+        """Whether the model has real-valued units."""
         return any(unit.standard() is not None for unit in (model.visible, model.hidden))
 
     @torch.no_grad()
@@ -60,8 +79,10 @@ class StandardForm(Transform):
 
     @torch.no_grad()
     def start(self, model: RBM, scale: Tensor | None) -> None:
-        """After the visible units have been fitted to the data: the weights keep their size in units of σ, which was `scale` before, and
-        the hidden biases have visible units at their means tell the hidden ones nothing."""
+        """After the visible units were fitted to the data, keep the weights' size in units of σ.
+
+        σ was `scale` before. The hidden biases change so that visible units at their means contribute nothing to the hidden input.
+        """
         found = model.visible.standard()
         if found is None or scale is None:
             return
@@ -74,7 +95,7 @@ class StandardForm(Transform):
 
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        """The exact `.grad` of every parameter becomes a step in standard form."""
+        """Convert the exact `.grad` of every parameter to a step in standard form."""
         visible, hidden = model.visible.standard(), model.hidden.standard()
         if "work.origin" in slots and visible is not None:
             slots["work.origin"].copy_(visible[0])
@@ -115,11 +136,11 @@ class StandardForm(Transform):
             torch.clamp(parameter, low, high, out=parameter)
 
     def _input(self, model: RBM, origin: Tensor) -> Tensor:
-        """What the coupling sends to the hidden units where the visible ones are at their origin: (*hidden.shape)."""
+        """The coupling's input to the hidden units when the visible units are at their origin: (*hidden.shape)."""
         return model.coupling.bilinear(model.visible.statistic(origin)[None])[0]
 
     def _shift(self, input: Tensor) -> None:
-        """Takes an input, (*hidden.shape), off the hidden biases."""
+        """Subtract an input, (*hidden.shape), from the hidden biases."""
         flat = input.flatten()
         for bias, shape, start in self.biases:
             size = math.prod(shape)

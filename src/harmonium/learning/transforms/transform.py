@@ -1,4 +1,4 @@
-"""What may stand between a learning rule and the parameters."""
+"""The interface of a gradient transform."""
 
 from __future__ import annotations
 
@@ -11,9 +11,24 @@ from harmonium.models import RBM
 
 
 class Transform:
-    """Changes the gradient before the optimiser's step, or the parameters after it: override what you need.
+    """Changes the gradient before the optimiser's step, or the parameters after it.
 
-    What it keeps between updates stands in slots that `init` makes.
+    To write a transform, subclass this class and override the methods that you need. What it keeps between updates goes in slots that
+    `init` makes.
+
+    Examples
+    --------
+    A transform that clips every gradient, element by element:
+
+    >>> import torch, harmonium as hm
+    >>> class Clip(hm.Transform):
+    ...     def gradient(self, model, positive, slots):
+    ...         for parameter in model.parameters():
+    ...             parameter.grad.clamp_(-0.1, 0.1)
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> state = hm.fit(rbm, torch.eye(6), transforms=[Clip()], epochs=2, progress=False)
+    >>> len(state.history)
+    2
     """
 
     completes: ClassVar[bool] = False
@@ -21,24 +36,27 @@ class Transform:
 
     @property
     def name(self) -> str:
-        """Of its slots in the training state."""
+        """The name of its slots in the training state."""
         return type(self).__name__.lower()
 
     def start(self, model: RBM, scale: Tensor | None) -> None:
-        """Once visible units have been fitted to the data. `scale`: what their states were measured in before, of real-valued ones."""
+        """Called once, after the visible units have been fitted to the data.
+
+        `scale` holds the previous scales of real-valued visible units; it is None if there are no such units.
+        """
 
     def init(self, model: RBM, steps: int) -> Slots:
-        """The slots before the first update; `steps`: how many updates there were without this transform."""
+        """The slots before the first update. `steps` is the number of updates that were made without this transform."""
         return {}
 
     def observe(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        """Looks at the batch, and at the rule's gradient as it stands in `.grad`, before any transform changes it."""
+        """Called with the batch and the rule's gradient, in `.grad`, before any transform changes it."""
 
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        """Changes every `.grad`."""
+        """Change `.grad` of the parameters, in place."""
 
     def after(self, model: RBM, slots: Slots) -> None:
-        """After the optimiser's step."""
+        """Called after the optimiser's step."""
 
     def report(self, model: RBM, slots: Slots, steps: int) -> None:
-        """At the end of training, after `steps` updates in all: warns of what the user should know."""
+        """Called at the end of training, after `steps` updates in all. Warn of what the user should know."""
