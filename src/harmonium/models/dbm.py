@@ -14,7 +14,7 @@ from harmonium.models.rbm import RBM, Phase
 from harmonium.units import Given, Groups, Unit
 from harmonium.units.unit import no_joint
 
-SETTLED = 100  # the most sweeps of mean field where it shall converge
+SETTLED = 100  # the largest number of mean-field sweeps where it should converge
 TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has converged
 
 NO_LABELS = "a deep Boltzmann machine has no labels to clamp: leave labels out"

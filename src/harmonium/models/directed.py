@@ -75,7 +75,7 @@ class Directed(nn.Module):
             (*leading, *unit.output_shape) of a recognition layer, (*leading, *unit.shape) of a generative one.
         """
         if self.upward:
-            input, given = self.input(states, given), None  # what is given of a case is of its visible side
+            input, given = self.input(states, given), None  # side information belongs to the visible side
         else:
             input = self.input(self.neighbour.from_output(states, generator), given)
         found = self.unit.mean(input, given) if generator is None else self.unit.sample(input, generator=generator, given=given)

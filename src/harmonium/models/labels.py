@@ -1,7 +1,7 @@
 """Label units beside the other visible units of an RBM, or of the top RBM of a deep belief net.
 
-No layer is taken for labels because of its shape. A net is told that it has labels, `DBN(rbms, labels=True)`. A call of a function here
-declares that the RBM has labels.
+A layer's shape does not make it a layer of labels. A net declares its labels, `DBN(rbms, labels=True)`. A call of a function here declares
+that the RBM has labels.
 """
 
 from __future__ import annotations

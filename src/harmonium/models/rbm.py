@@ -36,10 +36,10 @@ class Phase(NamedTuple):
     (2, 4)
     """
 
-    v: Tensor  # (*leading, *visible.shape)
-    s_v: Tensor  # their statistic
-    input: Tensor  # to the hidden layer
-    hidden_mean: Tensor  # E[h | v]
+    v: Tensor
+    s_v: Tensor
+    input: Tensor
+    hidden_mean: Tensor
 
 
 class RBM(nn.Module):

@@ -116,20 +116,52 @@ class SigmoidBeliefNet(nn.Module):
 
     @torch.no_grad()
     def posterior(self, v: Tensor) -> BeliefPosterior:
-        """The exact p(h1, ..., hL | v) of each case, by enumeration. `v`: (cases, units).
+        """The exact p(h1, ..., hL | v) of each case, by enumeration.
 
-        Raises a ValueError for more than 16 hidden units, for more than 2^26 numbers in the table of cases by states, and for data that are
-        not 0 or 1.
+        Parameters
+        ----------
+        v : Tensor
+            (cases, units), data of zeros and ones.
+
+        Returns
+        -------
+        BeliefPosterior
+            The table of cases by states.
+
+        Raises
+        ------
+        ValueError
+            For more than 16 hidden units, more than 2^26 numbers in the table, and other data.
         """
         return list_posterior(self.directed(), self.top, self._cases(v))
 
     @torch.no_grad()
     def gibbs(self, v: Tensor, hidden: Sequence[Tensor] | None = None, *, steps: int = 1, generator: torch.Generator) -> list[Tensor]:
-        """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v): a list of (cases, units).
+        """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v).
 
         Each hidden unit in turn is drawn given all others. Its log-odds are its own input, plus the gain in log p(s_i | parents) for each
-        of its children i (Neal 1992, equation 9). `v`: (cases, units). `hidden`: the chains' states, (cases, units) each, samples from the
-        prior by default. Raises a ValueError for states that do not fit.
+        of its children i (Neal 1992, equation 9).
+
+        Parameters
+        ----------
+        v : Tensor
+            (cases, units), data.
+        hidden : sequence of Tensor, optional
+            (cases, units) each, the chains' states before. By default samples from the prior.
+        steps : int, default 1
+            Number of sweeps.
+        generator : torch.Generator
+            The source of all draws.
+
+        Returns
+        -------
+        list of Tensor
+            (cases, units) for each hidden layer.
+
+        Raises
+        ------
+        ValueError
+            For states that do not fit.
         """
         if steps < 0:
             raise ValueError(f"Gibbs sampling takes 0 sweeps or more, found steps={steps}")
@@ -178,8 +210,13 @@ class SigmoidBeliefNet(nn.Module):
         tolerance : float or None, default 1e-6
             Stop when no probability changes by more than this.
         start : BeliefMeanField, optional
-            An earlier result for the same cases. If learning shall raise the bound at every step, give it: another start may end in a lower
-            local maximum.
+            An earlier result for the same cases. Learning that must raise the bound at every step needs it: another start may end in a
+            lower local maximum.
+
+        Returns
+        -------
+        BeliefMeanField
+            The distributions and their bounds.
 
         Raises
         ------
@@ -219,17 +256,27 @@ class SigmoidBeliefNet(nn.Module):
         scale: float = 1.0,
         fresh: bool = False,
     ) -> None:
-        """Adds scale · Σ_n weights_n · E_q[∂/∂θ (-log p(v_n, h))] to every parameter's `.grad` (replaces it if `fresh`).
+        """Adds scale · Σ_n weights_n · E_q[∂/∂θ (-log p(v_n, h))] to every parameter's `.grad`.
 
-        The learning rule is -∂/∂w_ij = s_j (s_i - p_i). The gradient depends on `found`:
+        The learning rule is -∂/∂w_ij = s_j (s_i - p_i).
 
-        - a result of `posterior`: the exact gradient of -log p(v_n);
-        - a result of `mean_field`: the gradient of minus its bound. (For the quadratic bound 1/2 + 2 λ_i x_i replaces p_i.)
-        - the states of each layer from the data upwards, (*leading, units) each, as [v, *net.gibbs(v, ...)]: the rule itself.
+        Parameters
+        ----------
+        found : BeliefPosterior, BeliefMeanField or sequence of Tensor
+            A result of `posterior` gives the exact gradient of -log p(v_n). A result of `mean_field` gives the gradient of minus its bound,
+            where 1/2 + 2 λ_i x_i replaces p_i if the bound is quadratic. The states of each layer from the data upwards, (*leading, units)
+            each, as in [v, *net.gibbs(v, ...)], give the rule itself.
+        weights : Tensor, optional
+            (cases,), or the leading shape of the states. One per case by default.
+        scale : float, default 1.0
+            Factor of the sum.
+        fresh : bool, default False
+            Replace `.grad` instead of adding to it.
 
+        Notes
+        -----
         Plain gradient descent on the mean over all cases never lowers the bound if its rate is at most 4 / (n + 1), with n units in the
         largest layer of parents, because the curvature of log(1 + e^x) is at most 1/4. The E-steps in between do not lower it either.
-        `weights`: (cases,), or the leading shape of the states, one per case by default.
         """
         if fresh:
             self.zero_grad(set_to_none=True)
