@@ -67,7 +67,7 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     >>> check_normalisable(hm.RBM(hm.Gaussian(2), hm.Gaussian(2), hm.Dense(2, 2, scale=100.0)))
     Traceback (most recent call last):
         ...
-    ValueError: this machine has no partition function...
+    ValueError: this machine has no partition function ...
     """
     for unit in (rbm.visible, rbm.hidden):
         for _, _, leaf in leaves(unit):
@@ -92,7 +92,7 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
     if not norm < 1:
         kind = "rectified or Gaussian" if bool(row_side.any() | column_side.any()) else "Gaussian"
         raise ValueError(
-            f"this machine has no partition function, or none that is guaranteed: with {kind} units on both sides the spectral norm of "
+            f"this machine has no partition function that is guaranteed to exist: with {kind} units on both sides the spectral norm of "
             f"diag(1/σ_v) W diag(1/σ_h) must be below 1, found {norm:.4g}; use smaller weights, larger variances or a weight cost"
         )
 
