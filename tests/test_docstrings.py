@@ -4,6 +4,7 @@ import dataclasses
 import doctest
 import importlib
 import inspect
+import re
 import typing
 
 import pytest
@@ -38,6 +39,7 @@ def test_sections(room, name):
         return
     doc = FunctionDoc(found, doc=inspect.getdoc(found))
     assert doc["Summary"], "a summary"
+    assert not re.search(r"[a-z] -{3,}", inspect.getdoc(found)), "a section's title stands on a line of its own"
     if is_protocol(found):
         return
     told = [each.name.lstrip("*") for each in (*doc["Parameters"], *doc["Other Parameters"], *doc["Attributes"])]

@@ -68,9 +68,11 @@ def greedy_dbm(
     ValueError
         For other units, for fewer than three layers, for data that cannot be indexed by case number, and for both `train` and `settings`.
 
-    Notes ----- In the final machine each RBM supplies half of an intermediate layer's input. So during training the input from such a
-    layer's one known neighbour is doubled, by two tied copies of every unit of that neighbour (Salakhutdinov & Hinton 2009, section 3). The
-    first RBM sees the data twice, the last one has its hidden layer twice, and those between have both.
+    Notes
+    -----
+    In the final machine each RBM supplies half of an intermediate layer's input. So during training the input from such a layer's one known
+    neighbour is doubled, by two tied copies of every unit of that neighbour (Salakhutdinov & Hinton 2009, section 3). The first RBM sees
+    the data twice, the last one has its hidden layer twice, and those between have both.
 
     Examples
     --------

@@ -100,11 +100,13 @@ def wake_sleep(
     FloatingPointError
         If learning diverges.
 
-    Notes ----- *Algorithm* (Hinton, Osindero & Teh 2006, section 5 and appendix B, doi:10.1162/neco.2006.18.7.1527). An update has three
-    parts. In the wake phase a stochastic up-pass goes from the data through the recognition layers, and each generative layer learns to
-    reconstruct its states from the layer above. The top RBM, with the true labels beside its units, follows <∂E/∂θ>_data - <∂E/∂θ>_model.
-    In the sleep phase a stochastic down-pass goes from the model's particles, and each recognition layer learns to recover its states from
-    the layer below. Every gradient is a mean over its own cases.
+    Notes
+    -----
+    *Algorithm* (Hinton, Osindero & Teh 2006, section 5 and appendix B, doi:10.1162/neco.2006.18.7.1527). An update has three parts. In the
+    wake phase a stochastic up-pass goes from the data through the recognition layers, and each generative layer learns to reconstruct its
+    states from the layer above. The top RBM, with the true labels beside its units, follows <∂E/∂θ>_data - <∂E/∂θ>_model. In the sleep
+    phase a stochastic down-pass goes from the model's particles, and each recognition layer learns to recover its states from the layer
+    below. Every gradient is a mean over its own cases.
 
     *Metrics.* `wake_error` and `sleep_error` are the squared errors of the generative, and recognition, layers' predictions, summed over
     units and layers: the mean over the epoch's cases, or over its samples of the sleep phase. With `validation` there is also

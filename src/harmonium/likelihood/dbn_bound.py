@@ -13,8 +13,8 @@ from harmonium.likelihood.log_likelihood import checked, log_likelihood
 from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
 from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Unit
+from harmonium.units.checks import no_joint
 from harmonium.units.groups import leaves
-from harmonium.units.unit import no_joint
 
 VALUES = 2**22  # numbers of the widest layer that are processed together
 

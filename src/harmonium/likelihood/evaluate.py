@@ -97,9 +97,11 @@ def evaluate(
         If the machine has no partition function, if cases are no states (grey levels) or have missing values, if exact log Z is asked for
         and cannot be computed, or if log Z would have to be estimated for more than 1,000 distinct conditions.
 
-    Notes ----- *Estimates.* AIS runs with `betas` and with four times as many inverse temperatures, over a base with the training cases'
-    means (or those of the data). Reverse AIS runs from the ends of as many independent tempered chains. For a deep belief net the result is
-    the variational bound and its tightening, over log Z of the top RBM. For a deep Boltzmann machine it is the mean-field bound and its
+    Notes
+    -----
+    *Estimates.* AIS runs with `betas` and with four times as many inverse temperatures, over a base with the training cases' means (or
+    those of the data). Reverse AIS runs from the ends of as many independent tempered chains. For a deep belief net the result is the
+    variational bound and its tightening, over log Z of the top RBM. For a deep Boltzmann machine it is the mean-field bound and its
     tightening, over log Z of its `joint`.
 
     *Trust.* AIS overestimates log p in expectation, without limit if its chains miss a mode. Neither the effective sample size nor the

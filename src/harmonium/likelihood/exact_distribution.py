@@ -12,7 +12,7 @@ from harmonium.likelihood.exact_transition import conditional_table
 from harmonium.models import DBN, RBM, label_free_energy
 from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Unit
-from harmonium.units.unit import no_joint
+from harmonium.units.checks import no_joint
 
 MOST_STATES = 2**20
 MOST_PAIRS = 2**25

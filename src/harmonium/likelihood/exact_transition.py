@@ -10,7 +10,7 @@ from torch import Tensor
 from harmonium.models import RBM
 from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import Unit
-from harmonium.units.unit import no_joint
+from harmonium.units.checks import no_joint
 
 MOST_PAIRS = 2**25
 

@@ -45,9 +45,11 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
     TypeError
         For models that have no partition function of their own.
 
-    Notes ----- Where units are *absent* the result is log p(v | mask). `log_z` must then be that of each case's own mask, (cases,), because
-    Z depends on it, as it does on the length of a document or a context. Where values are *missing* the result is log p(v_seen), summed
-    over the missing values, and there is one Z. This enumerates the states of one layer for each case, at most 2^25.
+    Notes
+    -----
+    Where units are *absent* the result is log p(v | mask). `log_z` must then be that of each case's own mask, (cases,), because Z depends
+    on it, as it does on the length of a document or a context. Where values are *missing* the result is log p(v_seen), summed over the
+    missing values, and there is one Z. This enumerates the states of one layer for each case, at most 2^25.
 
     Examples
     --------

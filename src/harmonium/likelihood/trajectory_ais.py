@@ -194,8 +194,10 @@ def reverse_trajectory_ais(
     UserWarning
         If the effective sample size is below a tenth of the number of samples.
 
-    Notes ----- If the samples are independent and *exact*, the mean of exp(-log_weights) is Z_start / Z. The estimate then lies above log Z
-    in expectation, and that of `trajectory_ais` lies below. From chains of trajectory tempering, persistent chains or data the result is a
+    Notes
+    -----
+    If the samples are independent and *exact*, the mean of exp(-log_weights) is Z_start / Z. The estimate then lies above log Z in
+    expectation, and that of `trajectory_ais` lies below. From chains of trajectory tempering, persistent chains or data the result is a
     second estimate and no bound. Samples that miss a mode hide it.
 
     Examples

@@ -81,8 +81,10 @@ def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, g
     ValueError
         If values are missing.
 
-    Notes ----- One unit i of each case is flipped, and log σ(F(flipped) - F(v)) is multiplied by the number of units that are present. See
-    Besag (1975), doi:10.2307/2987782.
+    Notes
+    -----
+    One unit i of each case is flipped, and log σ(F(flipped) - F(v)) is multiplied by the number of units that are present. See Besag
+    (1975), doi:10.2307/2987782.
 
     Examples
     --------

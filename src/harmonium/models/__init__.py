@@ -3,7 +3,8 @@
 from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.boltzmann import BoltzmannMachine
-from harmonium.models.dbm import DBM, MeanField
+from harmonium.models.dbm import DBM
+from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.doubled_rbms import composed, doubled

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Chain, Coupling
 from harmonium.couplings.between import between
+from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.rbm import RBM, Phase
 from harmonium.units import Given, Groups, Unit
-from harmonium.units.unit import no_joint
+from harmonium.units.checks import no_joint
 
 SETTLED = 100  # the largest number of mean-field sweeps where it should converge
 TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has converged
 
 NO_LABELS = "a deep Boltzmann machine has no labels to clamp: leave labels out"
-
-
-class MeanField(NamedTuple):
-    """A factorial q(h1, ..., hL) for each case. Each hidden layer has its conditional distribution at some input.
-
-    Attributes
-    ----------
-    phase : Phase
-        `v` holds the even layers: the data and the means of h2, h4, ... `input` and `hidden_mean` are the input and the means of the odd
-        layers, given the even ones. A gradient needs these.
-    even_input : Tensor
-        (*leading, *even.statistic_shape), the inputs of the even hidden layers. It is zero at the data.
-    change : Tensor
-        (*leading), the mean change of the hidden units' means in the last sweep.
-
-    Examples
-    --------
-    >>> import torch, harmonium as hm
-    >>> dbm = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
-    >>> found = dbm.mean_field(torch.ones(2, 6))
-    >>> tuple(found.phase.v.shape), tuple(found.phase.hidden_mean.shape)
-    ((2, 9), (2, 4))
-    """
-
-    phase: Phase
-    even_input: Tensor
-    change: Tensor
 
 
 class DBM(nn.Module):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from harmonium.units import Given, Unit
+from harmonium.units.checks import no_joint
 from harmonium.units.groups import leaves
-from harmonium.units.unit import no_joint
 
 if TYPE_CHECKING:
     from harmonium.models.rbm import RBM

@@ -13,7 +13,7 @@ from torch import Tensor
 from harmonium.models import RBM
 from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, taken
 from harmonium.units import Given
-from harmonium.units.unit import no_joint
+from harmonium.units.checks import no_joint
 
 
 @dataclass(frozen=True)

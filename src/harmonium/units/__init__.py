@@ -13,8 +13,9 @@ from harmonium.units.replicated_softmax import ReplicatedSoftmax
 from harmonium.units.softmax import Softmax
 from harmonium.units.spin import Spin
 from harmonium.units.stepped_sigmoid import SteppedSigmoid
+from harmonium.units.sums import weighted_sum
 from harmonium.units.truncated_gaussian import TruncatedGaussian
-from harmonium.units.unit import Unit, weighted_sum
+from harmonium.units.unit import Unit
 
 __all__ = [
     "Bernoulli",

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, weighted_sum
+from harmonium.units.sums import weighted_sum
+from harmonium.units.unit import Unit
 
 
 class Biased(Unit):

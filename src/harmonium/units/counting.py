@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from harmonium.units.biased import Biased
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given
-from harmonium.units.unit import Unit, check_finite, check_shape, tally
+from harmonium.units.sums import tally
+from harmonium.units.unit import Unit
 
 Values = Literal["counts", "means"]
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, check_finite, check_shape, tally, weighted_sum
+from harmonium.units.sums import tally, weighted_sum
+from harmonium.units.unit import Unit
 
 
 class Exponential(Unit):

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given, keep_present
 from harmonium.units.scaled import Scaled
-from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
+from harmonium.units.sums import tally, weighted_sum
 
 
 class Gaussian(Scaled):

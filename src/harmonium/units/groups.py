@@ -9,8 +9,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from harmonium.units.checks import check_shape
 from harmonium.units.given import Given
-from harmonium.units.unit import Unit, check_shape
+from harmonium.units.unit import Unit
 
 
 class Groups(Unit):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from harmonium.units.biased import Biased
+from harmonium.units.checks import check_finite, check_shape, no_joint
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import check_finite, check_shape, no_joint, tally
+from harmonium.units.sums import tally
 
 Noise = Literal["sigmoid", "unit", "none"]
 BISECTIONS = 60

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.biased import Biased
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given, keep_present
+from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import check_finite, check_shape, tally
 
 
 class PooledBlocks(Biased):

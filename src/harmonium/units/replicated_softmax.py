@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from harmonium.units.biased import Biased
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given
-from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
+from harmonium.units.sums import tally, weighted_sum
 
 
 class ReplicatedSoftmax(Biased):

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units.given import Given, keep_present
-from harmonium.units.unit import Unit, tally, weighted_sum
+from harmonium.units.sums import tally, weighted_sum
+from harmonium.units.unit import Unit
 
 RANGE = math.log(1e3)  # the largest change of a log-variance from the data's own, in nats
 

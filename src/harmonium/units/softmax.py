@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from harmonium.units.biased import Biased
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given, keep_present
+from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import Values, check_finite, check_shape, tally
+from harmonium.units.unit import Values
 
 
 class Softmax(Biased):

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from harmonium.units.checks import check_finite, check_shape
 from harmonium.units.given import Given, keep_present
 from harmonium.units.scaled import Scaled
+from harmonium.units.sums import tally, weighted_sum
 from harmonium.units.uniform import uniform
-from harmonium.units.unit import check_finite, check_shape, tally, weighted_sum
 
 FAR = -20.0  # below it, in standard deviations, the moments come from their asymptotic series
 DEEP = -5.5  # below it sampling uses the tail

@@ -45,8 +45,10 @@ class Trajectory(Callback):
         For a `ratio` or an `acceptance` outside these ranges. When training starts: for a folder that holds the trajectory of another
         training, and for `acceptance` without persistent chains.
 
-    Notes ----- If training is resumed or continued, the trajectory is the same as without the interruption. Models beyond the checkpoint
-    are dropped, and so is the last one if it was kept only because training ended there.
+    Notes
+    -----
+    If training is resumed or continued, the trajectory is the same as without the interruption. Models beyond the checkpoint are dropped,
+    and so is the last one if it was kept only because training ended there.
 
     Examples
     --------

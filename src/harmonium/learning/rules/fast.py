@@ -39,8 +39,10 @@ class FastPCD(Rule):
     ValueError
         For values outside these ranges. When learning starts, as for `PersistentCD`.
 
-    Notes ----- At each update θ_f ← decay · θ_f - rate · gradient, with the same gradient that the optimiser gets. The chains' hidden units
-    are averaged out under θ + θ_f as well. The fast weights are the slots `fast.<parameter>`. See Tieleman & Hinton (2009),
+    Notes
+    -----
+    At each update θ_f ← decay · θ_f - rate · gradient, with the same gradient that the optimiser gets. The chains' hidden units are
+    averaged out under θ + θ_f as well. The fast weights are the slots `fast.<parameter>`. See Tieleman & Hinton (2009),
     doi:10.1145/1553374.1553506.
 
     Examples

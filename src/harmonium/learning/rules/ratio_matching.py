@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from harmonium.learning.rules.rule import Positive, Rule, Slots
 from harmonium.models import RBM
 from harmonium.units import Bernoulli, Given, Spin, Unit
+from harmonium.units.checks import no_joint
 from harmonium.units.given import keep_present
 from harmonium.units.groups import leaves
-from harmonium.units.unit import no_joint
 
 BLOCK = 2**22  # numbers processed together: flipped states times hidden units
 

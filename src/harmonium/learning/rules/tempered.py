@@ -36,9 +36,11 @@ class Tempering:
     ValueError
         For values outside these ranges.
 
-    Notes ----- A ladder that suits a machine changes as the machine learns. An adaptation uses the swaps since the last one
-    (`tempering.adapt`; Syed et al. 2022, doi:10.1111/rssb.12464). It is an average over all these updates and chains. So the temperatures
-    hardly depend on where the chains are at present, which would bias the chains.
+    Notes
+    -----
+    A ladder that suits a machine changes as the machine learns. An adaptation uses the swaps since the last one (`tempering.adapt`; Syed et
+    al. 2022, doi:10.1111/rssb.12464). It is an average over all these updates and chains. So the temperatures hardly depend on where the
+    chains are at present, which would bias the chains.
 
     The metrics of each epoch include `swap_rate` and `least_swap_rate`, the mean acceptance over all pairs and that of the worst pair. They
     also include `round_trips`, from the machine to the hottest temperature and back, summed over the walkers of one chain. The stored

@@ -28,9 +28,11 @@ class Averaging(Transform):
     ValueError
         For a share outside this range.
 
-    Notes ----- Of t steps, step i has a weight about in proportion to i^(1/share - 1), the polynomial-decay averaging of Shamir & Zhang
-    (2013). A share of 1 is the plain mean of all steps. A share of 0.03 covers the last 3 % of the steps at every moment. For averaging see
-    Polyak & Juditsky (1992), doi:10.1137/0330046.
+    Notes
+    -----
+    Of t steps, step i has a weight about in proportion to i^(1/share - 1), the polynomial-decay averaging of Shamir & Zhang (2013). A share
+    of 1 is the plain mean of all steps. A share of 0.03 covers the last 3 % of the steps at every moment. For averaging see Polyak &
+    Juditsky (1992), doi:10.1137/0330046.
 
     Examples
     --------

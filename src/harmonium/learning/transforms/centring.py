@@ -37,9 +37,11 @@ class Centring(Transform):
     ValueError
         For documents, whose length scales the hidden biases.
 
-    Notes ----- With b = b' - W λ and c = c' - W' μ both machines have the same energies up to a constant. The gradient of (b', c', W) is
-    that of (b, c) and, for W, the plain one with (s_v - μ) (s_h - λ)' in place of s_v s_h'. After the optimiser's step the biases
-    compensate for the change of W λ and W' μ. So any optimiser learns as if in the centred machine.
+    Notes
+    -----
+    With b = b' - W λ and c = c' - W' μ both machines have the same energies up to a constant. The gradient of (b', c', W) is that of (b, c)
+    and, for W, the plain one with (s_v - μ) (s_h - λ)' in place of s_v s_h'. After the optimiser's step the biases compensate for the
+    change of W λ and W' μ. So any optimiser learns as if in the centred machine.
 
     A layer may have no bias to compensate with (exponential units), or one bias for several units (a feature map). Then the share that its
     biases can express is centred. For "both" the model's mean differs from the data's by the gradient of its biases: by nothing, or by the

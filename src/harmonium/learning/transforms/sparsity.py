@@ -27,9 +27,11 @@ class Sparsity(Transform):
     decay : float, default 0.9
         Decay of the running mean at each update.
 
-    Notes ----- q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input is
-    `cost` · (q - target). It is added to the gradient of the unit's bias and, times the mean of each visible statistic, to that of its
-    weights. So the weights do not grow to compensate for a falling bias.
+    Notes
+    -----
+    q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input is `cost` · (q -
+    target). It is added to the gradient of the unit's bias and, times the mean of each visible statistic, to that of its weights. So the
+    weights do not grow to compensate for a falling bias.
 
     Examples
     --------

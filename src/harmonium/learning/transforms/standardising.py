@@ -29,10 +29,12 @@ class StandardForm(Transform):
     data : Tensor, optional
         Training cases, (cases, *visible.shape), which set the bounds of learned variances.
 
-    Notes ----- In terms of x = (v - μ) / σ a machine with real-valued units has the weights W / σ and the hidden biases c + W' μ / σ², and
-    does not depend on μ and σ otherwise. A step along the gradient in these coordinates, converted back to W and c, multiplies the centred
-    gradient of row i of W by σ_i², and c compensates for the change of W' μ / σ². The directions still ascend the likelihood: the matrix
-    that converts the exact gradient to them is positive definite.
+    Notes
+    -----
+    In terms of x = (v - μ) / σ a machine with real-valued units has the weights W / σ and the hidden biases c + W' μ / σ², and does not
+    depend on μ and σ otherwise. A step along the gradient in these coordinates, converted back to W and c, multiplies the centred gradient
+    of row i of W by σ_i², and c compensates for the change of W' μ / σ². The directions still ascend the likelihood: the matrix that
+    converts the exact gradient to them is positive definite.
 
     The gradient of variances is noisy, and far from normal where data are sparse. If the root mean square of this gradient over earlier
     batches exceeds one, a step is divided by it. The divisor does not depend on the present batch. So learning converges where the

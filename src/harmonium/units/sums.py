@@ -1,0 +1,45 @@
+"""Weighted sums over cases."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
+    """Sums values over the leading axes with weights, then down to the shape of `like`.
+
+    Parameters
+    ----------
+    values : torch.Tensor
+        (*leading, *shape).
+    weights : torch.Tensor or None
+        (*leading); None gives every case a weight of one.
+    like : torch.Tensor
+        A tensor whose shape broadcasts to `shape`.
+
+    Returns
+    -------
+    torch.Tensor
+        Of the shape of `like`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from harmonium.units import weighted_sum
+    >>> values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> weighted_sum(values, torch.tensor([1.0, 2.0]), torch.zeros(2))
+    tensor([ 7., 10.])
+    >>> weighted_sum(values, None, torch.zeros(1))  # one parameter shared by both units
+    tensor([10.])
+    """
+    if weights is not None and weights.dim() == 1 and values.dim() == 2 and values.shape[1:] == like.shape:
+        return weights @ values
+    if weights is not None:
+        values = values * weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
+    return values.sum(0) if values.dim() == like.dim() + 1 and values.shape[1:] == like.shape else values.sum_to_size(like.shape)
+
+
+def tally(rows: Tensor, weights: Tensor | None, like: Tensor) -> tuple[Tensor, float]:
+    """The weighted sum of (cases, *shape) down to the shape of `like`, and the weighted number of values in each of its entries."""
+    cases = float(len(rows)) if weights is None else weights.sum().item()
+    return weighted_sum(rows, weights, like), cases * (rows[0].numel() / like.numel())
