@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonium.files import write_atomically
-from harmonium.recipes import RECIPES
+from harmonium.recipes import find
 from harmonium.recipes.run import commit as present_commit
 from harmonium.recipes.run import git, unlike_defaults
 
@@ -101,7 +101,7 @@ def merge(source: Path, folder: Path = RESULTS_FOLDER, *, superseded: Mapping[st
 def refresh(folder: Path = RESULTS_FOLDER) -> None:
     """Writes what the recipes now say was published beside the recorded values."""
     for path in sorted(folder.glob("*.json")):
-        content, recipe = _read(path), recipe_named(path.stem)
+        content, recipe = _read(path), find(path.stem)
         content["paper"] = recipe.paper
         for record in content["records"]:
             for name, metric in record["metrics"].items():
@@ -122,14 +122,6 @@ def why(reason: str, commit: str | None = None) -> dict[str, str]:
             raise ValueError(f"{commit!r} is no commit of this checkout") from error
         date = "unknown"
     return {"reason": reason, "commit": named, "date": date}
-
-
-def recipe_named(name: str) -> Any:
-    """The recipe's class. ValueError where there is none of that name."""
-    for recipe in RECIPES:
-        if recipe.name == name:
-            return recipe
-    raise ValueError(f"{name!r} is no recipe of this version: see `harmonium list`")
 
 
 def part(record: Record, places: Sequence[int]) -> Record:
@@ -220,7 +212,7 @@ def _check(record: Record, recipe: str, file: Path) -> None:
     """Whether a run here could have been recorded so."""
     if record.get("settings") is None:
         raise ValueError(f"{file} holds a record of the setting {record['setting']!r} that does not say its settings: record it anew")
-    if changed := unlike_defaults(recipe_named(recipe), record["settings"]):
+    if changed := unlike_defaults(find(recipe), record["settings"]):
         raise ValueError(
             f"{file} holds a record of the setting {record['setting']!r} whose settings are not the recipe's: {', '.join(changed)}"
         )

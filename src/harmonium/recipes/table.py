@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harmonium.recipes import RECIPES
+from harmonium.recipes import REGISTRY, find
 from harmonium.recipes.record import RESULTS_FOLDER
 from harmonium.recipes.run import unlike_defaults
 
@@ -23,10 +23,12 @@ def rows(folder: Path = RESULTS_FOLDER, *, recipe: str | None = None) -> list[di
     Of every recipe its headlines, or of one recipe all metrics. Superseded records are left out, and those that a recipe does not show.
     """
     found = []
-    kinds = {kind.name: kind for kind in RECIPES}
+    known = {entry.name for entry in REGISTRY}
     for name, record in _records(folder):
-        kind = kinds.get(name)
-        if recipe not in (None, name) or (kind is not None and not kind.shown(record)):
+        if recipe not in (None, name):
+            continue
+        kind = find(name) if name in known else None
+        if kind is not None and not kind.shown(record):
             continue
         wanted = kind.headline_metrics if kind is not None and recipe is None else tuple(record["metrics"])
         setting = record["setting"]
@@ -85,7 +87,7 @@ def superseded(folder: Path, recipe: str) -> list[dict[str, str]]:
     """What was superseded of a recipe as rows of words: setting, headlines, seeds, commits, and by which commit, when and why."""
     path = folder / f"{recipe}.json"
     content = json.loads(path.read_text()) if path.exists() else {}
-    (wanted,) = (kind.headline_metrics for kind in RECIPES if kind.name == recipe)
+    wanted = find(recipe).headline_metrics
     return [
         {
             "setting": record["setting"],
