@@ -15,7 +15,7 @@ import matplotlib.style
 import pytest
 from matplotlib.colors import to_hex
 
-from harmonium.report import _style
+from harmonium.report import style as _style
 from tests.gallery import prose
 from tests.gallery.scripts import GALLERY
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from harmonium.report._style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
+from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 
 FLOOR = 1e-8  # nats: what is less is drawn there
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from harmonium.report._style import HAIR, INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
+from harmonium.report.style import HAIR, INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 
 COLUMNS = 3
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from harmonium.report._names import name_ends
-from harmonium.report._style import HAIR, INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet, text_width
+from harmonium.report.names import name_ends
+from harmonium.report.style import HAIR, INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet, text_width
 
 Curve = Sequence[tuple[float, float]]
 Key = TypeVar("Key", bound=tuple[str, bool])

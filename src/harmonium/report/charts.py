@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ._style import HAIR, INK, LABEL, LINES, MARGIN, MUTED, SMALL, WIDTH, message, page, quiet, text_width
+from .style import HAIR, INK, LABEL, LINES, MARGIN, MUTED, SMALL, WIDTH, message, page, quiet, text_width
 
 Rows = Sequence[Mapping[str, float | None]]
 
@@ -46,10 +46,13 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
     Keys that differ only in `train_`, `validation_` or `test_` share a panel, as solid, dashed and dotted lines. An
     axis is logarithmic where its values are all positive and span a factor of fifty.
 
-    Args:
-        histories: phase ("layer 1", "fine-tuning") -> one row an epoch; a row has "epoch" (else its place, from 1) and
-            any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
-        metrics: the keys to draw, in this order; by default every key that has a finite value, in order of appearance.
+    Parameters
+    ----------
+    histories
+        Phase ("layer 1", "fine-tuning") -> one row an epoch; a row has "epoch" (else its place, from 1) and
+        any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
+    metrics
+        The keys to draw, in this order; by default every key that has a finite value, in order of appearance.
     """
     recorded = dict.fromkeys(key for rows in histories.values() for row in rows for key in row if key != "epoch")
     wanted = recorded if metrics is None else [key for key in metrics if key in recorded]
@@ -173,12 +176,17 @@ def confusion(matrix: npt.ArrayLike, classes: Sequence[object], *, title: str | 
     Only errors are coloured, on a scale of their own: the diagonal, which would drown them, is grey. Cells without a
     case are empty; at the end of each row stands the share of its cases that are wrong.
 
-    Args:
-        matrix: (C, C) counts, true by predicted.
-        classes: C names.
+    Parameters
+    ----------
+    matrix
+        (C, C) counts, true by predicted.
+    classes
+        C names.
 
-    Raises:
-        ValueError: the matrix is not (C, C), or has a negative or fractional count.
+    Raises
+    ------
+    ValueError
+        The matrix is not (C, C), or has a negative or fractional count.
     """
     counts = np.asarray(matrix)
     size = len(classes)
