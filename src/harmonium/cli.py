@@ -6,6 +6,7 @@ does is in `harmonium.commands`.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -148,7 +149,7 @@ def main() -> None:
         print(f"harmonium: {error}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # a pager that was left, or head
-        sys.stdout = None  # type: ignore[assignment]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
         sys.exit(1)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"harmonium: {error}")

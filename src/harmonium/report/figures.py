@@ -52,10 +52,20 @@ def image_grid(
     diverging
         Images are signed: red above zero, blue below.
 
+    Returns
+    -------
+    Figure
+
     Raises
     ------
     ValueError
         The images are not (N, H, W) or there are none, or the captions are not N.
+
+    Examples
+    --------
+    >>> grid = image_grid(np.random.default_rng(0).random((3, 8, 8)), columns=3, captions=["a", "b", "c"])
+    >>> [text.get_text() for text in grid.axes[0].texts]
+    ['a', 'b', 'c']
     """
     pictures = stack(images, "images")
     tiles = in_rows(pictures, columns)
@@ -79,10 +89,19 @@ def filters(weights: npt.ArrayLike, image_shape: tuple[int, int], *, count: int 
     image_shape
         (H, W) of the visible layer, H·W = D.
 
+    Returns
+    -------
+    Figure
+
     Raises
     ------
     ValueError
         The weights are not (H·W, K).
+
+    Examples
+    --------
+    >>> len(filters(np.eye(64), (8, 8), count=10).axes)
+    1
     """
     fields = _fields(weights, image_shape, "weights")
     strongest = np.argsort(-_norms(fields), kind="stable")[:count]
@@ -113,6 +132,10 @@ def before_after(
         (D, K), the same units in the same order.
     image_shape
         (H, W) of the visible layer, H·W = D.
+
+    Returns
+    -------
+    Figure
 
     Raises
     ------
@@ -167,6 +190,10 @@ def reconstructions(
     limits
         The values drawn black and white; by default the smallest and largest over both arrays.
 
+    Returns
+    -------
+    Figure
+
     Raises
     ------
     ValueError
@@ -207,6 +234,10 @@ def mistakes(
     confidence
         (N,), the probability the model gave to the class it predicted.
 
+    Returns
+    -------
+    Figure
+
     Raises
     ------
     ValueError
@@ -234,6 +265,7 @@ def fantasies(
     steps: Sequence[int] | None = None,
     limits: tuple[float, float] | None = None,
     row: str = "chain",
+    rows: Sequence[object] | None = None,
 ) -> Figure:
     """What the model dreams: a row a chain, its successive frames from left to right.
 
@@ -246,12 +278,18 @@ def fantasies(
     limits
         The values drawn black and white; by default the smallest and largest over all frames.
     row
-        What a row of frames is called, before its number.
+        What a row of frames is called, before its name.
+    rows
+        A name for each row; by default the numbers from 1.
+
+    Returns
+    -------
+    Figure
 
     Raises
     ------
     ValueError
-        The samples have another number of axes, or the steps are not one a frame.
+        The samples have another number of axes, the steps are not one a frame, or the names not one a row.
     """
     array = np.asarray(samples, dtype=np.float64)
     if array.ndim == 3:
@@ -265,7 +303,9 @@ def fantasies(
         if len(steps) != frames.shape[1]:
             raise ValueError(f"steps must be one for each of the {frames.shape[1]} frames; got {len(steps)}")
         captions = [[] for _ in range(len(frames) - 1)] + [[str(step) for step in steps]]
-    labels = [f"{row} {number}" for number in range(1, len(frames) + 1)]
+    if rows is not None and len(rows) != len(frames):
+        raise ValueError(f"rows must name each of the {len(frames)} rows; got {len(rows)}")
+    labels = [f"{row} {name}" for name in (rows if rows is not None else range(1, len(frames) + 1))]
     return draw(frames, title=title, limits=limits, captions=captions, caption_label="steps", row_labels=labels)
 
 

@@ -43,7 +43,7 @@ class Section:
     figures
         (figure or film, caption) pairs; the caption is also the picture's alternative text.
     table
-        Rows of column -> value; columns come in order of first appearance, and a row may lack some.
+        Rows of column -> value; columns come in order of first appearance, and a row may lack some; a column without a value is left out.
     """
 
     title: str
@@ -133,7 +133,8 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(column for row in rows for column in row))
+    """Those in which some row has something."""
+    return list(dict.fromkeys(column for row in rows for column, value in row.items() if value not in (None, "")))
 
 
 def _picture(shown: Figure | Film) -> str:

@@ -36,10 +36,20 @@ def against_time(
     floor
         Values below it are cut off; by default none is.
 
+    Returns
+    -------
+    Figure
+
     Raises
     ------
     ValueError
         There is no curve, or a time is not above zero.
+
+    Examples
+    --------
+    >>> figure = against_time({"CD-1": [(1, -120.0), (60, -101.0)]}, {"published": -100.0})
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['published', 'CD-1']
     """
     if not curves or any(not points for points in curves.values()):
         raise ValueError("against_time draws at least one curve of at least one (seconds, value) point")
