@@ -21,7 +21,7 @@ from harmonium.recipes import REGISTRY, find, table
 from harmonium.recipes import record as records
 from harmonium.recipes.listing import results_folder
 from harmonium.recipes.recipe import Recipe
-from harmonium.recipes.run import CONFIGURATION, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
+from harmonium.recipes.run import CONFIGURATION, EARLIER, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
 from harmonium.usage import HELP, UsageError
 
 console = Console()
@@ -139,7 +139,8 @@ def resume(folder: Folder) -> None:
     """Go on with a run from its last checkpoint, to the same bits."""
     found = Run.open(folder)
     options = options_of(found)
-    unknown = [each.name for each in dataclasses.fields(options) if each.name not in (*found.settings, *NOT_SETTINGS)]
+    known = (*found.settings, *NOT_SETTINGS, *earlier(type(options), found))
+    unknown = [each.name for each in dataclasses.fields(options) if each.name not in known]
     if unknown:  # their defaults need not be how the run was begun
         raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
     found.take_part(type(options))
@@ -164,10 +165,17 @@ def options_of(found: Run) -> Recipe:
     if found.recipe not in [entry.name for entry in REGISTRY]:
         raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
     try:
-        options: Recipe = rebuild(find(found.recipe), found.settings)
+        kind = find(found.recipe)
+        options: Recipe = dataclasses.replace(rebuild(kind, found.settings), **earlier(kind, found))
         return options
     except (TypeError, KeyError) as error:
         raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
+
+
+def earlier(kind: type[Recipe], found: Run) -> dict[str, Any]:
+    """The settings that there were not when a run was begun, at the values that they had before they could be chosen."""
+    fields = {each.name: each.metadata for each in dataclasses.fields(kind)}
+    return {name: metadata[EARLIER] for name, metadata in fields.items() if EARLIER in metadata and name not in found.settings}
 
 
 def rebuild(kind: Any, settings: dict[str, Any]) -> Any:
@@ -311,12 +319,25 @@ def record(action: Annotated[Action, tyro.conf.arg(name="")]) -> None:
     console.print(action.carry_out(), markup=False, highlight=False, soft_wrap=True)
 
 
+DIAGNOSTICS = re.compile("log_z|effective_sample_size|round_trips")  # metrics that tell how far to trust another
+
+
 def show(results: dict[str, Any]) -> None:
-    """A run's figures, published values beside them."""
-    shown = Table("metric", "published", "ours", "verdict", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
-    for name, metric in results["metrics"].items():
-        ours = f"{table.spread([metric['value']])} {metric['unit']}"
-        shown.add_row(name.replace("_", " "), str(metric["published"] or "–"), ours, metric.get("verdict", "–"))
+    """Print a run's figures, with what was published of them and the verdicts; what only tells how far to trust them is in results.json."""
+    metrics = {name: metric for name, metric in results["metrics"].items() if not DIAGNOSTICS.search(name)}
+    rows = [
+        {
+            "metric": name.replace("_", " "),
+            "published": str(metric["published"] or ""),
+            "ours": f"{table.spread([metric['value']])} {metric['unit']}",
+            "verdict": metric.get("verdict", ""),
+        }
+        for name, metric in metrics.items()
+    ]
+    columns = [column for column in rows[0] if any(row[column] for row in rows)]
+    shown = Table(*columns, title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
+    for row in rows:
+        shown.add_row(*(row[column] or "–" for column in columns))
     console.print(shown)
     console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 

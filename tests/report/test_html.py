@@ -2,6 +2,7 @@
 
 import base64
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
+from torch import nn
 
 from harmonium.data import Dataset
 from harmonium.files import read_tensors
@@ -19,6 +21,7 @@ from harmonium.recipes.pictures import one_of_each
 from harmonium.recipes.recipe import Recipe
 from harmonium.recipes.run import EVALUATION, SAMPLES, Run
 from harmonium.recipes.stack import GENERATION, Generation, Layers, Split, Tuning, learn, learn_to_generate, rbms, split, tune
+from harmonium.recipes.verdicts import Figure
 from harmonium.report import evaluation, fantasies
 from harmonium.sampling import film
 
@@ -74,9 +77,30 @@ class DeepBeliefNet(Recipe):
         betas, sweeps = (20, 5) if self.smoke else self.annealing
         bottom = outcome.bottom_likelihood(cases, dbn.rbms[0], betas=betas, chains=100, sweeps=sweeps)
         figures, verdicts, likelihood = outcome.judge(cases, nets, bottom)
-        results = self.results(run, plan.setting, figures, verdicts, likelihood=likelihood)
-        outcome.report(run, data, cases, dreamer, nets, results)
+        results = self.results(run, plan.setting, [*figures, *self.figures(cases, dreamer)], verdicts, likelihood=likelihood)
+        self.draw(run, data, cases, dbn, dreamer, nets, results)
         return results
+
+    def figures(self, cases: Split, dreamer: DBN) -> list[Figure]:
+        """Metrics of the stack to generate from and of simple models, beside the others; here none."""
+        return []
+
+    def draw(
+        self,
+        run: Run,
+        data: Dataset,
+        cases: Split,
+        dbn: DBN,
+        dreamer: DBN,
+        nets: Mapping[str, nn.Sequential],
+        results: Mapping[str, Any] | None,
+    ) -> None:
+        """Writes the report; without results, that of a run that has not finished."""
+        outcome.report(run, data, cases, dreamer, nets, results)
+
+    def dreamer(self, run: Run, cases: Split) -> DBN:
+        """The stack to generate from of a run, as far as it has been learnt."""
+        return self.learnt(run, cases)
 
     def learnt(self, run: Run, cases: Split) -> DBN:
         """The layers that a run has begun to learn, finished or not. ValueError if there is none."""
@@ -106,7 +130,7 @@ class DeepBeliefNet(Recipe):
         data = self.load()
         cases = self.cases(data)
         start, generator = one_of_each(cases, data.classes), torch.Generator().manual_seed(seed)
-        shown = film(self.learnt(run, cases), len(start), start=start, frames=10, steps=steps, generator=generator)
+        shown = film(self.dreamer(run, cases), len(start), start=start, frames=10, steps=steps, generator=generator)
         path = run.folder / SAMPLES
         frames = [steps * (frame + 1) for frame in range(10)]
         fantasies(shown.reshape(*shown.shape[:2], *data.image_shape), steps=frames).savefig(path, dpi=110)
@@ -117,8 +141,8 @@ class DeepBeliefNet(Recipe):
         data = self.load()
         cases = self.cases(data)
         if not run.finished:
-            outcome.report(run, data, cases, self.learnt(run, cases), {}, None)
+            self.draw(run, data, cases, self.learnt(run, cases), self.dreamer(run, cases), {}, None)
             return
         dbn, dreamer = self.stack(run, cases)
         nets = {phase: tune(run, phase, dbn, cases, data.classes, tuning, self.seed) for phase, tuning in self.plan().tunings.items()}
-        outcome.report(run, data, cases, dreamer, nets, run.results())
+        self.draw(run, data, cases, dbn, dreamer, nets, run.results())

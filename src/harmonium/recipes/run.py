@@ -55,6 +55,7 @@ class Options:
             raise ValueError("--device cuda needs a GPU that PyTorch sees, and it sees none here")
 
 
+EARLIER = "earlier"  # in a field's metadata: its value in runs that were begun before there was such a setting
 NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
 OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
 
