@@ -22,7 +22,7 @@ from harmonium.recipes import record as records
 from harmonium.recipes.listing import results_folder
 from harmonium.recipes.recipe import Recipe
 from harmonium.recipes.run import CONFIGURATION, EARLIER, EVALUATION, NOT_SETTINGS, REPORT, Run, check_recordable
-from harmonium.usage import HELP, UsageError
+from harmonium.usage import HELP, UsageError, suggestion
 
 console = Console()
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -104,8 +104,9 @@ def sentence(box: str) -> str:
     if said.startswith("Missing from"):
         wanted = [line for line in lines if re.fullmatch(r"--\w\S* \S+|[A-Z|]+", line)]
         said = f"missing: {', '.join(wanted)}"
-    meant = re.search(r"Perhaps you meant: (--\S+)", " ".join(parts))
-    return said + (f" (did you mean {meant[1]}?)" if meant else "")
+    near = re.findall(r"(?<= )--[a-z][\w.-]*", " ".join(parts[1:]))
+    meant = suggestion(said.split()[0], near).removeprefix("; ") if said else ""
+    return said + (f" ({meant})" if meant else "")
 
 
 PLAIN = (

@@ -26,7 +26,9 @@ def headline(results: Mapping[str, Any], cases: Split) -> list[Headline]:
         "fantasies_recognised_percent": "fantasies that logistic regression takes for the class asked for",
     }
     found = results["metrics"]
-    return [Headline(words, None, found[name]["value"], found[name]["unit"], "") for name, words in shown.items() if name in found]
+    return [
+        Headline(words, None, round(found[name]["value"], 1), found[name]["unit"], "") for name, words in shown.items() if name in found
+    ]
 
 
 def sections(
@@ -96,7 +98,7 @@ def _recognition(cases: Split, found: Mapping[str, Any], simple: Baselines) -> S
     judged = len(cases.test_labels)
 
     def row(model: str, learns: str, error: float) -> dict[str, object]:
-        return {"model": model, "learns from": learns, "error (%)": f"{error:.1f}", f"wrong of {judged}": round(error * judged / 100)}
+        return {"model": model, "learns from": learns, "error (%)": round(error, 1), f"wrong of {judged}": round(error * judged / 100)}
 
     rows = [row("this net, fine-tuned", "images, then labels", found[f"{cases.name}_error_percent"]["value"])]
     if (generative := found.get(f"generative_{cases.name}_error_percent")) is not None:
@@ -119,9 +121,9 @@ def _recognition(cases: Split, found: Mapping[str, Any], simple: Baselines) -> S
 def _likelihood(cases: Split, found: Mapping[str, Any], simple: Baselines) -> Section:
     ours = found[f"bottom_rbm_{cases.name}_nats_fixed_stochastic"]
     rows: list[dict[str, object]] = [
-        {"model": "the bottom RBM, by annealed importance sampling", "nats an image": f"{ours['value']:.2f}", "verdict": ours["verdict"]},
-        {"model": "baseline: independent pixels in each class", "nats an image": f"{simple.class_pixels:.2f}", "verdict": "exact"},
-        {"model": "baseline: independent pixels", "nats an image": f"{simple.independent_pixels:.2f}", "verdict": "exact"},
+        {"model": "the bottom RBM, the lowest of several estimates", "nats an image": round(ours["value"], 2), "verdict": ours["verdict"]},
+        {"model": "baseline: independent pixels in each class", "nats an image": round(simple.class_pixels, 2), "verdict": "exact"},
+        {"model": "baseline: independent pixels", "nats an image": round(simple.independent_pixels, 2), "verdict": "exact"},
     ]
     return Section(
         "Likelihood beside simple models",

@@ -24,6 +24,11 @@ from harmonium.report import (
 )
 from harmonium.sampling import film
 
+UP_DOWN = (
+    " Wake and sleep errors are of stochastic layers that both change, and need not fall: up-down gives up some of one image's detail for "
+    "dreams that look like images."
+)
+
 
 def one_of_each(cases: Split, classes: int) -> Tensor:
     """The first judged case of every class that occurs: (classes, pixels), from 0 to 1."""
@@ -84,7 +89,8 @@ def learnt(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, n
                     learning_curves(curves),
                     "Each phase against its epochs. Curves should fall or rise steeply and then flatten. Reconstruction error that grows "
                     "is a learning rate too high; update / weight much above 0.01 at the end, learning that has not settled. Layers "
-                    "cannot be compared in nats, as each models other data.",
+                    "cannot be compared in nats, as each models other data."
+                    + (UP_DOWN if any("wake_error" in row for rows in curves.values() for row in rows) else ""),
                 )
             ],
         ),
