@@ -104,7 +104,8 @@ def sentence(box: str) -> str:
     if said.startswith("Missing from"):
         wanted = [line for line in lines if re.fullmatch(r"--\w\S* \S+|[A-Z|]+", line)]
         said = f"missing: {', '.join(wanted)}"
-    near = re.findall(r"(?<= )--[a-z][\w.-]*", " ".join(parts[1:]))
+    _, _, perhaps = " ".join(parts).partition("Perhaps you meant:")
+    near = re.findall(r"--[a-z][\w.-]*", perhaps)
     meant = suggestion(said.split()[0], near).removeprefix("; ") if said else ""
     return said + (f" ({meant})" if meant else "")
 
@@ -197,11 +198,16 @@ def rebuild(kind: Any, settings: dict[str, Any]) -> Any:
 def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
     """How good a finished run is: its errors, and its likelihood with how far to trust it, drawn into evaluation.png.
 
-    Args:
-        folder: The run's folder.
-        betas: Inverse temperatures of annealed importance sampling; a second run takes four times as many.
-        chains: Its chains, and the tempered ones.
-        sweeps: Of the tempered chains.
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    betas
+        Inverse temperatures of annealed importance sampling; a second run takes four times as many.
+    chains
+        Its chains, and the tempered ones.
+    sweeps
+        Of the tempered chains.
     """
     found = Run.open(folder)
     options = options_of(found)
@@ -214,10 +220,14 @@ def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int =
 def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
     """Draw samples of a run's model into samples.png, from whatever it has learnt.
 
-    Args:
-        folder: The run's folder.
-        steps: Sweeps of Gibbs sampling between two pictures of a chain.
-        seed: Of the draws.
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    steps
+        Sweeps of Gibbs sampling between two pictures of a chain.
+    seed
+        Of the draws.
     """
     found = Run.open(folder)
     options = options_of(found)
