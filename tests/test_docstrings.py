@@ -61,6 +61,6 @@ def test_examples_run(room, tmp_path, monkeypatch):
     said = []
     for name, found in public(room).items():
         module = importlib.import_module(found.__module__)
-        for test in finder.find(found, name=f"{room}.{name}", module=module, globs={}):
+        for test in finder.find(found, name=f"{room}.{name}", module=module, globs=dict(vars(module))):
             runner.run(test, out=said.append)
     assert not runner.failures, "".join(said)

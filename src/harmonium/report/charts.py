@@ -55,6 +55,8 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
         any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
     metrics
         The keys to draw, in this order; by default every key that has a finite value, in order of appearance.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -215,6 +217,8 @@ def confusion(matrix: npt.ArrayLike, classes: Sequence[object], *, title: str | 
         (C, C) counts, true by predicted.
     classes
         C names.
+    title
+        Stands above the figure.
 
     Returns
     -------

@@ -33,6 +33,12 @@ def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
     Returns
     -------
     Figure
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    >>> figure = evaluation(hm.likelihood.evaluate(rbm, torch.zeros(5, 4)))
     """
     rows = evaluated.estimates()
     looks = [(LINES[2], LINES[2])] if evaluated.exact else [(LINES[0], LINES[0]), (LINES[0], LINES[0]), (LINES[1], PAPER)]

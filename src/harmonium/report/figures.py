@@ -51,6 +51,8 @@ def image_grid(
         N short texts, drawn under the tiles.
     diverging
         Images are signed: red above zero, blue below.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -88,6 +90,10 @@ def filters(weights: npt.ArrayLike, image_shape: tuple[int, int], *, count: int 
         (D, K), a column a hidden unit.
     image_shape
         (H, W) of the visible layer, H·W = D.
+    count
+        How many filters are shown, at most.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -132,6 +138,10 @@ def before_after(
         (D, K), the same units in the same order.
     image_shape
         (H, W) of the visible layer, H·W = D.
+    count
+        How many filters are shown, at most.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -141,6 +151,12 @@ def before_after(
     ------
     ValueError
         The weights are not both (H·W, K).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> before, after = np.random.default_rng(0).normal(size=(2, 64, 12))
+    >>> figure = before_after(before, after, (8, 8), count=4)
     """
     first, second = _fields(before, image_shape, "before"), _fields(after, image_shape, "after")
     if first.shape != second.shape:
@@ -189,6 +205,8 @@ def reconstructions(
         Cases in a row.
     limits
         The values drawn black and white; by default the smallest and largest over both arrays.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -198,6 +216,12 @@ def reconstructions(
     ------
     ValueError
         The two arrays are not of one shape (N, H, W).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = np.random.default_rng(0).random((3, 8, 8))
+    >>> figure = reconstructions(data, 1 - data)
     """
     above, below = stack(data, "data"), stack(reconstructed, "reconstructed")
     if above.shape != below.shape:
@@ -233,6 +257,10 @@ def mistakes(
         N classes.
     confidence
         (N,), the probability the model gave to the class it predicted.
+    count
+        How many mistakes are shown, at most.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -242,6 +270,11 @@ def mistakes(
     ------
     ValueError
         The four do not have one length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = mistakes(np.zeros((3, 8, 8)), [0, 1, 2], [0, 2, 1], [0.9, 0.8, 0.6])
     """
     pictures, sure = stack(images, "images"), np.asarray(confidence, dtype=np.float64)
     truth, guess = np.asarray(true), np.asarray(predicted)
@@ -281,6 +314,8 @@ def fantasies(
         What a row of frames is called, before its name.
     rows
         A name for each row; by default the numbers from 1.
+    title
+        Stands above the figure.
 
     Returns
     -------
@@ -290,6 +325,11 @@ def fantasies(
     ------
     ValueError
         The samples have another number of axes, the steps are not one a frame, or the names not one a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = fantasies(np.random.default_rng(0).random((3, 4, 8, 8)))
     """
     array = np.asarray(samples, dtype=np.float64)
     if array.ndim == 3:

@@ -21,6 +21,17 @@ class Headline:
     """A published value beside ours.
 
     Numbers are rounded to four figures, or one decimal from a thousand on; a string ("1.18 ± 0.03") is shown as it is.
+
+    Parameters
+    ----------
+    metric
+        The name of the quantity.
+    published, ours
+        The two values; None where there is none.
+    unit
+        Their unit.
+    source
+        The paper of the published value.
     """
 
     metric: str
@@ -81,6 +92,8 @@ def write_report(
         Published values beside ours.
     settings
         The run's arguments.
+    path
+        The HTML file to write.
 
     Returns
     -------
@@ -91,6 +104,10 @@ def write_report(
     ------
     OSError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> path = write_report("report.html", title="A run", summary="One RBM.", sections=[])
     """
     environment = Environment(
         loader=PackageLoader("harmonium.report", ""),

@@ -52,10 +52,22 @@ def film(
     hold
         How long the last is shown, in seconds, before the film begins anew.
 
+    Returns
+    -------
+    Film
+        An animated PNG, and its last frame.
+
     Raises
     ------
     ValueError
         The frames have another number of axes, or the times are not above zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = film(np.random.default_rng(0).random((4, 3, 8, 8)), columns=2)
+    >>> found.still[:4]
+    b'\\x89PNG'
     """
     array = stack(frames, "frames", ndim=4)
     if not (seconds > 0 and hold > 0):

@@ -35,6 +35,8 @@ def against_time(
         What the values are, unit included.
     floor
         Values below it are cut off; by default none is.
+    title
+        Stands above the figure.
 
     Returns
     -------
