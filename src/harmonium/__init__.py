@@ -1,61 +1,68 @@
-"""Deep generative models learnt one layer of features at a time."""
+"""Deep generative models learnt one layer of features at a time.
 
-from harmonium import data, likelihood, nets, sampling
-from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
-from harmonium.learning import (
-    Callback,
-    ContrastiveDivergence,
-    ExactGradient,
-    FastPCD,
-    Gibbs,
-    MomentumSGD,
-    PersistentCD,
-    Progress,
-    RatioMatching,
-    Rule,
-    Schedule,
-    Sparsity,
-    Tempering,
-    TrainingState,
-    Trajectory,
-    Transform,
-    fine_tune,
-    fit,
-    greedy,
-    greedy_dbm,
-    predict,
-    wake_sleep,
-)
-from harmonium.models import (
-    DBM,
-    DBN,
-    RBM,
-    BoltzmannMachine,
-    Mixture,
-    ProductOfExperts,
-    SigmoidBeliefNet,
-    infinite_net,
-    load,
-    save,
-    zero_sum_gauge,
-)
-from harmonium.units import (
-    Bernoulli,
-    Binomial,
-    Exponential,
-    Gaussian,
-    Given,
-    Groups,
-    NoisyReLU,
-    Poisson,
-    PooledBlocks,
-    ReplicatedSoftmax,
-    Softmax,
-    Spin,
-    SteppedSigmoid,
-    TruncatedGaussian,
-    Unit,
-)
+A name is imported when it is first used (PEP 562), so that `import harmonium` and the command line start without PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harmonium import analysis, data, likelihood, nets, sampling
+    from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
+    from harmonium.learning import (
+        Callback,
+        ContrastiveDivergence,
+        ExactGradient,
+        FastPCD,
+        Gibbs,
+        MomentumSGD,
+        PersistentCD,
+        Progress,
+        RatioMatching,
+        Rule,
+        Schedule,
+        Sparsity,
+        Tempering,
+        TrainingState,
+        Trajectory,
+        Transform,
+        fine_tune,
+        fit,
+        greedy,
+        greedy_dbm,
+        predict,
+        wake_sleep,
+    )
+    from harmonium.models import (
+        DBM,
+        DBN,
+        RBM,
+        BoltzmannMachine,
+        Mixture,
+        ProductOfExperts,
+        SigmoidBeliefNet,
+        infinite_net,
+        load,
+        save,
+        zero_sum_gauge,
+    )
+    from harmonium.units import (
+        Bernoulli,
+        Binomial,
+        Exponential,
+        Gaussian,
+        Given,
+        Groups,
+        NoisyReLU,
+        Poisson,
+        PooledBlocks,
+        ReplicatedSoftmax,
+        Softmax,
+        Spin,
+        SteppedSigmoid,
+        TruncatedGaussian,
+        Unit,
+    )
 
 __version__ = "0.1.0"
 
@@ -105,6 +112,7 @@ __all__ = [
     "Transposed",
     "TruncatedGaussian",
     "Unit",
+    "analysis",
     "data",
     "fine_tune",
     "fit",
@@ -120,3 +128,85 @@ __all__ = [
     "wake_sleep",
     "zero_sum_gauge",
 ]
+
+_ROOMS = ("analysis", "data", "likelihood", "nets", "sampling")  # modules that are public names themselves
+_HOMES = {
+    "couplings": (
+        "Chain",
+        "Conditional",
+        "Convolutional",
+        "Coupling",
+        "Dense",
+        "LowRank",
+        "Transposed",
+    ),
+    "learning": (
+        "Callback",
+        "ContrastiveDivergence",
+        "ExactGradient",
+        "FastPCD",
+        "Gibbs",
+        "MomentumSGD",
+        "PersistentCD",
+        "Progress",
+        "RatioMatching",
+        "Rule",
+        "Schedule",
+        "Sparsity",
+        "Tempering",
+        "TrainingState",
+        "Trajectory",
+        "Transform",
+        "fine_tune",
+        "fit",
+        "greedy",
+        "greedy_dbm",
+        "predict",
+        "wake_sleep",
+    ),
+    "models": (
+        "DBM",
+        "DBN",
+        "RBM",
+        "BoltzmannMachine",
+        "Mixture",
+        "ProductOfExperts",
+        "SigmoidBeliefNet",
+        "infinite_net",
+        "load",
+        "save",
+        "zero_sum_gauge",
+    ),
+    "units": (
+        "Bernoulli",
+        "Binomial",
+        "Exponential",
+        "Gaussian",
+        "Given",
+        "Groups",
+        "NoisyReLU",
+        "Poisson",
+        "PooledBlocks",
+        "ReplicatedSoftmax",
+        "Softmax",
+        "Spin",
+        "SteppedSigmoid",
+        "TruncatedGaussian",
+        "Unit",
+    ),
+}
+_HOME = {name: room for room, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"harmonium.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"harmonium.{_HOME[name]}"), name)
+    globals()[name] = found  # next time it is an ordinary name
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

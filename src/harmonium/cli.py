@@ -1,218 +1,157 @@
-"""The command line: harmonium run | resume | evaluate | sample | report | list | record."""
+"""The command `harmonium`: what it offers, and errors in one sentence.
+
+Nothing that this module imports takes PyTorch, so that help, the list of recipes and a mistyped word are answered at once; what a command
+does is in `harmonium.commands`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import os
+import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union
 
-import torch
-import tyro
-from rich.console import Console
-from rich.table import Table
+from harmonium import __version__
+from harmonium.recipes import REGISTRY
+from harmonium.usage import HELP, UsageError, suggestion
 
-from harmonium.recipes import RECIPES
-from harmonium.runs import record as records
-from harmonium.runs import table
-from harmonium.runs.contract import Recipe as AnyRecipe
-from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
-from harmonium.runs.options import NOT_SETTINGS, check_recordable, from_settings
-
-console = Console()
-if TYPE_CHECKING:
-    Recipe = AnyRecipe
-else:  # a subcommand for each recipe
-    Recipe = Union[tuple(Annotated[recipe, tyro.conf.subcommand(recipe.name)] for recipe in RECIPES.values())]  # noqa: UP007
-Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+COMMANDS = {
+    "run": "RECIPE  reproduce a published result, into a folder of its own",
+    "resume": "RUN     go on with a run from its last checkpoint, to the same bits",
+    "evaluate": "RUN     how good a finished run is: its errors, and its likelihood",
+    "sample": "RUN     draw samples of a run's model into samples.png",
+    "report": "RUN     draw a run's report again, from whatever it has learnt",
+    "list": "[RECIPE]  the recipes; or all that is recorded of one",
+    "record": "ACTION  look after the recorded outcomes in results/",
+}
+"""Each command, with what it takes and does."""
+ON_A_RUN = ("resume", "evaluate", "sample", "report")
+CONFIGURATION = "config.json"  # what makes a folder a run's
 
 
-def run(recipe: Annotated[Recipe, tyro.conf.arg(name="")]) -> None:
-    """Reproduce a published result, into a folder of its own."""
-    if recipe.record:
-        check_recordable(recipe)
-    carry_out(recipe, Run.begin(recipe.name, recipe))
+def overview() -> str:
+    """The help of the whole program."""
+    lines = [f"  {name:<9} {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: harmonium COMMAND ...",
+            "",
+            "Deep generative models learnt one layer of features at a time.",
+            "",
+            *lines,
+            "",
+            "harmonium COMMAND --help says what a command takes; harmonium run RECIPE --help, what a recipe does.",
+            "harmonium --version says the version. Begin with `harmonium run digits`.",
+        ]
+    )
 
 
-def resume(folder: Folder) -> None:
-    """Go on with a run from its last checkpoint, to the same bits."""
-    found = Run.open(folder)
-    options = options_of(found)
-    unknown = [each.name for each in dataclasses.fields(options) if each.name not in (*found.settings, *NOT_SETTINGS)]
-    if unknown:  # their defaults need not be how the run was begun
-        raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
-    found.take_part(type(options))
-    carry_out(options, found)
+def check_recipe(name: str) -> None:
+    """Asks the register for a recipe's name.
 
-
-def carry_out(options: AnyRecipe, found: Run) -> None:
-    """Runs a recipe's steps in a folder, each from where it stopped."""
-    torch.set_num_threads(options.threads)
-    try:
-        results = options.run(found)
-    except KeyboardInterrupt:
-        raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
-    show(results)
-    console.print(f"Pictures: {found.folder / REPORT}")
-    if options.record:
-        console.print(f"Recorded in {records.append(results, supersede=options.supersede)}")
-
-
-def options_of(found: Run) -> AnyRecipe:
-    """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
-    for recipe in RECIPES.values():
-        if recipe.name == found.recipe:
-            try:
-                return from_settings(recipe, found.settings)
-            except (TypeError, KeyError) as error:
-                raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
-    raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
-
-
-def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
-    """How good a finished run is: its errors, and its likelihood with how far to trust it, drawn into evaluation.png.
-
-    Args:
-        folder: The run's folder.
-        betas: Inverse temperatures of annealed importance sampling; a second run takes four times as many.
-        chains: Its chains, and the tempered ones.
-        sweeps: Of the tempered chains.
+    Raises
+    ------
+    UsageError
+        There is none of that name.
     """
-    found = Run.open(folder)
-    options = options_of(found)
-    torch.set_num_threads(options.threads)
-    show(found.results())
-    console.print(str(options.likelihood(found, betas=betas, chains=chains, sweeps=sweeps)), markup=False, highlight=False)
-    console.print(f"Picture: {found.folder / EVALUATION}")
+    names = [entry.name for entry in REGISTRY]
+    if name not in names:
+        near = suggestion(name, names) or "; `harmonium list` shows them all"
+        raise UsageError(f"there is no recipe {name!r}{near}")
 
 
-def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
-    """Draw samples of a run's model into samples.png, from whatever it has learnt.
+def check_run(folder: str) -> None:
+    """Looks whether a folder holds a run, before anything is imported that could open it.
 
-    Args:
-        folder: The run's folder.
-        steps: Sweeps of Gibbs sampling between two pictures of a chain.
-        seed: Of the draws.
+    Raises
+    ------
+    FileNotFoundError
+        It does not.
     """
-    found = Run.open(folder)
-    options = options_of(found)
-    torch.set_num_threads(options.threads)
-    console.print(f"Fantasies: {options.sample(found, steps=steps, seed=seed)}")
+    path = Path(folder)
+    if (path / CONFIGURATION).is_file():
+        return
+    here = {str(each.parent) for parent in {path.parent, Path("runs")} for each in parent.glob(f"*/{CONFIGURATION}")}
+    named = {Path(each).name: each for each in here}
+    near = suggestion(folder, here) or suggestion(path.name, named)
+    if near and (word := near.removeprefix("; did you mean ").removesuffix("?")) in named:
+        near = f"; did you mean {named[word]}?"
+    raise FileNotFoundError(f"{folder} holds no run (there is no {path / CONFIGURATION}){near or '; `harmonium run RECIPE` makes one'}")
 
 
-def report(folder: Folder) -> None:
-    """Draw a run's report again, from whatever it has learnt."""
-    found = Run.open(folder)
-    options = options_of(found)
-    torch.set_num_threads(options.threads)
-    options.report(found)
-    console.print(f"Pictures: {found.folder / REPORT}")
+def answer(words: list[str]) -> str | None:
+    """What can be said without PyTorch.
+
+    Parameters
+    ----------
+    words
+        Of the command line, the program's name left out.
+
+    Returns
+    -------
+    str or None
+        What to print, or None where the command is to be carried out.
+
+    Raises
+    ------
+    UsageError
+        There is no such command or recipe, or a word is missing.
+    FileNotFoundError
+        A folder holds no run.
+    """
+    if not words or words[0] in HELP:
+        return overview()
+    if words[0] == "--version":
+        return f"harmonium {__version__}"
+    command, *rest = words
+    if command not in COMMANDS:
+        near = suggestion(command, COMMANDS) or "; `harmonium --help` names them all"
+        raise UsageError(f"there is no command {command!r}{near}")
+    asked = bool(set(rest) & set(HELP))
+    first = rest[0] if rest and not rest[0].startswith("-") else None
+    if command in ("run", "list"):
+        if first is not None:
+            check_recipe(first)
+        elif asked:
+            return recipes(command)
+        elif command == "run":
+            raise UsageError("run takes the name of a recipe, and none was given: `harmonium list` shows them, digits is the shortest")
+        elif not rest:
+            from harmonium.recipes.listing import listing
+
+            stars = "* published of another protocol or model; harmonium list RECIPE shows all that is recorded of one"
+            return f"{listing(shutil.get_terminal_size().columns)}\n{stars}"
+    elif command in ON_A_RUN and not asked:
+        if first is None:
+            raise UsageError(f"{command} takes the folder of a run, and none was given: `harmonium {command} runs/digits`, say")
+        check_run(first)
+    return None
 
 
-def list_() -> None:
-    """The recipes: published values, ours, and the time they take."""
-    every = Table("recipe", "what", "published")
-    for recipe in RECIPES.values():
-        published = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in recipe.published.items())
-        every.add_row(recipe.name, (recipe.__doc__ or "").strip().splitlines()[0], published or "–")
-    console.print(every)
-    if rows := table.rows(RECIPES):
-        recorded = Table(*rows[0], title="recorded in results/")
-        for row in rows:
-            recorded.add_row(*row.values())
-        console.print(recorded)
-
-
-@dataclasses.dataclass(frozen=True)
-class Supersede:
-    """Move what is recorded of a setting to the superseded list of its file, with the reason."""
-
-    recipe: tyro.conf.Positional[str]
-    setting: str
-    """As the table of results names it."""
-    reason: str
-    seed: int | None = None
-    """Only this seed."""
-    commit: str | None = None
-    """Only what this commit took part in; its first digits will do."""
-
-    def carry_out(self) -> str:
-        seeds = records.supersede(self.recipe, self.setting, self.reason, seed=self.seed, commit=self.commit)
-        return f"Superseded: {seeds} seed{'s' if seeds > 1 else ''} of {self.recipe}, {self.setting}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Merge:
-    """Take in records made elsewhere: each seed that is not here yet, after the checks that a run of here would meet."""
-
-    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE|FOLDER")]
-    superseded: Annotated[str | None, tyro.conf.arg(metavar="REASON")] = None
-    """They belong to the superseded list, for this reason."""
-    commit: str | None = None
-    """The commit that superseded them, by default the present one."""
-
-    def carry_out(self) -> str:
-        if self.superseded is None and self.commit is not None:
-            raise ValueError("--commit is that of --superseded REASON, which is missing")
-        because = None if self.superseded is None else records.why(self.superseded, self.commit)
-        return f"New here: {records.merge(self.source, RECIPES, superseded=because)} seed(s)"
-
-
-@dataclasses.dataclass(frozen=True)
-class Refresh:
-    """Write what the recipes now say was published beside the recorded values."""
-
-    def carry_out(self) -> str:
-        records.refresh(RECIPES)
-        return f"Published values of {records.RESULTS_FOLDER} are those of this version's recipes"
-
-
-@dataclasses.dataclass(frozen=True)
-class ShowTable:
-    """Print the README's table of results as Markdown."""
-
-    def carry_out(self) -> str:
-        return table.markdown(table.rows(RECIPES))
-
-
-Action = (
-    Annotated[Supersede, tyro.conf.subcommand("supersede")]
-    | Annotated[Merge, tyro.conf.subcommand("merge")]
-    | Annotated[Refresh, tyro.conf.subcommand("refresh")]
-    | Annotated[ShowTable, tyro.conf.subcommand("table")]
-)
-
-
-def record(action: Annotated[Action, tyro.conf.arg(name="")]) -> None:
-    """Look after the recorded outcomes in results/."""
-    console.print(action.carry_out(), markup=False, highlight=False, soft_wrap=True)
-
-
-def show(results: dict[str, Any]) -> None:
-    """A run's figures, published values beside them."""
-    shown = Table("metric", "published", "ours", "verdict", title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
-    for name, metric in results["metrics"].items():
-        ours = f"{table.spread([metric['value']])} {metric['unit']}"
-        shown.add_row(name.replace("_", " "), str(metric["published"] or "–"), ours, metric.get("verdict", "–"))
-    console.print(shown)
-    console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
+def recipes(command: str) -> str:
+    """The help of a command that takes a recipe."""
+    head = {"run": "usage: harmonium run RECIPE [options]", "list": "usage: harmonium list [RECIPE]"}[command]
+    lines = [f"  {entry.name:<16} {entry.sentence}" for entry in REGISTRY]
+    return "\n".join([head, "", *lines, "", "harmonium run RECIPE --help shows its options, with their defaults."])
 
 
 def main() -> None:
-    """The entry point: every error a user can mend is one sentence, and exit code 1."""
-    commands: dict[str, Callable[..., Any]] = {
-        "run": run,
-        "resume": resume,
-        "evaluate": evaluate,
-        "sample": sample,
-        "report": report,
-        "list": list_,
-        "record": record,
-    }
+    """The entry point. Every error that a user can mend is one sentence; exit code 2 for the words of a command, 1 for what it met."""
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="harmonium", description=__doc__)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        said = answer(sys.argv[1:])
+        if said is not None:
+            print(said)
+            return
+        from harmonium.commands import carry_out
+
+        carry_out(sys.argv[1:])
+    except UsageError as error:
+        print(f"harmonium: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # a pager that was left, or head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
+        sys.exit(1)
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"harmonium: {error}")
     except KeyboardInterrupt:
         sys.exit("Stopped.")

@@ -15,7 +15,7 @@ import matplotlib.style
 import pytest
 from matplotlib.colors import to_hex
 
-from harmonium.report import _style
+from harmonium.report import style
 from tests.gallery import prose
 from tests.gallery.scripts import GALLERY
 
@@ -27,9 +27,9 @@ def test_the_gallery_looks_like_the_report() -> None:
     with matplotlib.rc_context():
         matplotlib.style.use("harmonium.report.figures")
         look = matplotlib.rcParams
-        assert look["figure.dpi"] == _style.DPI
-        assert tuple(to_hex(colour) for colour in look["axes.prop_cycle"].by_key()["color"]) == tuple(c.lower() for c in _style.LINES)
-        for key, colour in (("grid.color", _style.HAIR), ("axes.labelcolor", _style.INK), ("xtick.labelcolor", _style.MUTED)):
+        assert look["figure.dpi"] == style.DPI
+        assert tuple(to_hex(colour) for colour in look["axes.prop_cycle"].by_key()["color"]) == tuple(c.lower() for c in style.LINES)
+        for key, colour in (("grid.color", style.HAIR), ("axes.labelcolor", style.INK), ("xtick.labelcolor", style.MUTED)):
             assert to_hex(str(look[key])) == colour
 
 

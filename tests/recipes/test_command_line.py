@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
+import harmonium as hm
 from harmonium import cli
-from harmonium.recipes import RECIPES, Digits
+from harmonium.recipes import RECIPES, REGISTRY, Digits, find
+from harmonium.recipes.digits import recipe as demo
+from harmonium.recipes.digits.baselines import baselines
+from harmonium.recipes.digits.recipe import Labelled, labelled_net
+from harmonium.recipes.listing import chosen, listing
 from harmonium.recipes.shared.fine_tuned_stack import Plan
+from harmonium.recipes.shared.labelled_split import split
 from harmonium.recipes.shared.stack import Generation, Layers, Tuning
 from harmonium.runs import record as records
 from harmonium.runs import table
@@ -49,20 +55,32 @@ def test_a_run_leaves_what_it_promises(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"checkpoints", "config.json", "metrics.jsonl", "results.json", "report.html"}
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     phases = [(row["phase"], row["epoch"]) for row in rows]
-    stack = [(phase, 1) for phase in ("layer 1", "layer 2", "layer 3", "top layer for generation")]
-    assert phases == [*stack, *(("backpropagation", epoch) for epoch in (1, 2, 3))]
+    stack = [(phase, 1) for phase in ("layer 1", "layer 2", "layer 3", "top layer with labels")]
+    assert phases == [*stack, *((phase, epoch) for phase in ("up-down", "backpropagation") for epoch in (1, 2, 3))]
     results = json.loads((folder / "results.json").read_text())
     found = {name: metric["value"] for name, metric in results["metrics"].items()}
-    assert {name for name in found if "test" in name} == {"test_error_percent", "bottom_rbm_test_nats_fixed_stochastic"}
+    assert {name for name in found if "test" in name} == {
+        "test_error_percent",
+        "bottom_rbm_test_nats_fixed_stochastic",
+        "generative_test_error_percent",
+        "naive_bayes_test_error_percent",
+        "logistic_regression_test_error_percent",
+        "naive_bayes_test_nats_fixed_stochastic",
+        "independent_pixels_test_nats_fixed_stochastic",
+    }
     nats = results["metrics"]["bottom_rbm_test_nats_fixed_stochastic"]
     assert nats["verdict"] == "doubtful"  # 20 betas and 5 sweeps
     assert nats["trust"].startswith("Do not rely on this figure")
     others = ("", "_of_a_quarter_of_the_betas", "_by_reverse_ais", "_by_raise")
     assert all(f"bottom_rbm_log_z{other}" in found for other in others)
     assert 0 <= results["metrics"]["test_error_percent"]["value"] <= 100
-    assert results["seconds"] == pytest.approx(sum(row["seconds"] for row in (*rows[:4], rows[-1])), abs=0.1)
+    assert results["seconds"] == pytest.approx(sum(row["seconds"] for row in (*rows[:4], rows[6], rows[-1])), abs=0.1)
     report = (folder / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 9
+    assert report.count("data:image/png;base64,") == 10
+    assert ">class 9<" not in report  # the names of rows are in the picture
+    assert "Every class on demand" in report
+    assert report.count("baseline: ") == 5
+    assert not any(f">{name}</th>" in report for name in ("published", "source"))  # nothing is published: no empty column
     assert not re.search(r"""(?:src|href)=["']?https?:""", report)
 
 
@@ -143,6 +161,7 @@ def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pyt
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
+    monkeypatch.setattr(demo, "learn_labels", lambda run, plan, how, cases, stack: labelled_net(stack, how.units, plan.seed))
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
         assert harmonium(monkeypatch, *words) is None
@@ -226,8 +245,11 @@ def test_options_out_of_range_are_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert harmonium(monkeypatch, "run", "digits", *words) == 2
-    said = capsys.readouterr()
-    assert answer in " ".join((said.out + said.err).replace("│", " ").split())
+    said = capsys.readouterr().err
+    assert said.startswith("harmonium: ")
+    assert answer in said
+    assert said.endswith("; `harmonium run digits --help` shows what it takes\n")
+    assert said.count("\n") == 1
     assert not any(tmp_path.iterdir())
 
 
@@ -240,3 +262,137 @@ def test_the_installed_command_answers() -> None:
 def test_threads_are_the_users_choice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert harmonium(monkeypatch, "sample", str(folder), "--steps", "1") is None
     assert torch.get_num_threads() == 1
+
+
+def answered(*words: str, folder: Path) -> tuple[str, int]:
+    """What a new process says to a command, which must not have imported PyTorch, and its exit code."""
+    program = (
+        "import sys\nfrom harmonium import cli\n"
+        f"sys.argv = {['harmonium', *words]!r}\n"
+        "try:\n    cli.main()\n"
+        "finally:\n    assert not {'torch', 'numpy', 'matplotlib'} & sys.modules.keys(), 'imported'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder)
+    return done.stdout + done.stderr, done.returncode
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "code"),
+    [
+        ((), "usage: harmonium COMMAND", 0),
+        (("--help",), "resume    RUN     go on with a run", 0),
+        (("--version",), f"harmonium {hm.__version__}\n", 0),
+        (("list",), "mnist-rbm", 0),
+        (("run", "--help"), "The demo: a deep belief net", 0),
+        (("rnu",), "there is no command 'rnu'; did you mean run?\n", 2),
+        (("frobnicate",), "there is no command 'frobnicate'; `harmonium --help` names them all\n", 2),
+        (("run", "digts"), "there is no recipe 'digts'; did you mean digits?\n", 2),
+        (("list", "mnist-rmb"), "there is no recipe 'mnist-rmb'; did you mean mnist-rbm?\n", 2),
+        (("run", "faces"), "there is no recipe 'faces'; `harmonium list` shows them all\n", 2),
+        (("run",), "run takes the name of a recipe, and none was given", 2),
+        (("sample",), "sample takes the folder of a run, and none was given", 2),
+        (("resume", "runs/digts"), "runs/digts holds no run (there is no runs/digts/config.json); did you mean runs/digits?\n", 1),
+        (("resume", "digits"), "digits holds no run (there is no digits/config.json); did you mean runs/digits?\n", 1),
+        (("report", "nowhere"), "`harmonium run RECIPE` makes one\n", 1),
+    ],
+)
+def test_the_terminal_answers_without_pytorch(words: tuple[str, ...], answer: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "digits").mkdir(parents=True)
+    (tmp_path / "runs" / "digits" / "config.json").write_text("{}")
+    said, ended = answered(*words, folder=tmp_path)
+    assert answer in said
+    assert ended == code
+    assert "Traceback" not in said
+    if code:
+        assert said.startswith("harmonium: ")
+        assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("run", "digits", "--sede", "3"), "--sede is not known here (did you mean --seed?); `harmonium run digits --help`"),
+        (("run", "digits", "--device", "gpu"), "--device takes one of 'cpu', 'cuda', found 'gpu'; "),
+        (("run", "digits", "--layers.learning-rate", "x"), "--layers.learning-rate takes a number, found 'x'; "),
+        (("record", "supersede", "digits"), "missing: --setting STR, --reason STR; "),
+    ],
+)
+def test_an_option_that_does_not_fit_is_one_sentence(
+    words: tuple[str, ...], answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert harmonium(monkeypatch, *words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"harmonium: {answer}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_has_a_line_a_recipe_that_fits(width: int) -> None:
+    lines = listing(width, Path(__file__).parents[2] / "results").splitlines()
+    assert max(map(len, lines)) <= width
+    assert [line.split()[0] for line in lines[2:]] == [entry.name for entry in REGISTRY]
+    rbm = lines[-1]
+    assert re.search(r"-86\.34 +-86\.\d\d nats doubtful +7\.7 min$", rbm)
+    if width == 120:
+        assert "…" not in "".join(lines)
+
+
+def test_the_register_says_what_the_recipes_say() -> None:
+    for entry in REGISTRY:
+        kind = find(entry.name)
+        assert (kind.name, kind.__name__, kind.__module__) == (entry.name, entry.kind, entry.module)
+        assert set(entry.headline) <= set(kind.headline_metrics)
+        said = kind.published.get(entry.headline[0], "")
+        assert said.startswith(entry.published.rstrip("*"))
+        assert bool(said) == bool(entry.published)
+        assert len(entry.sentence) <= 60
+        record = chosen(entry, Path(__file__).parents[2] / "results")
+        assert record is None or kind.shown(record)
+
+
+def test_details_of_a_recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert harmonium(monkeypatch, "list", "mnist-rbm") is None
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    assert "Paper: Salakhutdinov & Murray 2008." in said
+    assert "full, learnt from fixed pixels" in said
+
+
+def test_every_public_name_is_there_and_star_import_too() -> None:
+    program = "import sys, harmonium as hm\nassert 'torch' not in sys.modules\nfrom harmonium import *\n"
+    program += "assert set(hm.__all__) <= set(globals()) and set(hm.__all__) <= set(dir(hm))\n"
+    program += "assert RBM is hm.RBM is hm.models.RBM and hm.likelihood.ais and 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert set(hm.__all__) == {*hm._ROOMS, *hm._HOME}
+    with pytest.raises(AttributeError, match="no attribute 'Perceptron'"):
+        hm.Perceptron  # noqa: B018
+
+
+def test_baselines_against_arithmetic_of_their_own() -> None:
+    data = hm.data.digits.load()
+    found = baselines(split(data, 0))
+    assert 2 < found.logistic_regression < 6 < found.naive_bayes < 15 < found.most_frequent
+    p = (data.train_images.double().sum(0) / 255 + 1) / (len(data.train_images) + 2)
+    bits = hm.data.binarise(data.test_images, "fixed", seed=30)
+    expected = torch.distributions.Bernoulli(p).log_prob(bits.double()).sum(1).mean().item()
+    assert found.independent_pixels == pytest.approx(expected, abs=1e-9)
+    assert expected + 2 < found.class_pixels < -15  # knowing the class tells much about a pixel, and not everything
+    assert found.recognised(data.test_images / 255, data.test_labels) == pytest.approx(100 - found.logistic_regression)
+
+
+def test_a_run_begun_before_labels_resumes_without_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--labelled.epochs", "0", "--layers.units", "20", "10", "--smoke", "--out", "old")
+    assert harmonium(monkeypatch, "run", "digits", *words) is None
+    before = json.loads(Path("old/results.json").read_text())["metrics"]
+    configuration = json.loads(Path("old/config.json").read_text())
+    assert configuration["settings"].pop("labelled")["epochs"] == 0
+    Path("old/config.json").write_text(json.dumps(configuration))
+    for name in ("results.json", "checkpoints/backpropagation.safetensors"):
+        Path("old", name).unlink()
+    assert harmonium(monkeypatch, "resume", "old") is None
+    assert json.loads(Path("old/results.json").read_text())["metrics"] == before
+    assert Path("old/checkpoints/top-layer-for-generation.safetensors").exists()
+    assert harmonium(monkeypatch, "sample", "old", "--steps", "2") is None
+    with pytest.raises(ValueError, match="learns for an epoch"):
+        Labelled(up_down_epochs=0)

@@ -250,7 +250,7 @@ def test_independent_fantasies_make_a_grid(rng):
 
 def test_curves_have_a_panel_a_metric_and_a_line_a_phase():
     histories = {
-        "layer 1": [{"epoch": e, "reconstruction_error": 10.0 / e, "dead": 0.0} for e in (1, 2, 3)],
+        "layer 1": [{"epoch": e, "reconstruction_error": 10.0 / e, "dead": 0.1 / e} for e in (1, 2, 3)],
         "layer 2": [{"epoch": e, "reconstruction_error": 8.0 / e, "free_energy_gap": 0.1 * e} for e in (1, 2)],
     }
     figure = learning_curves(histories, title="Learning")
@@ -293,6 +293,24 @@ def test_nothing_recorded_is_said_in_words(histories):
     figure = learning_curves(histories)
     assert figure.texts[0].get_text() == "Nothing has been recorded yet."
     png(figure)
+
+
+def test_a_metric_that_never_changes_is_named_and_not_drawn():
+    rows = [{"epoch": e, "loss": 1.0 / e, "dead": 0.0, "saturated": 0.25} for e in (1, 2, 3)]
+    figure = learning_curves({"a": rows, "b": rows[:2]})
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss (nats per case)"]
+    assert "dead units (share) 0; saturated" in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+    flat = learning_curves({"a": [{"dead": 0.0}, {"dead": 0.0}]})
+    assert flat.axes == []
+    assert "dead units (share) 0" in flat.texts[0].get_text()
+    assert len(learning_curves({"a": [{"loss": 1.0}]}).axes) == 1  # one epoch: a dot, and no constant yet
+
+
+def test_rows_of_fantasies_have_names():
+    figure = fantasies(np.random.default_rng(0).random((2, 3, 4, 4)), row="class", rows=["cat", "dog"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["class cat", "class dog"]
+    with pytest.raises(ValueError, match="rows must name each of the 2 rows"):
+        fantasies(np.zeros((2, 3, 4, 4)), rows=["one"])
 
 
 def test_metrics_can_be_chosen_and_unknown_ones_are_named_in_words():

@@ -2,6 +2,7 @@
 
 import base64
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,3 +175,14 @@ def test_a_failing_write_leaves_the_old_report(tmp_path, figure, monkeypatch):
         report(path, figure, title="The next run")
     assert path.read_bytes() == old
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_table_has_no_empty_column(tmp_path: Path) -> None:
+    section = Section("Table", table=[{"model": "ours", "error": 2.0, "note": ""}, {"model": "theirs", "error": 3.0, "note": None}])
+    headline = [Headline("error", None, 2.0, "%", "")]
+    text = write_report(tmp_path / "r.html", title="t", summary="s", headline=headline, sections=[section], facts={}).read_text()
+    assert ">error</th>" in text
+    assert not any(f">{name}</th>" in text for name in ("published", "source", "note"))
+    headline = [Headline("error", "1.2", 2.0, "%", "Hinton 2006")]
+    text = write_report(tmp_path / "r.html", title="t", summary="s", headline=headline, sections=[section], facts={}).read_text()
+    assert all(f">{name}</th>" in text for name in ("published", "source"))

@@ -1,8 +1,7 @@
-"""Figures of what a model has learnt, and the self-contained HTML report of a run."""
+"""Figures of what a model has learnt, the look that they share, and the self-contained HTML report of a run."""
 
-from ._against_time import against_time
-from ._evaluation import evaluation
-from ._film import Film, film
+from . import names, style
+from .evaluation_picture import evaluation
 from .figures import (
     before_after,
     confusion,
@@ -14,6 +13,8 @@ from .figures import (
     reconstructions,
 )
 from .html import Headline, Section, write_report
+from .moving import Film, film
+from .time_curves import against_time
 
 __all__ = [
     "Film",
@@ -29,6 +30,8 @@ __all__ = [
     "image_grid",
     "learning_curves",
     "mistakes",
+    "names",
     "reconstructions",
+    "style",
     "write_report",
 ]

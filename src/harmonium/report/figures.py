@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from ._charts import confusion, learning_curves
-from ._style import MARGIN, SMALL, WIDTH, message, text_width
-from ._tiles import Array, colour_limits, draw, in_rows, stack
+from .charts import confusion, learning_curves
+from .style import MARGIN, SMALL, WIDTH, message, text_width
+from .tiles import Array, colour_limits, draw, in_rows, stack
 
 __all__ = [
     "before_after",
@@ -38,16 +38,36 @@ def image_grid(
 ) -> Figure:
     """Small images in a tight grid, row by row.
 
-    Args:
-        images: (N, H, W), in any unit; NaN pixels are left blank.
-        columns: tiles in a row; fewer images than that make one shorter row.
-        limits: the values drawn black and white (or full blue and full red); by default the smallest and largest finite
-            value over all images (or plus and minus the largest magnitude).
-        captions: N short texts, drawn under the tiles.
-        diverging: images are signed: red above zero, blue below.
+    Parameters
+    ----------
+    images
+        (N, H, W), in any unit; NaN pixels are left blank.
+    columns
+        Tiles in a row; fewer images than that make one shorter row.
+    limits
+        The values drawn black and white (or full blue and full red); by default the smallest and largest finite
+        value over all images (or plus and minus the largest magnitude).
+    captions
+        N short texts, drawn under the tiles.
+    diverging
+        Images are signed: red above zero, blue below.
 
-    Raises:
-        ValueError: the images are not (N, H, W) or there are none, or the captions are not N.
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The images are not (N, H, W) or there are none, or the captions are not N.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from harmonium.report import image_grid
+    >>> grid = image_grid(np.random.default_rng(0).random((3, 8, 8)), columns=3, captions=["a", "b", "c"])
+    >>> [text.get_text() for text in grid.axes[0].texts]
+    ['a', 'b', 'c']
     """
     pictures = stack(images, "images")
     tiles = in_rows(pictures, columns)
@@ -64,12 +84,28 @@ def filters(weights: npt.ArrayLike, image_shape: tuple[int, int], *, count: int 
 
     Each tile is scaled by its own largest |w|, with zero white: shapes can be compared between tiles, strengths cannot.
 
-    Args:
-        weights: (D, K), a column a hidden unit.
-        image_shape: (H, W) of the visible layer, H·W = D.
+    Parameters
+    ----------
+    weights
+        (D, K), a column a hidden unit.
+    image_shape
+        (H, W) of the visible layer, H·W = D.
 
-    Raises:
-        ValueError: the weights are not (H·W, K).
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The weights are not (H·W, K).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from harmonium.report import filters
+    >>> len(filters(np.eye(64), (8, 8), count=10).axes)
+    1
     """
     fields = _fields(weights, image_shape, "weights")
     strongest = np.argsort(-_norms(fields), kind="stable")[:count]
@@ -92,13 +128,23 @@ def before_after(
     A column is one unit and has one colour scale, its largest |w| in any of the three rows, with zero white: a pale
     difference is a small one. Under it stands the change's norm over the norm before.
 
-    Args:
-        before: (D, K), a column a hidden unit.
-        after: (D, K), the same units in the same order.
-        image_shape: (H, W) of the visible layer, H·W = D.
+    Parameters
+    ----------
+    before
+        (D, K), a column a hidden unit.
+    after
+        (D, K), the same units in the same order.
+    image_shape
+        (H, W) of the visible layer, H·W = D.
 
-    Raises:
-        ValueError: the weights are not both (H·W, K).
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The weights are not both (H·W, K).
     """
     first, second = _fields(before, image_shape, "before"), _fields(after, image_shape, "after")
     if first.shape != second.shape:
@@ -137,14 +183,25 @@ def reconstructions(
 ) -> Figure:
     """Data above their reconstructions, in pairs of rows, on one grey scale.
 
-    Args:
-        data: (N, H, W).
-        reconstructed: (N, H, W), in the same order and unit.
-        columns: cases in a row.
-        limits: the values drawn black and white; by default the smallest and largest over both arrays.
+    Parameters
+    ----------
+    data
+        (N, H, W).
+    reconstructed
+        (N, H, W), in the same order and unit.
+    columns
+        Cases in a row.
+    limits
+        The values drawn black and white; by default the smallest and largest over both arrays.
 
-    Raises:
-        ValueError: the two arrays are not of one shape (N, H, W).
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The two arrays are not of one shape (N, H, W).
     """
     above, below = stack(data, "data"), stack(reconstructed, "reconstructed")
     if above.shape != below.shape:
@@ -170,14 +227,25 @@ def mistakes(
 ) -> Figure:
     """The `count` surest mistakes, the surest first, each as "true → predicted  probability".
 
-    Args:
-        images: (N, H, W), the whole test set or its mistakes: cases that are right are left out.
-        true: N classes (numbers or names).
-        predicted: N classes.
-        confidence: (N,), the probability the model gave to the class it predicted.
+    Parameters
+    ----------
+    images
+        (N, H, W), the whole test set or its mistakes: cases that are right are left out.
+    true
+        N classes (numbers or names).
+    predicted
+        N classes.
+    confidence
+        (N,), the probability the model gave to the class it predicted.
 
-    Raises:
-        ValueError: the four do not have one length.
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The four do not have one length.
     """
     pictures, sure = stack(images, "images"), np.asarray(confidence, dtype=np.float64)
     truth, guess = np.asarray(true), np.asarray(predicted)
@@ -201,17 +269,31 @@ def fantasies(
     steps: Sequence[int] | None = None,
     limits: tuple[float, float] | None = None,
     row: str = "chain",
+    rows: Sequence[object] | None = None,
 ) -> Figure:
     """What the model dreams: a row a chain, its successive frames from left to right.
 
-    Args:
-        samples: (chains, frames, H, W), or (N, H, W) for independent fantasies, which make a plain grid.
-        steps: Gibbs steps taken before each frame, written under the columns.
-        limits: the values drawn black and white; by default the smallest and largest over all frames.
-        row: what a row of frames is called, before its number.
+    Parameters
+    ----------
+    samples
+        (chains, frames, H, W), or (N, H, W) for independent fantasies, which make a plain grid.
+    steps
+        Gibbs steps taken before each frame, written under the columns.
+    limits
+        The values drawn black and white; by default the smallest and largest over all frames.
+    row
+        What a row of frames is called, before its name.
+    rows
+        A name for each row; by default the numbers from 1.
 
-    Raises:
-        ValueError: the samples have another number of axes, or the steps are not one a frame.
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The samples have another number of axes, the steps are not one a frame, or the names not one a row.
     """
     array = np.asarray(samples, dtype=np.float64)
     if array.ndim == 3:
@@ -225,7 +307,9 @@ def fantasies(
         if len(steps) != frames.shape[1]:
             raise ValueError(f"steps must be one for each of the {frames.shape[1]} frames; got {len(steps)}")
         captions = [[] for _ in range(len(frames) - 1)] + [[str(step) for step in steps]]
-    labels = [f"{row} {number}" for number in range(1, len(frames) + 1)]
+    if rows is not None and len(rows) != len(frames):
+        raise ValueError(f"rows must name each of the {len(frames)} rows; got {len(rows)}")
+    labels = [f"{row} {name}" for name in (rows if rows is not None else range(1, len(frames) + 1))]
     return draw(frames, title=title, limits=limits, captions=captions, caption_label="steps", row_labels=labels)
 
 

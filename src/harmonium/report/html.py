@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from ._film import Film
-from ._style import DPI
+from .moving import Film
+from .style import DPI
 
 Value = str | int | float | None
 
@@ -34,11 +34,16 @@ class Headline:
 class Section:
     """A part of the report, in the order text, table, figures.
 
-    Attributes:
-        title: the heading.
-        text: plain text, escaped; a blank line starts a new paragraph.
-        figures: (figure or film, caption) pairs; the caption is also the picture's alternative text.
-        table: rows of column -> value; columns come in order of first appearance, and a row may lack some.
+    Attributes
+    ----------
+    title
+        The heading.
+    text
+        Plain text, escaped; a blank line starts a new paragraph.
+    figures
+        (figure or film, caption) pairs; the caption is also the picture's alternative text.
+    table
+        Rows of column -> value; columns come in order of first appearance, and a row may lack some; a column without a value is left out.
     """
 
     title: str
@@ -62,19 +67,30 @@ def write_report(
     The file is complete or is not there: it is rendered first, written under a temporary name in the same folder,
     flushed to disk and renamed, so that a failure leaves an older report as it was. Missing folders are made.
 
-    Args:
-        title: the heading of the page.
-        summary: plain text under it; a blank line starts a new paragraph.
-        sections: the body.
-        facts: what it takes to reproduce the run: seed, seconds, machine, versions, command.
-        headline: published values beside ours.
-        settings: the run's arguments.
+    Parameters
+    ----------
+    title
+        The heading of the page.
+    summary
+        Plain text under it; a blank line starts a new paragraph.
+    sections
+        The body.
+    facts
+        What it takes to reproduce the run: seed, seconds, machine, versions, command.
+    headline
+        Published values beside ours.
+    settings
+        The run's arguments.
 
-    Returns:
+    Returns
+    -------
+    Path
         The path written.
 
-    Raises:
-        OSError: the file cannot be written.
+    Raises
+    ------
+    OSError
+        The file cannot be written.
     """
     environment = Environment(
         loader=PackageLoader("harmonium.report", ""),
@@ -117,7 +133,8 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(column for row in rows for column in row))
+    """Those in which some row has something."""
+    return list(dict.fromkeys(column for row in rows for column, value in row.items() if value not in (None, "")))
 
 
 def _picture(shown: Figure | Film) -> str:

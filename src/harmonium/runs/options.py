@@ -13,6 +13,7 @@ import tyro
 
 NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
 OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
+EARLIER = "earlier"  # in a field's metadata: its value in runs that were begun before there was such a setting (see Options.former)
 Kind = TypeVar("Kind")
 
 
@@ -90,6 +91,12 @@ def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
             value = Path(value)
         values[name] = value
     return kind(**values)
+
+
+def earlier(kind: type[Options], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that there were not when a run was begun, at the values that they had before they could be chosen."""
+    fields = {each.name: each.metadata for each in dataclasses.fields(kind)}
+    return {name: metadata[EARLIER] for name, metadata in fields.items() if EARLIER in metadata and name not in settings}
 
 
 def unlike_defaults(kind: type[Options], settings: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,9 @@ from harmonium.report import Headline, Section, write_report
 from harmonium.runs.folder import REPORT, Run
 
 
-def write_run_report(run: Run, *, summary: str, sections: Sequence[Section], headline: Sequence[Headline] | None = None) -> None:
+def write_run_report(
+    run: Run, *, summary: str, sections: Sequence[Section], headline: Sequence[Headline] | None = None, title: str | None = None
+) -> None:
     """Writes report.html into the folder of a run, finished or not.
 
     Parameters
@@ -22,6 +24,8 @@ def write_run_report(run: Run, *, summary: str, sections: Sequence[Section], hea
         Pictures, tables and what they show.
     headline
         By default every metric of a finished run.
+    title
+        By default the recipe's name and the seed.
     """
     results = run.results() if run.finished else None
     facts: dict[str, object] = {"seed": run.settings["seed"], "training": f"{run.training_seconds:.0f} s"}
@@ -30,7 +34,7 @@ def write_run_report(run: Run, *, summary: str, sections: Sequence[Section], hea
         headline = headlines(results) if headline is None else headline
     write_report(
         run.folder / REPORT,
-        title=f"{run.recipe}, seed {run.settings['seed']}",
+        title=title or f"{run.recipe}, seed {run.settings['seed']}",
         summary=summary + ("." if results else "; the run has not finished."),
         headline=headline or (),
         sections=sections,

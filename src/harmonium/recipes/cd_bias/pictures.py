@@ -13,7 +13,7 @@ from torch import Tensor
 from harmonium.recipes.cd_bias.measured import Measured
 from harmonium.recipes.cd_bias.phases import ALL_STEPS, RATE, SPREADS
 from harmonium.report import Section
-from harmonium.report._style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
+from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 
 FLOOR = 1e-8  # nats: what is less is drawn there
 GAP = "KL(p_0 || model) where the rule rests, less that of the likelihood's optimum that is reached from there"

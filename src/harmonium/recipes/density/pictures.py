@@ -14,7 +14,7 @@ from harmonium.recipes.density.candidates import Candidate
 from harmonium.recipes.density.early_stopping import Nats
 from harmonium.recipes.density.selection import judged_path, phase
 from harmonium.report import Section, learning_curves
-from harmonium.report._style import HAIR, INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
+from harmonium.report.style import HAIR, INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 from harmonium.runs.folder import Run
 
 COLUMNS = 3

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harmonium.recipes.exact.measured_learning import Gradient, Learnt, mean_at, shared_seconds
 from harmonium.report import Section, against_time, filters
-from harmonium.report._names import name_ends
-from harmonium.report._style import HAIR, INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet, text_width
+from harmonium.report.names import name_ends
+from harmonium.report.style import HAIR, INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet, text_width
 
 Curve = Sequence[tuple[float, float]]
 Key = TypeVar("Key", bound=tuple[str, bool])

@@ -58,8 +58,12 @@ def learn_all(run: Run, plan: Plan, cases: Split, classes: int) -> Learnt:
     """The three steps: layer by layer, the top layer for generation, and backpropagation; each from its checkpoint where there is one."""
     stack = learn(run, cases, plan.layers, plan.seed)
     generating = learn_to_generate(run, cases, stack, plan.generation, plan.layers.weight_cost, plan.seed)
-    nets = {phase: tune(run, phase, stack, cases, classes, tuning, plan.seed) for phase, tuning in plan.tunings.items()}
-    return Learnt(stack, generating, nets)
+    return Learnt(stack, generating, tune_all(run, plan, cases, stack, classes))
+
+
+def tune_all(run: Run, plan: Plan, cases: Split, stack: DBN, classes: int) -> dict[str, nn.Sequential]:
+    """Backpropagation in every way that is planned, each from the same stack."""
+    return {phase: tune(run, phase, stack, cases, classes, tuning, plan.seed) for phase, tuning in plan.tunings.items()}
 
 
 def errors(cases: Split, nets: dict[str, nn.Sequential]) -> list[Metric]:

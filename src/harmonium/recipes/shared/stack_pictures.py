@@ -25,6 +25,11 @@ from harmonium.report import (
 from harmonium.runs.folder import Run
 from harmonium.sampling import film
 
+UP_DOWN = (
+    " Wake and sleep errors are of stochastic layers that both change, and need not fall: up-down gives up some of one image's detail for "
+    "dreams that look like images."
+)
+
 
 def one_of_each(cases: Split, classes: int) -> Tensor:
     """The first judged case of every class that occurs: (classes, pixels), from 0 to 1."""
@@ -35,38 +40,61 @@ def one_of_each(cases: Split, classes: int) -> Tensor:
 @torch.no_grad()
 def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential], nats: str) -> list[Section]:
     """The report's parts, pictures first."""
+    start, generator = one_of_each(cases, data.classes), torch.Generator().manual_seed(run.settings["seed"])
+    shown = film(dbn, len(start), start=start, frames=10, steps=100, generator=generator).reshape(len(start), 10, *data.image_shape)
+    dreams = Section(
+        "Fantasies",
+        f"What the net believes in: alternating Gibbs sampling in the top RBM, a row a chain, each begun at a {cases.name} image of "
+        "another class and then left to itself, and one top-down pass a frame. Pixels are shown as probabilities.",
+        [(fantasies(shown, steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
+    )
+    return [dreams, *learnt_sections(run, data, cases, dbn, nets, nats)]
+
+
+@torch.no_grad()
+def learnt_sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str, nn.Sequential], nats: str) -> list[Section]:
+    """What the layers of a stack have become, and the nets that were fine-tuned from it."""
     shape = data.image_shape
     seen = layer_filters(dbn)
     some = cases.test_images[:24].float() / 255
     reconstructed = dbn.down(dbn.top.visible_mean(dbn.top.hidden_mean(dbn.up(some))))
-    start, generator = one_of_each(cases, data.classes), torch.Generator().manual_seed(run.settings["seed"])
-    shown = film(dbn, len(start), start=start, frames=10, steps=100, generator=generator).reshape(len(start), 10, *shape)
     curves = {phase: [{k: v for k, v in row.items() if k not in ("step", "seconds")} for row in h] for phase, h in run.histories().items()}
     parts = [
         Section(
-            "Fantasies",
-            f"What the net believes in: alternating Gibbs sampling in the top RBM, a row a chain, each begun at a {cases.name} image of "
-            "another class and then left to itself, and one top-down pass a frame. Pixels are shown as probabilities.",
-            [(fantasies(shown, steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
-        ),
-        Section(
             "Features",
-            "First the receptive fields of the bottom layer; then those of the layers above it, projected to the pixels through the "
-            "weights between.",
+            "What each hidden unit looks for: red where ink turns it on, blue where ink turns it off. In the bottom layer these are its "
+            "weights; those of the layers above are projected to the pixels through the weights between, and show only what is linear in "
+            "them. Look for strokes, their ends and edges, in many places. Salt and pepper would be a net that has learnt the cases by "
+            "heart, or has hardly begun; many tiles alike, units that do the same work.",
             [
                 (
                     filters(weights, shape, count=91),
-                    f"layer {index + 1}: the {min(91, weights.shape[1])} of {weights.shape[1]} units with the largest weights",
+                    f"Layer {index + 1}: the {min(91, weights.shape[1])} of {weights.shape[1]} units with the largest weights. Each tile "
+                    "has its own scale.",
                 )
                 for index, weights in enumerate(seen)
             ],
         ),
         Section(
             "Reconstructions",
-            f"{cases.name.capitalize()} images above, below each what comes back from the top layer by means alone.",
-            [(reconstructions(some.reshape(-1, *shape), reconstructed.reshape(-1, *shape)), "data and reconstruction")],
+            f"{cases.name.capitalize()} images, and below each what comes back from the top layer, by means alone. It should be the same "
+            "image with the accidents of the scan smoothed away. Another digit below an image, or the same grey cloud below all, would be "
+            "a layer that lost what the next one needs.",
+            [(reconstructions(some.reshape(-1, *shape), reconstructed.reshape(-1, *shape)), "Data above, reconstruction below.")],
         ),
-        Section("Learning", nats, [(learning_curves(curves), "the figures of each phase against its epochs")]),
+        Section(
+            "Learning",
+            nats,
+            [
+                (
+                    learning_curves(curves),
+                    "Each phase against its epochs. Curves should fall or rise steeply and then flatten. Reconstruction error that grows "
+                    "is a learning rate too high; update / weight much above 0.01 at the end, learning that has not settled. Layers "
+                    "cannot be compared in nats, as each models other data."
+                    + (UP_DOWN if any("wake_error" in row for rows in curves.values() for row in rows) else ""),
+                )
+            ],
+        ),
     ]
     for phase, net in nets.items():
         probabilities = predict(net, cases.test_images).softmax(1)
@@ -78,11 +106,23 @@ def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str,
         parts.append(
             Section(
                 phase.capitalize(),
-                "",
+                "The stack with a softmax layer on top, all of it trained on the labels from where unlabelled learning had left it.",
                 [
-                    (confusion(counts, range(data.classes)), f"{cases.name} cases: the true class by row, the predicted one by column"),
-                    (mistakes(images, cases.test_labels, predicted, confidence), "the mistakes it was surest of"),
-                    (before_after(seen[0], first.weight.detach().T, shape), "the bottom units that backpropagation changed most"),
+                    (
+                        confusion(counts, range(data.classes)),
+                        f"{cases.name.capitalize()} cases, the true class by row and the predicted one by column. Errors should be few and "
+                        "between digits that look alike, as 4 and 9; a whole column of them would be a class that draws in the others.",
+                    ),
+                    (
+                        mistakes(images, cases.test_labels, predicted, confidence),
+                        "The mistakes that it was surest of: true class, predicted class, and the probability that it gave. Most should be "
+                        "images that one hesitates over oneself.",
+                    ),
+                    (
+                        before_after(seen[0], first.weight.detach().T, shape),
+                        "The bottom units that backpropagation changed most, each with its own scale, and by how much. The difference "
+                        "should be pale: fine-tuning moves features a little, and the features themselves came from unlabelled images.",
+                    ),
                 ],
             )
         )

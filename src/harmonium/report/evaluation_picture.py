@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from harmonium.likelihood import Evaluation
 from harmonium.likelihood.evaluation import Row
 
-from ._style import INK, LABEL, LINES, MARGIN, MUTED, PAPER, SMALL, page, quiet, text_width
+from .names import name_beside
+from .style import INK, LABEL, LINES, MARGIN, MUTED, PAPER, SMALL, page, quiet, text_width
 
 _PAGE, _BAND = 7.5, 0.42
 """Width of the page and height of one estimate's band, in inches."""
@@ -21,6 +22,17 @@ def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
     A dot an estimate, hollow where it is only a second one, in nats a case. The thick bar is one standard error of log Z, which shifts
     every case alike and knows nothing of modes that no chain met; the thin one adds the standard error over the cases, which is common to
     all. Beside it stand the figure and the effective sample size.
+
+    Parameters
+    ----------
+    evaluated
+        From `harmonium.likelihood.evaluate`.
+    title
+        Above the figure.
+
+    Returns
+    -------
+    Figure
     """
     rows = evaluated.estimates()
     looks = [(LINES[2], LINES[2])] if evaluated.exact else [(LINES[0], LINES[0]), (LINES[0], LINES[0]), (LINES[1], PAPER)]
@@ -47,17 +59,7 @@ def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
                 ends = [row.nats - error, row.nats + error]
                 axes.plot(ends, [place, place], color=colour, linewidth=width, alpha=0.55, solid_capstyle="butt")
         axes.plot([row.nats], [place], "o", color=colour, markerfacecolor=face, markersize=6, markeredgewidth=1.4, zorder=3)
-        axes.annotate(
-            beside[place],
-            (1.0, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=LABEL,
-            color=INK,
-            annotation_clip=False,
-        )
+        name_beside(axes, beside[place], place, size=LABEL, gap=8.0)
     quiet(axes)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(np.arange(len(names)), names)

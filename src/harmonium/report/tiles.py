@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ._style import DPI, HAIR, INK, MARGIN, MUTED, PAPER, SMALL, WIDTH, page, text_width
+from .style import DPI, HAIR, INK, MARGIN, MUTED, PAPER, SMALL, WIDTH, page, text_width
 
 Array = npt.NDArray[np.float64]
 

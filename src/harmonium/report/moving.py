@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image  # which matplotlib, too, writes its pictures with
 
-from ._style import DPI, WIDTH
-from ._tiles import colour_limits, in_rows, mosaic, stack
+from .style import DPI, WIDTH
+from .tiles import colour_limits, in_rows, mosaic, stack
 
 _TILE = 84  # dots that the longer side of a tile may cover
 
@@ -17,9 +17,12 @@ _TILE = 84  # dots that the longer side of a tile may cover
 class Film:
     """An animated picture, for a section of the report or a file of its own.
 
-    Attributes:
-        moving: the film, an animated PNG; a program that knows of none shows its first frame.
-        still: its last frame, a PNG, for paper and for readers who asked for less motion.
+    Attributes
+    ----------
+    moving
+        The film, an animated PNG; a program that knows of none shows its first frame.
+    still
+        Its last frame, a PNG, for paper and for readers who asked for less motion.
     """
 
     moving: bytes
@@ -36,15 +39,23 @@ def film(
 ) -> Film:
     """What the model dreams, as it moves: each chain a tile of a grid, row by row, all of them side by side in every frame.
 
-    Args:
-        frames: (chains, frames, H, W); of each chain in order.
-        columns: chains in a row: one row a class, where there are as many chains of each.
-        limits: the values drawn black and white; by default the smallest and largest over all frames. What is not finite is left white.
-        seconds: that a frame is shown; frames that are equal to the one before only lengthen it.
-        hold: how long the last is shown, in seconds, before the film begins anew.
+    Parameters
+    ----------
+    frames
+        (chains, frames, H, W); of each chain in order.
+    columns
+        Chains in a row: one row a class, where there are as many chains of each.
+    limits
+        The values drawn black and white; by default the smallest and largest over all frames. What is not finite is left white.
+    seconds
+        That a frame is shown; frames that are equal to the one before only lengthen it.
+    hold
+        How long the last is shown, in seconds, before the film begins anew.
 
-    Raises:
-        ValueError: the frames have another number of axes, or the times are not above zero.
+    Raises
+    ------
+    ValueError
+        The frames have another number of axes, or the times are not above zero.
     """
     array = stack(frames, "frames", ndim=4)
     if not (seconds > 0 and hold > 0):

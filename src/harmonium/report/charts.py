@@ -1,5 +1,6 @@
 """Figures with axes: learning curves and the confusion matrix."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Literal
@@ -13,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ._style import HAIR, INK, LABEL, LINES, MARGIN, MUTED, SMALL, WIDTH, message, page, quiet, text_width
+from .style import HAIR, INK, LABEL, LINES, MARGIN, MUTED, SMALL, WIDTH, message, page, quiet, text_width
 
 Rows = Sequence[Mapping[str, float | None]]
 
@@ -44,12 +45,27 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
     """How every recorded number went, epoch by epoch: one panel a metric, one coloured line a phase.
 
     Keys that differ only in `train_`, `validation_` or `test_` share a panel, as solid, dashed and dotted lines. An
-    axis is logarithmic where its values are all positive and span a factor of fifty.
+    axis is logarithmic where its values are all positive and span a factor of fifty. A metric that stays at one value in
+    every phase is no curve: unless it was asked for, it is named below with its value.
 
-    Args:
-        histories: phase ("layer 1", "fine-tuning") -> one row an epoch; a row has "epoch" (else its place, from 1) and
-            any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
-        metrics: the keys to draw, in this order; by default every key that has a finite value, in order of appearance.
+    Parameters
+    ----------
+    histories
+        Phase ("layer 1", "fine-tuning") -> one row an epoch; a row has "epoch" (else its place, from 1) and
+        any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
+    metrics
+        The keys to draw, in this order; by default every key that has a finite value, in order of appearance.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from harmonium.report import learning_curves
+    >>> rows = [{"epoch": 1, "error_percent": 9.0, "dead": 0.0}, {"epoch": 2, "error_percent": 4.0, "dead": 0.0}]
+    >>> [axes.get_ylabel() for axes in learning_curves({"fine-tuning": rows}).axes]
+    ['error (%)']
     """
     recorded = dict.fromkeys(key for rows in histories.values() for row in rows for key in row if key != "epoch")
     wanted = recorded if metrics is None else [key for key in metrics if key in recorded]
@@ -60,6 +76,15 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
     if not panels:
         return message("Nothing has been recorded yet.", title)
 
+    constant = {label: value for label, keys in panels.items() if metrics is None and (value := _only_value(histories, keys)) is not None}
+    panels = {label: keys for label, keys in panels.items() if label not in constant}
+    told = textwrap.wrap(
+        "Constant, and not drawn: " + "; ".join(f"{_axis_label(label)} {value:g}" for label, value in constant.items()) if constant else "",
+        int((WIDTH if len(panels) > 2 else 5.0) / text_width("m", SMALL)),
+    )
+    if not panels:
+        return message(" ".join(told), title)
+
     drawn = [phase for phase, rows in histories.items() if any(_has(rows, key) for keys in panels.values() for key in keys)]
     colours = dict(zip(drawn, cycle(LINES), strict=False))
     columns = min(3, len(panels))
@@ -67,10 +92,15 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
     width = {1: 5.0, 2: 7.5, 3: WIDTH}[columns]
     names_in_line = max(1, int((width - 2 * MARGIN) / (max(text_width(phase, LABEL) for phase in drawn) + 0.4)))
     legend_room = 0.15 + 0.2 * -(-len(drawn) // names_in_line)
-    figure, head = page(width, 2.3 * rows_of_panels + legend_room, title)
+    foot = 1.3 * SMALL / 72 * len(told) + (0.1 if told else 0.0)
+    figure, head = page(width, 2.3 * rows_of_panels + legend_room + foot, title)
     height = figure.get_figheight()
+    if told:
+        figure.text(MARGIN / width, 0.06 / height, "\n".join(told), fontsize=SMALL, color=MUTED, va="bottom")
     figure.set_layout_engine(
-        ConstrainedLayoutEngine(rect=(0.0, 0.0, 1.0, 1 - (head + legend_room) / height), w_pad=0.08, h_pad=0.08, wspace=0.03, hspace=0.03)
+        ConstrainedLayoutEngine(
+            rect=(0.0, foot / height, 1.0, 1 - (head + legend_room + foot) / height), w_pad=0.08, h_pad=0.08, wspace=0.03, hspace=0.03
+        )
     )
     grid = figure.subplots(rows_of_panels, columns, squeeze=False)
     for axes, (label, keys) in zip(grid.flat, panels.items(), strict=False):
@@ -157,6 +187,13 @@ def _axis_label(metric: str) -> str:
     return metric.replace("_", " ")
 
 
+def _only_value(histories: Mapping[str, Rows], keys: Sequence[str]) -> float | None:
+    """The value that some metrics have in every row of every phase, None where they differ or there is but one row."""
+    values = np.concatenate([_column(rows, key) for rows in histories.values() for key in keys])
+    finite = values[np.isfinite(values)]
+    return float(finite[0]) if len(finite) > 1 and np.ptp(finite) == 0 else None
+
+
 def _has(rows: Rows, key: str) -> bool:
     return bool(np.isfinite(_column(rows, key)).any())
 
@@ -173,12 +210,27 @@ def confusion(matrix: npt.ArrayLike, classes: Sequence[object], *, title: str | 
     Only errors are coloured, on a scale of their own: the diagonal, which would drown them, is grey. Cells without a
     case are empty; at the end of each row stands the share of its cases that are wrong.
 
-    Args:
-        matrix: (C, C) counts, true by predicted.
-        classes: C names.
+    Parameters
+    ----------
+    matrix
+        (C, C) counts, true by predicted.
+    classes
+        C names.
 
-    Raises:
-        ValueError: the matrix is not (C, C), or has a negative or fractional count.
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The matrix is not (C, C), or has a negative or fractional count.
+
+    Examples
+    --------
+    >>> from harmonium.report import confusion
+    >>> confusion([[9, 1], [0, 10]], ["cat", "dog"]).axes[0].get_xlabel()
+    'predicted'
     """
     counts = np.asarray(matrix)
     size = len(classes)

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ._names import name_ends
-from ._style import HAIR, INK, LABEL, LINES, MUTED, SMALL, page, quiet, text_width
+from .names import name_ends
+from .style import HAIR, INK, LABEL, LINES, MUTED, SMALL, page, quiet, text_width
 
 _WIDTH, _HEIGHT = 7.5, 3.8
 _TICKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000, 108_000)
@@ -25,14 +25,32 @@ def against_time(
 ) -> Figure:
     """One line for each name over (seconds, value) points, the time on a logarithmic axis; dashed levels to compare with.
 
-    Args:
-        curves: name -> (seconds above zero, value) in order; values that are not finite leave a gap.
-        levels: name -> value, as of published results.
-        label: what the values are, unit included.
-        floor: values below it are cut off; by default none is.
+    Parameters
+    ----------
+    curves
+        Name -> (seconds above zero, value) in order; values that are not finite leave a gap.
+    levels
+        Name -> value, as of published results.
+    label
+        What the values are, unit included.
+    floor
+        Values below it are cut off; by default none is.
 
-    Raises:
-        ValueError: there is no curve, or a time is not above zero.
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is no curve, or a time is not above zero.
+
+    Examples
+    --------
+    >>> from harmonium.report import against_time
+    >>> figure = against_time({"CD-1": [(1, -120.0), (60, -101.0)]}, {"published": -100.0})
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['published', 'CD-1']
     """
     if not curves or any(not points for points in curves.values()):
         raise ValueError("against_time draws at least one curve of at least one (seconds, value) point")

@@ -1,0 +1,343 @@
+"""What each command of `harmonium` does, and the options that it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import io
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from harmonium.recipes import RECIPES, REGISTRY, find
+from harmonium.recipes.listing import results_folder
+from harmonium.runs import record as records
+from harmonium.runs import table
+from harmonium.runs.contract import Recipe
+from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
+from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier, from_settings
+from harmonium.usage import HELP, UsageError, suggestion
+
+console = Console()
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
+def carry_out(words: Sequence[str]) -> None:
+    """Carries out a command.
+
+    Parameters
+    ----------
+    words
+        Of the command line: a command of `harmonium.cli.COMMANDS`, and what it takes.
+
+    Raises
+    ------
+    UsageError
+        An option is not known, lacks or does not fit its value.
+    ValueError, OSError, FloatingPointError
+        What the command met.
+    """
+    command, *rest = words
+    if command == "run":
+        name, *options = rest
+        run(parse(find(name), options, f"harmonium run {name}"))
+    elif command == "list":
+        if len(rest) > 1 or rest[0].startswith("-"):
+            raise UsageError(f"list takes the name of one recipe or nothing, found {' '.join(rest)!r}")
+        details(rest[0])
+    else:
+        parse(_later(FUNCTIONS[command]), rest, f"harmonium {command}")()
+
+
+def parse(kind: Callable[..., Any], words: Sequence[str], program: str) -> Any:
+    """A dataclass or a function called with options.
+
+    Parameters
+    ----------
+    kind
+        What to call; its signature makes the options.
+    words
+        Of the command line, from the first option on.
+    program
+        The command's name in help and errors.
+
+    Returns
+    -------
+    object
+        What the call gives.
+
+    Raises
+    ------
+    UsageError
+        The words do not fit, in one sentence.
+    """
+    if set(words) & set(HELP):
+        return tyro.cli(kind, prog=program, args=words)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            return tyro.cli(kind, prog=program, args=words)
+    except SystemExit:
+        raise UsageError(f"{sentence(said.getvalue())}; `{program} --help` shows what it takes") from None
+
+
+def sentence(box: str) -> str:
+    """The first paragraph of a framed message, in one line, with the option that may have been meant.
+
+    Examples
+    --------
+    >>> sentence("│ Error parsing --seed: invalid literal for int() with base 10: 'one' │")
+    "--seed takes a whole number, found 'one'"
+    """
+    framed = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]  # on a terminal that has such signs
+    lines = framed or [line.strip() for line in box.splitlines()]
+    parts = [part.strip() for part in re.split("[─-]{3,}", " ".join(lines))][0 if framed else 1 :] or [""]
+    said = parts[0].rstrip(".")
+    for found, plain in PLAIN:
+        said = re.sub(found, plain, said)
+    if said.startswith("Missing from"):
+        wanted = [line for line in lines if re.fullmatch(r"--\w\S* \S+|[A-Z|]+", line)]
+        said = f"missing: {', '.join(wanted)}"
+    _, _, perhaps = " ".join(parts).partition("Perhaps you meant:")
+    near = re.findall(r"--[a-z][\w.-]*", perhaps)
+    meant = suggestion(said.split()[0], near).removeprefix("; ") if said else ""
+    return said + (f" ({meant})" if meant else "")
+
+
+PLAIN = (
+    (r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", r"\1 takes a whole number, found \2"),
+    (r"Error parsing (\S+): could not convert string to float: (.*)", r"\1 takes a number, found \2"),
+    (r"^Error parsing \S+: ", ""),
+    ("^Unrecognized options: ([^,]*).*", r"\1 is not known here"),
+    (r"[Ii]nvalid choice '(.*)' for argument '(.*)'. Expected one of \((.*)\)", r"\2 takes one of \3, found '\1'"),
+)
+"""What the parser says, and how it is said here."""
+
+
+def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """Has a function's options parsed without calling it."""
+
+    @functools.wraps(function)
+    def gathered(*args: Any, **kwargs: Any) -> Callable[[], None]:
+        return functools.partial(function, *args, **kwargs)
+
+    return gathered
+
+
+def run(recipe: Recipe) -> None:
+    """Reproduce a published result, into a folder of its own."""
+    if recipe.record:
+        check_recordable(recipe)
+    steps(recipe, Run.begin(recipe.name, recipe))
+
+
+def resume(folder: Folder) -> None:
+    """Go on with a run from its last checkpoint, to the same bits."""
+    found = Run.open(folder)
+    options = options_of(found)
+    known = (*found.settings, *NOT_SETTINGS, *earlier(type(options), found.settings))
+    unknown = [each.name for each in dataclasses.fields(options) if each.name not in known]
+    if unknown:  # their defaults need not be how the run was begun
+        raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
+    found.take_part(type(options))
+    steps(options, found)
+
+
+def steps(options: Recipe, found: Run) -> None:
+    """Runs a recipe's steps in a folder, each from where it stopped."""
+    torch.set_num_threads(options.threads)
+    try:
+        results = options.run(found)
+    except KeyboardInterrupt:
+        raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+    show(results)
+    console.print(f"Pictures: {found.folder / REPORT}")
+    if options.record:
+        console.print(f"Recorded in {records.append(results, supersede=options.supersede)}")
+
+
+def options_of(found: Run) -> Recipe:
+    """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
+    if found.recipe not in RECIPES:
+        raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
+    try:
+        kind = RECIPES[found.recipe]
+        return dataclasses.replace(from_settings(kind, found.settings), **earlier(kind, found.settings))
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
+
+
+def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
+    """How good a finished run is: its errors, and its likelihood with how far to trust it, drawn into evaluation.png.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    betas
+        Inverse temperatures of annealed importance sampling; a second run takes four times as many.
+    chains
+        Its chains, and the tempered ones.
+    sweeps
+        Of the tempered chains.
+    """
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    show(found.results())
+    console.print(str(options.likelihood(found, betas=betas, chains=chains, sweeps=sweeps)), markup=False, highlight=False)
+    console.print(f"Picture: {found.folder / EVALUATION}")
+
+
+def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
+    """Draw samples of a run's model into samples.png, from whatever it has learnt.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    steps
+        Sweeps of Gibbs sampling between two pictures of a chain.
+    seed
+        Of the draws.
+    """
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    console.print(f"Fantasies: {options.sample(found, steps=steps, seed=seed)}")
+
+
+def report(folder: Folder) -> None:
+    """Draw a run's report again, from whatever it has learnt."""
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    options.report(found)
+    console.print(f"Pictures: {found.folder / REPORT}")
+
+
+def details(name: str) -> None:
+    """Print what a recipe reproduces and all that is recorded of it."""
+    (entry,) = (each for each in REGISTRY if each.name == name)
+    kind = find(name)
+    plain = Console(width=shutil.get_terminal_size().columns, highlight=False, markup=False)
+    plain.print(f"{name}: {' '.join((kind.__doc__ or entry.sentence).split())}")
+    plain.print(f"Paper: {kind.paper}.")
+    settings: dict[str, list[dict[str, str]]] = {}
+    for row in table.rows(RECIPES, results_folder(), recipe=name):
+        settings.setdefault(f"{row['setting']}, {float(row['minutes']):g} minutes", []).append(row)
+    for setting, rows in settings.items():
+        recorded = Table("metric", "published", "ours", "verdict", "seeds", title=setting, title_justify="left", box=None, pad_edge=False)
+        for row in rows:
+            recorded.add_row(*(row[column] for column in ("metric", "published", "ours", "verdict", "seeds")))
+        plain.print()
+        plain.print(recorded)
+    if not settings:
+        plain.print("Nothing is recorded of it.")
+    plain.print(f"\n`harmonium run {name} --help` shows its options, with their defaults.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Supersede:
+    """Move what is recorded of a setting to the superseded list of its file, with the reason."""
+
+    recipe: tyro.conf.Positional[str]
+    setting: str
+    """As the table of results names it."""
+    reason: str
+    seed: int | None = None
+    """Only this seed."""
+    commit: str | None = None
+    """Only what this commit took part in; its first digits will do."""
+
+    def carry_out(self) -> str:
+        seeds = records.supersede(self.recipe, self.setting, self.reason, seed=self.seed, commit=self.commit)
+        return f"Superseded: {seeds} seed{'s' if seeds > 1 else ''} of {self.recipe}, {self.setting}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Merge:
+    """Take in records made elsewhere: each seed that is not here yet, after the checks that a run of here would meet."""
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE|FOLDER")]
+    superseded: Annotated[str | None, tyro.conf.arg(metavar="REASON")] = None
+    """They belong to the superseded list, for this reason."""
+    commit: str | None = None
+    """The commit that superseded them, by default the present one."""
+
+    def carry_out(self) -> str:
+        if self.superseded is None and self.commit is not None:
+            raise ValueError("--commit is that of --superseded REASON, which is missing")
+        because = None if self.superseded is None else records.why(self.superseded, self.commit)
+        return f"New here: {records.merge(self.source, RECIPES, superseded=because)} seed(s)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Refresh:
+    """Write what the recipes now say was published beside the recorded values."""
+
+    def carry_out(self) -> str:
+        records.refresh(RECIPES)
+        return f"Published values of {records.RESULTS_FOLDER} are those of this version's recipes"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShowTable:
+    """Print the README's table of results as Markdown."""
+
+    def carry_out(self) -> str:
+        return table.markdown(table.rows(RECIPES))
+
+
+Action = (
+    Annotated[Supersede, tyro.conf.subcommand("supersede")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Refresh, tyro.conf.subcommand("refresh")]
+    | Annotated[ShowTable, tyro.conf.subcommand("table")]
+)
+
+
+def record(action: Annotated[Action, tyro.conf.arg(name="")]) -> None:
+    """Look after the recorded outcomes in results/."""
+    console.print(action.carry_out(), markup=False, highlight=False, soft_wrap=True)
+
+
+DIAGNOSTICS = re.compile("log_z|effective_sample_size|round_trips")  # metrics that tell how far to trust another
+
+
+def show(results: dict[str, Any]) -> None:
+    """Print a run's figures, with what was published of them and the verdicts; what only tells how far to trust them is in results.json."""
+    metrics = {name: metric for name, metric in results["metrics"].items() if not DIAGNOSTICS.search(name)}
+    rows = [
+        {
+            "metric": name.replace("_", " "),
+            "published": str(metric["published"] or ""),
+            "ours": f"{table.spread([metric['value']])} {metric['unit']}",
+            "verdict": metric.get("verdict", ""),
+        }
+        for name, metric in metrics.items()
+    ]
+    columns = [column for column in rows[0] if any(row[column] for row in rows)]
+    shown = Table(*columns, title=f"{results['recipe']}, {results['setting']}, seed {results['seed']}")
+    for row in rows:
+        shown.add_row(*(row[column] or "–" for column in columns))
+    console.print(shown)
+    console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
+
+
+FUNCTIONS: dict[str, Callable[..., None]] = {
+    "resume": resume,
+    "evaluate": evaluate,
+    "sample": sample,
+    "report": report,
+    "record": record,
+}
+"""The commands whose options are a function's."""
