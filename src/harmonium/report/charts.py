@@ -64,6 +64,7 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
 
     Examples
     --------
+    >>> from harmonium.report import learning_curves
     >>> rows = [{"epoch": 1, "error_percent": 9.0, "dead": 0.0}, {"epoch": 2, "error_percent": 4.0, "dead": 0.0}]
     >>> [axes.get_ylabel() for axes in learning_curves({"fine-tuning": rows}).axes]
     ['error (%)']
@@ -231,6 +232,7 @@ def confusion(matrix: npt.ArrayLike, classes: Sequence[object], *, title: str | 
 
     Examples
     --------
+    >>> from harmonium.report import confusion
     >>> confusion([[9, 1], [0, 10]], ["cat", "dog"]).axes[0].get_xlabel()
     'predicted'
     """

@@ -65,6 +65,8 @@ def image_grid(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from harmonium.report import image_grid
     >>> grid = image_grid(np.random.default_rng(0).random((3, 8, 8)), columns=3, captions=["a", "b", "c"])
     >>> [text.get_text() for text in grid.axes[0].texts]
     ['a', 'b', 'c']
@@ -106,6 +108,8 @@ def filters(weights: npt.ArrayLike, image_shape: tuple[int, int], *, count: int 
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from harmonium.report import filters
     >>> len(filters(np.eye(64), (8, 8), count=10).axes)
     1
     """

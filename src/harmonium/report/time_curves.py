@@ -49,6 +49,7 @@ def against_time(
 
     Examples
     --------
+    >>> from harmonium.report import against_time
     >>> figure = against_time({"CD-1": [(1, -120.0), (60, -101.0)]}, {"published": -100.0})
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['published', 'CD-1']
