@@ -107,7 +107,7 @@ def write_report(
 
     Examples
     --------
-    >>> path = write_report("report.html", title="A run", summary="One RBM.", sections=[])
+    >>> path = write_report("report.html", title="A run", summary="One RBM.", sections=[], facts={"seed": 0})
     """
     environment = Environment(
         loader=PackageLoader("harmonium.report", ""),
