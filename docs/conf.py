@@ -1,5 +1,6 @@
 """How Sphinx makes the site: `make docs`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import harmonium
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
+os.environ.pop("MPLBACKEND", None)  # the guide's kernels draw into their pages, the gallery by agg
 
 project = "Harmonium"
 release = version = harmonium.__version__
@@ -17,20 +19,33 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "myst_parser",
+    "sphinx.ext.viewcode",
+    "myst_nb",
+    "sphinx_codeautolink",
     "sphinx_gallery.gen_gallery",
+    "executed",
     "links",
+    "mathml",
     "prose_docstrings",
     "public_names",
     "results_table",
 ]
-exclude_patterns = ["gallery", "extensions", "static"]
+exclude_patterns = ["gallery", "extensions", "static", "auto_gallery/*.ipynb"]
 
-# Markdown
+# Markdown, and the guide's pages, which run
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+nb_execution_mode = "cache"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+html_math_renderer = "mathml"
 suppress_warnings = ["config.cache"]  # the gallery's settings hold functions
 
 # The API
+napoleon_google_docstring = False
+napoleon_preprocess_types = True
+viewcode_line_numbers = True
 autodoc_inherit_docstrings = False  # a public name is documented once, where it is defined
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
