@@ -23,6 +23,7 @@ extensions = [
     "myst_nb",
     "sphinx_codeautolink",
     "sphinx_gallery.gen_gallery",
+    "citation",
     "executed",
     "links",
     "mathml",
@@ -40,10 +41,12 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 html_math_renderer = "mathml"
-suppress_warnings = ["config.cache"]  # the gallery's settings hold functions
+suppress_warnings = [
+    "config.cache",  # the gallery's settings hold functions
+    "codeautolink.match_name",  # a name in an import may be linked already
+]
 
 # The API
-napoleon_google_docstring = False
 napoleon_preprocess_types = True
 viewcode_line_numbers = True
 autodoc_inherit_docstrings = False  # a public name is documented once, where it is defined

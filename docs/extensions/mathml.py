@@ -6,7 +6,7 @@ docutils brings the converter. What it cannot read is a warning, so that a page 
 from __future__ import annotations
 
 from docutils import nodes
-from docutils.utils.math import MathError, wrap_math_code
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def _mathml(node: nodes.Element, *, block: bool) -> str:
     source = node.astext()
     try:
-        return tex2mathml(wrap_math_code(source, block), as_block=block)
+        return tex2mathml(source, as_block=block)
     except MathError as error:
         logger.warning("mathematics that is no MathML: %s in %r", error, source, location=node)
         return nodes.unescape(source)
