@@ -78,7 +78,32 @@ sphinx_gallery_conf = {
 # The pages
 html_theme = "furo"
 html_static_path = ["static"]
-html_css_files = ["wide.css"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": True}
+html_theme_options = {
+    "navigation_with_keys": True,
+    # Text that can be read on either ground: tests/test_docs_site.py holds each to a contrast of 4.5.
+    "light_css_variables": {
+        "color-background-primary": "#ffffff",
+        "color-background-secondary": "#f2f4f7",
+        "color-foreground-primary": "#1f2328",
+        "color-foreground-secondary": "#4d5158",
+        "color-foreground-muted": "#5c6168",
+        "color-brand-primary": "#0a4bd9",
+        "color-brand-content": "#1f4fd0",
+        "color-brand-visited": "#7a28c9",
+        "color-problematic": "#a80000",
+    },
+    "dark_css_variables": {
+        "color-background-primary": "#131416",
+        "color-background-secondary": "#1f2124",
+        "color-foreground-primary": "#d6d8da",
+        "color-foreground-secondary": "#a9adb2",
+        "color-foreground-muted": "#969ba2",
+        "color-brand-primary": "#5ca5ff",
+        "color-brand-content": "#6cafff",
+        "color-brand-visited": "#bd90ee",
+        "color-problematic": "#ff7d7d",
+    },
+}

@@ -14,6 +14,7 @@ HEAD = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: Pyth
 FENCE = re.compile(r"^```python$", flags=re.MULTILINE)
 FIRST = """```{code-cell} ipython3
 :tags: [remove-cell]
+%matplotlib inline
 import matplotlib.pyplot as plt
 import torch
 plt.style.use("harmonium.report.figures")

@@ -73,7 +73,7 @@ def main(path: Path = Path(__file__).with_name("learning.webp")) -> None:
     frames = camera.frames
     waits = [180] * (len(frames) - 1) + [3000]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=waits, loop=0, quality=45, method=6)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(shown)} frames, {state.step} updates")
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(frames)} frames, {state.step} updates")
 
 
 if __name__ == "__main__":
