@@ -49,6 +49,7 @@ def _source_read(app: Sphinx, name: str, source: list[str]) -> None:
         else:
             found = table.markdown([{**row, "recipe": f"[{row['recipe']}]({row['recipe']}.md)"} for row in table.rows(folder)])
         source[0] = source[0].replace(PLACE, found)
+        app.env.note_dependency(__file__)
         for path in folder.glob("*.json"):
             app.env.note_dependency(str(path))
 

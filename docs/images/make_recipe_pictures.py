@@ -69,7 +69,7 @@ def digits() -> None:
 
 
 if __name__ == "__main__":
-    plt.style.use("harmonium.report.figures")
     digits()
+    plt.style.use("harmonium.report.figures")
     cd_bias()
     dbn_bound()
