@@ -29,7 +29,9 @@ def test_the_changelog_has_this_version() -> None:
 def test_every_recipe_has_an_entry_with_a_picture_and_a_page() -> None:
     index = (DOCS / "recipes" / "index.md").read_text()
     for recipe in RECIPES:
-        entry = re.search(rf"^\| !\[[^\]]+\]\(([^)]+)\) \| \*\*\[{recipe.name}\]\({recipe.name}\.md\)\*\*: \S.+ \|$", index, flags=re.MULTILINE)
+        entry = re.search(
+            rf"^\| !\[[^\]]+\]\(([^)]+)\) \| \*\*\[{recipe.name}\]\({recipe.name}\.md\)\*\*: \S.+ \|$", index, flags=re.MULTILINE
+        )
         assert entry is not None, recipe.name
         assert (DOCS / "recipes" / entry[1]).exists(), entry[1]
         assert (DOCS / "recipes" / f"{recipe.name}.md").read_text().count("<!-- results -->") == 1

@@ -1,8 +1,8 @@
 """`.. public-names:: room` documents what a room of the package makes public, under the name that users know it by.
 
 What `harmonium` itself exports stands as harmonium.X, what only the room's own `__all__` has as harmonium.room.X. Nothing has to be listed
-here, so that a new public name is on the site as soon as it is exported. The option `:main:` names what a user meets first: these come first, in
-that order, and the room's other names follow under "Advanced". Without it, what `harmonium` itself exports is what comes first.
+here, so that a new public name is on the site as soon as it is exported. The option `:main:` names what a user meets first: these come
+first, in that order, and the room's other names follow under "Advanced". Without it, what `harmonium` itself exports is what comes first.
 """
 
 from __future__ import annotations

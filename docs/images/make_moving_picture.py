@@ -2,8 +2,8 @@
 
     python docs/images/make_moving_picture.py          # about a minute of one core; MNIST as `hm.data.mnist.load` finds it
 
-Left, the weights of 64 of 256 hidden units; right, 64 of the persistent chains that learning runs beside the data. Frames are closer together at
-the start. Seed 0; the picture is the same on the same machine.
+Left, the weights of 64 of 256 hidden units; right, 64 of the persistent chains that learning runs beside the data. Frames are closer together
+at the start. Seed 0; the picture is the same on the same machine.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ class Camera(hm.Callback):
             self.frames.append(frame(state.model, state.chains.float(), state.step))
 
 
-def main(path: Path = Path(__file__).with_name("learning.webp")) -> None:
+def main() -> None:
     """Learns, looks on the way, and writes the picture."""
+    path = Path(__file__).with_name("learning.webp")
     torch.set_num_threads(1)
     images = hm.data.binarise(hm.data.mnist.load().train_images, "fixed", seed=0)
     rbm = hm.RBM(hm.Bernoulli(SIDE**2), hm.Bernoulli(256))
