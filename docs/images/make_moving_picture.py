@@ -2,8 +2,8 @@
 
     python docs/images/make_moving_picture.py          # about a minute of one core; MNIST as `hm.data.mnist.load` finds it
 
-Left, the weights of 64 of 256 hidden units; right, 64 of the persistent chains that learning runs beside the data. Frames are closer together
-at the start. Seed 0; the picture is the same on the same machine.
+Left, the weights of 64 of 256 hidden units; right, 64 of the persistent chains that learning runs beside the data. Frames are closer
+together at the start. Seed 0; the picture is the same on the same machine.
 """
 
 from __future__ import annotations
