@@ -16,7 +16,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 docs: .venv/docs
-	MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 	@echo "build/docs/index.html"
 
 bench: .venv/peers

@@ -21,6 +21,7 @@ def to_pages(text: str) -> str:
 def _source_read(app: Sphinx, name: str, source: list[str]) -> None:
     if app.env.doc2path(name, base=False).suffix == ".md":
         source[0] = to_pages(source[0])
+        app.env.note_dependency(__file__)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

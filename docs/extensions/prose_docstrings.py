@@ -1,6 +1,7 @@
 """The package's docstrings are prose for a reader of the source: here they become reStructuredText.
 
-Names stand in single backquotes, equations in indented blocks, shapes as (*leading, *shape) in the open text.
+Names stand in single backquotes, equations in indented blocks, shapes as (*leading, *shape) in the open text. The sections of
+numpydoc have become fields and rubrics by then; roles, references and doctests stay as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sphinx.application import Sphinx
 
 import harmonium
 
-CODE = re.compile(r"(`+[^`]+`+)")
+CODE = re.compile(r"((?::[\w:]+:)?`+[^`]+`+|\[\w+\]_)")  # with its role, if it has one; or a reference to a footnote
 EMPHASIS = re.compile(r"(?<!\w)(\*{1,2}[^*\s](?:[^*]*[^*\s])?\*{1,2})(?!\w)")  # its stars stay; those of shapes do not
 NAME = re.compile(r"^`(?:hm\.)?([\w.]+)(\(\))?`$")
 FIELD = re.compile(r"^\s*:[^:]+:\s")  # :param states: ..., as napoleon writes it
@@ -36,19 +37,20 @@ def _line(text: str) -> str:
 def to_rst(lines: list[str]) -> list[str]:
     """Docstring lines whose indented blocks are literal, and whose other lines are prose."""
     found: list[str] = []
-    literal = False
+    literal = doctest = False
     for line in lines:
+        doctest = line.lstrip().startswith(">>>") or (doctest and bool(line.strip()))
         indent = len(line) - len(line.lstrip())
         after_blank = bool(found) and not found[-1].strip()
         field = next((text for text in reversed(found) if text.strip()), "").lstrip()
-        if line.strip() and not literal and indent >= 4 and after_blank and not field.startswith((":", "..", "- ")):
+        if line.strip() and not literal and not doctest and indent >= 4 and after_blank and not field.startswith((":", "..", "- ")):
             found += ["::", ""]
             literal = True
         elif line.strip() and indent < 4:
             literal = False
         label = FIELD.match(line)
         start = label.end() if label else 0
-        found.append(line if literal or line.lstrip().startswith("..") else line[:start] + _line(line[start:]))
+        found.append(line if literal or doctest or line.lstrip().startswith("..") else line[:start] + _line(line[start:]))
     return found
 
 

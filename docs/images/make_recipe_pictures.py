@@ -1,0 +1,80 @@
+"""Makes the pictures of recipes whose runs draw none for their page, from results/*.json: cd_bias.png, mnist_dbn_bound.png; and
+digits_fantasies.png, of a smaller net than the recipe's, which is learnt here.
+
+    python docs/images/make_recipe_pictures.py
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+
+import harmonium as hm
+from harmonium import report
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parents[1] / "results"
+
+
+def record(recipe: str) -> dict[str, Any]:
+    """The first record that stands."""
+    return json.loads((RESULTS / f"{recipe}.json").read_text())["records"][0]
+
+
+def cd_bias() -> None:
+    """Gaps of the learning rules at rest, a point a seed."""
+    found = record("cd-bias")["metrics"]
+    names = {"CD-1": "kl_gap_cd1_weight_cost_nats", "CD-10": "kl_gap_cd10_weight_cost_nats", "PCD": "kl_gap_pcd_nats"}
+    names["tempered CD"] = "kl_gap_tempered_nats"
+    figure, axes = plt.subplots(figsize=(5.6, 2.6))
+    for place, name in enumerate(names.values()):
+        values = found[name]["values"]
+        axes.plot(values, [place] * len(values), "o", color=f"C{place}", markersize=6)
+    axes.set(xscale="log", yticks=range(len(names)), yticklabels=names, xlabel="KL gap to maximum likelihood (nats), a point a seed")
+    axes.set_title("Where learning rules rest: mean of 20 distributions, with weight cost")
+    axes.invert_yaxis()
+    figure.savefig(HERE / "cd_bias.png", dpi=150)
+
+
+def dbn_bound() -> None:
+    """The bound beside the first RBM's likelihood, by seed, and the paper's."""
+    found = record("mnist-dbn-bound")
+    bound, bottom = (found["metrics"][name]["values"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic"))
+    figure, axes = plt.subplots(figsize=(5.6, 2.6))
+    axes.plot(range(len(bottom)), bottom, "s", color="C0", markersize=6, label="first RBM alone")
+    axes.plot(range(len(bound)), bound, "o", color="C1", markersize=6, label="bound of the two-layer net")
+    axes.axhline(-86.34, color="C0", linestyle=":", label="published, first RBM: -86.34")
+    axes.axhline(-85.97, color="C1", linestyle=":", label="published, bound: -85.97")
+    axes.set(
+        xticks=range(len(bound)),
+        xticklabels=[f"seed {seed}" for seed in found["seeds"]],
+        ylabel="nats a test image",
+        xlim=(-0.4, len(bound) - 0.6),
+    )
+    axes.set_title("A second layer: does its bound exceed the first layer's likelihood?")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.savefig(HERE / "mnist_dbn_bound.png", dpi=150)
+
+
+def digits() -> None:
+    """Chains of a two-layer net of bundled digits, 30 epochs a layer."""
+    torch.set_num_threads(1)
+    images = hm.data.digits.load().train_images
+    layers = [hm.Bernoulli(64, values="probabilities"), hm.Bernoulli(100), hm.Bernoulli(150)]
+    rates = {"optimizer": partial(hm.MomentumSGD, lr=0.05), "batch_size": 20, "epochs": 30, "progress": False}
+    dbn = hm.greedy(images, layers, negative=hm.PersistentCD(chains=100), **rates)
+    frames = hm.sampling.film(dbn, 4, frames=12, steps=100, generator=torch.Generator().manual_seed(0))
+    figure = report.fantasies(frames.reshape(4, 12, 8, 8), steps=[100 * number for number in range(12)])
+    figure.savefig(HERE / "digits_fantasies.png", dpi=150)
+
+
+if __name__ == "__main__":
+    digits()
+    plt.style.use("harmonium.report.figures")
+    cd_bias()
+    dbn_bound()
