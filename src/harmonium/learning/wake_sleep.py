@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.learning.cases import Rows, as_rows
@@ -127,10 +127,8 @@ def wake_sleep(
     rows = as_rows(dbn.visible, _numbered(data), like)
     known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)))
     batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
-    images, held_labels = validation if isinstance(validation, tuple) else (validation, None)
-    held = None if images is None else as_rows(dbn.visible, _numbered(images), like)
-    true = None if held is None or held_labels is None else _labels(dbn, held_labels, len(held))
-    if keep_best and true is None:
+    held = Held(dbn, validation)
+    if keep_best and held.labels is None:
         raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
     choose = _schedule(negative)
     changes = [] if averaging is None else [Averaging(averaging)]
@@ -151,15 +149,8 @@ def wake_sleep(
     plan.restore(training)
 
     def metrics() -> dict[str, float]:
-        row = signal.metrics(len(rows))
-        if held is not None and len(dbn.recognition):
-            row["validation_wake_error"] = wake_error(dbn, held, plan.generator(like, training.epoch))
-        if held is not None and true is not None:
-            row["validation_error_percent"] = _error_percent(dbn, held, true, plan.generator(like))
-            averaged = training.averaged() if changes else None
-            if isinstance(averaged, DBN):
-                row["averaged_error_percent"] = _error_percent(averaged, held, true, plan.generator(like))
-        return row
+        averaged = training.averaged() if changes and held.labels is not None else None
+        return signal.metrics(len(rows)) | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
 
     return train(
         training,
@@ -171,6 +162,29 @@ def wake_sleep(
         checkpoint=plan.path,
         chosen=Choice("validation_error_percent") if keep_best else None,
     )
+
+
+class Held:
+    """Validation data of a net, and its metrics after an epoch."""
+
+    def __init__(self, dbn: DBN, validation: Rows | tuple[Rows, Labels] | None) -> None:
+        self.dbn = dbn
+        images, labels = validation if isinstance(validation, tuple) else (validation, None)
+        self.rows = None if images is None else as_rows(dbn.visible, _numbered(images), next(dbn.parameters()).detach())
+        self.labels = None if self.rows is None or labels is None else _labels(dbn, labels, len(self.rows))
+
+    def metrics(self, averaged: nn.Module | None, generator: Callable[..., torch.Generator], epoch: int) -> dict[str, float]:
+        """Errors of the net, and of its averaged parameters where there are any. `generator`: one for each purpose."""
+        row: dict[str, float] = {}
+        if self.rows is None:
+            return row
+        if len(self.dbn.recognition):
+            row["validation_wake_error"] = wake_error(self.dbn, self.rows, generator(epoch))
+        if self.labels is not None:
+            row["validation_error_percent"] = _error_percent(self.dbn, self.rows, self.labels, generator())
+            if isinstance(averaged, DBN):
+                row["averaged_error_percent"] = _error_percent(averaged, self.rows, self.labels, generator())
+        return row
 
 
 def _error_percent(dbn: DBN, held: Source, labels: Tensor, generator: torch.Generator) -> float:
