@@ -64,6 +64,7 @@ def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: l
     if what in ("property", "attribute", "data"):
         lines[:] = app.env.temp_data.pop("plain", lines)
     lines[:] = to_rst(lines)
+    app.env.note_dependency(__file__)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -81,6 +81,7 @@ class PublicNames(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {"main": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(__file__)
         first, advanced, unknown = parts(self.arguments[0], self.options.get("main", "").split())
         if unknown:
             logger.warning("harmonium.%s has no %s", self.arguments[0], ", ".join(sorted(unknown)), location=self.get_location())

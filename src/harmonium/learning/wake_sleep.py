@@ -127,9 +127,7 @@ def wake_sleep(
     rows = as_rows(dbn.visible, _numbered(data), like)
     known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)))
     batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
-    held = Held(dbn, validation)
-    if keep_best and held.labels is None:
-        raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
+    held = Held(dbn, validation, keep_best)
     choose = _schedule(negative)
     changes = [] if averaging is None else [Averaging(averaging)]
     plan = Plan(epochs, optimizer, default_optimizer(dbn), schedule, seed, callbacks, state, checkpoint, progress)
@@ -167,11 +165,13 @@ def wake_sleep(
 class Held:
     """Validation data of a net, and its metrics after an epoch."""
 
-    def __init__(self, dbn: DBN, validation: Rows | tuple[Rows, Labels] | None) -> None:
+    def __init__(self, dbn: DBN, validation: Rows | tuple[Rows, Labels] | None, keep_best: bool) -> None:
         self.dbn = dbn
         images, labels = validation if isinstance(validation, tuple) else (validation, None)
         self.rows = None if images is None else as_rows(dbn.visible, _numbered(images), next(dbn.parameters()).detach())
         self.labels = None if self.rows is None or labels is None else _labels(dbn, labels, len(self.rows))
+        if keep_best and self.labels is None:
+            raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
 
     def metrics(self, averaged: nn.Module | None, generator: Callable[..., torch.Generator], epoch: int) -> dict[str, float]:
         """Errors of the net, and of its averaged parameters where there are any. `generator`: one for each purpose."""
