@@ -50,17 +50,8 @@ def dbn_bound() -> None:
     axes.plot(range(len(bound)), bound, "o", color="C1", markersize=6, label="bound of the two-layer net")
     axes.axhline(-86.34, color="C0", linestyle=":", label="published, first RBM: -86.34")
     axes.axhline(-85.97, color="C1", linestyle=":", label="published, bound: -85.97")
-<<<<<<< HEAD
-    axes.set(
-        xticks=range(len(bound)),
-        xticklabels=[f"seed {seed}" for seed in found["seeds"]],
-        ylabel="nats a test image",
-        xlim=(-0.4, len(bound) - 0.6),
-    )
-=======
     axes.set(xticks=range(len(bound)), xticklabels=[f"seed {seed}" for seed in found["seeds"]])
     axes.set(ylabel="nats a test image", xlim=(-0.4, len(bound) - 0.6))
->>>>>>> h-site
     axes.set_title("A second layer: does its bound exceed the first layer's likelihood?")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(HERE / "mnist_dbn_bound.png", dpi=150)
