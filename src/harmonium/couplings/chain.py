@@ -15,18 +15,13 @@ from harmonium.units import Given
 class Chain(Coupling):
     """The coupling of a deep Boltzmann machine: layers 0, 1, ..., L, of which only neighbours are connected.
 
-    The even layers form the visible side and the odd layers the hidden side. Only products of neighbouring layers are computed: the zero
+    `sizes` are those of the layers' statistics, from the bottom. The even layers form the visible side and the odd layers the hidden side. Only products of neighbouring layers are computed: the zero
     blocks of the whole matrix are never multiplied.
 
     Parameters
     ----------
     couplings : sequence of Coupling
         One or more. `couplings[l]` has layer l as its visible side and layer l + 1 as its hidden side. All statistics are flat.
-
-    Attributes
-    ----------
-    sizes : list of int
-        The size of each layer's statistic, from the bottom.
 
     Raises
     ------
@@ -63,7 +58,7 @@ class Chain(Coupling):
         self.visible, self.hidden = (sum(self.sizes[::2]),), (sum(self.sizes[1::2]),)
 
     def links(self) -> list[Coupling]:
-        """The couplings from the bottom, as `Coupling`s."""
+        """The couplings from the bottom upwards."""
         return [coupling for coupling in self.couplings if isinstance(coupling, Coupling)]
 
     def layers(self, s_v: Tensor, s_h: Tensor) -> list[Tensor]:

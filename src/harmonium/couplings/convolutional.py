@@ -26,7 +26,7 @@ class Convolutional(Coupling):
     kernel, stride, padding : int or sequence of int
         One number, or one for each axis. The padding is of zeros on both sides.
     scale : float
-        The standard deviation of the initial weights, drawn from N(0, `scale`²).
+        The standard deviation of the initial weights, drawn from N(0, scale²).
     seed : int
         The seed of the coupling's own generator.
 

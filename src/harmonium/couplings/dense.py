@@ -20,7 +20,7 @@ class Dense(Coupling):
     visible, hidden : int or sequence of int
         Sizes or shapes of the statistics; shapes are flattened by the matrix.
     scale : float
-        The standard deviation of the initial weights, drawn from N(0, `scale`²); 0.01 follows Hinton's guide (2010, section 8).
+        The standard deviation of the initial weights, drawn from N(0, scale²); 0.01 follows Hinton's guide (2010, section 8).
     seed : int
         The seed of the coupling's own generator.
 

@@ -52,7 +52,7 @@ def classifier(
     seed : int
         The seed of the new weights.
     scale : float
-        The standard deviation of the new weights, drawn from N(0, `scale`²).
+        The standard deviation of the new weights, drawn from N(0, scale²).
     dropout, input_dropout : float
         The shares of hidden units and of inputs that are dropped in training, at least 0 and below 1.
 

@@ -67,7 +67,7 @@ class Groups(Unit):
         return (sum(part.statistic_shape[0] for part in self.layers()),)
 
     def layers(self) -> Iterator[Unit]:
-        """The parts, in order, as `Unit`s."""
+        """The parts in order."""
         for part in self.parts:
             assert isinstance(part, Unit)
             yield part
