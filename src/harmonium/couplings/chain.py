@@ -15,8 +15,8 @@ from harmonium.units import Given
 class Chain(Coupling):
     """The coupling of a deep Boltzmann machine: layers 0, 1, ..., L, of which only neighbours are connected.
 
-    `sizes` are those of the layers' statistics, from the bottom. The even layers form the visible side and the odd layers the hidden side. Only products of neighbouring layers are computed: the zero
-    blocks of the whole matrix are never multiplied.
+    `sizes` are those of the layers' statistics, from the bottom. The even layers form the visible side and the odd layers the hidden
+    side. Only products of neighbouring layers are computed: the zero blocks of the whole matrix are never multiplied.
 
     Parameters
     ----------
