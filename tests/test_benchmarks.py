@@ -116,7 +116,8 @@ def repository(tmp_path: Path) -> Path:
 def test_rbm_step_against_a_commit(repository: Path, tmp_path: Path, kernel: str) -> None:
     """A working tree that sleeps at each step is slower than its commit by the sleep."""
     package = repository / "src" / "harmonium" / "__init__.py"
-    slower = "import time\n_step = MomentumSGD.step\nMomentumSGD.step = lambda self: (time.sleep(0.1), _step(self))[1]\n"
+    slower = "import time\nfrom harmonium.learning import MomentumSGD\n"
+    slower += "_step = MomentumSGD.step\nMomentumSGD.step = lambda self: (time.sleep(0.1), _step(self))[1]\n"
     package.write_text(package.read_text() + slower)
     path, options = tmp_path / "step.json", {"batches": 8, "rounds": 2, "rows": 32, "threads": 1, "data": "random"}
     done = run(repository / "benchmarks" / "rbm_step.py", against="before", json=path, forced=True, **options)

@@ -298,6 +298,6 @@ def test_gibbs_sampling_keeps_each_documents_length():
 def test_persistent_chains_of_documents_are_refused_before_anything_changes():
     rbm = hm.RBM(hm.ReplicatedSoftmax(3), hm.Bernoulli(2))
     for negative in (hm.PersistentCD(4), hm.PersistentCD(chains=4, sampler=hm.Tempering())):
-        with pytest.raises(ValueError, match="chains that belong to no case"):
+        with pytest.raises(ValueError, match="persistent chains belong to no case"):
             hm.fit(rbm, torch.tensor([[3.0, 0.0, 1.0], [0.0, 5.0, 4.0]]), negative=negative)
         assert not rbm.visible.bias.any()
