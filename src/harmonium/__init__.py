@@ -130,82 +130,18 @@ __all__ = [
 ]
 
 _ROOMS = ("analysis", "data", "likelihood", "nets", "sampling")  # modules that are public names themselves
-_HOMES = {
-    "couplings": (
-        "Chain",
-        "Conditional",
-        "Convolutional",
-        "Coupling",
-        "Dense",
-        "LowRank",
-        "Transposed",
-    ),
-    "learning": (
-        "Callback",
-        "ContrastiveDivergence",
-        "ExactGradient",
-        "FastPCD",
-        "Gibbs",
-        "MomentumSGD",
-        "PersistentCD",
-        "Progress",
-        "RatioMatching",
-        "Rule",
-        "Schedule",
-        "Sparsity",
-        "Tempering",
-        "TrainingState",
-        "Trajectory",
-        "Transform",
-        "fine_tune",
-        "fit",
-        "greedy",
-        "greedy_dbm",
-        "predict",
-        "wake_sleep",
-    ),
-    "models": (
-        "DBM",
-        "DBN",
-        "RBM",
-        "BoltzmannMachine",
-        "Mixture",
-        "ProductOfExperts",
-        "SigmoidBeliefNet",
-        "infinite_net",
-        "load",
-        "save",
-        "zero_sum_gauge",
-    ),
-    "units": (
-        "Bernoulli",
-        "Binomial",
-        "Exponential",
-        "Gaussian",
-        "Given",
-        "Groups",
-        "NoisyReLU",
-        "Poisson",
-        "PooledBlocks",
-        "ReplicatedSoftmax",
-        "Softmax",
-        "Spin",
-        "SteppedSigmoid",
-        "TruncatedGaussian",
-        "Unit",
-    ),
-}
-_HOME = {name: room for room, names in _HOMES.items() for name in names}
+_HOMES = ("couplings", "units", "models", "learning")  # rooms that the other names are taken from, the lightest first
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"harmonium.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"harmonium.{_HOME[name]}"), name)
-    globals()[name] = found  # next time it is an ordinary name
-    return found
+    for room in _HOMES if name in __all__ else ():
+        module = import_module(f"harmonium.{room}")
+        if name in module.__all__:
+            globals()[name] = found = getattr(module, name)  # next time it is an ordinary name
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -11,9 +11,11 @@ import pytest
 import harmonium
 from harmonium import recipes
 from harmonium.recipes import RECIPES, REGISTRY, Entry, find
+from harmonium.recipes.listing import chosen
 from harmonium.runs.contract import Recipe
 
 PACKAGE = Path(harmonium.__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("entry", REGISTRY, ids=lambda entry: entry.name)
@@ -25,6 +27,8 @@ def test_an_entry_is_its_recipe_s(entry: Entry) -> None:
     assert entry.published.rstrip("*") in recipe.published.get(entry.headline[0], "")
     assert bool(entry.published) == (entry.headline[0] in recipe.published)
     assert len(entry.sentence) <= 60
+    record = chosen(entry, ROOT / "results")
+    assert record is None or recipe.shown(record)
 
 
 @pytest.mark.parametrize("name", RECIPES)

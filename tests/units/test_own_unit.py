@@ -120,6 +120,20 @@ def test_base_rates_and_learning():
     assert state.history[-1]["reconstruction_error"] < 0.7 * state.history[0]["reconstruction_error"]
 
 
+def test_the_default_mean_can_be_differentiated_by_the_units_own_parameters():
+    unit, input = Ternary(3).double(), torch.tensor([0.5, -1.0, 2.0]).double()
+    assert torch.autograd.gradcheck(lambda bias: torch.func.functional_call(Mean(unit), {"unit.bias": bias}, (input,)), unit.bias)
+
+
+class Mean(nn.Module):
+    def __init__(self, unit):
+        super().__init__()
+        self.unit = unit
+
+    def forward(self, input):
+        return self.unit.mean(input)
+
+
 def test_what_it_does_not_say_is_refused_by_name():
     with pytest.raises(TypeError, match="mode"):
         Ternary(2).mode(torch.zeros(2))

@@ -14,7 +14,7 @@ from harmonium.likelihood.annealing import Estimate, estimate, log_mean_exp, sch
 from harmonium.likelihood.as_states import as_states
 from harmonium.likelihood.exact_log_z import BLOCK, listing, log_sum, one_case
 from harmonium.models import RBM
-from harmonium.sampling.trajectory import check_alike
+from harmonium.sampling.trajectory_models import check_alike
 from harmonium.units import Given
 
 LISTED = 2**20  # most states of the first model's smaller side that are enumerated to sample it exactly

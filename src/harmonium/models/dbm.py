@@ -57,8 +57,6 @@ class DBM(nn.Module):
     >>> dbm = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
     >>> [tuple(mean.shape) for mean in dbm.hidden_mean(torch.ones(2, 6))]
     [(2, 4), (2, 3)]
-    >>> tuple(dbm.generate(2, steps=10, generator=torch.Generator().manual_seed(0)).shape)
-    (2, 6)
     """
 
     def __init__(self, layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:

@@ -7,15 +7,14 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from harmonium.couplings import Conditional, Coupling
 from harmonium.couplings.between import between
+from harmonium.models.belief_gibbs import sample_hidden
 from harmonium.models.belief_mean_field import BeliefMeanField, begin, bound_of, settle
 from harmonium.models.belief_posterior import BeliefPosterior, list_posterior
 from harmonium.models.directed import Directed
 from harmonium.units import Bernoulli
-from harmonium.units.uniform import uniform
 
 
 class SigmoidBeliefNet(nn.Module):
@@ -139,8 +138,7 @@ class SigmoidBeliefNet(nn.Module):
     def gibbs(self, v: Tensor, hidden: Sequence[Tensor] | None = None, *, steps: int = 1, generator: torch.Generator) -> list[Tensor]:
         """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v).
 
-        Each hidden unit in turn is drawn given all others. Its log-odds are its own input, plus the gain in log p(s_i | parents) for each
-        of its children i (Neal 1992, equation 9).
+        Each hidden unit in turn is drawn given all others (Neal 1992, equation 9).
 
         Parameters
         ----------
@@ -169,22 +167,7 @@ class SigmoidBeliefNet(nn.Module):
         hidden = self.sample(len(v), generator=generator)[1:] if hidden is None else hidden
         states = [v, *(layer.clone() for layer in hidden)]
         self._check(states)
-        directed = self.directed()
-        weights = [layer.coupling.matrix() for layer in directed]
-        for _ in range(steps):
-            for level in range(1, len(states)):
-                below, parents = states[level - 1], states[level]
-                own = self.top.zero_input(len(v)) if level == len(directed) else directed[level].input(states[level + 1])
-                own = own + self.layers[level].bias
-                total = directed[level - 1].input(parents) + self.layers[level - 1].bias
-                u = uniform(parents.shape, parents, generator)
-                for unit, weight in enumerate(weights[level - 1].T):
-                    off = total - parents[:, unit, None] * weight
-                    on = off + weight
-                    log_odds = own[:, unit] + below @ weight - (softplus(on) - softplus(off)).sum(-1)
-                    parents[:, unit] = (u[:, unit] < torch.sigmoid(log_odds)).to(parents.dtype)
-                    total = torch.where(parents[:, unit, None] > 0, on, off)
-        return states[1:]
+        return sample_hidden(self.directed(), self.top, states, steps, generator)
 
     @torch.no_grad()
     def mean_field(

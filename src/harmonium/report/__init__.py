@@ -1,19 +1,17 @@
 """Figures of what a model has learnt, the look that they share, and the self-contained HTML report of a run."""
 
 from . import names, style
+from .charts import confusion, learning_curves
 from .evaluation_picture import evaluation
 from .figures import (
-    before_after,
-    confusion,
     fantasies,
-    filters,
     image_grid,
-    learning_curves,
     mistakes,
     reconstructions,
 )
 from .html import Headline, Section, write_report
 from .moving import Film, film
+from .receptive_fields import before_after, filters
 from .time_curves import against_time
 
 __all__ = [

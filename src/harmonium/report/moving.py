@@ -44,7 +44,7 @@ def film(
     frames
         (chains, frames, H, W); of each chain in order.
     columns
-        Chains in a row: one row a class, where there are as many chains of each.
+        Chains in a row: one row per class, where each class has as many chains.
     limits
         The values drawn black and white; by default the smallest and largest over all frames. What is not finite is left white.
     seconds

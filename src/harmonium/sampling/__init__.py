@@ -14,7 +14,7 @@ from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
 from harmonium.sampling.films import film
 from harmonium.sampling.label_probability import gibbs_label_probability
-from harmonium.sampling.top_down import Cleaned, remove_noise
+from harmonium.sampling.noise_removal import Cleaned, remove_noise
 
 __all__ = [
     "Cleaned",

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
-from harmonium.models.saving import describe
 from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, taken
+from harmonium.sampling.trajectory_models import acceptance, check_alike, log_ratio_of
 from harmonium.units import Given
 
 MEASURED = 20  # steps of tempering over which `choose` measures how often neighbours swap
@@ -60,53 +60,6 @@ class TrajectoryInfo(NamedTuple):
 
     acceptance: Tensor
     swapped: Tensor
-
-
-def check_alike(models: Sequence[RBM], least: int = 1, given: Given | None = None) -> None:
-    """Checks the models of a trajectory.
-
-    Raises
-    ------
-    ValueError
-        Unless there are at least `least` models, with the same layers and coupling, each with a partition function.
-    TypeError
-        If a layer has no energy.
-    """
-    if len(models) < least:
-        raise ValueError(f"expected a trajectory of at least {least} model{'s' * (least > 1)}, found {len(models)}")
-    first = describe(models[0])
-    for number, model in enumerate(models):
-        found = describe(model)
-        if found != first:
-            differing = next(name for name in first if found.get(name) != first[name])
-            raise ValueError(
-                f"the models of a trajectory must have the same layers and coupling: number {number} has the {differing} "
-                f"{found.get(differing)} and the first {first[differing]}"
-            )
-        model.check_normalisable(given)
-
-
-@torch.no_grad()
-def acceptance(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given | None = None) -> Tensor:
-    """The probability that two models exchange their states. The hidden units are summed out.
-
-        min(1, p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)))
-
-    Parameters
-    ----------
-    first, second : RBM
-        The two models.
-    v_first, v_second : Tensor
-        (chains, *visible.shape), their visible states.
-    given : Given, optional
-        Side information about each chain.
-
-    Returns
-    -------
-    Tensor
-        (chains,), probabilities.
-    """
-    return _log_ratio(first, second, v_first, v_second, given).clamp(max=0).exp()
 
 
 def from_states(v: Tensor, given: Given | None = None) -> TrajectoryState:
@@ -209,7 +162,7 @@ def step(
 
     def log_ratio(first: int, place: Tensor) -> Tensor:
         here = list(pairwise(taken(v, place)))
-        return torch.stack([_log_ratio(*neighbours[pair], *here[pair], state.given) for pair in range(first, len(neighbours), 2)])
+        return torch.stack([log_ratio_of(*neighbours[pair], *here[pair], state.given) for pair in range(first, len(neighbours), 2)])
 
     chance = torch.rand(len(neighbours), v.shape[1], generator=generator, dtype=v.dtype, device=v.device)
     place, accepted, swapped = swaps(len(models), chance, log_ratio)
@@ -303,9 +256,3 @@ def _rates(models: Sequence[RBM], chains: int, steps: int, generator: torch.Gene
             found.append(info.acceptance.double().mean(1))
     rates: list[float] = torch.stack(found).mean(0).tolist()
     return rates
-
-
-def _log_ratio(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given | None) -> Tensor:
-    """log p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)): (chains,)."""
-    gain = first.free_energy(v_first, given) - first.free_energy(v_second, given)
-    return gain + second.free_energy(v_second, given) - second.free_energy(v_first, given)

@@ -21,9 +21,9 @@ RIDGE = 1e-4  # keeps finite what only infinite parameters would fit
 def mean(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
     """E[x | input] = ∂ log_partition / ∂ input, of a unit whose statistic is its state: (*leading, *shape)."""
     _check_statistic(unit, input)
-    kept = torch.is_grad_enabled() and input.requires_grad
+    kept = torch.is_grad_enabled()  # a caller may differentiate by the input or by the unit's own parameters
     with torch.enable_grad():
-        x = input if kept else input.detach().requires_grad_()
+        x = input if input.requires_grad else input.detach().requires_grad_()
         (found,) = torch.autograd.grad(unit.log_partition(x, given).sum(), x, create_graph=kept)
     return found
 
@@ -31,9 +31,9 @@ def mean(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
 def variance(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
     """∂ mean / ∂ input of each unit, one backward pass for each, since units of a layer may depend on each other (as a softmax's do)."""
     _check_statistic(unit, input)
-    kept = torch.is_grad_enabled() and input.requires_grad
+    kept = torch.is_grad_enabled()  # a caller may differentiate by the input or by the unit's own parameters
     with torch.enable_grad():
-        x = input if kept else input.detach().requires_grad_()
+        x = input if input.requires_grad else input.detach().requires_grad_()
         (first,) = torch.autograd.grad(unit.log_partition(x, given).sum(), x, create_graph=True)
         each = first.reshape(-1, math.prod(unit.shape)).unbind(-1)
         rows = [torch.autograd.grad(of_one.sum(), x, create_graph=kept, retain_graph=True)[0] for of_one in each]

@@ -16,7 +16,7 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 from harmonium.models import RBM, load
 from harmonium.models.saving import describe, unshared
-from harmonium.sampling.trajectory import acceptance
+from harmonium.sampling.trajectory_models import acceptance
 
 LAST = "-last"  # suffix of the name of a model that is kept only because training ended there
 SHARE = 8  # least number of measurements of the acceptance between two kept models

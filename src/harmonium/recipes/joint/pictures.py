@@ -36,7 +36,7 @@ def sections(run: Run, dbn: DBN, data: Dataset, cases: Split, judgement: Judgeme
         ),
         Section(
             "What is on its mind",
-            f"Chains begun at an up-pass of {cases.name} images, labels free; a row a chain.",
+            f"Chains begun at an up-pass of {cases.name} images, labels free; one row per chain.",
             [
                 (
                     fantasies(mind.reshape(*mind.shape[:2], *data.image_shape), limits=(0, 1)),

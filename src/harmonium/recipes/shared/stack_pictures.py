@@ -44,9 +44,9 @@ def sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mapping[str,
     shown = film(dbn, len(start), start=start, frames=10, steps=100, generator=generator).reshape(len(start), 10, *data.image_shape)
     dreams = Section(
         "Fantasies",
-        f"What the net believes in: alternating Gibbs sampling in the top RBM, a row a chain, each begun at a {cases.name} image of "
+        f"What the net believes in: alternating Gibbs sampling in the top RBM, one row per chain, each begun at a {cases.name} image of "
         "another class and then left to itself, and one top-down pass a frame. Pixels are shown as probabilities.",
-        [(fantasies(shown, steps=range(100, 1001, 100)), "one chain a row, 100 sweeps between frames")],
+        [(fantasies(shown, steps=range(100, 1001, 100)), "One row per chain, 100 sweeps between frames.")],
     )
     return [dreams, *learnt_sections(run, data, cases, dbn, nets, nats)]
 
@@ -96,34 +96,35 @@ def learnt_sections(run: Run, data: Dataset, cases: Split, dbn: DBN, nets: Mappi
             ],
         ),
     ]
-    for phase, net in nets.items():
-        probabilities = predict(net, cases.test_images).softmax(1)
-        confidence, predicted = probabilities.max(1)
-        counts = torch.zeros(data.classes, data.classes, dtype=torch.long)
-        counts.index_put_((cases.test_labels, predicted), torch.ones(1, dtype=torch.long), accumulate=True)
-        images = cases.test_images.reshape(-1, *shape)
-        first = next(module for module in net if isinstance(module, nn.Linear))
-        parts.append(
-            Section(
-                phase.capitalize(),
-                "The stack with a softmax layer on top, all of it trained on the labels from where unlabelled learning had left it.",
-                [
-                    (
-                        confusion(counts, range(data.classes)),
-                        f"{cases.name.capitalize()} cases, the true class by row and the predicted one by column. Errors should be few and "
-                        "between digits that look alike, as 4 and 9; a whole column of them would be a class that draws in the others.",
-                    ),
-                    (
-                        mistakes(images, cases.test_labels, predicted, confidence),
-                        "The mistakes that it was surest of: true class, predicted class, and the probability that it gave. Most should be "
-                        "images that one hesitates over oneself.",
-                    ),
-                    (
-                        before_after(seen[0], first.weight.detach().T, shape),
-                        "The bottom units that backpropagation changed most, each with its own scale, and by how much. The difference "
-                        "should be pale: fine-tuning moves features a little, and the features themselves came from unlabelled images.",
-                    ),
-                ],
-            )
-        )
-    return parts
+    return [*parts, *(tuned_section(phase, net, data, cases, seen[0]) for phase, net in nets.items())]
+
+
+def tuned_section(phase: str, net: nn.Sequential, data: Dataset, cases: Split, bottom: Tensor) -> Section:
+    """A net after backpropagation: its errors, and how far its bottom features, (pixels, units) before, have moved."""
+    probabilities = predict(net, cases.test_images).softmax(1)
+    confidence, predicted = probabilities.max(1)
+    counts = torch.zeros(data.classes, data.classes, dtype=torch.long)
+    counts.index_put_((cases.test_labels, predicted), torch.ones(1, dtype=torch.long), accumulate=True)
+    images = cases.test_images.reshape(-1, *data.image_shape)
+    first = next(module for module in net if isinstance(module, nn.Linear))
+    return Section(
+        phase.capitalize(),
+        "The stack with a softmax layer on top, all of it trained on the labels from where unlabelled learning had left it.",
+        [
+            (
+                confusion(counts, range(data.classes)),
+                f"{cases.name.capitalize()} cases, the true class by row and the predicted one by column. Errors should be few and "
+                "between digits that look alike, as 4 and 9; a whole column of them would be a class that draws in the others.",
+            ),
+            (
+                mistakes(images, cases.test_labels, predicted, confidence),
+                "The mistakes that it was surest of: true class, predicted class, and the probability that it gave. Most should be "
+                "images that one hesitates over oneself.",
+            ),
+            (
+                before_after(bottom, first.weight.detach().T, data.image_shape),
+                "The bottom units that backpropagation changed most, each with its own scale, and by how much. The difference "
+                "should be pale: fine-tuning moves features a little, and the features themselves came from unlabelled images.",
+            ),
+        ],
+    )
