@@ -53,5 +53,5 @@ def from_bits(own: Tensor, shared: Tensor, shape: tuple[int, ...]) -> Tensor:
     high = own[: math.prod(shape)].reshape(shape)  # from -2^15 to 2^15 - 1
     windows = torch.cat([shared, shared[:3]]).float().unfold(0, 4, 1)[: math.prod(shape[:-1])]
     low = (windows @ PLACES).add_(2.0**-49).reshape(*shape[:-1], 1)
-    u = high.float().add_(2.0**15)  # exact; one operation of mixed types is several times slower than a conversion and one of floats
+    u = high.float().add_(2.0**15)  # exact
     return torch.add(low, u, alpha=2.0**-16 * BELOW_ONE, out=u)  # the factor keeps what would be rounded up to 1 below it
