@@ -1,21 +1,15 @@
-"""Makes the pictures of recipes whose runs draw none for their page, from results/*.json: cd_bias.png, mnist_dbn_bound.png; and
-digits_fantasies.png, of a smaller net than the recipe's, which is learnt here.
+"""Makes the pictures of recipes whose runs draw none for their page, from results/*.json: cd_bias.png and mnist_dbn_bound.png.
 
-    python docs/images/make_recipe_pictures.py
+python docs/images/make_recipe_pictures.py
 """
 
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import torch
-
-import harmonium as hm
-from harmonium import report
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "results"
@@ -57,20 +51,7 @@ def dbn_bound() -> None:
     figure.savefig(HERE / "mnist_dbn_bound.png", dpi=150)
 
 
-def digits() -> None:
-    """Chains of a two-layer net of bundled digits, 30 epochs a layer."""
-    torch.set_num_threads(1)
-    images = hm.data.digits.load().train_images
-    layers = [hm.Bernoulli(64, values="probabilities"), hm.Bernoulli(100), hm.Bernoulli(150)]
-    rates = {"optimizer": partial(hm.MomentumSGD, lr=0.05), "batch_size": 20, "epochs": 30, "progress": False}
-    dbn = hm.greedy(images, layers, negative=hm.PersistentCD(chains=100), **rates)
-    frames = hm.sampling.film(dbn, 4, frames=12, steps=100, generator=torch.Generator().manual_seed(0))
-    figure = report.fantasies(frames.reshape(4, 12, 8, 8), steps=[100 * number for number in range(12)])
-    figure.savefig(HERE / "digits_fantasies.png", dpi=150)
-
-
 if __name__ == "__main__":
-    digits()
     plt.style.use("harmonium.report.figures")
     cd_bias()
     dbn_bound()

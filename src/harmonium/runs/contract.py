@@ -33,7 +33,7 @@ class Recipe(Options, ABC):
     published: ClassVar[Mapping[str, str]]
     """Of some metrics, in words."""
     headline_metrics: ClassVar[tuple[str, ...]]
-    """Those that the README's table shows; a recipe's own page shows all."""
+    """Those that the table of all recipes shows; a recipe's own page shows every metric."""
 
     @abstractmethod
     def run(self, run: Run) -> dict[str, Any]:

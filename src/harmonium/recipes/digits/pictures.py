@@ -137,8 +137,8 @@ def _likelihood(cases: Split, found: Mapping[str, Any], simple: Baselines) -> Se
     return Section(
         "Likelihood beside simple models",
         f"The mean log-probability of a {cases.name} image whose pixels are drawn once from their grey levels: nearer to zero is better. "
-        "The RBM should lie above both baselines, though it learns without labels. Its lead is small: CD-1 with few sweeps and a net made "
-        "for features do not aim at likelihood (the recipe mnist-rbm does). A figure above that of the training images would be an "
+        "The RBM learns without labels. It should lie well above independent pixels, and near the pixels that are independent within each "
+        "class: its CD-1 learns features and does not aim at likelihood (the recipe mnist-rbm does). A figure above that of the training images would be an "
         "estimate gone wrong; the verdict says how far to trust it, and the section on learning why.",
         table=rows,
     )
