@@ -177,7 +177,7 @@ def measure(args: Arguments, console: Console) -> tuple[list[dict[str, Any]], di
         if isinstance(answer, str):
             found[setting.library] = answer
             continue
-        found[setting.library] = version(setting.library)
+        found[setting.library] = hm.__version__ if setting.library == "harmonium" else version(setting.library)
         learnt.append((setting, *answer))
     images, judged, what = load(args)
     base_rates, rows = images.float().mean(0), []
