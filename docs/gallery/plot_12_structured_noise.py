@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import harmonium as hm
-from harmonium.sampling import top_down
+from harmonium.sampling import remove_noise, top_down
 
 plt.style.use("harmonium.report.figures")
 torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
@@ -58,7 +58,7 @@ def noisy(clean: torch.Tensor, seed: int) -> dict[str, torch.Tensor]:
 
 def wrong(seen: torch.Tensor, labels: torch.Tensor, schedule: list[tuple[float, float]], robust: float | None) -> torch.Tensor:
     """Which digits the labels' free energies take for another after such a look: (cases,) zeros and ones."""
-    state = top_down.remove_noise(dbn, seen, schedule, robust=robust).state
+    state = remove_noise(dbn, seen, schedule, robust=robust).state
     free_energy = hm.models.label_free_energy(dbn.top, dbn.part(state.top))
     return (free_energy.argmin(1) != labels).double()
 
@@ -99,7 +99,7 @@ distance: dict[str, dict[str, torch.Tensor]] = {}  # of every step's reconstruct
 for way in ("top-down", "doubting pixels"):
     distance[way] = {}
     for kind, seen in test.items():
-        made = top_down.remove_noise(dbn, seen, chosen[way][0], robust=chosen[way][1]).reconstruction
+        made = remove_noise(dbn, seen, chosen[way][0], robust=chosen[way][1]).reconstruction
         distance[way][kind] = far = (made - digits.test_images / 255).square().mean(dim=(1, 2)).sqrt()
         less = 100 * (errors["bottom-up"][kind] - errors[way][kind])
         gain = f"{less.mean():5.1f} ± {less.std() / len(less) ** 0.5:.1f}"
@@ -132,7 +132,7 @@ for row, (kind, way) in enumerate(product(noises, ("top-down", "doubting pixels"
     path, robust = chosen[way]
     case = (digits.test_labels == (0, 3, 6, 7)[row // 2]).nonzero()[0]
     seen = test[kind][case]
-    cleaned = top_down.remove_noise(dbn, seen, path, robust=robust).reconstruction[:, 0]
+    cleaned = remove_noise(dbn, seen, path, robust=robust).reconstruction[:, 0]
     moments = torch.linspace(0, len(path) - 1, 5).round().long()
     tiles[row, [0, 1, *range(3, 8)], :8, :8] = torch.cat([test["clean"][case] / 255, seen / 255, cleaned[moments]]).reshape(7, 8, 8)
 sheet.imshow(tiles.transpose(1, 2).reshape(72, 72).numpy(), cmap=grey, vmin=0, vmax=1)

@@ -138,7 +138,7 @@ def _likelihood(cases: Split, found: Mapping[str, Any], simple: Baselines) -> Se
         "Likelihood beside simple models",
         f"The mean log-probability of a {cases.name} image whose pixels are drawn once from their grey levels: nearer to zero is better. "
         "The RBM learns without labels. It should lie well above independent pixels, and near the pixels that are independent within each "
-        "class: its CD-1 learns features and does not aim at likelihood (the recipe mnist-rbm does). A figure above that of the training images would be an "
-        "estimate gone wrong; the verdict says how far to trust it, and the section on learning why.",
+        "class: its CD-1 learns features and does not aim at likelihood (the recipe mnist-rbm does). A figure above that of the training "
+        "images would be an estimate gone wrong; the verdict says how far to trust it, and the section on learning why.",
         table=rows,
     )
