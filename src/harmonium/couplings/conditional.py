@@ -56,7 +56,7 @@ class Conditional(Coupling):
     >>> frames.shape, contexts.shape
     (torch.Size([37, 5]), torch.Size([37, 15]))
     >>> rbm = hm.RBM(hm.Gaussian(5), hm.Bernoulli(4), hm.Conditional(hm.Dense(5, 4), 15))
-    >>> state = hm.fit(rbm, frames, given=hm.Given(context=contexts))  # doctest: +SKIP
+    >>> state = hm.fit(rbm, frames, given=hm.Given(context=contexts), epochs=1, progress=False)
     >>> rbm.free_energy(frames, hm.Given(context=contexts)).shape
     torch.Size([37])
     """

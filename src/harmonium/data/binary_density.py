@@ -188,8 +188,8 @@ def load(name: str, folder: str | Path | None = None) -> Splits:
     Examples
     --------
     >>> import harmonium as hm
-    >>> train, valid, test = hm.data.binary_density.load("nltcs")  # doctest: +SKIP
-    >>> train.shape  # doctest: +SKIP
+    >>> train, valid, test = hm.data.binary_density.load("nltcs")
+    >>> train.shape
     torch.Size([16181, 16])
     """
     files = [f"{name}/{name}.{split}.data" for split in SPLITS]

@@ -38,7 +38,7 @@ def load(data_dir: str | Path | None = None) -> torch.Tensor:
     Examples
     --------
     >>> import harmonium as hm
-    >>> hm.data.cbcl_faces.load().shape  # doctest: +SKIP
+    >>> hm.data.cbcl_faces.load().shape
     torch.Size([2429, 361])
     """
     from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy

@@ -51,8 +51,8 @@ def load(data_dir: str | Path | None = None) -> Dataset:
     Examples
     --------
     >>> import harmonium as hm
-    >>> mnist = hm.data.mnist.load()  # doctest: +SKIP
-    >>> mnist.train_images.shape  # doctest: +SKIP
+    >>> mnist = hm.data.mnist.load()
+    >>> mnist.train_images.shape
     torch.Size([60000, 784])
     """
     paths = list(locate("mnist", FILES, URLS, data_dir).values())

@@ -55,8 +55,8 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
     Examples
     --------
     >>> import harmonium as hm
-    >>> photographs = hm.data.natural_images.load()  # doctest: +SKIP
-    >>> len(photographs)  # doctest: +SKIP
+    >>> photographs = hm.data.natural_images.load()
+    >>> len(photographs)
     13
     """
     from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
