@@ -90,7 +90,7 @@ def test_gradients_are_those_of_the_cpu(visible: str, hidden: str) -> None:
         paired = True
 
     for model, rows, device in ((rbm, v, "cpu"), (other, v.to(DEVICE), DEVICE)):
-        side = model.visible.given_by(rows, None)
+        side = model.visible.given_by(rows)
         write_gradient(model, model.infer(rows, side), Fixed(), {}, given=side, generator=torch.Generator(device))
     for one, two in zip(rbm.parameters(), other.parameters(), strict=True):
         if one.requires_grad:

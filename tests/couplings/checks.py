@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import harmonium as hm
+from harmonium.units import NOTHING
 from tests.models.machines import close, randomise
 
 LEADING = [(), (4,), (2, 3)]
@@ -47,7 +48,7 @@ def gradients(module):
     return {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
 
 
-def has_the_gradient_of_its_interaction(coupling, leading, given=None):
+def has_the_gradient_of_its_interaction(coupling, leading, given=NOTHING):
     """By autograd: weighted and not, added to what is there and in its place, whatever that was."""
     s_v, s_h, weights = statistics(coupling, leading)
     for weighted in (None, weights):
@@ -67,7 +68,7 @@ def has_the_gradient_of_its_interaction(coupling, leading, given=None):
                 assert not gradient.requires_grad
 
 
-def has_the_gradient_of_its_free_energy(rbm, v, given=None):
+def has_the_gradient_of_its_free_energy(rbm, v, given=NOTHING):
     """By autograd, of the machine's every parameter: v (*leading, *shape)."""
     leading = v.shape[: v.dim() - len(rbm.visible.shape)]
     weights = torch.tensor(np.random.default_rng(5).uniform(0, 2, leading))
@@ -80,13 +81,13 @@ def has_the_gradient_of_its_free_energy(rbm, v, given=None):
         close(gradient, expected[name], 1e-6)
 
 
-def log_conditional(unit, states, input, given=None):
+def log_conditional(unit, states, input, given=NOTHING):
     """log p(x | input)."""
     met = (unit.statistic(states) * input).flatten(states.dim() - len(unit.shape)).sum(-1)
     return met - unit.energy(states) - unit.log_partition(input, given)
 
 
-def obeys_bayes(rbm, v, h, given=None):
+def obeys_bayes(rbm, v, h, given=NOTHING):
     """log p(h | v) - F(v) = log p(v | h) - F(h) = -E(v, h)."""
     energy = rbm.energy(v, h, given)
     close(log_conditional(rbm.hidden, h, rbm.hidden_input(v, given)) - rbm.free_energy(v, given), -energy, 1e-10)
@@ -98,7 +99,7 @@ def states(unit, leading, seed=2):
     return unit.sample(unit.zero_input(*leading), generator=torch.Generator().manual_seed(seed))
 
 
-def round_trip(rbm, path, v, given=None):
+def round_trip(rbm, path, v, given=NOTHING):
     """Saved and loaded: the same coupling, tensors and free energy, to the bit."""
     hm.save(rbm, path)
     found = hm.load(path)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.couplings import checks
 from tests.models.machines import LAYERS, close, parts
@@ -202,7 +202,7 @@ def test_chains_that_belong_to_no_case_are_refused():
 def test_a_missing_or_misshapen_context_is_named():
     rbm = hm.RBM(hm.Bernoulli(3), hm.Bernoulli(2), hm.Conditional(hm.Dense(3, 2), (2, 4)))
     v, h = torch.zeros(5, 3), torch.zeros(5, 2)
-    for given in (None, Given(length=torch.ones(5))):
+    for given in (NOTHING, Given(length=torch.ones(5))):
         for method, states in ((rbm.free_energy, v), (rbm.hidden_free_energy, h), (rbm.hidden_mean, v), (rbm.visible_mean, h)):
             with pytest.raises(ValueError, match=r"given=Given\(context=...\) of shape \(..., 2, 4\), found none"):
                 method(states, given)

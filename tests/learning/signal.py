@@ -12,7 +12,7 @@ from harmonium.learning import Rule, Transform, write_gradient
 from harmonium.learning.loop.state import RULE
 from harmonium.learning.loop.step import allocate_gradients
 from harmonium.models import Phase
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 def begun(model: Any, rule: Rule, seed: int = 0, transforms: tuple[Transform, ...] = ()) -> hm.TrainingState:
@@ -31,7 +31,7 @@ def contrastive_gradient(
     rule: Rule,
     state: Any = None,
     transforms: tuple[Transform, ...] = (),
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> None:
     """Writes the rule's gradient of these cases, the whole data set, into every `.grad`, and lets the transforms change it."""
     state = begun(model, rule, transforms=transforms) if state is None else state

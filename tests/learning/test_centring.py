@@ -9,6 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium.learning import Rule
+from harmonium.units import NOTHING
 from tests.couplings.checks import machine as coupled
 from tests.learning.test_exact_gradient import Fixed
 from tests.models.machines import LAYERS, close, leaves, machine, samples
@@ -21,7 +22,7 @@ ADAM = partial(torch.optim.Adam, lr=0.03)
 class Exact(Rule):
     """Exact averages of data and model; `case`: what is given of each case alike."""
 
-    def __init__(self, case=None):
+    def __init__(self, case=NOTHING):
         self.case = case
 
     def check(self, model, given):
@@ -192,9 +193,9 @@ def expected(rbm, slopes, offsets, rate):
     return dict(after.named_parameters())
 
 
-def climbs(rbm, rows, gradient, case=None):
+def climbs(rbm, rows, gradient, case=NOTHING):
     """The step is the one expected, the slope along it goes up, and so does the likelihood."""
-    rule, given = Exact(case), None if case is None else case.map(lambda field: field.expand(len(rows), *field.shape))
+    rule, given = Exact(case), case.expand(len(rows))
     before = copy.deepcopy(rbm)
     before.accumulate_gradient(before.infer(rows, given), scale=1 / len(rows), fresh=True, given=given)
     averages = hm.likelihood.exact_moments(rbm, given=case).energy_gradient
@@ -246,7 +247,7 @@ COUPLINGS = {
 @pytest.mark.parametrize("name", COUPLINGS)
 def test_every_coupling_climbs(name, gradient):
     rbm = COUPLINGS[name]()
-    case = hm.Given(context=torch.tensor([0.5, -1.0], dtype=torch.float64)) if name.startswith("conditional") else None
+    case = hm.Given(context=torch.tensor([0.5, -1.0], dtype=torch.float64)) if name.startswith("conditional") else NOTHING
     climbs(rbm, torch.tensor(samples(rbm.visible, 8, 3)).double(), gradient, case)
 
 

@@ -12,7 +12,7 @@ import torch
 from scipy import special, stats
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 CASES = 400
 WORDS = 8
@@ -137,7 +137,7 @@ def drawn(source, seed):
 
 def likelihood(rbm, data):
     """The mean exact log-likelihood; documents are all of one length, with one Z."""
-    given = Given(length=torch.tensor(float(WORDS))) if isinstance(rbm.visible, hm.ReplicatedSoftmax) else None
+    given = Given(length=torch.tensor(float(WORDS))) if isinstance(rbm.visible, hm.ReplicatedSoftmax) else NOTHING
     return hm.likelihood.log_likelihood(rbm, data, log_z=hm.likelihood.exact_log_z(rbm, given=given)).mean().item()
 
 

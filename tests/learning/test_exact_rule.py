@@ -12,6 +12,7 @@ import torch
 import harmonium as hm
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.rules import exact_gradient as exact
+from harmonium.units import NOTHING
 from tests import oracle
 from tests.learning.signal import begun, contrastive_gradient
 from tests.learning.test_exact_gradient import bars_and_stripes
@@ -35,7 +36,7 @@ PAIRS = [
 ]
 
 
-def gradient(rbm: hm.RBM, v: np.ndarray, weights: np.ndarray | None = None, given: hm.Given | None = None) -> dict[str, torch.Tensor]:
+def gradient(rbm: hm.RBM, v: np.ndarray, weights: np.ndarray | None = None, given: hm.Given = NOTHING) -> dict[str, torch.Tensor]:
     state = begun(rbm, hm.ExactGradient())
     shares = None if weights is None else torch.tensor(weights).to(rbm.visible.zero_input())
     contrastive_gradient(rbm, torch.as_tensor(v).to(rbm.visible.zero_input()), shares, hm.ExactGradient(), state, given=given)

@@ -12,7 +12,7 @@ from harmonium.learning import Positive
 from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop import metrics
 from harmonium.sampling.clamped import draw_missing
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import gapped, oracle
 from tests.learning.signal import contrastive_gradient
 from tests.learning.test_exact_gradient import Fixed
@@ -162,9 +162,9 @@ def test_missing_values_are_learnt_around(negative):
     missing = torch.rand(data.shape, generator=torch.Generator().manual_seed(0)) < 0.3
     reached = {}
     for name, rows, given in (
-        ("complete", data, None),
+        ("complete", data, NOTHING),
         ("missing", torch.where(missing, NAN, data), Given(missing=missing)),
-        ("zeros", torch.where(missing, 0.0, data), None),
+        ("zeros", torch.where(missing, 0.0, data), NOTHING),
     ):
         rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(5), seed=1)
         rbm.coupling.weight.data *= 10
@@ -254,10 +254,10 @@ def test_a_row_of_weight_two_is_the_row_twice_with_its_gaps(kind):
     v, particles = (torch.tensor(samples(rbm.visible, 4, seed)) for seed in (1, 2))
     gaps = torch.tensor(gapped.mask(plain(rbm), 4, 2))
     twice = torch.tensor([0, 1, 1, 2, 3])
-    given = side("present", gaps) if kind == "present" else None
+    given = side("present", gaps) if kind == "present" else NOTHING
     found = []
     for rows, weights in ((torch.arange(4), torch.tensor([1.0, 2, 1, 1], dtype=torch.float64)), (twice, None)):
-        beside = None if given is None else given.map(lambda field, rows=rows: field[rows])
+        beside = given.rows(rows)
         contrastive_gradient(rbm, v[rows], weights, Fixed(particles[rows], paired=True), given=beside)
         found.append(gradients(rbm))
     for name, value in found[0].items():
@@ -346,7 +346,7 @@ def test_part_of_a_softmax_group(kind):
 # What is shown, and where learning starts -----------------------------------------------------------------------------------------
 
 
-def figures(given=None, validation_given=None, data=V, validation=V):
+def figures(given=NOTHING, validation_given=NOTHING, data=V, validation=V):
     rbm = machine("bernoulli", "bernoulli", seed=2)
     rows, held = data[:, :3].double(), None if validation is None else validation[:, :3].double()
     generator = torch.Generator().manual_seed(0)

@@ -10,6 +10,7 @@ import torch
 import harmonium as hm
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.rules import ratio_matching
+from harmonium.units import NOTHING
 from tests import oracle
 from tests.learning.signal import begun, contrastive_gradient
 from tests.models.machines import close, machine, named, plain, samples
@@ -31,7 +32,7 @@ def objective(model: oracle.Machine, v: np.ndarray, weights: np.ndarray, present
 
 
 def gradient(
-    rbm: hm.RBM, v: object, weights: object = None, rule: hm.RatioMatching | None = None, given: hm.Given | None = None, seed: int = 0
+    rbm: hm.RBM, v: object, weights: object = None, rule: hm.RatioMatching | None = None, given: hm.Given = NOTHING, seed: int = 0
 ) -> dict[str, torch.Tensor]:
     state = begun(rbm, hm.RatioMatching(), seed=seed)
     like = rbm.visible.zero_input()

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 import harmonium as hm
 from harmonium.learning import Positive, UpDown
 from harmonium.learning.loop.step import allocate_gradients
+from harmonium.units import NOTHING
 from tests.learning.signal import contrastive_gradient
 from tests.models.machines import close, machine, samples
 
@@ -49,16 +50,16 @@ def gradients(dbn):
 
 def sampled(dbn, v, y, negative, state, pixels):
     """The states of one update, drawn again with the same numbers."""
-    generator, given = state.generator, dbn.visible.given_by(v, None)
+    generator, given = state.generator, dbn.visible.given_by(v)
     awake = [v]
     for level, layer in enumerate(dbn.recognition):
-        awake.append(layer(awake[-1], generator, None if level else given))
+        awake.append(layer(awake[-1], generator, NOTHING if level else given))
     joint = awake[-1] if y is None else torch.cat([awake[-1], F.one_hot(y, K).to(v)], dim=1)
-    positive = Positive(dbn.top.infer(joint), 1 / len(v), 1.0, None)
+    positive = Positive(dbn.top.infer(joint), 1 / len(v), 1.0, NOTHING)
     particles = negative.particles(dbn.top, positive, state.slots["rule"], generator=generator).detach().clone()
     asleep = [dbn.part(particles)]
     for level in reversed(range(len(dbn.generative))):
-        known = None if level or given is None else given.map(lambda x: x[torch.arange(len(particles)) % len(v)])
+        known = NOTHING if level else given.rows(torch.arange(len(particles)) % len(v))
         mean = level == 0 and pixels == "mean"
         asleep.insert(0, dbn.generative[level](asleep[0], None if mean else generator, known))
     return [x.detach() for x in awake], joint.detach(), particles, [x.detach() for x in asleep]
@@ -98,7 +99,7 @@ def test_the_update_is_the_gradient_of_its_objectives(kinds, labels, negative, p
             close(parameter.grad, expected[parameter], 1e-8)
             assert parameter.grad.abs().max() > 1e-6, name
     wake = sum(
-        (down(awake[level + 1], None, dbn.visible.given_by(v, None) if level == 0 else None) - awake[level]).square().sum()
+        (down(awake[level + 1], None, dbn.visible.given_by(v) if level == 0 else NOTHING) - awake[level]).square().sum()
         for level, down in enumerate(dbn.generative)
     )
     sleep = sum((up.unit.mean(up.input(asleep[level])) - asleep[level + 1]).square().sum() for level, up in enumerate(dbn.recognition))

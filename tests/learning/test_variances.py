@@ -11,6 +11,7 @@ import torch
 
 import harmonium as hm
 from harmonium.learning.transforms.standardising import StandardForm
+from harmonium.units import NOTHING
 from tests.models.machines import close
 
 FACES, PATCHES = "cbcl-faces/facesCBCL.mat", "natural-images/hyvarinen/1.tiff"
@@ -63,7 +64,7 @@ def test_data_in_other_units_are_learnt_alike(name):
     data = blobs()
     if "label" in name:
         data[:, 4:] = (data[:, 4:] > 0).double()
-    given = hm.Given(context=blobs(shape=(2,), seed=1)) if name == "context" else None
+    given = hm.Given(context=blobs(shape=(2,), seed=1)) if name == "context" else NOTHING
     machines = []
     for rows in (data, data * scale + place * scale):
         rbm = make().double()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.units import NOTHING
 from tests.models.machines import close
 
 SGD = partial(torch.optim.SGD, lr=0.02)
@@ -66,7 +67,7 @@ def test_rows_of_no_weight_are_ignored_exactly_even_where_they_hold_nan(kind: st
             batches = [(data, torch.ones(len(data)) if weight is None else weight)]
             hm.fit(rbm, batches, **settings)
         else:
-            given = None if kind == "array" else hm.Given(present=torch.ones(len(data), 4, dtype=torch.bool))
+            given = NOTHING if kind == "array" else hm.Given(present=torch.ones(len(data), 4, dtype=torch.bool))
             hm.fit(rbm, data, sample_weight=weight, given=given, **settings)
         found.append(rbm)
     for one, other in zip(found[0].parameters(), found[1].parameters(), strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests.models.machines import machine
 
 BETAS = 400
@@ -22,7 +22,7 @@ def agrees(rbm, given):
 def test_absent_units(visible):
     rbm = machine(visible, "bernoulli", seed=8)
     present = torch.ones(rbm.visible.shape, dtype=torch.bool)
-    whole = agrees(rbm, None)
+    whole = agrees(rbm, NOTHING)
     present[: 3 if visible == "softmax" else 1] = False
     assert abs(agrees(rbm, Given(present=present)) - whole) > 0.1
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.likelihood.drawn import exact_samples
 from tests.models.machines import PAIRS, machine, plain, randomise
@@ -197,7 +197,7 @@ def test_visible_states_listed_where_they_are_fewer():
     rbm = hm.RBM(hm.Bernoulli(3), hm.Bernoulli(6)).double()
     randomise(rbm.visible, np.random.default_rng(0))
     rbm.coupling.weight.data.normal_(generator=torch.Generator().manual_seed(0))
-    samples = module._ladder([rbm], 2, None).sample(20000, torch.Generator().manual_seed(1))
+    samples = module._ladder([rbm], 2, NOTHING).sample(20000, torch.Generator().manual_seed(1))
     v, p = oracle.visible_distribution(plain(rbm))
     shares = np.array([(samples.numpy() == row).all(1).mean() for row in v])
     assert (np.abs(shares - p) < 4 * np.sqrt(p * (1 - p) / 20000)).all()

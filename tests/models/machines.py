@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 
 LAYERS = {
@@ -113,7 +113,7 @@ def given(visible, *leading, words=WORDS):
     """What a layer's states do not say of their case where only the hidden ones are known: the length of a document."""
     if any(n == "words" for n in names(visible)):
         return Given(length=torch.full(leading, float(words), dtype=torch.float64))
-    return None
+    return NOTHING
 
 
 def randomise(unit, draw, size=0.7):

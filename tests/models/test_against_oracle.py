@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.units import NOTHING
 from tests import oracle
 
 from .machines import EVERY_PAIR, TABLED, close, closed_form, given, machine, named, plain, real, samples
@@ -18,7 +19,7 @@ def both(visible, hidden):
     return rbm, plain(rbm), samples(rbm.visible, CASES, 1), samples(rbm.hidden, CASES, 2)
 
 
-def bayes(rbm, v, h, side=None):
+def bayes(rbm, v, h, side=NOTHING):
     """log p(h|v) - F(v) = log p(v|h) - F(h) = -E(v, h)."""
     up, down = rbm.hidden_input(v, side), rbm.visible_input(h, side)
     met_h, met_v = (rbm.hidden.statistic(h) * up).flatten(1).sum(-1), (rbm.visible.statistic(v) * down).flatten(1).sum(-1)

@@ -67,10 +67,10 @@ def coupled(visible, hidden, wiring, *, larger=False):
 
 def side(rbm, cases):
     """What each case is given: a context, a document's length."""
-    found = given(rbm.visible, cases) or Given()
+    found = given(rbm.visible, cases)
     if isinstance(rbm.coupling, hm.Conditional):
         return Given(length=found.length, context=torch.tensor(np.random.default_rng(9).normal(size=(cases, CONTEXT))))
-    return None if found.length is None else found
+    return found
 
 
 def matrix(coupling):
@@ -110,7 +110,7 @@ def test_gradient(visible, hidden, wiring):
     context = side(rbm, 6)
     agree(closed(rbm, v, context), autograd(rbm, v, torch.ones(6), context))
     weights = drawn_weights(2, 3)
-    v, context = v.reshape(2, 3, *rbm.visible.shape), None if context is None else context.map(lambda x: x.reshape(2, 3, *x.shape[1:]))
+    v, context = v.reshape(2, 3, *rbm.visible.shape), context.map(lambda x: x.reshape(2, 3, *x.shape[1:]))
     agree(closed(rbm, v, context, weights=weights, scale=0.3), autograd(rbm, v, 0.3 * weights, context))
 
 
@@ -120,7 +120,7 @@ def test_against_the_oracle(visible, hidden, wiring):
     v, h = states(rbm)
     context = side(rbm, CASES)
     rbm.check_normalisable(context)
-    contexts = [None] * CASES if context is None or context.context is None else context.context
+    contexts = [None] * CASES if context.context is None else context.context
     flat_v, flat_h = v.flatten(1).numpy(), h.flatten(1).numpy()
     means, variances = rbm.hidden_mean(v, context).flatten(1), rbm.hidden.variance(rbm.hidden_input(v, context)).flatten(1)
     down, spread = rbm.visible_mean(h, context).flatten(1), rbm.visible.variance(rbm.visible_input(h, context), context).flatten(1)
@@ -131,7 +131,7 @@ def test_against_the_oracle(visible, hidden, wiring):
         close(rbm.hidden_free_energy(h, context)[row], oracle.free_energy(exact.flipped(), flat_h[row]))
         close(torch.stack([means[n], variances[n]])[:, None], np.stack(oracle.hidden_moments(exact, flat_v[row])))
         close(torch.stack([down[n], spread[n]])[:, None], np.stack(oracle.hidden_moments(exact.flipped(), flat_h[row])))
-    first = None if context is None else context.map(lambda x: x[0])
+    first = context.map(lambda x: x[0])
     close(hm.likelihood.exact_log_z(rbm, given=first), oracle.log_z(plain(rbm, contexts[0])))
 
 

@@ -6,7 +6,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models import Directed
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.models.machines import PAIRS, close, machine, plain, samples
 
@@ -31,7 +31,7 @@ def test_probabilities_are_those_of_the_table(visible, hidden):
         close(layer.log_probability(states, given).exp(), np.array(expected), 1e-10)
 
 
-def by_autograd(layer, states, neighbour, weights, given=None):
+def by_autograd(layer, states, neighbour, weights, given=NOTHING):
     """Of the layer's own parameters alone."""
     own = {name: p for name, p in layer.named_parameters() if not name.startswith("neighbour") and p.requires_grad}
     (-(weights * layer.log_probability(states, neighbour, given))).sum().backward()
@@ -52,7 +52,7 @@ def test_the_gradient_is_that_of_the_probability(visible, hidden):
                 for name, gradient in expected.items():
                     close(layer.get_parameter(name).grad, total * gradient, 1e-8)
             assert {name for name, p in layer.named_parameters() if p.grad is not None} <= set(expected)
-            side = None if layer.upward else layer.unit.given_by(states, None)
+            side = NOTHING if layer.upward else layer.unit.given_by(states)
             close(mean, layer.unit.mean(layer.input(neighbour), side), 1e-12)
             layer.zero_grad(set_to_none=True)
 

@@ -6,12 +6,12 @@ import torch
 from scipy import linalg, stats
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 from .machines import close, machine
 
 
-def log_likelihood(rbm, data, given=None, case=None):
+def log_likelihood(rbm, data, given=NOTHING, case=NOTHING):
     log_z = hm.likelihood.exact_log_z(rbm, given=case)
     return hm.likelihood.log_likelihood(rbm, torch.as_tensor(data), log_z=log_z, given=given)
 

@@ -7,20 +7,20 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 from .machines import EVERY_PAIR, PAIRS, close, kind_of, leaves, machine, made, randomise, samples
 
 TOLERANCE = 1e-6
 
 
-def autograd(rbm, v, weights, given=None):
+def autograd(rbm, v, weights, given=NOTHING):
     rbm.zero_grad(set_to_none=True)
     (weights * rbm.free_energy(v, given)).sum().backward()
     return gradients(rbm)
 
 
-def closed(rbm, v, given=None, **settings):
+def closed(rbm, v, given=NOTHING, **settings):
     rbm.zero_grad(set_to_none=True)
     rbm.accumulate_gradient(rbm.infer(v, given), given=given, **settings)
     return gradients(rbm)

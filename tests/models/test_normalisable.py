@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 
 from .machines import (
@@ -43,7 +43,7 @@ def joined(visible, hidden, weight, coupling=None):
     return rbm
 
 
-def refused(rbm, message, given=None):
+def refused(rbm, message, given=NOTHING):
     with pytest.raises(ValueError, match=message):
         rbm.check_normalisable(given)
 

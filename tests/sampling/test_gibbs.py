@@ -87,7 +87,7 @@ def test_chains_begin_at_the_visible_units_own_biases():
     state = gibbs.init(rbm, CHAINS, generator=torch.Generator().manual_seed(6))
     p = 1 / (1 + np.exp(-plain(rbm).visible[0].bias))
     assert (np.abs(state.v.numpy().mean(0) - p) < 4 * np.sqrt(p * (1 - p) / CHAINS)).all()
-    assert state.given is None
+    assert not state.given
 
 
 def test_a_step_leaves_its_argument_alone_and_repeats_with_its_seed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.models import test_couplings
 from tests.models.machines import EVERY, given, kind_of, leaves, machine, made, plain
@@ -50,7 +50,7 @@ def test_it_stays_through_every_coupling(visible, hidden, wiring):
     """With a context the distribution is that under this context."""
     rbm = test_couplings.coupled(visible, hidden, wiring)
     context = torch.tensor([0.8, -1.1], dtype=torch.float64) if wiring == "conditional" else None
-    stays(rbm, test_couplings.plain(rbm, context), None if context is None else Given(context=context.expand(CHAINS, -1)))
+    stays(rbm, test_couplings.plain(rbm, context), NOTHING if context is None else Given(context=context.expand(CHAINS, -1)))
 
 
 def stays(rbm, exact, side):

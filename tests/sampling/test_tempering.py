@@ -9,7 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium.sampling import gibbs, tempering
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.models import test_couplings
 from tests.models.machines import close, given, machine, plain
@@ -102,7 +102,7 @@ def test_it_stays_through_other_couplings(visible, hidden, wiring):
     for parameter in rbm.coupling.parameters():
         parameter.data *= 2
     context = torch.tensor([0.8, -1.1], dtype=torch.float64) if wiring == "conditional" else None
-    stays(rbm, test_couplings.plain(rbm, context), None if context is None else Given(context=context.expand(CHAINS, -1)))
+    stays(rbm, test_couplings.plain(rbm, context), NOTHING if context is None else Given(context=context.expand(CHAINS, -1)))
 
 
 @pytest.mark.parametrize(("visible", "hidden"), DISCRETE)
@@ -256,12 +256,12 @@ def test_missing_values_alone_move():
 def test_a_step_leaves_its_argument_alone_and_repeats_with_its_seed():
     rbm = hm.RBM(hm.Bernoulli((2, 2)), hm.Bernoulli(3), seed=1)
     state = tempering.init(rbm, 10, generator=torch.Generator().manual_seed(0))
-    kept = replace(state, **{name: field.clone() for name, field in vars(state).items() if field is not None})
+    kept = replace(state, **{name: field.clone() for name, field in vars(state).items() if isinstance(field, torch.Tensor)})
     first, info = tempering.step(rbm, state, generator=torch.Generator().manual_seed(1))
     again, _ = tempering.step(rbm, state, generator=torch.Generator().manual_seed(1))
     for name, field in vars(kept).items():
-        assert field is None or torch.equal(getattr(state, name), field), name
-        assert field is None or torch.equal(getattr(first, name), getattr(again, name)), name
+        assert not isinstance(field, torch.Tensor) or torch.equal(getattr(state, name), field), name
+        assert not isinstance(field, torch.Tensor) or torch.equal(getattr(first, name), getattr(again, name)), name
     assert first.v.shape == (11, 10, 2, 2)
     assert first.v.dtype == torch.float32
     assert info.h.shape == (11, 10, 3)

@@ -12,7 +12,7 @@ from scipy import stats
 
 import harmonium as hm
 from harmonium.sampling import gibbs, trajectory
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests import oracle
 from tests.models.machines import given, machine, plain
 from tests.sampling.test_tempering import followed
@@ -96,7 +96,7 @@ def test_the_joint_distribution_of_the_replicas_stays(visible, hidden):
 def test_moments_of_real_valued_replicas_stay(visible, hidden):
     """The start is a table of quadrature nodes: these stand for p(v) in every smooth average."""
     models = path(visible, hidden, size=0.9)
-    state = moved(models, None)
+    state = moved(models, NOTHING)
     for at, (v, p) in zip(state.v.numpy(), tables(models), strict=True):
         for power in (1, 2):
             mean, square = p @ v**power, p @ v ** (2 * power)
@@ -233,12 +233,12 @@ def test_every_replica_shares_what_its_chain_is_given():
 def test_a_step_leaves_its_argument_alone_and_repeats_with_its_seed():
     models = [hm.RBM(hm.Bernoulli((2, 2)), hm.Bernoulli(3), seed=seed) for seed in range(3)]
     state = trajectory.init(models, 10, generator=torch.Generator().manual_seed(0))
-    kept = replace(state, **{name: field.clone() for name, field in vars(state).items() if field is not None})
+    kept = replace(state, **{name: field.clone() for name, field in vars(state).items() if isinstance(field, torch.Tensor)})
     first, info = trajectory.step(models, state, steps=2, generator=torch.Generator().manual_seed(1))
     again, _ = trajectory.step(models, state, steps=2, generator=torch.Generator().manual_seed(1))
     for name, field in vars(kept).items():
-        assert field is None or torch.equal(getattr(state, name), field), name
-        assert field is None or torch.equal(getattr(first, name), getattr(again, name)), name
+        assert not isinstance(field, torch.Tensor) or torch.equal(getattr(state, name), field), name
+        assert not isinstance(field, torch.Tensor) or torch.equal(getattr(first, name), getattr(again, name)), name
     assert first.v.shape == (3, 10, 2, 2)
     assert first.v.dtype == torch.float32
     assert info.acceptance.shape == info.swapped.shape == (2, 10)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from tests.models.machines import close
 
 
@@ -19,7 +19,7 @@ def gradients_equal_autograd(unit, states, input):
     weights = torch.linspace(0.2, 1.5, len(states), dtype=torch.float64)
     unread = torch.where(present, states, torch.nan)
     given = Given(present=present)
-    for w, side, x in ((None, None, states), (weights, None, states), (weights, given, unread)):
+    for w, side, x in ((None, NOTHING, states), (weights, NOTHING, states), (weights, given, unread)):
         each = torch.ones_like(weights) if w is None else w
         clamped = (
             each * (unit.energy(torch.where(present, states, 0.0) if side else x, side) - (unit.statistic(x, side) * input).sum(-1))

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import harmonium as hm
+from harmonium.units import NOTHING
 from tests.models.machines import LAYERS, randomise, samples
 
 
@@ -27,10 +28,10 @@ class Ternary(hm.Unit):
     def energy_terms(self, states):
         return self.cost * states.square() - self.bias * states
 
-    def log_partition(self, input, given=None):
+    def log_partition(self, input, given=NOTHING):
         return self.total(self.logits(input).logsumexp(-1))
 
-    def sample(self, input, *, generator, given=None, mean=None):
+    def sample(self, input, *, generator, given=NOTHING, mean=None):
         below = self.logits(input).softmax(-1).cumsum(-1)
         u = torch.rand(input.shape, generator=generator, dtype=input.dtype)
         return (u > below[..., 0]).to(input) + (u > below[..., 1]).to(input) - 1

@@ -154,7 +154,7 @@ def test_the_rarest_words_are_drawn_too():
 def test_gradients_equal_autograd():
     found, input = unit(), torch.tensor(np.random.default_rng(2).normal(size=(4, WORDS + 1)))
     x = torch.tensor(sequences(WORDS, 3)[[0, 4, 9, 17]], dtype=torch.float64)
-    given = found.given_by(x, None)
+    given = found.given_by(x)
     assert given.length.tolist() == [3, 3, 3, 3]
     for weights in (None, torch.tensor([0.2, 0.0, 1.0, 3.0], dtype=torch.float64)):
         each = torch.ones(4, dtype=torch.float64) if weights is None else weights

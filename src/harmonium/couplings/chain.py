@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import Coupling
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Chain(Coupling):
@@ -67,17 +67,17 @@ class Chain(Coupling):
         found[::2], found[1::2] = torch.split(s_v, self.sizes[::2], dim=-1), torch.split(s_h, self.sizes[1::2], dim=-1)
         return found
 
-    def from_below(self, layer: int, statistic: Tensor, given: Given | None = None) -> Tensor:
+    def from_below(self, layer: int, statistic: Tensor, given: Given = NOTHING) -> Tensor:
         """The input of layer `layer` from the layer below, whose statistic is (*leading, size)."""
         found: Tensor = self.links()[layer - 1].to_hidden(statistic, given)
         return found
 
-    def from_above(self, layer: int, statistic: Tensor, given: Given | None = None) -> Tensor:
+    def from_above(self, layer: int, statistic: Tensor, given: Given = NOTHING) -> Tensor:
         """The input of layer `layer` from the layer above, whose statistic is (*leading, size)."""
         found: Tensor = self.links()[layer].to_visible(statistic, given)
         return found
 
-    def _across(self, statistic: Tensor, side: int, given: Given | None) -> Tensor:
+    def _across(self, statistic: Tensor, side: int, given: Given) -> Tensor:
         """The inputs of the layers of one side, 0 for even and 1 for odd, from the joined statistics of the other side."""
         neighbours, found = torch.split(statistic, self.sizes[1 - side :: 2], dim=-1), []
         for layer in range(side, len(self.sizes), 2):
@@ -89,13 +89,13 @@ class Chain(Coupling):
             found.append(inputs[0] if len(inputs) == 1 else inputs[0] + inputs[1])
         return found[0] if len(found) == 1 else torch.cat(found, dim=-1)
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         return self._across(s_v, 1, given)
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         return self._across(s_h, 0, given)
 
-    def _alone(self, statistic: Tensor, side: int, given: Given | None) -> Tensor | float:
+    def _alone(self, statistic: Tensor, side: int, given: Given) -> Tensor | float:
         """The interaction's terms of one side alone, which some couplings add."""
         total: Tensor | float = 0.0
         links = self.links()
@@ -106,10 +106,10 @@ class Chain(Coupling):
                 total = total + links[layer].visible_alone(piece, given)
         return total
 
-    def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
+    def visible_alone(self, s_v: Tensor, given: Given = NOTHING) -> Tensor | float:
         return self._alone(s_v, 0, given)
 
-    def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor | float:
+    def hidden_alone(self, s_h: Tensor, given: Given = NOTHING) -> Tensor | float:
         return self._alone(s_h, 1, given)
 
     @torch.no_grad()
@@ -131,7 +131,7 @@ class Chain(Coupling):
 
     @torch.no_grad()
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         for coupling, (below, above) in zip(self.links(), pairwise(self.layers(s_v, s_h)), strict=True):
             coupling.accumulate_gradient(below, above, weights=weights, scale=scale, fresh=fresh, given=given)

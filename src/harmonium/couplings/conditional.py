@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Conditional(Coupling):
@@ -73,9 +73,9 @@ class Conditional(Coupling):
         # In a module of their own, they follow the base's parameters; training reports the relative change of the first parameter.
         self.dynamic = nn.ParameterDict({side: nn.Parameter(torch.zeros(size, math.prod(shape))) for side, shape in sides.items()})
 
-    def _context(self, given: Given | None) -> Tensor:
+    def _context(self, given: Given) -> Tensor:
         """The context as (*leading, context size), of the type and device of the parameters."""
-        found = None if given is None else given.context
+        found = given.context
         if found is None:
             raise ValueError(
                 "a conditional coupling makes its dynamic biases from a context: expected given=Given(context=...) of shape "
@@ -88,21 +88,21 @@ class Conditional(Coupling):
             )
         return found.to(self.dynamic["hidden"]).flatten(found.dim() - axes)
 
-    def _bias(self, side: str, shape: tuple[int, ...], given: Given | None) -> Tensor:
+    def _bias(self, side: str, shape: tuple[int, ...], given: Given) -> Tensor:
         bias: Tensor = self._context(given) @ self.dynamic[side]
         return bias.reshape(*bias.shape[:-1], *shape)
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         return self.coupling.to_hidden(s_v, given) + self._bias("hidden", self.hidden, given)
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         return self.coupling.to_visible(s_h, given) + self._bias("visible", self.visible, given)
 
-    def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def visible_alone(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         met = s_v * self._bias("visible", self.visible, given)
         return met.sum(dim=tuple(range(-len(self.visible), 0))) + self.coupling.visible_alone(s_v, given)
 
-    def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def hidden_alone(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         met = s_h * self._bias("hidden", self.hidden, given)
         return met.sum(dim=tuple(range(-len(self.hidden), 0))) + self.coupling.hidden_alone(s_h, given)
 
@@ -111,14 +111,14 @@ class Conditional(Coupling):
         return self.coupling.core
 
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         self.coupling.accumulate_gradient(s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
         for side, statistic, shape in (("visible", s_v, self.visible), ("hidden", s_h, self.hidden)):
             self._accumulate(side, rows(statistic, shape), given, s_h.shape[: s_h.dim() - len(self.hidden)], weights, scale, fresh)
 
     def accumulate_one_way(
-        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         self.coupling.accumulate_one_way(s_v, s_h, upward=upward, weights=weights, scale=scale, fresh=fresh, given=given)
         side, statistic = ("hidden", rows(s_h, self.hidden)) if upward else ("visible", rows(s_v, self.visible))
@@ -129,7 +129,7 @@ class Conditional(Coupling):
         self,
         side: str,
         statistic: Tensor,
-        given: Given | None,
+        given: Given,
         leading: Sequence[int],
         weights: Tensor | None,
         scale: float,

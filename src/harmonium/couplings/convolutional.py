@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv1d_weight, conv2d_weight
 
 from harmonium.couplings.coupling import Coupling, as_shape
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Convolutional(Coupling):
@@ -93,13 +93,13 @@ class Convolutional(Coupling):
         weight = torch.empty(channels, self.visible[0], *self.kernel)
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         convolve = F.conv1d if len(self.kernel) == 1 else F.conv2d
         return convolve(_images(s_v, self.visible), self.weight, stride=self.stride, padding=self.padding).reshape(
             *s_v.shape[: s_v.dim() - len(self.visible)], *self.hidden
         )
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         convolve = F.conv_transpose1d if len(self.kernel) == 1 else F.conv_transpose2d
         return convolve(
             _images(s_h, self.hidden), self.weight, stride=self.stride, padding=self.padding, output_padding=self.remainder
@@ -107,7 +107,7 @@ class Convolutional(Coupling):
 
     @torch.no_grad()
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         weight = self.weight
         if not weight.requires_grad:

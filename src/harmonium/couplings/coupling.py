@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Coupling(nn.Module, ABC):
@@ -30,23 +30,23 @@ class Coupling(nn.Module, ABC):
     """The shape of one case's hidden statistic."""
 
     @abstractmethod
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         """The input of the hidden layer, ∂<s_v, coupling, s_h>/∂s_h: (*leading, *hidden)."""
 
     @abstractmethod
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         """The input of the visible layer, ∂<s_v, coupling, s_h>/∂s_v: (*leading, *visible)."""
 
-    def interaction(self, s_v: Tensor, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def interaction(self, s_v: Tensor, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         """<s_v, coupling, s_h>: (*leading), nats."""
         input = self.to_hidden(s_v, given)
         return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0))) + self.visible_alone(s_v, given)
 
-    def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
+    def visible_alone(self, s_v: Tensor, given: Given = NOTHING) -> Tensor | float:
         """The terms of the interaction without a hidden unit: (*leading), or zero."""
         return 0.0
 
-    def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor | float:
+    def hidden_alone(self, s_h: Tensor, given: Given = NOTHING) -> Tensor | float:
         """The terms of the interaction without a visible unit: (*leading), or zero."""
         return 0.0
 
@@ -81,7 +81,7 @@ class Coupling(nn.Module, ABC):
 
     @abstractmethod
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         """Adds scale · Σ weights · ∂(-interaction)/∂θ over the leading axes to each parameter's `.grad`; replaces it if `fresh`.
 
@@ -100,7 +100,7 @@ class Coupling(nn.Module, ABC):
         """
 
     def accumulate_one_way(
-        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         """The same for the interaction's terms with the hidden layer if `upward`, and with the visible layer otherwise.
 

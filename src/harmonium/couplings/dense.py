@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Dense(Coupling):
@@ -50,16 +50,16 @@ class Dense(Coupling):
         weight = torch.empty(math.prod(self.visible), math.prod(self.hidden))
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.weight
         return input if len(self.hidden) == 1 else input.reshape(*input.shape[:-1], *self.hidden)
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.weight.T
         return input if len(self.visible) == 1 else input.reshape(*input.shape[:-1], *self.visible)
 
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         rows_h = rows(s_h, self.hidden)
         if weights is not None:

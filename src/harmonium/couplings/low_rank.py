@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class LowRank(Coupling):
@@ -67,17 +67,17 @@ class LowRank(Coupling):
         self.left = nn.Parameter(torch.empty(math.prod(self.visible), rank).normal_(std=width, generator=generator))
         self.right = nn.Parameter(torch.empty(rank, math.prod(self.hidden)).normal_(std=width, generator=generator))
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.left @ self.right
         return input.reshape(*input.shape[:-1], *self.hidden)
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.right.T @ self.left.T
         return input.reshape(*input.shape[:-1], *self.visible)
 
     @torch.no_grad()
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         rows_v, rows_h = rows(s_v, self.visible), rows(s_h, self.hidden)
         if weights is not None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings.coupling import Coupling
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Transposed(Coupling):
@@ -36,16 +36,16 @@ class Transposed(Coupling):
         self.visible, self.hidden = coupling.hidden, coupling.visible
         self.coupling = coupling
 
-    def to_hidden(self, s_v: Tensor, given: Given | None = None) -> Tensor:
+    def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         return self.coupling.to_visible(s_v, given)
 
-    def to_visible(self, s_h: Tensor, given: Given | None = None) -> Tensor:
+    def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         return self.coupling.to_hidden(s_h, given)
 
-    def visible_alone(self, s_v: Tensor, given: Given | None = None) -> Tensor | float:
+    def visible_alone(self, s_v: Tensor, given: Given = NOTHING) -> Tensor | float:
         return self.coupling.hidden_alone(s_v, given)
 
-    def hidden_alone(self, s_h: Tensor, given: Given | None = None) -> Tensor | float:
+    def hidden_alone(self, s_h: Tensor, given: Given = NOTHING) -> Tensor | float:
         return self.coupling.visible_alone(s_h, given)
 
     @property
@@ -58,12 +58,12 @@ class Transposed(Coupling):
         return self.coupling.matrix().T
 
     def accumulate_gradient(
-        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         self.coupling.accumulate_gradient(s_h, s_v, weights=weights, scale=scale, fresh=fresh, given=given)
 
     def accumulate_one_way(
-        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given | None = None
+        self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         self.coupling.accumulate_one_way(s_h, s_v, upward=not upward, weights=weights, scale=scale, fresh=fresh, given=given)
 

@@ -28,7 +28,7 @@ class GivenRows:
     """
 
     def __init__(self, given: Given, visible: Unit, cases: int, like: Tensor) -> None:
-        self.held = {name: field for name, field in vars(given).items() if field is not None}
+        self.held = {kind: getattr(given, kind) for kind in given.kinds}
         self.cases, self.like = cases, like
         for name, field in self.held.items():
             mask = name in MASKS
@@ -120,9 +120,9 @@ class Chosen:
 
 
 def as_batches(
-    visible: Unit, data: Data, sample_weight: Any, given: Given | None, *, batch_size: int, seed: int, like: Tensor
+    visible: Unit, data: Data, sample_weight: Any, given: Given, *, batch_size: int, seed: int, like: Tensor
 ) -> Batches | Stream:
-    """Data of any form as mini-batches (states, weights or None, given or None). Raises a ValueError that says what is wrong.
+    """Data of any form as mini-batches (states, weights or None, given). Raises a ValueError that says what is wrong.
 
     Rows of weight zero are left out, whatever they hold.
     """
@@ -132,7 +132,7 @@ def as_batches(
         kept = None if weights is None or bool((weights > 0).all()) else weights.nonzero().squeeze(1).cpu()
         if weights is not None and cases and kept is not None and not len(kept):
             raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
-        beside = None if given is None else GivenRows(given, visible, cases, like)
+        beside = GivenRows(given, visible, cases, like)
         rows = as_rows(visible, data, like, beside, kept)
         sources: list[Numbered | None] = [rows, None if weights is None else ArrayRows(weights), beside]
         mean = 1.0 if weights is None else float(weights.double().sum()) / len(weights if kept is None else kept)
@@ -143,7 +143,7 @@ def as_batches(
         raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
     if sample_weight is not None:
         raise ValueError("sample_weight takes no iterable of batches: let it yield (data, weights) pairs")
-    if given is not None:
+    if given:
         raise ValueError("what is given of each case needs data that can be indexed by case number: a tensor, array or Source")
     return Stream(data, OfStream(visible, like))
 
@@ -191,7 +191,7 @@ class OfStream:
 
 
 @torch.no_grad()
-def for_base_rates(visible: Unit, rows: Tensor, weights: Tensor | None, given: Given | None) -> Tensor:
+def for_base_rates(visible: Unit, rows: Tensor, weights: Tensor | None, given: Given) -> Tensor:
     """Rows whose gaps are filled with seen values of the same unit from other cases, each value as often, by weight, as it was seen.
 
     So means and variances are those of the seen values. A unit that was never seen gets its mean.

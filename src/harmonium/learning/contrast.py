@@ -14,7 +14,7 @@ from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Positive, Rule, Slots
 from harmonium.models import DBM, RBM, Phase
 from harmonium.sampling.clamped import draw_missing
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class Contrast:
@@ -26,7 +26,7 @@ class Contrast:
         self.rule, self.batches, self.sweeps = rule, batches, sweeps
         self.generator, self.slots = state.generator, state.slots[RULE]
 
-    def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given | None = None) -> Positive:
+    def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given = NOTHING) -> Positive:
         """Overwrite every `.grad`. `v`: (cases, *visible.shape). `weights`: (cases,). `given`: what is given of each case."""
         weights = None if weights is None else weights / self.batches.mean_weight
         phase, given = positive_phase(self.whole, v, given, sweeps=self.sweeps, generator=self.generator)
@@ -47,7 +47,7 @@ def write_gradient(
     slots: Slots,
     *,
     weights: Tensor | None = None,
-    given: Given | None = None,
+    given: Given = NOTHING,
     generator: torch.Generator,
 ) -> Positive:
     """Write a rule's gradient, by default <∂E/∂θ>_data - <∂E/∂θ>_model, into every `.grad`.
@@ -98,9 +98,7 @@ def write_gradient(
 
 
 @torch.no_grad()
-def positive_phase(
-    model: RBM | DBM, v: Tensor, given: Given | None, *, sweeps: int, generator: torch.Generator
-) -> tuple[Phase, Given | None]:
+def positive_phase(model: RBM | DBM, v: Tensor, given: Given, *, sweeps: int, generator: torch.Generator) -> tuple[Phase, Given]:
     """The result of the positive phase, and what is given of each case after its missing values are drawn."""
     if isinstance(model, DBM):
         return model.mean_field(v, sweeps=sweeps).phase, given
@@ -109,7 +107,7 @@ def positive_phase(
     return model.infer(v, given), given
 
 
-def described_given(given: Given | None, sweeps: int, model: RBM | DBM) -> dict[str, Any]:
+def described_given(given: Given, sweeps: int, model: RBM | DBM) -> dict[str, Any]:
     """The settings of the positive phase."""
-    kinds = sorted(name for name, field in vars(given or Given()).items() if field is not None)
+    kinds = sorted(given.kinds)
     return {"given": kinds or None, "sweeps": sweeps if "missing" in kinds or isinstance(model, DBM) else None}

@@ -13,7 +13,7 @@ OF_MISSING = 5  # default sweeps of clamped Gibbs sampling
 SWEEPS = 10  # default sweeps of mean field: the usual number in the literature
 
 
-def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM | None:
+def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given) -> DBM | None:
     """The deep Boltzmann machine whose positive phase is mean field; None for an RBM, whose positive phase is exact.
 
     Raises TypeError for models that `fit` does not train; ValueError if the positive phase of a deep machine would be wrong.
@@ -23,7 +23,7 @@ def mean_field_of(model: RBM | DBM, negative: Rule, *given: Given | None) -> DBM
     if not isinstance(model, DBM):
         advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
         raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
-    if any(field is not None for each in given if each is not None for field in vars(each).values()):
+    if any(given):
         raise ValueError("a deep Boltzmann machine learns from complete cases only, found given=...")
     if not negative.contrasts:
         raise ValueError(f"{type(negative).__name__} needs free energies of the data, and a deep Boltzmann machine has none in closed form")

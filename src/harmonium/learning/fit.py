@@ -26,7 +26,7 @@ from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
 from harmonium.models import DBM, RBM
 from harmonium.seeds import derive
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 def fit(
@@ -42,8 +42,8 @@ def fit(
     sparsity: Sparsity | None = None,
     validation: Rows | None = None,
     sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
-    given: Given | None = None,
-    validation_given: Given | None = None,
+    given: Given = NOTHING,
+    validation_given: Given = NOTHING,
     sweeps: int | None = None,
     gradient: Literal["plain", "centred", "enhanced"] = "plain",
     standardise: bool = True,

@@ -21,7 +21,7 @@ from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.seeds import derive, fresh_generator
-from harmonium.units import Given, Groups, Softmax, Unit
+from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
 
@@ -35,7 +35,7 @@ def greedy(
     couplings: Sequence[Coupling | None] | None = None,
     labels: Tensor | np.ndarray[Any, Any] | Sequence[int] | None = None,
     classes: int | None = None,
-    given: Given | None = None,
+    given: Given = NOTHING,
     seed: int = 0,
     train: Train | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -101,7 +101,7 @@ def greedy(
     known = None if labels is None else _labels(data, labels, classes)
     if labels is None and classes is not None:
         raise ValueError(f"classes={classes} takes labels=, found none")
-    validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", None)
+    validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", NOTHING)
     held_labels = None
     if known is not None and isinstance(validation, tuple):
         validation, held_labels = validation
@@ -162,7 +162,7 @@ class _StreamOfFeatures:
 class _Features:
     """A source of the top hidden units' means, or samples, computed anew at each visit."""
 
-    def __init__(self, source: Source, given: GivenRows | None, rbms: Sequence[RBM], sampled: bool) -> None:
+    def __init__(self, source: Source, given: GivenRows, rbms: Sequence[RBM], sampled: bool) -> None:
         self.source, self.given, self.rbms, self.sampled = source, given, rbms, sampled
 
     def __len__(self) -> int:
@@ -170,7 +170,7 @@ class _Features:
 
     @torch.no_grad()
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        v, given = self.source.rows(indices, generator), None if self.given is None else self.given.rows(indices)
+        v, given = self.source.rows(indices, generator), self.given.rows(indices)
         v, given = draw_missing(self.rbms[0], v, given, steps=SWEEPS, generator=generator)
         for rbm in self.rbms:
             given = rbm.visible.given_by(v, given)
@@ -180,7 +180,7 @@ class _Features:
 
 
 @torch.no_grad()
-def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None = None) -> Any:
+def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHING) -> Any:
     """Compute the means of the top hidden units of a stack, from the bottom up: the data of the next machine.
 
     Parameters
@@ -216,12 +216,12 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given | None 
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):
-        if sampled or given is not None:
+        if sampled or given:
             what = "samples of the layers of a stack need" if sampled else "what is given of each case needs"
             raise ValueError(f"{what} data that can be indexed by case number: a tensor, array or Source")
         return _StreamOfFeatures(rbms, data)
     like = next(rbms[0].parameters()).detach()
-    beside = None if given is None else GivenRows(given, rbms[0].visible, len(data), like)
+    beside = GivenRows(given, rbms[0].visible, len(data), like)
     source = as_rows(rbms[0].visible, data, like, beside)
     risen = _Features(source, beside, rbms, sampled)
     if sampled or not isinstance(source, ArrayRows):

@@ -13,7 +13,7 @@ from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Rule
 from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 MONITORED = 1000  # cases for the metrics of an epoch
 
@@ -26,7 +26,7 @@ class Monitor:
         self.like, self.visible = next(model.parameters()).detach(), model.visible
         self.training, self.given = self._some(batches)
         self.held: Tensor | None = None
-        self.held_given: Given | None = None
+        self.held_given: Given = NOTHING
 
     def hold_out(self, batches: Batches | Stream) -> None:
         """Validation cases. ValueError for a stream."""
@@ -35,7 +35,7 @@ class Monitor:
             raise ValueError("validation takes data that can be indexed by case number: a tensor, array or Source")
 
     @property
-    def known(self) -> Given | None:
+    def known(self) -> Given:
         """What is given of the training cases, what the cases themselves tell included."""
         return self.given if self.training is None else self.visible.given_by(self.training, self.given)
 
@@ -58,11 +58,11 @@ class Monitor:
         beside = {"given": self.given, "validation_given": self.held_given}
         return rbm_metrics(self.model, self.training, self.held, generator=generator, sweeps=self.sweeps, **beside) | own
 
-    def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given | None]:
+    def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given]:
         """Some rows, and what is given of them; none for a stream. The rows of a source are checked here."""
         found = batches.some(MONITORED, self.plan.generator(self.like))
         if not found:
-            return None, None
+            return None, NOTHING
         rows, _, side = found
         self.visible.check(fill(self.visible, rows, gaps(side)))
         return rows, side

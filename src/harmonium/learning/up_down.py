@@ -14,7 +14,7 @@ from harmonium.learning.monitor import MONITORED
 from harmonium.learning.rules import Positive, Rule
 from harmonium.models import DBN
 from harmonium.models.labels import with_labels
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 Pixels = Literal["mean", "sample"]
 
@@ -59,46 +59,45 @@ class UpDown:
         labels : Tensor or None
             Integer labels, (cases,); None for a net without label units.
         """
-        given = self.dbn.visible.given_by(v, None)
+        given = self.dbn.visible.given_by(v)
         particles = self._top(self._wake(v, given), labels, given)
-        if given is not None and len(particles) != len(v):  # sleep-phase documents have the lengths of the batch's
-            turn = torch.arange(len(particles), device=v.device) % len(v)
-            given = given.map(lambda field: field[turn])
+        if len(particles) != len(v):  # sleep-phase documents have the lengths of the batch's
+            given = given.rows(torch.arange(len(particles), device=v.device) % len(v))
         self._sleep(particles, given)
 
-    def _wake(self, v: Tensor, given: Given | None) -> Tensor:
+    def _wake(self, v: Tensor, given: Given) -> Tensor:
         """The wake phase: an up-pass from which each generative layer learns. Returns the states below the top RBM."""
         states, share, generative = [v], 1 / len(v), list(self.dbn.downwards())[::-1]
         for level, layer in enumerate(self.dbn.upwards()):
-            states.append(layer(states[-1], self.state.generator, given if level == 0 else None))
+            states.append(layer(states[-1], self.state.generator, given if level == 0 else NOTHING))
         for level, layer in enumerate(generative):
-            known = given if level == 0 else None
+            known = given if level == 0 else NOTHING
             mean = layer.accumulate_gradient(states[level], states[level + 1], scale=share, fresh=True, given=known)
             self.state.add("wake_error", _squared(mean, states[level]))
         return states[-1]
 
-    def _top(self, states: Tensor, labels: Tensor | None, given: Given | None) -> Tensor:
+    def _top(self, states: Tensor, labels: Tensor | None, given: Given) -> Tensor:
         """The top RBM learns from the up-pass and the labels beside it. Returns its particles."""
         dbn, units, slots = self.dbn, self.dbn.labels, self.state.slots[RULE]
         rule, top, generator = self.choose(self.state.epoch), dbn.top, self.state.generator
         if not slots:  # the rule of an earlier epoch had no slots
             slots.update(rule.init(top, generator))
         joint = states if units is None or labels is None else with_labels(states, labels, units.categories)
-        given = None if len(dbn.recognition) else given
+        given = NOTHING if len(dbn.recognition) else given
         data = top.infer(joint, given)
         positive = Positive(data, 1 / len(joint), 1.0, given)
         particles = rule.particles(top, positive, slots, generator=generator)
         top.accumulate_gradient(data, **positive.weighting(), fresh=True, given=given)
-        of_model = given if rule.paired else None
+        of_model = given if rule.paired else NOTHING
         top.accumulate_gradient(top.infer(particles, of_model), **positive.against(len(particles)), given=of_model)
         return particles
 
-    def _sleep(self, particles: Tensor, given: Given | None) -> None:
+    def _sleep(self, particles: Tensor, given: Given) -> None:
         """The sleep phase: a down-pass whose states each recognition layer learns to recover."""
         dream, share, generative = self.dbn.part(particles), 1 / len(particles), list(self.dbn.downwards())[::-1]
         recognition = list(self.dbn.upwards())
         for level in reversed(range(len(generative))):
-            known = given if level == 0 else None
+            known = given if level == 0 else NOTHING
             lower = generative[level](dream, self.state.generator if level or self.pixels == "sample" else None, known)
             mean = recognition[level].accumulate_gradient(dream, lower, scale=share, fresh=True, given=known)
             self.state.add("sleep_error", _squared(mean, dream))
@@ -129,10 +128,10 @@ def _squared(mean: Tensor, states: Tensor) -> Tensor:
 def wake_error(dbn: DBN, held: Source, generator: torch.Generator) -> float:
     """The squared error of each generative layer's means given a stochastic up-pass, summed over units and layers, per case."""
     v = held.rows(torch.arange(min(len(held), MONITORED)), generator)
-    states, given = v, dbn.visible.given_by(v, None)
+    states, given = v, dbn.visible.given_by(v)
     total = torch.zeros((), dtype=v.dtype, device=v.device)
     for up, down in zip(dbn.upwards(), list(dbn.downwards())[::-1], strict=True):
         above = up(states, generator, given)
         total += _squared(down(above, None, given), states)
-        states, given = above, None
+        states, given = above, NOTHING
     return total.item() / len(v)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium.likelihood.annealing import Estimate, estimate, make_path, warn_of_few
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def ais(
     betas: int | Sequence[float] = 14500,
     seed: int = 0,
     base_rates: Tensor | None = None,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Estimate:
     """Estimate log Z by annealed importance sampling from a base-rate model to `model`.

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 Step = TypeVar("Step")
 BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a closer one needs fewer betas
@@ -124,9 +124,9 @@ class Path:
     base: Tensor
     betas: list[float]
     log_z_base: float
-    given: Given | None = None
+    given: Given = NOTHING
 
-    def every(self, chains: int) -> Given | None:
+    def every(self, chains: int) -> Given:
         """`given`, repeated for each chain."""
         return _every(self.given, chains, self.base.device)
 
@@ -135,18 +135,18 @@ class Path:
         base = self.base.expand(chains, *self.base.shape)
         return self.model.visible.sample(base, generator=generator, given=self.every(chains))
 
-    def _place(self, v: Tensor, given: Given | None) -> Place:
+    def _place(self, v: Tensor, given: Given) -> Place:
         s_v = self.model.visible.statistic(v, given)
         return Place(s_v, self.model.coupling.to_hidden(s_v, given))
 
-    def _draw(self, at: Place, beta: float, other: float, generator: torch.Generator, given: Given | None) -> tuple[Tensor, Tensor]:
+    def _draw(self, at: Place, beta: float, other: float, generator: torch.Generator, given: Given) -> tuple[Tensor, Tensor]:
         """h ~ p_beta(h | v) at the chains' position, and log p*_other(v) - log p*_beta(v) there: (chains,), float64."""
         step = other - beta
         h, change = self.model.hidden.sample_and_change(at.input * beta, at.input * step, generator=generator)
         slope = self.model.coupling.visible_alone(at.s_v, given) - at.s_v.flatten(1) @ self.base.flatten()
         return h, change.double() + step * slope.double()
 
-    def _down(self, h: Tensor, beta: float, generator: torch.Generator, given: Given | None) -> Place:
+    def _down(self, h: Tensor, beta: float, generator: torch.Generator, given: Given) -> Place:
         """The position after drawing v ~ p_beta(v | h)."""
         visible, hidden, coupling = self.model.visible, self.model.hidden, self.model.coupling
         input = torch.add(self.base * (1 - beta), coupling.to_visible(hidden.statistic(h), given), alpha=beta)
@@ -187,7 +187,7 @@ def make_path(
     *,
     chains: int,
     generator: torch.Generator,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> Path:
     """The path from a base with these visible means, by default those of a short Gibbs run of `chains` chains of the model itself.
 
@@ -208,8 +208,8 @@ def make_path(
     return Path(model, base, steps, log_z_base, given)
 
 
-def _every(given: Given | None, chains: int, device: torch.device) -> Given | None:
-    return None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
+def _every(given: Given, chains: int, device: torch.device) -> Given:
+    return given.to(device).expand(chains)
 
 
 def shown(steps: list[Step], name: str, progress: bool) -> Iterable[Step]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.sampling.gaps import fill
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 
 
 def rows_of(visible: Unit, rows: Tensor) -> Tensor:
@@ -17,19 +17,19 @@ def rows_of(visible: Unit, rows: Tensor) -> Tensor:
     return rows
 
 
-def as_states(visible: Unit, rows: Tensor, given: Given | None = None) -> Tensor:
+def as_states(visible: Unit, rows: Tensor, given: Given = NOTHING) -> Tensor:
     """States of any type, converted to the layer's own type and device: (cases, *visible.shape), at least one case.
 
     `given` is one case, which applies to all states, or has one row per state. Values at absent units are not read. Raises ValueError for
     another shape, for states outside the support, and for documents whose length differs from the given one.
     """
     rows = rows_of(visible, rows)
-    if given is not None and given.present is not None:
+    if given.present is not None:
         rows = fill(visible, rows, ~given.present.to(rows.device).bool().expand(rows.shape))
     visible.check_states(rows)
     found = rows.to(visible.zero_input())
-    told = visible.given_by(found, None)
-    if told is not None and told.length is not None and given is not None and given.length is not None:
+    told = visible.given_by(found)
+    if told.length is not None and given.length is not None:
         expected = given.length.to(told.length).expand(len(found))
         if not bool((told.length == expected).all()):
             wrong = told.length != expected

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 HALVINGS = 200  # of the bracket of log Z2 - log Z1, until float64 has no number between its ends
 LITTLE = 0.01  # overlap below which to warn
@@ -41,7 +41,7 @@ class Difference:
 
 
 @torch.no_grad()
-def bridge(first: RBM, second: RBM, first_samples: Tensor, second_samples: Tensor, *, given: Given | None = None) -> Difference:
+def bridge(first: RBM, second: RBM, first_samples: Tensor, second_samples: Tensor, *, given: Given = NOTHING) -> Difference:
     """Estimate log Z2 - log Z1 of two machines with the same visible layer, from samples of both.
 
     The hidden layers may differ. So a machine can be bridged to one whose log Z is known.
@@ -125,11 +125,11 @@ def bridge(first: RBM, second: RBM, first_samples: Tensor, second_samples: Tenso
     return Difference(difference, error, information, information / most)
 
 
-def _log_ratio(first: RBM, second: RBM, rows: Tensor, given: Given | None) -> Tensor:
+def _log_ratio(first: RBM, second: RBM, rows: Tensor, given: Given) -> Tensor:
     """F1 - F2 of each state: (cases,), float64."""
     found = []
     for model in (first, second):
         v = as_states(model.visible, rows, given)
-        every = None if given is None else given.map(lambda field, v=v: field.to(v.device).expand(len(v), *field.shape))  # type: ignore[misc]
+        every = given.to(v.device).expand(len(v))
         found.append(model.free_energy(v, every).double().cpu())
     return found[0] - found[1]

@@ -9,6 +9,7 @@ from harmonium.likelihood.dbn_bound import VALUES, VariationalBound, of_weights,
 from harmonium.likelihood.log_likelihood import ROWS, checked
 from harmonium.models import DBM
 from harmonium.models.dbm import SETTLED, TOLERANCE
+from harmonium.units import NOTHING
 
 
 @torch.no_grad()
@@ -78,7 +79,7 @@ def dbm_bound(
     if samples < 1:
         raise ValueError(f"the tightened bound takes at least one sample, found samples={samples}")
     visible, like = dbm.visible, dbm.even.zero_input()
-    rows, _, log_z = checked(visible, data, None, log_z)
+    rows, _, log_z = checked(visible, data, NOTHING, log_z)
     generator = torch.Generator(like.device).manual_seed(seed)
     draws = min(samples, max(1, VALUES // max(like.numel(), dbm.odd.zero_input().numel())))
     cases = max(1, VALUES // (max(like.numel(), dbm.odd.zero_input().numel()) * draws)) if tighten else ROWS

@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.likelihood.log_likelihood import checked, log_likelihood
 from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
-from harmonium.units import Exponential, Gaussian, Given, TruncatedGaussian, Unit
+from harmonium.units import NOTHING, Exponential, Gaussian, Given, TruncatedGaussian, Unit
 from harmonium.units.checks import no_joint
 from harmonium.units.groups import leaves
 
@@ -64,7 +64,7 @@ def dbn_bound(
     samples: int = 100,
     seed: int = 0,
     tighten: bool = False,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> VariationalBound:
     """The variational bound on log p(v) of each case under a deep belief net, or its importance-sampled tightening.
 
@@ -129,7 +129,7 @@ def dbn_bound(
         return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
     visible, like = dbn.visible, dbn.visible.zero_input()
     rows, given, log_z = checked(visible, data, given, log_z)
-    if given is not None and given.missing is not None:
+    if given.missing is not None:
         given = given.only(present=~given.missing)
     generator = torch.Generator(like.device).manual_seed(seed)
     widest = max(math.prod(unit.statistic_shape) for rbm in dbn.rbms for unit in (rbm.visible, rbm.hidden))
@@ -138,7 +138,7 @@ def dbn_bound(
     found = []
     for start in range(0, len(rows), cases):
         here = slice(start, start + cases)
-        side = None if given is None else given.map(lambda field, here=here: field[here].to(like.device))  # type: ignore[misc]
+        side = given.rows(here).to(like.device)
         v = rows[here].to(like)
         side = visible.given_by(v, side)
         blocks = [min(draws, samples - drawn) for drawn in range(0, samples, draws)]
@@ -153,22 +153,22 @@ def dbn_bound(
     return summarised(values - log_z.to(values.device), errors, ess, samples, tighten)
 
 
-def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given | None) -> Tensor:
+def _log_p(dbn: DBN, data: Tensor, log_z: float | Tensor, given: Given) -> Tensor:
     """log p(v) under a net of one RBM, its labels summed out: (cases,), float64."""
     if dbn.labels is None:
         return log_likelihood(dbn.top, data, log_z=log_z, given=given)
-    if given is not None and (given.present is not None or given.missing is not None):
+    if given.present is not None or given.missing is not None:
         raise ValueError(
             "the bound of a net of one RBM with labels takes complete cases: with gaps use hm.likelihood.log_likelihood(dbn.top, ...), "
             "where the labels are missing values"
         )
     rows, given, log_z = checked(dbn.visible, data, given, log_z)
     rows = rows.to(dbn.top.visible.zero_input())
-    given = None if given is None else given.map(lambda field: field.to(rows.device))
+    given = given.to(rows.device)
     return torch.logsumexp(-label_free_energy(dbn.top, rows, given).double(), dim=-1) - log_z.to(rows.device)
 
 
-def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, given: Given | None) -> Tensor:
+def _log_weights(dbn: DBN, v: Tensor, samples: int, generator: torch.Generator, given: Given) -> Tensor:
     """log w + log Z_top of `samples` up-passes per case: (samples, cases), float64."""
     total = torch.zeros(samples, len(v), dtype=torch.float64, device=v.device)
     below = v

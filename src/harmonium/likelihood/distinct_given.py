@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -21,25 +20,25 @@ class Distinct(NamedTuple):
     case's condition, (cases,). `what`: their name, such as "lengths".
     """
 
-    given: Sequence[Given | None]
+    given: Sequence[Given]
     cases: Sequence[int]
     place: Tensor
     what: str
 
 
-def of_cases(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
+def of_cases(visible: Unit, data: Tensor, given: Given) -> Given:
     """What is given of each case, with one row per case in every field. The length of a document is read from its counts.
 
     `data`: (cases, *visible.shape). `given`: each field is that of one case, shared by all, or has one row per case. Raises ValueError for
     other shapes and for missing values.
     """
-    if given is not None and given.missing is not None:
+    if given.missing is not None:
         raise ValueError(
             "evaluate takes whole cases: hm.likelihood.log_likelihood sums over missing values, with a log_z from exact_log_z or ais"
         )
     rows = {}
     for name, axes in (("present", len(visible.shape)), ("length", 0), ("context", 1)):
-        value = None if given is None else getattr(given, name)
+        value = getattr(given, name)
         if value is None:
             continue
         value = torch.as_tensor(value)
@@ -50,25 +49,20 @@ def of_cases(visible: Unit, data: Tensor, given: Given | None) -> Given | None:
             )
         rows[name] = value.expand(len(data), *value.shape[value.dim() - axes :]).to(data.device)
     if "length" not in rows:
-        told = visible.given_by(data, None)
-        if told is not None and told.length is not None:
+        told = visible.given_by(data)
+        if told.length is not None:
             rows["length"] = told.length
-    return replace(Given(), **rows) if rows else None
+    return Given(**rows)
 
 
-def distinct(given: Given | None, cases: int) -> Distinct:
+def distinct(given: Given, cases: int) -> Distinct:
     """What is given of each case, fields of (cases, ...), grouped into the distinct conditions."""
-    fields = {} if given is None else {name: value for name in PLURALS if (value := getattr(given, name)) is not None}
+    fields = {name: value for name in PLURALS if (value := getattr(given, name)) is not None}
     differ = {name: value.reshape(cases, -1).double() for name, value in fields.items() if bool((value != value[:1]).any())}
-    if given is None or not differ:
-        return Distinct([None if given is None else part(given, 0)], [cases], torch.zeros(cases, dtype=torch.long), "cases")
+    if not differ:
+        return Distinct([given.rows(0)], [cases], torch.zeros(cases, dtype=torch.long), "cases")
     found, place, counts = torch.unique(torch.cat(list(differ.values()), dim=1), dim=0, return_inverse=True, return_counts=True)
     first = torch.full((len(found),), cases, device=place.device)
     first = first.scatter_reduce(0, place, torch.arange(cases, device=place.device), "amin")
     what = " and ".join(PLURALS[name] for name in differ)
-    return Distinct([part(given, row) for row in first.tolist()], counts.tolist(), place.cpu(), what)
-
-
-def part(given: Given | None, rows: int | slice) -> Given | None:
-    """What is given of one of the cases, or of some."""
-    return None if given is None else given.map(lambda field: field[rows])
+    return Distinct([given.rows(row) for row in first.tolist()], counts.tolist(), place.cpu(), what)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.as_states import as_states, rows_of
-from harmonium.likelihood.distinct_given import Distinct, distinct, of_cases, part
+from harmonium.likelihood.distinct_given import Distinct, distinct, of_cases
 from harmonium.likelihood.evaluation import Evaluation
 from harmonium.likelihood.log_likelihood import ROWS
 from harmonium.likelihood.log_z import LONGER, Effort, LogZ, each_log_z, pooled
@@ -19,14 +19,14 @@ from harmonium.likelihood.trust import is_doubtful, of_each
 from harmonium.likelihood.unnormalised import base_rates_of, states_of, unnormalised
 from harmonium.likelihood.without_log_z import pseudo_likelihood
 from harmonium.models import RBM, Generative
-from harmonium.units import Bernoulli, Given, ReplicatedSoftmax, Unit
+from harmonium.units import NOTHING, Bernoulli, Given, ReplicatedSoftmax, Unit
 
 
 class Cases(NamedTuple):
     """Visible states, (cases, *visible.shape), and what is given of each, fields of (cases, ...)."""
 
     v: Tensor
-    given: Given | None
+    given: Given
 
 
 @torch.no_grad()
@@ -43,7 +43,7 @@ def evaluate(
     samples: int = 100,
     raise_cases: int = 0,
     seed: int = 0,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Evaluation:
     """Compute the mean of log p(v) over the cases, in nats, and say how far to trust it.
@@ -124,7 +124,7 @@ def evaluate(
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
-    if raise_cases and given is not None:
+    if raise_cases and given:
         raise ValueError("RAISE takes complete cases without conditions, found given=... and raise_cases above 0")
     top, visible, bound = model.machine, model.visible, model.bound_over
     cases = _cases(visible, data, given)
@@ -181,16 +181,14 @@ def evaluate(
     )
 
 
-def _cases(visible: Unit, data: Tensor, given: Given | None) -> Cases:
+def _cases(visible: Unit, data: Tensor, given: Given) -> Cases:
     rows = rows_of(visible, data)
     beside = of_cases(visible, rows, given)
     return Cases(as_states(visible, rows, beside), beside)
 
 
-def _shared(visible: Unit, given: Given | None, *, asked: bool) -> Given | None:
+def _shared(visible: Unit, given: Given, *, asked: bool) -> Given:
     """What training and validation cases share with the data. Raises ValueError if they are `asked` for and the data differ in it."""
-    if given is None:
-        return None
     for name, axes in (("present", len(visible.shape)), ("context", 1)):
         value = getattr(given, name)
         if asked and value is not None and torch.as_tensor(value).dim() != axes:
@@ -206,7 +204,7 @@ def _alike(model: Generative, *several: Cases) -> bool:
     found = [distinct(model.machine_given(cases.given), len(cases.v)).given for cases in several]
     if any(len(given) > 1 for given in found):
         return False
-    lengths = {float(one.length) for (one,) in found if one is not None and one.length is not None}
+    lengths = {float(one.length) for (one,) in found if one.length is not None}
     return len(lengths) < 2  # the rest is shared by all that are compared
 
 
@@ -221,20 +219,19 @@ def _difference(of_training: Tensor, of_others: Tensor) -> tuple[float, float]:
     return one - other, math.hypot(one_error, other_error)
 
 
-def _pseudo_likelihood(model: RBM, v: Tensor, given: Given | None, seed: int) -> tuple[float, float] | None:
+def _pseudo_likelihood(model: RBM, v: Tensor, given: Given, seed: int) -> tuple[float, float] | None:
     """The mean over the cases and its standard error; None where the units are not binary."""
     if not isinstance(model.visible, Bernoulli):
         return None
     generator = torch.Generator(v.device).manual_seed(seed)
     blocks = [slice(start, start + ROWS) for start in range(0, len(v), ROWS)]
-    return _mean(torch.cat([pseudo_likelihood(model, v[rows], generator=generator, given=part(given, rows)) for rows in blocks]))
+    return _mean(torch.cat([pseudo_likelihood(model, v[rows], generator=generator, given=given.rows(rows)) for rows in blocks]))
 
 
 def _perplexity(visible: Unit, cases: Cases, log_p: Tensor) -> float | None:
     """exp(-Σ log p / Σ words) of documents; None for other cases."""
     if not isinstance(visible, ReplicatedSoftmax):
         return None
-    assert cases.given is not None
     assert cases.given.length is not None
     return math.exp(-(log_p.sum() / cases.given.length.sum()).item())
 

@@ -14,7 +14,7 @@ from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.models.normalisable import quadratic_places
 from harmonium.sampling.gaps import check_mask
-from harmonium.units import Gaussian, Given, ReplicatedSoftmax, Unit
+from harmonium.units import NOTHING, Gaussian, Given, ReplicatedSoftmax, Unit
 from harmonium.units.groups import leaves
 
 MOST_STATES = 2**25
@@ -37,17 +37,17 @@ class Listing:
     log_terms: Callable[[Tensor], Tensor]
 
 
-def one_case(model: RBM | BoltzmannMachine, given: Given | None) -> Given | None:
+def one_case(model: RBM | BoltzmannMachine, given: Given) -> Given:
     """`given` without missing values, which do not affect log Z. Raises ValueError if its mask is not that of one case."""
-    given = None if given is None else given.whole()
-    if given is not None and given.present is not None:
+    given = given.whole()
+    if given.present is not None:
         check_mask(model.visible, given.present, "present")
         if given.present.shape != model.visible.shape:
             raise ValueError(f"log Z is that of one mask, of shape {model.visible.shape}, found shape {tuple(given.present.shape)}")
     return given
 
 
-def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | None:
+def listing(model: RBM | BoltzmannMachine, given: Given) -> Listing | None:
     """The side with fewer states, or None if both have infinitely many. Raises ValueError if both have more than 2^25."""
     if isinstance(model, BoltzmannMachine):
         return _of_boltzmann(model)
@@ -69,7 +69,7 @@ def listing(model: RBM | BoltzmannMachine, given: Given | None) -> Listing | Non
     def log_terms(numbers: Tensor) -> Tensor:
         v, log_copies = _states(visible, numbers, given)
         terms = log_copies - model.free_energy(v, given)
-        if given is None or given.present is None:
+        if given.present is None:
             return terms
         # An absent unit has no states: only states with one fixed value at its place count.
         counted = (given.present.to(v.device).bool() | (v == _states(visible, numbers.new_zeros(1), given)[0])).flatten(1).all(1)
@@ -90,7 +90,7 @@ def _of_boltzmann(model: BoltzmannMachine) -> Listing:
 
 
 @torch.no_grad()
-def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> float:
+def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given = NOTHING) -> float:
     """Compute log Z, in nats, by enumerating the side with fewer states and summing out the other in closed form.
 
     Parameters
@@ -135,11 +135,10 @@ def exact_log_z(model: RBM | BoltzmannMachine, *, given: Given | None = None) ->
     return log_sum(listed.count, listed.log_terms, model.visible.zero_input().device)
 
 
-def _length(unit: ReplicatedSoftmax, given: Given | None) -> int:
+def _length(unit: ReplicatedSoftmax, given: Given) -> int:
     """The number of words of the one document given."""
-    if given is None or given.length is None:
+    if given.length is None:
         unit.log_partition(unit.zero_input(), given)  # refuses, and says what to give
-    assert given is not None
     assert given.length is not None
     length = torch.as_tensor(given.length)
     if length.numel() != 1 or length.item() < 0 or length.item() != round(length.item()):
@@ -147,7 +146,7 @@ def _length(unit: ReplicatedSoftmax, given: Given | None) -> int:
     return int(length.item())
 
 
-def _count(unit: Unit, given: Given | None) -> float:
+def _count(unit: Unit, given: Given) -> float:
     """The number of joint states of a layer. A document of D words has (D + K - 1 over K - 1) vectors of counts."""
     counts = [
         math.comb(_length(leaf, given) + leaf.categories - 1, leaf.categories - 1) if isinstance(leaf, ReplicatedSoftmax) else leaf.count
@@ -156,7 +155,7 @@ def _count(unit: Unit, given: Given | None) -> float:
     return math.inf if math.inf in counts else math.prod(counts)
 
 
-def _states(unit: Unit, numbers: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
+def _states(unit: Unit, numbers: Tensor, given: Given) -> tuple[Tensor, Tensor]:
     """The joint states with these numbers, (cases, *shape), and the logarithm of how many word sequences each stands for, (cases,)."""
     log_copies = torch.zeros(len(numbers), dtype=torch.float64, device=numbers.device)
     parts = [leaf for _, _, leaf in leaves(unit)]
@@ -212,12 +211,12 @@ def _discrete_states(unit: Unit, numbers: Tensor) -> Tensor:
     return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
 
 
-def _both_gaussian(model: RBM, given: Given | None) -> float:
+def _both_gaussian(model: RBM, given: Given) -> float:
     """Enumerate the discrete units of both sides. The Gaussian units x of both then have energy E(0) - g·x + x'Λx/2.
 
     E(0) and g come from the model's own energy and its gradient at x = 0; log ∫ exp = -E(0) + g'Λ⁻¹g/2 - ½ log|Λ/2π|.
     """
-    if given is not None and given.present is not None:
+    if given.present is not None:
         raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
     visible, hidden = model.visible, model.hidden
     endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if _count(leaf, given) == math.inf}

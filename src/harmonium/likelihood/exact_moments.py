@@ -13,7 +13,7 @@ from harmonium.likelihood.check_machine import check_machine
 from harmonium.likelihood.exact_log_z import BLOCK, exact_log_z, listing, log_sum, one_case
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.units import Given
-from harmonium.units.given import keep_present
+from harmonium.units.given import NOTHING, keep_present
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Moments:
 
 
 @torch.no_grad()
-def exact_moments(model: RBM | BoltzmannMachine, *, given: Given | None = None) -> Moments:
+def exact_moments(model: RBM | BoltzmannMachine, *, given: Given = NOTHING) -> Moments:
     """Compute expectations under the model by enumerating the side with fewer states; the other is averaged out.
 
     They suffice for exact maximum likelihood. The gradient of the mean of -log p is E[∂E/∂θ] over the data, from
@@ -133,6 +133,6 @@ def _of_boltzmann(model: BoltzmannMachine) -> Moments:
     return Moments(exact_log_z(model), p @ visible, p @ hidden, visible.T @ (p[:, None] * hidden), gradient)
 
 
-def _repeated(given: Given | None, cases: int) -> Given | None:
+def _repeated(given: Given, cases: int) -> Given:
     """What is given of one case, repeated for a block of states."""
-    return None if given is None else given.map(lambda field: field.expand(cases, *field.shape))
+    return given.expand(cases)

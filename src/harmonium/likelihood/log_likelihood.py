@@ -12,13 +12,13 @@ from harmonium.likelihood.check_machine import check_machine
 from harmonium.likelihood.exact_log_z import BLOCK, MOST_STATES, log_sum
 from harmonium.models import RBM, BoltzmannMachine
 from harmonium.sampling.gaps import check_mask, fill, gaps
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 
 ROWS = 4096  # cases processed together
 
 
 @torch.no_grad()
-def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float | Tensor, given: Given | None = None) -> Tensor:
+def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float | Tensor, given: Given = NOTHING) -> Tensor:
     """Compute log p(v) = -F(v) - log Z of each case, in nats.
 
     Parameters
@@ -64,24 +64,24 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
     visible, like = model.visible, model.visible.zero_input()
     if isinstance(model, BoltzmannMachine):
         model.check_normalisable(given)
-        rows, _, log_z = checked(visible, data, None, log_z)
+        rows, _, log_z = checked(visible, data, NOTHING, log_z)
         parts = torch.split(rows.to(like), max(1, BLOCK * 16 // (1 if model.hidden is None else int(model.hidden.count))))
         return torch.cat([-model.free_energy(part).double() for part in parts]) - log_z.to(like.device)
     rows, given, log_z = checked(visible, data, given, log_z)
     found = []
     for start in range(0, len(rows), ROWS):
         here = slice(start, start + ROWS)
-        side = None if given is None else given.map(lambda field, here=here: field[here].to(like.device))  # type: ignore[misc]
+        side = given.rows(here).to(like.device)
         v = rows[here].to(like)
-        found.append(-model.free_energy(v, side).double() if side is None or side.missing is None else _log_seen(model, v, side))
+        found.append(-model.free_energy(v, side).double() if side.missing is None else _log_seen(model, v, side))
     total = torch.cat(found)
     return total - log_z.to(total.device)
 
 
-def checked(visible: Unit, data: Tensor, given: Given | None, log_z: float | Tensor) -> tuple[Tensor, Given | None, Tensor]:
+def checked(visible: Unit, data: Tensor, given: Given, log_z: float | Tensor) -> tuple[Tensor, Given, Tensor]:
     """Data with filled gaps, masks expanded to each case, and log Z as float64. Raises ValueError where these do not fit."""
     rows = torch.as_tensor(data)
-    given = None if given is None else replace(given, **_masks(visible, given, rows))
+    given = replace(given, **_masks(visible, given, rows))
     rows = fill(visible, rows, gaps(given))
     visible.check_states(rows)
     log_z = torch.as_tensor(log_z, dtype=torch.float64)

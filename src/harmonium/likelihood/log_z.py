@@ -19,7 +19,7 @@ from harmonium.likelihood.log_z_by_raise import RaiseEstimate
 from harmonium.likelihood.reverse_ais import reverse_ais
 from harmonium.likelihood.tempered_samples import Tempered, tempered_samples
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 LONGER = 4  # times as many betas in the second run
 MOST = 1000  # partition functions estimated in sequence
@@ -37,7 +37,7 @@ class LogZ:
     log_z_error: float
     exact: bool
     cases: int
-    given: Given | None = field(default=None, repr=False)
+    given: Given = field(default=NOTHING, repr=False)
     short: Estimate | None = field(default=None, repr=False)
     long: Estimate | None = field(default=None, repr=False)
     reverse: Estimate | None = field(default=None, repr=False)
@@ -84,7 +84,7 @@ def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates
     return [found[number] for number in numbers]
 
 
-def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | None:
+def _exactly(model: RBM, given: Given, exact: bool | None) -> float | None:
     """log Z if it can be computed exactly and is wanted. Raises ValueError if exactness is asked for and impossible."""
     if exact is False:
         return None
@@ -96,7 +96,7 @@ def _exactly(model: RBM, given: Given | None, exact: bool | None) -> float | Non
         return None
 
 
-def _estimated(model: RBM, given: Given | None, cases: int, base_rates: Tensor, effort: Effort, seeds: Sequence[int]) -> LogZ:
+def _estimated(model: RBM, given: Given, cases: int, base_rates: Tensor, effort: Effort, seeds: Sequence[int]) -> LogZ:
     """Estimates by AIS at two lengths, and by reverse AIS from tempered chains that share no draws with the forward ones."""
     generator = torch.Generator(model.visible.zero_input().device).manual_seed(seeds[2])
     forward = partial(ais, model, chains=effort.chains, base_rates=base_rates, given=given, progress=effort.progress)
@@ -129,7 +129,7 @@ def pooled(each: Sequence[LogZ]) -> LogZ:
     short, long, reverse = (None if exact else _mean([_way(one, name) for one in each], shares) for name in ("short", "long", "reverse"))
     log_z = math.fsum(share * one.log_z for share, one in zip(shares, each, strict=True))
     error = math.hypot(*(share * one.log_z_error for share, one in zip(shares, each, strict=True)))
-    return LogZ(log_z, error, exact, sum(one.cases for one in each), None, short, long, reverse)
+    return LogZ(log_z, error, exact, sum(one.cases for one in each), NOTHING, short, long, reverse)
 
 
 def _way(one: LogZ, name: str) -> Estimate | None:

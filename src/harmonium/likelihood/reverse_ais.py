@@ -10,7 +10,7 @@ from torch import Tensor
 from harmonium.likelihood.annealing import Estimate, log_mean_exp, make_path, warn_of_few
 from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def reverse_ais(
     betas: int | Sequence[float] = 14500,
     base_rates: Tensor | None = None,
     seed: int = 0,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Estimate:
     """Estimate log Z by annealing from samples of `model` back to a base-rate model, with one chain from each sample.

@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.likelihood.annealing import shown
 from harmonium.models import RBM
 from harmonium.sampling import tempering
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 REPLICAS, MOST_REPLICAS = 11, 30  # at the start; at most after adaptation
 SWAPS = 0.4  # the target acceptance rate of adaptation
@@ -44,7 +44,7 @@ def tempered_samples(
     sweeps: int,
     *,
     generator: torch.Generator,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Tempered:
     """Samples of independent chains that start from draws of the visible units' own biases, at eleven temperatures.
@@ -60,7 +60,7 @@ def tempered_samples(
     if chains < 1 or sweeps < 1:
         raise ValueError(f"tempering takes at least one chain and one sweep, found {chains} and {sweeps}")
     device = model.visible.zero_input().device
-    each = None if given is None else given.map(lambda field: field.to(device).expand(chains, *field.shape))
+    each = given.to(device).expand(chains)
     state = tempering.init(model, chains, REPLICAS, generator=generator, given=each)
     for _ in range(RUNS):
         for _ in range(ROUNDS):

@@ -15,7 +15,7 @@ from harmonium.likelihood.as_states import as_states
 from harmonium.likelihood.exact_log_z import BLOCK, listing, log_sum, one_case
 from harmonium.models import RBM
 from harmonium.sampling.trajectory_models import check_alike
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 LISTED = 2**20  # most states of the first model's smaller side that are enumerated to sample it exactly
 
@@ -26,7 +26,7 @@ class Rung(NamedTuple):
     model: RBM
     beta: float
 
-    def free_energy(self, v: Tensor, given: Given | None) -> Tensor:
+    def free_energy(self, v: Tensor, given: Given) -> Tensor:
         """-log Σ_h exp(-E_β(v, h)): (chains,), float64."""
         model, beta = self.model, self.beta
         s_v = model.visible.statistic(v, given)
@@ -34,7 +34,7 @@ class Rung(NamedTuple):
         up = model.hidden.log_partition(beta * model.coupling.to_hidden(s_v, given))
         return (model.visible.energy(v, given) - alone - up).double()
 
-    def gibbs(self, v: Tensor, steps: int, generator: torch.Generator, given: Given | None) -> Tensor:
+    def gibbs(self, v: Tensor, steps: int, generator: torch.Generator, given: Given) -> Tensor:
         """v after `steps` sweeps, hidden units first. Each sweep is reversible with respect to p_β(v)."""
         model, beta = self.model, self.beta
         for _ in range(steps):
@@ -50,12 +50,12 @@ class Ladder:
     rungs: list[Rung]
     log_z: float
     sample: Callable[[int, torch.Generator], Tensor]
-    given: Given | None
+    given: Given
 
-    def every(self, chains: int) -> Given | None:
+    def every(self, chains: int) -> Given:
         """`given`, repeated for each chain."""
         device = self.rungs[0].model.visible.zero_input().device
-        return None if self.given is None else self.given.map(lambda field: field.to(device).expand(chains, *field.shape))
+        return self.given.to(device).expand(chains)
 
 
 @torch.no_grad()
@@ -66,7 +66,7 @@ def trajectory_ais(
     steps: int = 1,
     betas: int | Sequence[float] = 100,
     seed: int = 0,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Estimate:
     """Estimate log Z of the last of `models` by annealing independent chains along all of them, in the order of training.
@@ -153,7 +153,7 @@ def reverse_trajectory_ais(
     steps: int = 1,
     betas: int | Sequence[float] = 100,
     seed: int = 0,
-    given: Given | None = None,
+    given: Given = NOTHING,
     progress: bool = False,
 ) -> Estimate:
     """Estimate log Z of the last of `models` by annealing from samples of it back to the first, with one chain from each sample.
@@ -224,7 +224,7 @@ def reverse_trajectory_ais(
     return Estimate(ladder.log_z - value, error, ess, log_weights)
 
 
-def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | None) -> Ladder:
+def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given) -> Ladder:
     """The ladder from the nearest distribution to the first model that can be sampled exactly. Raises ValueError and TypeError as above."""
     if not models:
         raise ValueError("a trajectory has at least one model, found none")
@@ -247,7 +247,7 @@ def _ladder(models: Sequence[RBM], betas: int | Sequence[float], given: Given | 
     return ladder
 
 
-def _listed(rungs: list[Rung], given: Given | None) -> Ladder:
+def _listed(rungs: list[Rung], given: Given) -> Ladder:
     """The ladder from the first model itself, whose enumerated states of one side are drawn from the table."""
     first = rungs[0].model
     side, device = listing(first, given), first.visible.zero_input().device

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from harmonium.likelihood.dbm_bound import dbm_bound
 from harmonium.likelihood.dbn_bound import VariationalBound, dbn_bound, summarised
-from harmonium.likelihood.distinct_given import part
 from harmonium.likelihood.log_likelihood import ROWS, log_likelihood
 from harmonium.models import DBM, DBN, RBM, Generative, label_free_energy
 from harmonium.models.dbm import SETTLED, TOLERANCE
@@ -18,39 +17,37 @@ from harmonium.units import Given, Groups
 
 
 @singledispatch
-def unnormalised(
-    model: Generative, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False
-) -> VariationalBound:
+def unnormalised(model: Generative, v: Tensor, given: Given, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
     """log p(v) + log Z of the model's machine for each case, or a bound on it. A nonzero `sample_error` means that it is sampled."""
     raise TypeError(f"no likelihood is known for a {type(model).__name__}: an RBM, a deep belief net and a deep Boltzmann machine have one")
 
 
 @unnormalised.register
-def _of_rbm(model: RBM, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
+def _of_rbm(model: RBM, v: Tensor, given: Given, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
     values = log_likelihood(model, v, log_z=0.0, given=given)
     return summarised(values, torch.zeros_like(values), torch.full_like(values, samples), samples, tighten)
 
 
 @unnormalised.register
-def _of_dbn(model: DBN, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
+def _of_dbn(model: DBN, v: Tensor, given: Given, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
     return dbn_bound(model, v, log_z=0.0, samples=samples, seed=seed, given=given, tighten=tighten)
 
 
 @unnormalised.register
-def _of_dbm(model: DBM, v: Tensor, given: Given | None, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
+def _of_dbm(model: DBM, v: Tensor, given: Given, *, samples: int = 1, seed: int = 0, tighten: bool = False) -> VariationalBound:
     return dbm_bound(model, v, log_z=0.0, samples=samples, seed=seed, tighten=tighten)
 
 
-def base_rates_of(model: Generative, v: Tensor, given: Given | None) -> Tensor:
+def base_rates_of(model: Generative, v: Tensor, given: Given) -> Tensor:
     """Visible means, (*visible.shape), of the model's machine for these cases. Cases in which a unit is absent do not count for it.
 
     `given` has one row per case.
     """
     blocks = [slice(start, start + ROWS) for start in range(0, len(v), ROWS)]
-    if given is not None and given.present is not None and model.bound_over is None:
+    if given.present is not None and model.bound_over is None:
         present = given.present.to(v)
         return torch.where(present.any(0), (v * present).sum(0) / present.sum(0).clamp_min(1), v.mean(0))
-    return torch.stack([model.machine_mean(v[rows], part(given, rows)).sum(0) for rows in blocks]).sum(0) / len(v)
+    return torch.stack([model.machine_mean(v[rows], given.rows(rows)).sum(0) for rows in blocks]).sum(0) / len(v)
 
 
 @singledispatch

@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmonium.models import RBM
-from harmonium.units import Bernoulli, Given
+from harmonium.units import NOTHING, Bernoulli, Given
 
 
 @torch.no_grad()
 def free_energy_gap(
-    model: RBM, training: Tensor, validation: Tensor, *, given: Given | None = None, validation_given: Given | None = None
+    model: RBM, training: Tensor, validation: Tensor, *, given: Given = NOTHING, validation_given: Given = NOTHING
 ) -> float:
     """Compute mean F(validation) - mean F(training), in nats per case.
 
@@ -55,7 +55,7 @@ def free_energy_gap(
 
 
 @torch.no_grad()
-def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
     """Estimate Σ_i log p(v_i | the other visible units) of each case, in nats, from one unit per case.
 
     Parameters
@@ -97,7 +97,7 @@ def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, g
     if not isinstance(model.visible, Bernoulli):
         raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")
     flat = data.flatten(1)
-    if given is None or given.present is None:
+    if given.present is None:
         pixel = torch.randint(flat.shape[1], (len(flat), 1), generator=generator, device=flat.device)
         pixels: int | Tensor = flat.shape[1]
     else:

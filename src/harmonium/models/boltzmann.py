@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings.coupling import rows
 from harmonium.models.enumerate_states import enumerate_states
-from harmonium.units import Bernoulli, Given, Groups, Spin, Unit
+from harmonium.units import NOTHING, Bernoulli, Given, Groups, Spin, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.uniform import uniform
 
@@ -103,7 +103,7 @@ class BoltzmannMachine(nn.Module):
         """E(v, h): (*leading)."""
         return self.units.energy(states) - ((states @ self.matrix()) * states).sum(-1) / 2
 
-    def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def free_energy(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """F(v) = -log Σ_h exp(-E(v, h)), by enumeration of the hidden states: (*leading).
 
         log p(v) = -F(v) - log Z.
@@ -127,9 +127,9 @@ class BoltzmannMachine(nn.Module):
         alone_h = -self.hidden.energy(h) + ((h @ matrix[size:, size:]) * h).sum(-1) / 2
         return v @ matrix[:size, size:] @ h.T + alone_h + alone_v[..., None]
 
-    def check_normalisable(self, given: Given | None = None) -> None:
-        """Binary units always have a partition function. Raises a ValueError if `given` is not None, as no unit here uses it."""
-        if given is not None:
+    def check_normalisable(self, given: Given = NOTHING) -> None:
+        """Binary units always have a partition function. Raises a ValueError if anything is given, as no unit here uses it."""
+        if given:
             raise ValueError("a Boltzmann machine takes no side information about cases: neither gaps nor a context")
 
     # By enumeration of the states ----------------------------------------------------------------------------------------------

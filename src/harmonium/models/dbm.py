@@ -12,7 +12,7 @@ from harmonium.couplings import Chain, Coupling
 from harmonium.couplings.between import between
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.rbm import RBM, Phase
-from harmonium.units import Given, Groups, Unit
+from harmonium.units import NOTHING, Given, Groups, Unit
 from harmonium.units.checks import no_joint
 
 SETTLED = 100  # the largest number of mean-field sweeps where it should converge
@@ -129,7 +129,7 @@ class DBM(nn.Module):
         """E(v, h1, ..., hL): (*leading). `hidden`: each hidden layer's states."""
         return self.joint.energy(*self.join([v, *hidden]))
 
-    def check_normalisable(self, given: Given | None = None) -> None:
+    def check_normalisable(self, given: Given = NOTHING) -> None:
         """Raises a ValueError if no partition function exists for the present weights."""
         self.joint.check_normalisable(self.machine_given(given))
 
@@ -205,7 +205,7 @@ class DBM(nn.Module):
 
     # Sampling -------------------------------------------------------------------------------------------------------------------
 
-    def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """Data after `steps` sweeps of block Gibbs sampling of all layers: (*leading, units).
 
         The hidden states start at mean-field draws. The data converge to samples of p(v) as `steps` grows. Chains that continue from call
@@ -237,11 +237,11 @@ class DBM(nn.Module):
         """The joint, called "machine": its log Z is in the bound."""
         return "machine"
 
-    def machine_given(self, given: Given | None) -> Given | None:
-        """None. Raises a ValueError if anything is given: it does not say to which layer it belongs."""
-        if given is not None and any(field is not None for field in vars(given).values()):
+    def machine_given(self, given: Given) -> Given:
+        """Nothing. Raises a ValueError if anything is given: it does not say to which layer it belongs."""
+        if given:
             raise ValueError("a deep Boltzmann machine takes whole cases without side information, found given=...")
-        return None
+        return NOTHING
 
     @torch.no_grad()
     def initial_states(
@@ -251,8 +251,8 @@ class DBM(nn.Module):
         generator: torch.Generator,
         start: Tensor | None = None,
         labels: Tensor | None = None,
-        given: Given | None = None,
-    ) -> tuple[Tensor, Given | None]:
+        given: Given = NOTHING,
+    ) -> tuple[Tensor, Given]:
         """States of the even layers, (count, *even.shape): data with mean-field draws, or draws from the units' own biases.
 
         Raises a ValueError for labels, and if anything is given.
@@ -266,11 +266,11 @@ class DBM(nn.Module):
         return torch.cat([start, *self.even.split(drawn)[1:]], dim=-1), side
 
     @torch.no_grad()
-    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """E[v | h1] for odd layers drawn given states of the even ones: (*leading, units)."""
         return self.visible_mean(self.odd.split(self.joint.sample_hidden(states, generator=generator)))
 
-    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """Data beside the converged means of the even hidden layers: (cases, *even.shape)."""
         self.machine_given(given)
         return self.mean_field(v, sweeps=SETTLED, tolerance=TOLERANCE).phase.v
@@ -279,9 +279,7 @@ class DBM(nn.Module):
         """The data's layer in states of the even layers."""
         return self.even.split(states)[0]
 
-    def to_machine(
-        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
-    ) -> tuple[Tensor, Tensor, Given | None]:
+    def to_machine(self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given = NOTHING) -> tuple[Tensor, Tensor, Given]:
         """Data and mask beside the even hidden layers, all of whose units are missing. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(NO_LABELS)

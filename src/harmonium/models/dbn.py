@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from harmonium.models.directed import Directed
 from harmonium.models.labels import check_labels, label_free_energy, labelled, no_labels, with_labels
 from harmonium.models.rbm import RBM
-from harmonium.units import Given, Softmax, Unit
+from harmonium.units import NOTHING, Given, Softmax, Unit
 
 
-def above(given: Given | None) -> Given | None:
+def above(given: Given) -> Given:
     """What is given of a case to the layers above the lowest: its context alone."""
-    return None if given is None or given.context is None else Given(context=given.context)
+    return Given(context=given.context)
 
 
 class DBN(nn.Module):
@@ -125,9 +125,7 @@ class DBN(nn.Module):
         lowest = next(self.upwards(), None)
         return self.penultimate if lowest is None else lowest.neighbour
 
-    def join(
-        self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given | None = None
-    ) -> Tensor:
+    def join(self, h: Tensor, labels: Tensor | None = None, *, generator: torch.Generator | None = None, given: Given = NOTHING) -> Tensor:
         """States of the top RBM's visible layer: `h`, (cases, *penultimate.shape), beside one-hot labels.
 
         A net without label units returns `h`. `labels`: (cases,) integers. Labels that are not given are drawn from p(y | h), which is
@@ -152,7 +150,7 @@ class DBN(nn.Module):
             return states
         return states[..., : self.penultimate.shape[-1]]
 
-    def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
+    def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
         """The states below the top RBM, or after `layers` directed layers: means, or samples with a generator. `join` adds labels.
 
         `given` is what is given of each case. The layers above the lowest use its context alone.
@@ -161,7 +159,7 @@ class DBN(nn.Module):
             v, given = layer(v, generator, given), above(given)
         return v
 
-    def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given | None = None) -> Tensor:
+    def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
         """Visible means given states of the top RBM's visible layer, with or without labels, or of the layer `layers` above the data.
 
         With a generator all layers in between are sampled. The lowest layer always holds means. `given`: as for `up`.
@@ -181,7 +179,7 @@ class DBN(nn.Module):
         generator: torch.Generator,
         start: Tensor | None = None,
         labels: Tensor | None = None,
-        given: Given | None = None,
+        given: Given = NOTHING,
     ) -> Tensor:
         """`count` samples of the model, as means of the visible layer: Gibbs sampling in the top RBM, then one top-down pass.
 
@@ -208,7 +206,7 @@ class DBN(nn.Module):
         """
         states, side = self.initial_states(count, generator=generator, start=start, labels=labels, given=given)
         states = self.top.gibbs(states, steps=max(steps - 1, 0), generator=generator, given=side)
-        side = None if side is None else side.whole()
+        side = side.whole()
         h = self.top.sample_hidden(states, generator=generator, given=side)
         if not len(self.generative):
             return self.part(self.top.visible_mean(h, side))
@@ -222,8 +220,8 @@ class DBN(nn.Module):
         generator: torch.Generator,
         start: Tensor | None = None,
         labels: Tensor | None = None,
-        given: Given | None = None,
-    ) -> tuple[Tensor, Given | None]:
+        given: Given = NOTHING,
+    ) -> tuple[Tensor, Given]:
         """Initial states of chains in the top RBM, (count, *top.visible.shape), and what is given of them.
 
         The arguments are those of `generate`. `labels` stay clamped under `gibbs`.
@@ -238,7 +236,7 @@ class DBN(nn.Module):
             return states, side
         free = torch.ones(visible.shape, dtype=torch.bool, device=states.device)
         free[self.penultimate.shape[-1] :] = False
-        return states, replace(side or Given(), missing=free)
+        return states, replace(side, missing=free)
 
     # The common interface (`Generative`), with `visible` and `part` above ----------------------------------------------------------
 
@@ -252,12 +250,12 @@ class DBN(nn.Module):
         """None for a net of one RBM, whose log p(v) has a closed form up to log Z. Otherwise "top RBM"."""
         return "top RBM" if len(self.recognition) else None
 
-    def machine_given(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given) -> Given:
         """What is given of a case, as the top RBM sees it."""
         return above(given) if len(self.recognition) else given
 
     @torch.no_grad()
-    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """One stochastic top-down pass from states of the top RBM's visible layer: (*leading, *visible.shape).
 
         The lowest layer holds means. For a net of one RBM it is E[v | h], for hidden units drawn given the states.
@@ -266,16 +264,14 @@ class DBN(nn.Module):
             return self.down(states, generator=generator, given=given)
         return self.part(self.top.data_mean(states, generator=generator, given=given))
 
-    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The result of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
         x = self.up(v, given=given)
         if self.labels is None:
             return x
         return torch.cat([x, torch.softmax(-label_free_energy(self.top, x, self.machine_given(given)), dim=-1)], dim=-1)
 
-    def to_machine(
-        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
-    ) -> tuple[Tensor, Tensor, Given | None]:
+    def to_machine(self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given = NOTHING) -> tuple[Tensor, Tensor, Given]:
         """Data and mask of a net of one RBM, beside the labels. Labels that are not given are free.
 
         Raises a ValueError for labels of a net without any.

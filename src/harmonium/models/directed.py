@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Coupling
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 
 
 class Directed(nn.Module):
@@ -41,11 +41,11 @@ class Directed(nn.Module):
         self.unit, self.coupling, self.upward = unit, coupling, upward
         self.neighbour = neighbour
 
-    def input(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def input(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         """The unit's input from the neighbour's states: (*leading, *unit.statistic_shape)."""
         return self._inputs(states, given)[1]
 
-    def _inputs(self, states: Tensor, given: Given | None) -> tuple[Tensor, Tensor]:
+    def _inputs(self, states: Tensor, given: Given) -> tuple[Tensor, Tensor]:
         """The neighbour's statistic, and the unit's input from it."""
         if not self.upward:
             statistic = self.neighbour.statistic(states)
@@ -54,7 +54,7 @@ class Directed(nn.Module):
         statistic = self.neighbour.statistic(states, given)
         return statistic, self.coupling.to_hidden(statistic, given)
 
-    def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given | None = None) -> Tensor:
+    def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given = NOTHING) -> Tensor:
         """The mean of the unit given the neighbour, or a sample if a generator is given.
 
         A recognition layer takes the neighbour's states and returns the unit's output, which is the pooled map for pooled units. A
@@ -75,13 +75,13 @@ class Directed(nn.Module):
             (*leading, *unit.output_shape) of a recognition layer, (*leading, *unit.shape) of a generative one.
         """
         if self.upward:
-            input, given = self.input(states, given), None  # side information belongs to the visible side
+            input, given = self.input(states, given), NOTHING  # side information belongs to the visible side
         else:
             input = self.input(self.neighbour.from_output(states, generator), given)
         found = self.unit.mean(input, given) if generator is None else self.unit.sample(input, generator=generator, given=given)
         return self.unit.output(found) if self.upward else found
 
-    def log_probability(self, states: Tensor, neighbour: Tensor, given: Given | None = None) -> Tensor:
+    def log_probability(self, states: Tensor, neighbour: Tensor, given: Given = NOTHING) -> Tensor:
         """log p(states | neighbour), a density for real-valued units.
 
         Parameters
@@ -98,7 +98,7 @@ class Directed(nn.Module):
         Tensor
             (*leading) float64, in nats.
         """
-        side = None if self.upward else self.unit.given_by(states, given)
+        side = NOTHING if self.upward else self.unit.given_by(states, given)
         return self.unit.log_probability(states, self.input(neighbour, given), side)
 
     @torch.no_grad()
@@ -110,7 +110,7 @@ class Directed(nn.Module):
         weights: Tensor | None = None,
         scale: float = 1.0,
         fresh: bool = False,
-        given: Given | None = None,
+        given: Given = NOTHING,
     ) -> Tensor:
         """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(states_n | neighbour_n)] to the `.grad` of the unit and of the coupling.
 
@@ -141,7 +141,7 @@ class Directed(nn.Module):
         s_neighbour, input = self._inputs(neighbour, given)
         if self.upward:
             given = self.neighbour.given_by(neighbour, given)
-        side = None if self.upward else unit.given_by(states, given)
+        side = NOTHING if self.upward else unit.given_by(states, given)
         mean = unit.mean(input, side)
         gradient = unit.parameter_gradient(states, input, weights, side)
         for name, average in unit.mean_parameter_gradient(input, weights, side, mean).items():

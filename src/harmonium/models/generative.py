@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 
 if TYPE_CHECKING:
     from harmonium.models.rbm import RBM
@@ -40,7 +40,7 @@ class Generative(Protocol):
     def bound_over(self) -> str | None:
         """None if log p is known. If only a bound is known, the name of the machine whose log Z the bound contains."""
 
-    def machine_given(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given) -> Given:
         """What is given of a case, as the machine sees it. Raises a ValueError where the model takes none."""
 
     def initial_states(
@@ -50,8 +50,8 @@ class Generative(Protocol):
         generator: torch.Generator,
         start: Tensor | None = None,
         labels: Tensor | None = None,
-        given: Given | None = None,
-    ) -> tuple[Tensor, Given | None]:
+        given: Given = NOTHING,
+    ) -> tuple[Tensor, Given]:
         """Initial states of `count` chains of the machine, and what is given of them.
 
         Parameters
@@ -71,23 +71,21 @@ class Generative(Protocol):
         -------
         states : Tensor
             (count, *machine.visible.shape).
-        given : Given or None
+        given : Given
             As the machine sees it.
         """
 
-    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """Means of the data, (*leading, *visible.shape), given the machine's states, (*leading, *machine.visible.shape)."""
 
     def part(self, states: Tensor) -> Tensor:
         """The data in the machine's states, if its visible layer contains the data: (*leading, *visible.shape)."""
 
-    def to_machine(
-        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
-    ) -> tuple[Tensor, Tensor, Given | None]:
+    def to_machine(self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given = NOTHING) -> tuple[Tensor, Tensor, Given]:
         """Data, the mask of their missing values, and what is given, for the machine's whole visible layer.
 
         All units beside the data are missing, except `labels`. The machine's visible layer must contain the data.
         """
 
-    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """Means of the machine's visible layer, (cases, *machine.visible.shape), given data, (cases, *visible.shape)."""

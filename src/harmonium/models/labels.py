@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.rbm import RBM
-from harmonium.units import Given, Groups, Softmax, Unit
+from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
 
 if TYPE_CHECKING:
     from harmonium.models.dbn import DBN
@@ -81,7 +81,7 @@ def without_labels(rbm: RBM, x: Tensor) -> Tensor:
     return torch.cat([x, x.new_zeros(*x.shape[:-1], labelled(rbm)[1].categories)], dim=-1)
 
 
-def label_free_energy(rbm: RBM, x: Tensor, given: Given | None = None) -> Tensor:
+def label_free_energy(rbm: RBM, x: Tensor, given: Given = NOTHING) -> Tensor:
     """F(x, y = k) of every label k, exact for any units.
 
     Parameters
@@ -134,7 +134,7 @@ def label_free_energy(rbm: RBM, x: Tensor, given: Given | None = None) -> Tensor
 
 @torch.no_grad()
 def label_log_probability(
-    model: RBM | DBN, v: Tensor, *, generator: torch.Generator | None = None, passes: int = 1, given: Given | None = None
+    model: RBM | DBN, v: Tensor, *, generator: torch.Generator | None = None, passes: int = 1, given: Given = NOTHING
 ) -> Tensor:
     """log p(y = k | v) of every label k.
 
@@ -184,13 +184,13 @@ def label_log_probability(
     bottom.check(v)
     for start in range(0, len(v), BLOCK):
         x = bottom.from_data(v[start : start + BLOCK], like)
-        side = None if given is None else given.map(lambda field, start=start: field[start : start + BLOCK])  # type: ignore[misc]
+        side = given.rows(slice(start, start + BLOCK))
         each = [_log_probability(model, rbm, x, generator, side) for _ in range(passes)]
         found.append(each[0] if passes == 1 else torch.stack(each).logsumexp(0) - torch.tensor(float(passes)).log().item())
     return torch.cat(found)
 
 
-def _log_probability(model: RBM | DBN, rbm: RBM, x: Tensor, generator: torch.Generator | None, given: Given | None) -> Tensor:
+def _log_probability(model: RBM | DBN, rbm: RBM, x: Tensor, generator: torch.Generator | None, given: Given) -> Tensor:
     """After one up-pass: (cases, K)."""
     if not isinstance(model, RBM):
         x = model.up(x, generator=generator, given=given)

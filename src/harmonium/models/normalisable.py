@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 from harmonium.units.checks import no_joint
 from harmonium.units.groups import leaves
 
@@ -30,7 +30,7 @@ def quadratic_places(unit: Unit) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
+def check_normalisable(rbm: RBM, given: Given = NOTHING) -> None:
     """Checks that exp(-energy) can be summed over all states. Only machines with unbounded units can fail.
 
     Parameters
@@ -97,15 +97,15 @@ def check_normalisable(rbm: RBM, given: Given | None = None) -> None:
         )
 
 
-def _from_context(send: Callable[[Tensor, Given | None], Tensor], sender: Unit, receiver: Unit, given: Given | None) -> Tensor | None:
+def _from_context(send: Callable[[Tensor, Given], Tensor], sender: Unit, receiver: Unit, given: Given) -> Tensor | None:
     """The highest input that a context alone adds to each unit, over the given cases: (size) of the unit's statistic, or None."""
-    if given is None or given.context is None:
+    if given.context is None:
         return None
     found = send(sender.zero_input(), given)
     return found.double().reshape(-1, math.prod(receiver.statistic_shape)).amax(0)
 
 
-def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given | None, dynamic: Tensor | None) -> None:
+def _check_limits(unit: Unit, other: Unit, matrix: Tensor, name: str, given: Given, dynamic: Tensor | None) -> None:
     """Checks each unit's highest input against its limit.
 
     `matrix`: (statistic of `other`, statistic of `unit`). `dynamic`: the input that a context adds, (statistic of `unit`).

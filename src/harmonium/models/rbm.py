@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
 
@@ -95,61 +95,61 @@ class RBM(nn.Module):
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
-    def energy(self, v: Tensor, h: Tensor, given: Given | None = None) -> Tensor:
+    def energy(self, v: Tensor, h: Tensor, given: Given = NOTHING) -> Tensor:
         """E(v, h): (*leading)."""
         s_v, s_h = self.visible.statistic(v, given), self.hidden.statistic(h)
         return self.visible.energy(v, given) + self.hidden.energy(h) - self.coupling.interaction(s_v, s_h, given)
 
-    def free_energy(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def free_energy(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading).
 
         Raises a ValueError where values are missing. There is no closed form then (see `hm.likelihood.log_likelihood`).
         """
-        if given is not None and given.missing is not None:
+        if given.missing is not None:
             raise ValueError("the free energy has no closed form where values are missing; use hm.likelihood.log_likelihood")
         s_v = self.visible.statistic(v, given)
         alone = self.coupling.visible_alone(s_v, given)
         return self.visible.energy(v, given) - alone - self.hidden.log_partition(self.coupling.to_hidden(s_v, given))
 
-    def hidden_free_energy(self, h: Tensor, given: Given | None = None) -> Tensor:
+    def hidden_free_energy(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """F(h) = -log Σ_v exp(-E(v, h)): (*leading)."""
         s_h = self.hidden.statistic(h)
         alone = self.coupling.hidden_alone(s_h, given)
         return self.hidden.energy(h) - alone - self.visible.log_partition(self.coupling.to_visible(s_h, given), given)
 
-    def check_normalisable(self, given: Given | None = None) -> None:
+    def check_normalisable(self, given: Given = NOTHING) -> None:
         """Raises a ValueError if no partition function exists for the present weights, and a TypeError if there is no energy."""
         check_normalisable(self, given)
 
     # One layer given the other --------------------------------------------------------------------------------------------------
 
-    def hidden_input(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def hidden_input(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The hidden layer's total input from v, without its own biases: (*leading, *hidden.statistic_shape)."""
         return self.coupling.to_hidden(self.visible.statistic(v, given), given)
 
-    def visible_input(self, h: Tensor, given: Given | None = None) -> Tensor:
+    def visible_input(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """The visible layer's total input from h, without its own biases: (*leading, *visible.statistic_shape)."""
         return self.coupling.to_visible(self.hidden.statistic(h), given)
 
-    def hidden_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def hidden_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """E[h | v]: (*leading, *hidden.shape)."""
         return self.hidden.mean(self.hidden_input(v, given))
 
-    def visible_mean(self, h: Tensor, given: Given | None = None) -> Tensor:
+    def visible_mean(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """E[v | h]: (*leading, *visible.shape)."""
         return self.visible.mean(self.visible_input(h, given), given)
 
     @torch.no_grad()
-    def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """h ~ p(h | v): (*leading, *hidden.shape)."""
         return self.hidden.sample(self.hidden_input(v, given), generator=generator)
 
     @torch.no_grad()
-    def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """v ~ p(v | h): (*leading, *visible.shape)."""
         return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
 
-    def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """Visible states after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones.
 
         Parameters
@@ -169,7 +169,7 @@ class RBM(nn.Module):
             (*leading, *visible.shape).
         """
         given = self.visible.given_by(v, given)
-        missing = None if given is None or given.missing is None else given.missing.bool()
+        missing = None if given.missing is None else given.missing.bool()
         for _ in range(steps):
             drawn = self.sample_visible(self.sample_hidden(v, generator=generator, given=given), generator=generator, given=given)
             v = drawn if missing is None else torch.where(missing, drawn, v)
@@ -177,7 +177,7 @@ class RBM(nn.Module):
 
     # Learning -------------------------------------------------------------------------------------------------------------------
 
-    def infer(self, v: Tensor, given: Given | None = None) -> Phase:
+    def infer(self, v: Tensor, given: Given = NOTHING) -> Phase:
         """One bottom-up pass from v, (*leading, *visible.shape)."""
         s_v = self.visible.statistic(v, given)
         input = self.coupling.to_hidden(s_v, given)
@@ -191,7 +191,7 @@ class RBM(nn.Module):
         weights: Tensor | None = None,
         scale: float = 1.0,
         fresh: bool = False,
-        given: Given | None = None,
+        given: Given = NOTHING,
     ) -> None:
         """Adds scale · Σ_n weights_n · E[∂E(v_n, h)/∂θ | v_n] to every parameter's `.grad`.
 
@@ -230,7 +230,7 @@ class RBM(nn.Module):
         """None: log p(v) is -F(v) - log Z."""
         return None
 
-    def machine_given(self, given: Given | None) -> Given | None:
+    def machine_given(self, given: Given) -> Given:
         """`given` unchanged."""
         return given
 
@@ -242,26 +242,24 @@ class RBM(nn.Module):
         generator: torch.Generator,
         start: Tensor | None = None,
         labels: Tensor | None = None,
-        given: Given | None = None,
-    ) -> tuple[Tensor, Given | None]:
+        given: Given = NOTHING,
+    ) -> tuple[Tensor, Given]:
         """`start`, or `count` draws from the visible units' own biases, and `given`. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(LABELS)
         return (self.visible.sample(self.visible.zero_input(count), generator=generator, given=given) if start is None else start), given
 
     @torch.no_grad()
-    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given | None = None) -> Tensor:
+    def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """E[v | h] for hidden units drawn given `states`: (*leading, *visible.shape)."""
-        whole = None if given is None else given.whole()
+        whole = given.whole()
         return self.visible_mean(self.sample_hidden(states, generator=generator, given=whole), whole)
 
-    def machine_mean(self, v: Tensor, given: Given | None = None) -> Tensor:
+    def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The data unchanged."""
         return v
 
-    def to_machine(
-        self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given | None = None
-    ) -> tuple[Tensor, Tensor, Given | None]:
+    def to_machine(self, v: Tensor, missing: Tensor, labels: Tensor | None = None, given: Given = NOTHING) -> tuple[Tensor, Tensor, Given]:
         """States, mask and `given` unchanged. Raises a ValueError for labels."""
         if labels is not None:
             raise ValueError(LABELS)

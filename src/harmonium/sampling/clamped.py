@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium.models import DBN, RBM, Generative
 from harmonium.sampling.gaps import check_mask, fill, folded
 from harmonium.sampling.gibbs import GibbsInfo, GibbsState, step
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 __all__ = ["Completion", "GibbsInfo", "GibbsState", "complete", "draw_missing", "init", "step"]
 
@@ -41,7 +41,7 @@ class Completion(NamedTuple):
 
 
 @torch.no_grad()
-def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, given: Given | None = None) -> GibbsState:
+def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> GibbsState:
     """Chains that keep the observed values and start the missing ones at draws from the visible biases.
 
     `step` is that of Gibbs sampling. It redraws the missing values alone.
@@ -75,7 +75,7 @@ def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, 
     >>> state.v[:, :2]
     tensor([[1., 1.]])
     """
-    given, missing = replace(given or Given(), missing=missing), missing.bool()
+    given, missing = replace(given, missing=missing), missing.bool()
     start = model.visible.sample(model.visible.zero_input(*v.shape[: v.dim() - len(model.visible.shape)]), generator=generator, given=given)
     return GibbsState(torch.where(missing, start, v), given)
 
@@ -91,7 +91,7 @@ def complete(
     average: int | None = None,
     sweeps: int = 10,
     labels: Tensor | None = None,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> Completion:
     """Draws missing values from p(v_missing | v_observed) by clamped Gibbs sampling.
 
@@ -170,9 +170,7 @@ def complete(
     return Completion(found.v.reshape(shape), found.mean.reshape(shape))
 
 
-def _complete(
-    model: RBM, v: Tensor, missing: Tensor, steps: int, generator: torch.Generator, average: int, given: Given | None
-) -> Completion:
+def _complete(model: RBM, v: Tensor, missing: Tensor, steps: int, generator: torch.Generator, average: int, given: Given) -> Completion:
     state = init(model, v, missing, generator=generator, given=given)
     total = torch.zeros_like(state.v)
     for sweep in range(steps):
@@ -191,13 +189,13 @@ def _complete_net(
     average: int,
     sweeps: int,
     labels: Tensor | None,
-    given: Given | None,
+    given: Given,
 ) -> Completion:
     *middle, lowest = dbn.downwards()
     visible, axes = dbn.visible, len(dbn.visible.shape)
     leading = v.shape[: v.dim() - axes]
     v, missing = v.reshape(-1, *visible.shape), missing.reshape(-1, *visible.shape)
-    given = None if given is None else given.whole()
+    given = given.whole()
     v = torch.where(missing, visible.sample(visible.zero_input(len(v)), generator=generator, given=given), v)
     total = torch.zeros_like(v)
     for number in range(steps):
@@ -215,12 +213,12 @@ def _complete_net(
 
 
 @torch.no_grad()
-def draw_missing(model: RBM, v: Tensor, given: Given | None, *, steps: int, generator: torch.Generator) -> tuple[Tensor, Given | None]:
+def draw_missing(model: RBM, v: Tensor, given: Given, *, steps: int, generator: torch.Generator) -> tuple[Tensor, Given]:
     """Fills missing values by `steps` clamped sweeps. It returns the states and what else is given.
 
     States without missing values are returned unchanged.
     """
-    if given is None or given.missing is None:
+    if given.missing is None:
         return v, given
     state, whole = init(model, v, given.missing, generator=generator, given=given), given.whole()
     return model.gibbs(state.v, steps=steps, generator=generator, given=state.given), whole

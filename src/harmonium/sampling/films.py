@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import Generative
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 @torch.no_grad()
@@ -19,7 +19,7 @@ def film(
     generator: torch.Generator,
     start: Tensor | None = None,
     labels: Tensor | None = None,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> Tensor:
     """Samples chains and records what they generate, frame by frame.
 

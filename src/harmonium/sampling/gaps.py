@@ -10,11 +10,11 @@ from torch import Tensor
 from harmonium.units import Given, Groups, PooledBlocks, Softmax, Unit
 
 
-def gaps(given: Given | None) -> Tensor | None:
+def gaps(given: Given) -> Tensor | None:
     """Where visible units are absent or values are missing, as booleans. None if no mask is given."""
-    if given is None or (given.present is None and given.missing is None):
-        return None
-    return given.missing.bool() if given.missing is not None else ~given.present.bool()  # type: ignore[union-attr]
+    if given.missing is not None:
+        return given.missing.bool()
+    return None if given.present is None else ~given.present.bool()
 
 
 def folded(unit: Unit, values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 class GibbsState(NamedTuple):
@@ -18,12 +18,12 @@ class GibbsState(NamedTuple):
     ----------
     v : Tensor
         (chains, *visible.shape), the visible states.
-    given : Given or None
+    given : Given
         Side information about each chain.
     """
 
     v: Tensor
-    given: Given | None = None
+    given: Given = NOTHING
 
 
 class GibbsInfo(NamedTuple):
@@ -42,7 +42,7 @@ class GibbsInfo(NamedTuple):
 
 
 @torch.no_grad()
-def init(model: RBM, chains: int, *, generator: torch.Generator, given: Given | None = None) -> GibbsState:
+def init(model: RBM, chains: int, *, generator: torch.Generator, given: Given = NOTHING) -> GibbsState:
     """Independent chains, drawn from the visible units' own biases.
 
     Parameters
@@ -101,6 +101,6 @@ def step(model: RBM, state: GibbsState, *, generator: torch.Generator) -> tuple[
     input = model.visible_input(h, given)
     mean = model.visible.mean(input, given)
     drawn = model.visible.sample(input, generator=generator, given=given, mean=mean)
-    if given is not None and given.missing is not None:
+    if given.missing is not None:
         drawn = torch.where(given.missing.bool(), drawn, v)
     return GibbsState(drawn, given), GibbsInfo(h, mean)

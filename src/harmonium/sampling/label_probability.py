@@ -7,12 +7,12 @@ from torch import Tensor
 
 from harmonium.models import DBN, RBM
 from harmonium.models.labels import label_rows, labelled, machine_of_labels, without_labels
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
 @torch.no_grad()
 def gibbs_label_probability(
-    model: RBM | DBN, v: Tensor, *, sweeps: int, generator: torch.Generator, average: int | None = None, given: Given | None = None
+    model: RBM | DBN, v: Tensor, *, sweeps: int, generator: torch.Generator, average: int | None = None, given: Given = NOTHING
 ) -> Tensor:
     """Estimates the probability of every label by Gibbs sampling with the data clamped.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.models import RBM
 from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, taken
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 from harmonium.units.checks import no_joint
 
 
@@ -35,7 +35,7 @@ class TemperingState:
         way back.
     round_trips : Tensor
         (replicas, chains), the number of times that the walker has returned to β = 1 from the hottest place.
-    given : Given or None
+    given : Given
         Side information about each chain, fields of (chains, ...). All its replicas share it.
 
     Notes
@@ -53,7 +53,7 @@ class TemperingState:
     identity: Tensor
     heading: Tensor
     round_trips: Tensor
-    given: Given | None = None
+    given: Given = NOTHING
 
 
 class TemperingInfo(NamedTuple):
@@ -88,7 +88,7 @@ def ladder(betas: int | Sequence[float] | Tensor) -> Tensor:
     return found
 
 
-def from_states(v: Tensor, betas: int | Sequence[float] | Tensor, given: Given | None = None) -> TemperingState:
+def from_states(v: Tensor, betas: int | Sequence[float] | Tensor, given: Given = NOTHING) -> TemperingState:
     """The state whose replicas stand at given visible states, each walker at its own place.
 
     Parameters
@@ -123,7 +123,7 @@ def init(
     betas: int | Sequence[float] | Tensor = 11,
     *,
     generator: torch.Generator,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> TemperingState:
     """Replicas that all start at draws from the visible units' own biases, which are exact at β = 0.
 
@@ -208,7 +208,7 @@ def step(model: RBM, state: TemperingState, *, generator: torch.Generator) -> tu
     h = hidden.sample(_scaled(coupling.to_hidden(s_v, given), betas), generator=generator)
     s_h = hidden.statistic(h)
     v = visible.sample(_scaled(coupling.to_visible(s_h, given), betas), generator=generator, given=given)
-    if given is not None and given.missing is not None:
+    if given.missing is not None:
         v = torch.where(given.missing.bool(), v, state.v)
     interaction = coupling.interaction(visible.statistic(v, given), s_h, given)
 
@@ -280,8 +280,8 @@ def adapt(betas: Tensor, rates: Tensor, *, target: float | None = None, replicas
     return found
 
 
-def _of_replicas(given: Given | None, replicas: int) -> Given | None:
-    return None if given is None else given.map(lambda field: field.expand(replicas, *field.shape))
+def _of_replicas(given: Given, replicas: int) -> Given:
+    return given.expand(replicas)
 
 
 def _scaled(input: Tensor, betas: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from harmonium.models import RBM
 from harmonium.sampling.exchange import Walkers, beginning, followed, swaps, taken
 from harmonium.sampling.trajectory_models import acceptance, check_alike, log_ratio_of
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 MEASURED = 20  # steps of tempering over which `choose` measures how often neighbours swap
 SHORT = 0.8  # neighbours swap too rarely below this share of the wanted rate
@@ -36,7 +36,7 @@ class TrajectoryState:
         on its way back.
     round_trips : Tensor
         (replicas, chains), the number of times that the walker has returned to the last model from the first.
-    given : Given or None
+    given : Given
         Side information about each chain, fields of (chains, ...). All its replicas share it.
     """
 
@@ -44,7 +44,7 @@ class TrajectoryState:
     identity: Tensor
     heading: Tensor
     round_trips: Tensor
-    given: Given | None = None
+    given: Given = NOTHING
 
 
 class TrajectoryInfo(NamedTuple):
@@ -62,13 +62,13 @@ class TrajectoryInfo(NamedTuple):
     swapped: Tensor
 
 
-def from_states(v: Tensor, given: Given | None = None) -> TrajectoryState:
+def from_states(v: Tensor, given: Given = NOTHING) -> TrajectoryState:
     """The state whose replicas stand at v, (replicas, chains, *visible.shape), each walker at its own place."""
     return TrajectoryState(v, *beginning(len(v), v.shape[1], v.device), given)
 
 
 @torch.no_grad()
-def init(models: Sequence[RBM], chains: int, *, steps: int = 10, generator: torch.Generator, given: Given | None = None) -> TrajectoryState:
+def init(models: Sequence[RBM], chains: int, *, steps: int = 10, generator: torch.Generator, given: Given = NOTHING) -> TrajectoryState:
     """Replicas that follow the training run: `steps` Gibbs sweeps of each model in turn, from draws of the first model's visible biases.
 
     Parameters
@@ -178,7 +178,7 @@ def choose(
     chains: int = 500,
     steps: int = 10,
     generator: torch.Generator,
-    given: Given | None = None,
+    given: Given = NOTHING,
 ) -> list[int]:
     """Selects few models of a trajectory such that all neighbours swap at a rate of about `target` or more.
 
@@ -219,7 +219,7 @@ def choose(
     if chains < 2:
         raise ValueError(f"the choice of models takes at least two chains, found {chains}")
     check_alike(models, given=given)
-    every = None if given is None else given.map(lambda field: field.expand(chains, *field.shape))
+    every = given.expand(chains)
     picked = _following(models, target, chains, steps, generator, every)
     while len(picked) > 1:
         rates = _rates([models[number] for number in picked], chains, steps, generator, every)
@@ -231,7 +231,7 @@ def choose(
     return picked
 
 
-def _following(models: Sequence[RBM], target: float, chains: int, steps: int, generator: torch.Generator, given: Given | None) -> list[int]:
+def _following(models: Sequence[RBM], target: float, chains: int, steps: int, generator: torch.Generator, given: Given) -> list[int]:
     """Selected by chains that follow the training run."""
     visible = models[0].visible
     v = visible.sample(visible.zero_input(chains), generator=generator, given=given)
@@ -247,7 +247,7 @@ def _following(models: Sequence[RBM], target: float, chains: int, steps: int, ge
     return picked if picked[-1] == len(models) - 1 else [*picked, len(models) - 1]
 
 
-def _rates(models: Sequence[RBM], chains: int, steps: int, generator: torch.Generator, given: Given | None) -> list[float]:
+def _rates(models: Sequence[RBM], chains: int, steps: int, generator: torch.Generator, given: Given) -> list[float]:
     """The swap rate of each pair of neighbours, in the second half of a short tempering run."""
     state, found = init(models, chains, steps=steps, generator=generator, given=given), []
     for number in range(2 * MEASURED):

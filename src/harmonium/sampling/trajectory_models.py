@@ -9,10 +9,10 @@ from torch import Tensor
 
 from harmonium.models import RBM
 from harmonium.models.saving import describe
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 
-def check_alike(models: Sequence[RBM], least: int = 1, given: Given | None = None) -> None:
+def check_alike(models: Sequence[RBM], least: int = 1, given: Given = NOTHING) -> None:
     """Checks the models of a trajectory.
 
     Raises
@@ -37,7 +37,7 @@ def check_alike(models: Sequence[RBM], least: int = 1, given: Given | None = Non
 
 
 @torch.no_grad()
-def acceptance(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given | None = None) -> Tensor:
+def acceptance(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given = NOTHING) -> Tensor:
     """The probability that two models exchange their states. The hidden units are summed out.
 
         min(1, p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)))
@@ -59,7 +59,7 @@ def acceptance(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given
     return log_ratio_of(first, second, v_first, v_second, given).clamp(max=0).exp()
 
 
-def log_ratio_of(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given | None) -> Tensor:
+def log_ratio_of(first: RBM, second: RBM, v_first: Tensor, v_second: Tensor, given: Given) -> Tensor:
     """log p_1(v_2) p_2(v_1) / (p_1(v_1) p_2(v_2)): (chains,)."""
     gain = first.free_energy(v_first, given) - first.free_energy(v_second, given)
     return gain + second.free_energy(v_second, given) - second.free_energy(v_first, given)

@@ -4,7 +4,7 @@ from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.exponential import Exponential
 from harmonium.units.gaussian import Gaussian
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.groups import Groups
 from harmonium.units.noisy_relu import NoisyReLU
 from harmonium.units.poisson import Poisson
@@ -18,6 +18,7 @@ from harmonium.units.truncated_gaussian import TruncatedGaussian
 from harmonium.units.unit import Unit
 
 __all__ = [
+    "NOTHING",
     "Bernoulli",
     "Binomial",
     "Exponential",

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
 from harmonium.units.unit import Values
@@ -69,20 +69,20 @@ class Bernoulli(Biased):
             raise ValueError(f'values must be "binary" or "probabilities", found {values!r}')
         self.values: Values = values
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.total(keep_present(F.softplus(input + self.bias, threshold=30.0), given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present((input + self.bias).sigmoid_(), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = input + self.bias
         return keep_present(torch.sigmoid(total) * torch.sigmoid(-total), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present((input + self.bias > 0).to(input.dtype), given)
 
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         p = self.mean(input) if mean is None else mean
         u = uniform(input.shape, input, generator)
         return keep_present(torch.lt(u, p.detach(), out=u), given)
@@ -144,7 +144,7 @@ class Bernoulli(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return torch.logit(mean, eps=1e-3) - self.bias.detach()
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return weights.clamp_min(0).sum(0)
 
     @property

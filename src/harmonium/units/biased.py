@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import weighted_sum
 from harmonium.units.unit import Unit
 
@@ -32,11 +32,11 @@ class Biased(Unit):
         return -states * self.bias
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         return {"bias": -weighted_sum(keep_present(states, given), weights, self.bias)}
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         return {"bias": -weighted_sum(self.mean(input, given) if mean is None else mean, weights, self.bias)}

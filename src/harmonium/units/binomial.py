@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmonium.units.counting import Counting, Values, in_blocks, invert_series
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.uniform import uniform
 
 LISTED = 50
@@ -70,23 +70,23 @@ class Binomial(Counting):
         k = states.double()
         return (torch.lgamma(k + 1) + torch.lgamma(self.copies - k + 1) - math.lgamma(self.copies + 1)).to(states.dtype)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.total(keep_present(self.copies * F.softplus(input + self.bias, threshold=30.0), given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present((input + self.bias).sigmoid_() * self.copies, given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = input + self.bias
         return keep_present(self.copies * torch.sigmoid(total) * torch.sigmoid(-total), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """⌈(n + 1) p⌉ - 1, the lower state where two are equally probable."""
         p = (input + self.bias).sigmoid()
         return keep_present((p * (self.copies + 1)).ceil().sub(1).clamp(0, self.copies), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Draws by inverting the cumulative distribution of the copies in the minority state, at one uniform number per unit.
 
         With more than `LISTED` copies, PyTorch's rejection sampler draws.

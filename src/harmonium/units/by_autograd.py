@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from harmonium.units.given import Given
+from harmonium.units.given import NOTHING, Given
 
 if TYPE_CHECKING:
     from harmonium.units.unit import Unit
@@ -18,7 +18,7 @@ ITERATIONS = 100
 RIDGE = 1e-4  # keeps finite what only infinite parameters would fit
 
 
-def mean(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
+def mean(unit: Unit, input: Tensor, given: Given = NOTHING) -> Tensor:
     """E[x | input] = ∂ log_partition / ∂ input, of a unit whose statistic is its state: (*leading, *shape)."""
     _check_statistic(unit, input)
     kept = torch.is_grad_enabled()  # a caller may differentiate by the input or by the unit's own parameters
@@ -28,7 +28,7 @@ def mean(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
     return found
 
 
-def variance(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
+def variance(unit: Unit, input: Tensor, given: Given = NOTHING) -> Tensor:
     """∂ mean / ∂ input of each unit, one backward pass for each, since units of a layer may depend on each other (as a softmax's do)."""
     _check_statistic(unit, input)
     kept = torch.is_grad_enabled()  # a caller may differentiate by the input or by the unit's own parameters
@@ -42,7 +42,7 @@ def variance(unit: Unit, input: Tensor, given: Given | None = None) -> Tensor:
 
 
 def parameter_gradient(
-    unit: Unit, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+    unit: Unit, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
 ) -> dict[str, Tensor]:
     """Σ weights · ∂/∂θ [energy(x) - <s(x), input>], by parameter name."""
 
@@ -55,7 +55,7 @@ def parameter_gradient(
     return _weighted_gradient(unit, terms, weights)
 
 
-def mean_parameter_gradient(unit: Unit, input: Tensor, weights: Tensor | None = None, given: Given | None = None) -> dict[str, Tensor]:
+def mean_parameter_gradient(unit: Unit, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING) -> dict[str, Tensor]:
     """-Σ weights · ∂ log_partition(input)/∂θ, by parameter name."""
     return _weighted_gradient(unit, lambda: -unit.log_partition(input, given), weights)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given
+from harmonium.units.given import NOTHING, Given
 from harmonium.units.sums import tally
 from harmonium.units.unit import Unit
 
@@ -94,7 +94,7 @@ class Counting(Biased):
         inside = mean.double().clamp(1e-3, None if self.copies is None else self.copies - 1e-3)
         return self.natural(inside).to(mean.dtype) - self.bias
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         if self.copies is None:
             return torch.where((weights > 0).any(0), math.inf, 0.0)
         return self.copies * weights.clamp_min(0).sum(0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally, weighted_sum
 from harmonium.units.unit import Unit
 
@@ -65,24 +65,24 @@ class Exponential(Unit):
         exists = ~(rate <= 0)
         return exists, torch.where(exists, rate, torch.ones((), dtype=rate.dtype, device=rate.device))
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Σ -log(r - x)."""
         exists, rate = self._rate(input)
         return self.total(keep_present(torch.where(exists, -torch.log(rate), math.inf), given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         exists, rate = self._rate(input)
         return keep_present(torch.where(exists, 1 / rate, math.inf), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.mean(input, given).square()
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         exists, rate = self._rate(input)
         return keep_present(torch.where(exists, torch.zeros_like(rate), math.inf), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution at one uniform number per unit."""
         u = torch.rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
         scale = self.mean(input) if mean is None else mean
@@ -90,12 +90,12 @@ class Exponential(Unit):
         return keep_present(torch.where(torch.isinf(scale), scale, drawn * scale), given)
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         return {"log_rate": weighted_sum(keep_present(states, given), weights, self.log_rate) * torch.exp(self.log_rate)}
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         mean = self.mean(input, given) if mean is None else mean
         return {"log_rate": weighted_sum(mean, weights, self.log_rate) * torch.exp(self.log_rate)}
@@ -117,7 +117,7 @@ class Exponential(Unit):
     def base_input(self, mean: Tensor) -> Tensor:
         return torch.exp(self.log_rate.detach()) - 1 / mean.clamp_min(1e-3)
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return torch.where((weights > 0).any(0), math.inf, 0.0)
 
     def input_bound(self) -> Tensor | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.scaled import Scaled
 from harmonium.units.sums import tally, weighted_sum
 
@@ -65,27 +65,27 @@ class Gaussian(Scaled):
 
     one_sided = False
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Σ ½ log 2πσ² + (b x + x²/2) / σ²."""
         terms = input * (self.bias + 0.5 * input) * torch.exp(-self.log_variance)
         return self.total(keep_present(terms + 0.5 * (math.log(2 * math.pi) + self.log_variance), given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(input + self.bias, given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(torch.exp(self.log_variance).expand_as(input), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.mean(input, given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         noise = torch.randn(input.shape, generator=generator, dtype=input.dtype, device=input.device)
         return keep_present(noise.mul_(torch.exp(0.5 * self.log_variance)).add_(input).add_(self.bias), given)
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         precision = torch.exp(-self.log_variance)
         gradient = {"bias": -weighted_sum(keep_present(input * precision, given), weights, self.bias)}
@@ -109,7 +109,7 @@ class Gaussian(Scaled):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean - self.bias.detach()
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return torch.where((weights != 0).any(0), math.inf, 0.0)
 
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Given:
     """Side information about each case.
 
-    Units, couplings, sampling and likelihood all take it as `given=`. A gap in the data has one of two meanings, which are never mixed:
-    the unit is absent (`present=`), or its value is missing (`missing=`).
+    Units, couplings, sampling and likelihood all take it as `given=`. `Given()` holds nothing and is their default. A gap in the data has
+    one of two meanings, which are never mixed: the unit is absent (`present=`), or its value is missing (`missing=`).
 
     Parameters
     ----------
@@ -62,9 +62,33 @@ class Given:
                 "missing=); give one of the two masks"
             )
 
+    def __bool__(self) -> bool:
+        """Whether anything is given."""
+        return bool(self.kinds)
+
+    def __repr__(self) -> str:
+        return f"Given({', '.join(f'{kind}={getattr(self, kind)!r}' for kind in self.kinds)})"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of the fields that are given."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
+
     def map(self, function: Callable[[Tensor], Tensor]) -> Given:
-        """The same with `function` applied to each field that is not None."""
-        return Given(**{f.name: None if getattr(self, f.name) is None else function(getattr(self, f.name)) for f in fields(self)})
+        """The same with `function` applied to each field that is given."""
+        return replace(self, **{kind: function(getattr(self, kind)) for kind in self.kinds})
+
+    def rows(self, index: int | slice | Tensor) -> Given:
+        """The same for the cases that `index` picks from the first axis."""
+        return self.map(lambda field: field[index])
+
+    def expand(self, copies: int) -> Given:
+        """`copies` of it along a new first axis, without memory of their own."""
+        return self.map(lambda field: field.expand(copies, *field.shape))
+
+    def to(self, device: torch.device) -> Given:
+        """The same on another device."""
+        return self.map(lambda field: field.to(device))
 
     def part(self, start: int, stop: int) -> Given:
         """The same for units `start` to `stop` of the last axis."""
@@ -77,17 +101,21 @@ class Given:
 
     def whole(self) -> Given:
         """The same once every missing value is filled in."""
-        return replace(self, missing=None)
+        return self if self.missing is None else replace(self, missing=None)
 
 
-def keep_present(values: Tensor, given: Given | None) -> Tensor:
+NOTHING = Given()
+"""No side information: the default of every `given=`."""
+
+
+def keep_present(values: Tensor, given: Given) -> Tensor:
     """Sets values to zero where the unit is absent.
 
     Parameters
     ----------
     values : torch.Tensor
         (*leading, *shape).
-    given : Given or None
+    given : Given
         The side information; its `present` broadcasts with `values`.
 
     Returns
@@ -102,6 +130,6 @@ def keep_present(values: Tensor, given: Given | None) -> Tensor:
     >>> keep_present(torch.tensor([1.0, float("nan")]), Given(present=torch.tensor([True, False])))
     tensor([1., 0.])
     """
-    if given is None or given.present is None:
+    if given.present is None:
         return values
     return torch.where(given.present.bool(), values, torch.zeros((), dtype=values.dtype, device=values.device))

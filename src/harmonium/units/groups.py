@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units.checks import check_shape
-from harmonium.units.given import Given
+from harmonium.units.given import NOTHING, Given
 from harmonium.units.unit import Unit
 
 
@@ -80,12 +80,12 @@ class Groups(Unit):
         """The input of each part: views of (*leading, part.statistic_shape[0])."""
         return torch.split(input, [part.statistic_shape[0] for part in self.layers()], dim=-1)
 
-    def split_given(self, given: Given | None) -> list[Given | None]:
+    def split_given(self, given: Given) -> list[Given]:
         """The side information of each part, its masks cut to the part's units."""
-        masks: list[Given | None] = []
+        masks: list[Given] = []
         start = 0
         for part in self.layers():
-            masks.append(None if given is None else given.part(start, start + part.shape[0]))
+            masks.append(given.part(start, start + part.shape[0]))
             start += part.shape[0]
         return masks
 
@@ -93,34 +93,34 @@ class Groups(Unit):
         """The mean of each part; None for each where the mean is None."""
         return [None] * len(self.parts) if mean is None else self.split(mean)
 
-    def _join(self, function: Callable[[Unit, Tensor, Given | None], Tensor], pieces: tuple[Tensor, ...], given: Given | None) -> Tensor:
+    def _join(self, function: Callable[[Unit, Tensor, Given], Tensor], pieces: tuple[Tensor, ...], given: Given) -> Tensor:
         return torch.cat([function(*each) for each in zip(self.layers(), pieces, self.split_given(given), strict=True)], dim=-1)
 
-    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def statistic(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         return self._join(lambda part, x, mask: part.statistic(x, mask), self.split(states), given)
 
     def energy_terms(self, states: Tensor) -> Tensor:
-        return self._join(lambda part, x, _: part.energy_terms(x), self.split(states), None)
+        return self._join(lambda part, x, _: part.energy_terms(x), self.split(states), NOTHING)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         parts = zip(self.layers(), self.split_input(input), self.split_given(given), strict=True)
         return torch.stack([part.log_partition(x, mask) for part, x, mask in parts]).sum(0)
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self._join(lambda part, x, mask: part.mean(x, mask), self.split_input(input), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self._join(lambda part, x, mask: part.variance(x, mask), self.split_input(input), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self._join(lambda part, x, mask: part.mode(x, mask), self.split_input(input), given)
 
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         pieces = zip(self.layers(), self.split_input(input), self.split_given(given), self.split_mean(mean), strict=True)
         return torch.cat([part.sample(x, generator=generator, given=mask, mean=m) for part, x, mask, m in pieces], dim=-1)
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         inputs = [None] * len(self.parts) if input is None else self.split_input(input)
         pieces = zip(self.layers(), self.split(states), inputs, self.split_given(given), strict=True)
@@ -131,7 +131,7 @@ class Groups(Unit):
         }
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         pieces = zip(self.layers(), self.split_input(input), self.split_given(given), self.split_mean(mean), strict=True)
         return {
@@ -151,7 +151,7 @@ class Groups(Unit):
             part.check_states(x)
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
-        return self._join(lambda part, x, _: part.from_data(x, like), self.split(data), None)
+        return self._join(lambda part, x, _: part.from_data(x, like), self.split(data), NOTHING)
 
     def init_from(self, data: Tensor, weights: Tensor | None = None) -> None:
         for part, x in zip(self.layers(), self.split(data), strict=True):
@@ -162,13 +162,13 @@ class Groups(Unit):
         return (sum(math.prod(part.output_shape) for part in self.layers()),)
 
     def output(self, states: Tensor) -> Tensor:
-        return self._join(lambda part, x, _: part.output(x), self.split(states), None)
+        return self._join(lambda part, x, _: part.output(x), self.split(states), NOTHING)
 
     def from_output(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
         pieces = torch.split(output, [math.prod(part.output_shape) for part in self.layers()], dim=-1)
-        return self._join(lambda part, x, _: part.from_output(x, generator), pieces, None)
+        return self._join(lambda part, x, _: part.from_output(x, generator), pieces, NOTHING)
 
-    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
+    def given_by(self, states: Tensor, given: Given = NOTHING) -> Given:
         for part, x in zip(self.layers(), self.split(states), strict=True):
             given = part.given_by(x, given)
         return given
@@ -193,12 +193,12 @@ class Groups(Unit):
             for name, pair in part.bounds(x).items()
         }
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         pieces = torch.split(weights, [part.statistic_shape[0] for part in self.layers()])
         return torch.stack([part.max_interaction(w, given) for part, w in zip(self.layers(), pieces, strict=True)]).sum(0)
 
     def base_input(self, mean: Tensor) -> Tensor:
-        return self._join(lambda part, x, _: part.base_input(x), self.split(mean), None)
+        return self._join(lambda part, x, _: part.base_input(x), self.split(mean), NOTHING)
 
     @property
     def count(self) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape, no_joint
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally
 
 Noise = Literal["sigmoid", "unit", "none"]
@@ -73,10 +73,10 @@ class NoisyReLU(Biased):
     def energy_terms(self, states: Tensor) -> Tensor:
         raise no_joint(self, "an energy")
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         raise no_joint(self, "a log-partition")
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """m(t) - m(t - cap) with m(t) = t Φ(t/s) + s φ(t/s), where s² is the variance of the noise."""
         return keep_present(self._mean(input + self.bias), given)
 
@@ -91,7 +91,7 @@ class NoisyReLU(Biased):
         """The standard deviation of the noise."""
         return t.sigmoid().sqrt_() if self.noise == "sigmoid" else torch.ones_like(t)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """V(t) - V(t - cap) - 2 m(t - cap) (cap - mean), where V(t) is the variance of max(0, t + noise)."""
         t = input + self.bias
         if self.noise == "none":
@@ -104,12 +104,12 @@ class NoisyReLU(Biased):
             variance = (variance - _rectified_variance(over, s) - 2 * _rectified(over, s) * below).clamp_min(0)
         return keep_present(variance, given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """The state without noise, max(0, t), capped."""
         return keep_present((input + self.bias).clamp(0, self.cap), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         t = input + self.bias
         if self.noise != "none":
             noise = torch.randn(t.shape, generator=generator, dtype=t.dtype, device=t.device)
@@ -151,7 +151,7 @@ class NoisyReLU(Biased):
         scale = torch.ones(math.prod(self.shape), dtype=torch.float64, device=self.bias.device)
         return None if self.cap is not None else (scale, torch.ones_like(scale, dtype=torch.bool))
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         if self.cap is not None:
             return self.cap * weights.clamp_min(0).sum(0)
         return torch.where((weights > 0).any(0), math.inf, 0.0)

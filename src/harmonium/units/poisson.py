@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.units.counting import Counting, Values, in_blocks, invert_series
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.uniform import uniform
 
 LISTED = 10.0
@@ -66,21 +66,21 @@ class Poisson(Counting):
         """log k!."""
         return torch.lgamma(states + 1)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.total(keep_present(torch.exp(input + self.bias), given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(torch.exp(input + self.bias), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.mean(input, given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """⌈λ⌉ - 1, the lower state where two are equally probable."""
         return keep_present(torch.exp(input + self.bias).ceil().sub(1).clamp_min(0), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution.
 
         Up to the rate `LISTED` it lists the counts, at one uniform number per unit. Above, it takes the asymptotic quantile of one normal

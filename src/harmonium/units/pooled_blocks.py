@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
 
@@ -83,42 +83,42 @@ class PooledBlocks(Biased):
         order = [*range(axes, axes + kept), *(place for axis in range(axes) for place in (axes + kept + axis, axis))]
         return split.permute(*order).reshape(*blocks.shape[1 : 1 + kept], *self.shape[-axes:])
 
-    def _total(self, input: Tensor, given: Given | None) -> Tensor:
+    def _total(self, input: Tensor, given: Given) -> Tensor:
         """b + input in blocks, minus infinity where a unit is absent."""
         total = input + self.bias
-        if given is not None and given.present is not None:
+        if given.present is not None:
             total = torch.where(given.present.bool(), total, torch.full((), -math.inf, dtype=total.dtype, device=total.device))
         return self.blocks(total)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Σ over blocks of log(1 + Σ exp(b + input))."""
         total = self._total(input, given)
         top = total.detach().amax(0).clamp_min(0)
         terms = top + torch.log(torch.exp(total - top).sum(0) + torch.exp(-top))
         return terms.sum(dim=tuple(range(-len(self.shape), 0)))
 
-    def _shares(self, input: Tensor, given: Given | None) -> Tensor:
+    def _shares(self, input: Tensor, given: Given) -> Tensor:
         """The probability that each unit is on, in blocks."""
         total = self._total(input, given)
         top = total.detach().amax(0).clamp_min(0)
         on = torch.exp(total - top)
         return on / (on.sum(0) + torch.exp(-top))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self.units(self._shares(input, given))
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         mean = self.mean(input, given)
         return mean * (1 - mean)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = self._total(input, given)
         top, place = total.max(0)
         states = torch.zeros_like(total).scatter_(0, place[None], (top > 0).to(total.dtype)[None])
         return self.units(states)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution of each block at one uniform number."""
         return keep_present(self._draw(self._shares(input, given) if mean is None else self.blocks(mean), generator), given)
 
@@ -154,7 +154,7 @@ class PooledBlocks(Biased):
         off = (1 - blocks.sum(0)).clamp_min(1e-3)
         return self.units(torch.log(blocks.clamp_min(1e-3) / off)) - self.bias.detach()
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return self.blocks(weights.T.reshape(-1, *self.shape)).amax(0).clamp_min(0).flatten(1).sum(1)
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given
+from harmonium.units.given import NOTHING, Given
 from harmonium.units.sums import tally, weighted_sum
 
 
@@ -62,24 +62,24 @@ class ReplicatedSoftmax(Biased):
     def statistic_shape(self) -> tuple[int, ...]:
         return (self.categories + 1,)
 
-    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def statistic(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         _check_whole(given)
         return torch.cat([states, states.sum(-1, keepdim=True)], dim=-1)
 
-    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
-        return replace(given or Given(), length=states.sum(-1))
+    def given_by(self, states: Tensor, given: Given = NOTHING) -> Given:
+        return replace(given, length=states.sum(-1))
 
-    def _length(self, given: Given | None, like: Tensor) -> Tensor:
+    def _length(self, given: Given, like: Tensor) -> Tensor:
         """The number of words of each document: (*leading)."""
         _check_whole(given)
-        if given is None or given.length is None:
+        if given.length is None:
             raise ValueError(
                 "ReplicatedSoftmax units need the length of each document, its number of words: "
-                "give given=Given(length=...), as visible.given_by(counts, None) makes it"
+                "give given=Given(length=...), as visible.given_by(counts) makes it"
             )
         return given.length.to(like)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """D (log Σ_k exp(b_k + x_k) + x_last), summed over word sequences: (*leading), nats."""
         words, last = input[..., :-1] + self.bias, input[..., -1]
         return self._length(given, input) * (torch.logsumexp(words, dim=-1) + last)
@@ -88,14 +88,14 @@ class ReplicatedSoftmax(Biased):
         """The probability of each word: (*leading, categories)."""
         return torch.softmax(input[..., :-1] + self.bias, dim=-1)
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self._length(given, input)[..., None] * self._shares(input)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         p = self._shares(input)
         return self._length(given, input)[..., None] * p * (1 - p)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Every word is the most probable one: (*leading, categories)."""
         total = input[..., :-1] + self.bias
         best = total.argmax(dim=-1, keepdim=True)
@@ -103,7 +103,7 @@ class ReplicatedSoftmax(Biased):
         return torch.zeros_like(total).scatter_(-1, best, length[..., None])
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution of each document, in float64, at one uniform number per word."""
         shares = torch.softmax((input[..., :-1] + self.bias).double(), dim=-1).reshape(-1, self.categories)
         length = self._length(given, shares).expand(input.shape[:-1]).flatten().round().long()
@@ -116,7 +116,7 @@ class ReplicatedSoftmax(Biased):
         return counts.to(input.dtype).reshape(*input.shape[:-1], self.categories)
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         _check_whole(given)
         return {"bias": -weighted_sum(states, weights, self.bias)}
@@ -149,9 +149,9 @@ class ReplicatedSoftmax(Biased):
         shares = (mean / mean.sum(-1, keepdim=True)).clamp_min(1e-3 / self.categories)
         return torch.cat([shares.log() - self.bias.detach(), shares.new_zeros(*shares.shape[:-1], 1)], dim=-1)
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         most = weights[:-1].amax(0) + weights[-1]
-        if given is not None and given.length is not None:
+        if given.length is not None:
             length = given.length.to(most)
             return torch.maximum(most * length.min(), most * length.max())
         return torch.where(most > 0, math.inf, 0.0)
@@ -160,8 +160,8 @@ class ReplicatedSoftmax(Biased):
         return {"categories": self.categories}
 
 
-def _check_whole(given: Given | None) -> None:
+def _check_whole(given: Given) -> None:
     """Raises a ValueError for a mask with gaps among the words: a count can be neither absent nor missing."""
-    for mask, whole in () if given is None else ((given.present, True), (given.missing, False)):
+    for mask, whole in ((given.present, True), (given.missing, False)):
         if mask is not None and not bool((mask.bool() == whole).all()):
             raise ValueError("the word counts of a document have no gaps: leave ReplicatedSoftmax units out of the mask, or drop the words")

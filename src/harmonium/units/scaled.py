@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally, weighted_sum
 from harmonium.units.unit import Unit
 
@@ -60,14 +60,14 @@ class Scaled(Unit):
     def statistic_is_learnt(self) -> bool:  # type: ignore[override]
         return self.learn_variance
 
-    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def statistic(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(states * torch.exp(-self.log_variance), given)
 
     def energy_terms(self, states: Tensor) -> Tensor:
         return 0.5 * (states - self.bias).square() * torch.exp(-self.log_variance)
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         precision, deviation = torch.exp(-self.log_variance), states - self.bias
         gradient = {"bias": -weighted_sum(keep_present(deviation * precision, given), weights, self.bias)}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
 from harmonium.units.unit import Values
@@ -62,9 +62,9 @@ class Softmax(Biased):
         """A view of (*leading, groups · categories) as (*leading, groups, categories)."""
         return flat.reshape(*flat.shape[:-1], self.groups, self.categories)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         terms = torch.logsumexp(self.grouped(input + self.bias), dim=-1)
-        if given is not None and given.present is not None:
+        if given.present is not None:
             terms = keep_present(terms, Given(self.grouped(given.present)[..., 0]))
         return terms.sum(-1)
 
@@ -75,22 +75,22 @@ class Softmax(Biased):
         """
         return self.grouped(flat).movedim(-1, 0).contiguous()
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(torch.softmax(self.by_category(input + self.bias), dim=0).movedim(0, -1).flatten(-2), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         mean = self.mean(input, given)
         return mean * (1 - mean)
 
-    def _one_hot(self, categories: Tensor, like: Tensor, given: Given | None) -> Tensor:
+    def _one_hot(self, categories: Tensor, like: Tensor, given: Given) -> Tensor:
         flat = torch.zeros(*categories.shape, self.categories, dtype=like.dtype, device=like.device)
         return keep_present(flat.scatter_(-1, categories.unsqueeze(-1), 1.0).flatten(-2), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return self._one_hot(self.grouped(input + self.bias).argmax(dim=-1), input, given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution of each group at one uniform number."""
         p = torch.softmax(self.by_category(input + self.bias), dim=0) if mean is None else self.by_category(mean)
         u = uniform((*input.shape[:-1], self.groups), input, generator)
@@ -126,7 +126,7 @@ class Softmax(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(1e-3).log() - self.bias.detach()
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return weights.reshape(self.groups, self.categories, -1).amax(1).sum(0)
 
     @property
@@ -136,7 +136,7 @@ class Softmax(Biased):
 
     def states(self, numbers: Tensor) -> Tensor:
         powers = self.categories ** torch.arange(self.groups, device=numbers.device)
-        return self._one_hot(numbers[:, None] // powers % self.categories, self.bias, None)
+        return self._one_hot(numbers[:, None] // powers % self.categories, self.bias, NOTHING)
 
     def as_visible_layer(self) -> Self:
         return type(self)(self.groups, categories=self.categories, values="probabilities")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from harmonium.units.biased import Biased
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally
 from harmonium.units.uniform import uniform
 
@@ -60,23 +60,23 @@ class Spin(Biased):
             raise ValueError(f'values must be "binary" or "means", found {values!r}')
         self.values: Literal["binary", "means"] = values
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Σ log 2 cosh(b + x)."""
         total = input + self.bias
         return self.total(keep_present(F.softplus(2 * total, threshold=30.0) - total, given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present((input + self.bias).tanh_(), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = 2 * (input + self.bias)
         return keep_present(4 * torch.sigmoid(total) * torch.sigmoid(-total), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(2 * (input + self.bias > 0).to(input.dtype) - 1, given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         p = torch.add(self.bias, input).mul_(2).sigmoid_() if mean is None else 0.5 * mean + 0.5
         u = uniform(input.shape, input, generator)
         return keep_present(torch.lt(u, p, out=u).mul_(2).sub_(1), given)
@@ -119,7 +119,7 @@ class Spin(Biased):
     def base_input(self, mean: Tensor) -> Tensor:
         return 0.5 * torch.logit((mean + 1) / 2, eps=1e-3) - self.bias.detach()
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return weights.abs().sum(0)
 
     @property

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.units.counting import Counting, Values, in_blocks
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.uniform import uniform
 
 Q = math.exp(-1.0)
@@ -92,7 +92,7 @@ class SteppedSigmoid(Counting):
         upper = total > self.copies / 2
         return upper, torch.where(upper, self.copies - total, total)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = input + self.bias
         upper, t = self._mirrored(total)
         terms = endless_log_partition(t)
@@ -101,7 +101,7 @@ class SteppedSigmoid(Counting):
             terms = terms + torch.where(upper, self.copies * (total - self.copies / 2), torch.zeros_like(total))
         return self.total(keep_present(terms, given))
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(in_blocks(self._mean, input + self.bias), given)
 
     def _mean(self, total: Tensor) -> Tensor:
@@ -111,14 +111,14 @@ class SteppedSigmoid(Counting):
         fewer = endless_mean(t) - endless_mean(t - self.copies)
         return torch.where(upper, self.copies - fewer, fewer)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(in_blocks(self._variance, input + self.bias), given)
 
     def _variance(self, total: Tensor) -> Tensor:
         _, t = self._mirrored(total)
         return endless_variance(t) if self.copies is None else endless_variance(t) - endless_variance(t - self.copies)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """The most probable count; k + 1 is more probable than k where t > k + ½ + log(1 - q^(k + 1)) - log(1 - q^(N - k))."""
         upper, t = self._mirrored(input + self.bias)
         k = (t - 0.5).ceil().clamp_min(0)
@@ -129,7 +129,7 @@ class SteppedSigmoid(Counting):
         return keep_present(torch.where(upper, self.copies - k, k), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution at one uniform number per unit, over a window of counts.
 
         The probability outside the window is below the resolution of a uniform number: a count lies further than d from t with a

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.units.checks import check_finite, check_shape
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.scaled import Scaled
 from harmonium.units.sums import tally, weighted_sum
 from harmonium.units.uniform import uniform
@@ -63,33 +63,33 @@ class TruncatedGaussian(Scaled):
         """z = (b + input) / σ, (*leading, *shape)."""
         return (input + self.bias) * torch.exp(-0.5 * self.log_variance)
 
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """Σ log(σ √2π Φ(z)) + (z² - b²/σ²) / 2."""
         log_variance = self.log_variance.double()
         z = (input.double() + self.bias) * torch.exp(-0.5 * log_variance)
         constant = 0.5 * (math.log(2 * math.pi) + log_variance - self.bias.double().square() * torch.exp(-log_variance))
         return self.total(keep_present(_piecewise(FAR, _log_cdf, _far_log_cdf, z) + constant, given)).to(input.dtype)
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         mean = _standard_mean(self.location(input).double()).to(input.dtype)
         return keep_present(mean * torch.exp(0.5 * self.log_variance), given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         variance = _standard_variance(self.location(input).double()).to(input.dtype)
         return keep_present(variance * torch.exp(self.log_variance), given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present((input + self.bias).clamp_min(0), given)
 
     @torch.no_grad()
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """Inverts the cumulative distribution at one uniform number per unit."""
         u = 1 - uniform(input.shape, input, generator)  # in (0, 1]
         x = _piecewise(DEEP, _inverse, _deep_inverse, self.location(input), u)
         return keep_present(x.mul_(torch.exp(0.5 * self.log_variance)), given)
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         mean = self.mean(input) if mean is None else mean
         gradient = self.parameter_gradient(mean, input, weights, given)
@@ -134,7 +134,7 @@ class TruncatedGaussian(Scaled):
         scale = torch.exp(0.5 * self.log_variance.double())
         return (scale * _solve((mean.double() / scale).clamp_min(1e-3)) - self.bias).to(mean.dtype)
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         return torch.where((weights > 0).any(0), math.inf, 0.0)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.units import by_autograd
-from harmonium.units.given import Given, keep_present
+from harmonium.units.given import NOTHING, Given, keep_present
 
 Values = Literal["binary", "probabilities"]
 
@@ -66,30 +66,30 @@ class Unit(nn.Module, ABC):
         """The energy of each unit, minus the log of its base measure: (*leading, *shape), nats."""
 
     @abstractmethod
-    def log_partition(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """log Σ_x exp(-energy(x) + <s(x), input>), with an integral where x is real: (*leading), nats."""
 
-    def mean(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mean(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """E[x | input]: (*leading, *shape). By default the derivative of `log_partition`."""
         return by_autograd.mean(self, input, given)
 
-    def variance(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """The variance of each unit given its input: (*leading, *shape). By default the second derivative of `log_partition`."""
         return by_autograd.variance(self, input, given)
 
-    def mode(self, input: Tensor, given: Given | None = None) -> Tensor:
+    def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """The most probable states: (*leading, *shape). By default a TypeError."""
         raise TypeError(f"{type(self).__name__} does not say which state is the most probable: gaps in data and modes need its `mode`")
 
     @abstractmethod
-    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given | None = None, mean: Tensor | None = None) -> Tensor:
+    def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """One draw from p(x | input) for each leading index: (*leading, *shape).
 
         `mean`: E[x | input], where it is already known.
         """
 
     def parameter_gradient(
-        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given | None = None
+        self, states: Tensor, input: Tensor | None, weights: Tensor | None = None, given: Given = NOTHING
     ) -> dict[str, Tensor]:
         """Σ weights · ∂/∂θ [energy(x) - <s(x), input>] over the leading axes, by parameter name.
 
@@ -101,7 +101,7 @@ class Unit(nn.Module, ABC):
         return by_autograd.parameter_gradient(self, states, input, weights, given)
 
     def mean_parameter_gradient(
-        self, input: Tensor, weights: Tensor | None = None, given: Given | None = None, mean: Tensor | None = None
+        self, input: Tensor, weights: Tensor | None = None, given: Given = NOTHING, mean: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The parameter gradient averaged over p(x | input), by parameter name: -Σ weights · ∂ log_partition(input)/∂θ.
 
@@ -138,7 +138,7 @@ class Unit(nn.Module, ABC):
         """
         return by_autograd.input_of(self, mean)
 
-    def max_interaction(self, weights: Tensor, given: Given | None = None) -> Tensor:
+    def max_interaction(self, weights: Tensor, given: Given = NOTHING) -> Tensor:
         """The least upper bound over all states x of <s(x), w>, for each column w of `weights`, (statistic size, columns): (columns).
 
         It is infinite where the states are unbounded along w. `check_normalisable` uses it. By default infinite, as for unbounded states.
@@ -180,7 +180,7 @@ class Unit(nn.Module, ABC):
                 parameter.requires_grad_(False)
                 parameter.data.zero_()
 
-    def given_by(self, states: Tensor, given: Given | None) -> Given | None:
+    def given_by(self, states: Tensor, given: Given = NOTHING) -> Given:
         """`given`, completed with what the states themselves determine about their case."""
         return given
 
@@ -224,15 +224,15 @@ class Unit(nn.Module, ABC):
         """
         return {}
 
-    def statistic(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def statistic(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         """s(x), linear in the states, so that the mean of the statistic is the statistic of the mean."""
         return keep_present(states, given)
 
-    def energy(self, states: Tensor, given: Given | None = None) -> Tensor:
+    def energy(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         """The layer's part of the joint energy, in nats: (*leading)."""
         return self.total(keep_present(self.energy_terms(states), given))
 
-    def log_probability(self, states: Tensor, input: Tensor, given: Given | None = None) -> Tensor:
+    def log_probability(self, states: Tensor, input: Tensor, given: Given = NOTHING) -> Tensor:
         """log p(x | input), a density where x is real: (*leading), nats, float64. The leading axes of the two arguments broadcast."""
         met = (self.statistic(states, given) * input).sum(dim=tuple(range(-len(self.statistic_shape), 0)))
         return met.double() - self.energy(states, given).double() - self.log_partition(input, given).double()

@@ -9,7 +9,7 @@ from harmonium.likelihood import free_energy_gap, pseudo_likelihood
 from harmonium.models import RBM
 from harmonium.sampling.clamped import draw_missing
 from harmonium.sampling.gaps import gaps
-from harmonium.units import Bernoulli, Given
+from harmonium.units import NOTHING, Bernoulli, Given
 
 
 @torch.no_grad()
@@ -19,8 +19,8 @@ def rbm_metrics(
     validation: Tensor | None,
     *,
     generator: torch.Generator,
-    given: Given | None = None,
-    validation_given: Given | None = None,
+    given: Given = NOTHING,
+    validation_given: Given = NOTHING,
     sweeps: int = 5,
 ) -> dict[str, float]:
     """Metrics of a machine on a fixed part of its training data and, if there are any, of the validation data.
@@ -38,16 +38,12 @@ def rbm_metrics(
     error = error if where is None else torch.where(where, 0.0, error)
     metrics = {"reconstruction_error": error.square().flatten(1).sum(1).mean().item()}
     joint = model.visible.has_joint_energy and model.hidden.has_joint_energy
-    if isinstance(model.visible, Bernoulli) and joint and (given is None or given.missing is None):
+    if isinstance(model.visible, Bernoulli) and joint and given.missing is None:
         metrics["pseudo_likelihood"] = pseudo_likelihood(model, v, generator=generator, given=side).mean().item()
     if isinstance(model.hidden, Bernoulli):
         metrics["dead"] = (phase.hidden_mean.amax(0) < 0.1).double().mean().item()
         metrics["saturated"] = (phase.hidden_mean.amin(0) > 0.9).double().mean().item()
-    if validation is not None and joint and _one_z(side, given, validation_given):
+    one_z = not (side or given or validation_given)  # one partition function, and only the hidden units are summed out
+    if validation is not None and joint and one_z:
         metrics["free_energy_gap"] = free_energy_gap(model, v[: len(validation)], validation)
     return metrics
-
-
-def _one_z(*given: Given | None) -> bool:
-    """Whether nothing is given: there is one partition function for all cases, and only the hidden units are summed out."""
-    return all(field is None for each in given if each is not None for field in vars(each).values())

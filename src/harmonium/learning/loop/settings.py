@@ -59,7 +59,7 @@ def of_data(batches: Batches | Stream, like: Tensor) -> str | None:
     if isinstance(batches, Stream):
         return None
     found = batches.some(SAMPLED, fresh_generator(like, 0))
-    parts = [part for each in found for part in (vars(each).values() if isinstance(each, Given) else [each])]
+    parts = [part for each in found for part in ([getattr(each, kind) for kind in each.kinds] if isinstance(each, Given) else [each])]
     tensors = [part for part in parts if isinstance(part, Tensor)]
     return _digest(*tensors)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.learning.rules.rule import Positive, Rule, Slots
 from harmonium.likelihood.exact_log_z import Listing, listing, one_case
 from harmonium.models import RBM
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 MOST_STATES = 2**20
 BLOCK = 2**22  # numbers processed together: states times units
@@ -50,31 +50,32 @@ class ExactGradient(Rule):
     True
     """
 
-    def check(self, model: RBM, given: Given | None) -> None:
-        if given is not None and given.missing is not None:
+    def check(self, model: RBM, given: Given) -> None:
+        if given.missing is not None:
             raise ValueError(
                 "the exact gradient draws no samples, and missing values would have to be drawn; learn from complete cases, or use "
                 "PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
-        cases = [(None, 1.0)] if given is None else _cases(given, 1.0)
-        for case, _ in cases:
+        for case, _ in _cases(given, 1.0):
             model.check_normalisable(case)
             _listed(model, case)
 
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
-        given = positive.given
-        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=given)
-        if given is None or all(getattr(given, field.name) is None for field in fields(given)):
-            _add_log_z(model, None, float(positive.total))
+        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
+        if not positive.given:
+            _add_log_z(model, NOTHING, float(positive.total))
             return
-        for case, share in _cases(given, positive.shares):
+        for case, share in _cases(positive.given, positive.shares):
             _add_log_z(model, case, share)
 
 
 def _cases(given: Given, share: Tensor | float) -> Iterator[tuple[Given, float]]:
-    """The distinct conditions of the cases, without leading axes, each with the total share of its cases."""
-    columns = [getattr(given, field.name) for field in fields(given)]
-    columns = [column.reshape(len(column), -1).cpu().double() for column in columns if column is not None]
+    """The distinct conditions of the cases, without leading axes, each with the total share of its cases; one where nothing is given."""
+    if not given:
+        yield given, 1.0
+        return
+    columns = [getattr(given, kind) for kind in given.kinds]
+    columns = [column.reshape(len(column), -1).cpu().double() for column in columns]
     shares: dict[bytes, float] = {}
     first: dict[bytes, int] = {}
     for n, row in enumerate(torch.cat(columns, dim=1).numpy()):
@@ -82,10 +83,10 @@ def _cases(given: Given, share: Tensor | float) -> Iterator[tuple[Given, float]]
         first.setdefault(key, n)
         shares[key] = shares.get(key, 0.0) + (float(share[n]) if isinstance(share, Tensor) else share)
     for key, n in first.items():
-        yield given.map(lambda field, n=n: field[n]), shares[key]  # type: ignore[misc]
+        yield given.rows(n), shares[key]
 
 
-def _listed(model: RBM, case: Given | None) -> Listing:
+def _listed(model: RBM, case: Given) -> Listing:
     """The side to enumerate. Raises ValueError if no side can be enumerated, or both are too large."""
     advice = "ContrastiveDivergence and PersistentCD learn any machine"
     try:
@@ -105,7 +106,7 @@ def _listed(model: RBM, case: Given | None) -> Listing:
     return listed
 
 
-def _add_log_z(model: RBM, case: Given | None, share: float) -> None:
+def _add_log_z(model: RBM, case: Given, share: float) -> None:
     """Add share · ∂ log Z/∂θ = share · Σ p(x) ∂ log-term(x)/∂θ to every `.grad`, x the states of the enumerated side."""
     case = one_case(model, case)
     model.check_normalisable(case)

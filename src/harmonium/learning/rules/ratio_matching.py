@@ -69,7 +69,7 @@ class RatioMatching(Rule):
         if self.flips is not None and self.flips < 1:
             raise ValueError(f"ratio matching flips at least one unit of each case, found flips={self.flips}")
 
-    def check(self, model: RBM, given: Given | None) -> None:
+    def check(self, model: RBM, given: Given) -> None:
         if not model.hidden.has_joint_energy:
             raise no_joint(model.hidden, "a ratio of probabilities")
         others = sorted({type(leaf).__name__ for _, _, leaf in leaves(model.visible) if not isinstance(leaf, Bernoulli | Spin)})
@@ -84,12 +84,12 @@ class RatioMatching(Rule):
         size = math.prod(model.visible.shape)
         if self.flips is not None and self.flips > size:
             raise ValueError(f"ratio matching cannot flip flips={self.flips} of {size} visible units")
-        if given is not None and given.missing is not None:
+        if given.missing is not None:
             raise ValueError(
                 "ratio matching draws no samples, and missing values would have to be drawn; learn from complete cases, or "
                 "use PersistentCD. (Units that do not exist for a case are absent: given=Given(present=...))"
             )
-        if given is not None and given.context is not None:
+        if given.context is not None:
             raise ValueError("ratio matching takes no contexts; use ContrastiveDivergence")
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class RatioMatching(Rule):
         gain = (visible.energy_terms(flipped) - visible.energy_terms(states)).reshape(cases, size)
         shares = positive.shares
         share = (shares[:, None] if isinstance(shares, Tensor) else torch.full_like(v[:, :1], shares)) * (size / flips)
-        if given is not None and given.present is not None:
+        if given.present is not None:
             share = share * given.present.reshape(cases, size)
         share = share.expand(cases, size)
         log_sum = hidden.log_partition(data.input)[:, None]

@@ -27,14 +27,14 @@ class Positive(NamedTuple):
         The share of each case in the data's average: one number for all, or (cases,).
     total : Tensor or float
         Sum of the shares, 1 or a tensor. A batch of heavy rows counts more than a batch of light rows, and so does its model part.
-    given : Given or None
+    given : Given
         What is given of each case.
 
     Examples
     --------
     >>> import torch, harmonium as hm
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
-    >>> positive = hm.learning.Positive(rbm.infer(torch.eye(6)), 1 / 6, 1.0, None)
+    >>> positive = hm.learning.Positive(rbm.infer(torch.eye(6)), 1 / 6, 1.0, hm.Given())
     >>> positive.average(torch.ones(6, 2))
     tensor([1., 1.])
     """
@@ -42,7 +42,7 @@ class Positive(NamedTuple):
     phase: Phase
     shares: Tensor | float
     total: Tensor | float
-    given: Given | None
+    given: Given
 
     def weighting(self, sign: float = 1.0) -> dict[str, Any]:
         """The shares, times a sign, as arguments of `accumulate_gradient`."""
@@ -85,14 +85,14 @@ class Rule:
     contrasts: ClassVar[bool] = True
     """Whether the gradient is a difference of averages of ∂E/∂θ, the data's and the model's."""
 
-    def check(self, model: RBM, given: Given | None) -> None:
+    def check(self, model: RBM, given: Given) -> None:
         """Check, before learning, that the rule can learn this machine from such cases.
 
         Parameters
         ----------
         model : RBM
             The machine.
-        given : Given or None
+        given : Given
             What is given of the cases.
 
         Raises
@@ -158,9 +158,9 @@ def makes_particles(rule: Rule) -> bool:
     return type(rule).particles is not Rule.particles
 
 
-def check_unpaired(given: Given | None) -> None:
+def check_unpaired(given: Given) -> None:
     """Raise a ValueError if the partition function depends on the case, so that a particle must have what is given of its case."""
-    found = [name for name, field in vars(given or Given()).items() if field is not None and name != "missing"]
+    found = [kind for kind in given.kinds if kind != "missing"]
     if found:
         raise ValueError(
             f"given.{found[0]} changes the partition function from case to case, and persistent chains belong to no case: use "

@@ -29,7 +29,7 @@ class Cases(Protocol):
         """Some of the cases, with filled gaps; None for a stream."""
 
     @property
-    def known(self) -> Given | None:
+    def known(self) -> Given:
         """What is given of them."""
 
 

@@ -13,7 +13,7 @@ from harmonium.learning.rules.rule import Slots
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
 from harmonium.models.normalisable import quadratic_places
-from harmonium.units import Given, Unit
+from harmonium.units import NOTHING, Given, Unit
 from harmonium.units.groups import leaves
 
 NORM = 1 - 1e-4  # the largest spectral norm of the weights between units of quadratic energy
@@ -38,7 +38,7 @@ class KeepNormalisable(Transform):
     Only dense couplings can be moved back in this way. For others a warning at the end says that the machine has no partition function.
     """
 
-    def __init__(self, model: RBM, given: Given | None = None) -> None:
+    def __init__(self, model: RBM, given: Given = NOTHING) -> None:
         """`given`: the conditions of the training cases, on which the partition function depends."""
         self.given = given
         self.slow = any(leaf.input_bound() is not None for unit in (model.visible, model.hidden) for _, _, leaf in leaves(unit))
