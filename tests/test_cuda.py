@@ -34,7 +34,7 @@ def both(kind: str) -> tuple[hm.Unit, hm.Unit, torch.Tensor]:
 def test_moments_and_gradients_of_every_unit(kind: str) -> None:
     unit, other, input = both(kind)
     word = given(kind, 64)
-    there = None if word is None else word.map(lambda field: field.to(DEVICE))
+    there = word.to(torch.device(DEVICE))
     for name in ("mean", "variance", "mode", "log_partition"):
         found = getattr(other, name)(input.to(DEVICE), there).cpu()
         torch.testing.assert_close(found, getattr(unit, name)(input, word), rtol=1e-9, atol=1e-9)
@@ -49,7 +49,7 @@ def test_samples_of_every_unit_have_its_moments(kind: str) -> None:
     _, other, input = both(kind)
     one, draws = input[:1].to(DEVICE), 20_000
     word = given(kind, draws)
-    there = None if word is None else word.map(lambda field: field.to(DEVICE))
+    there = word.to(torch.device(DEVICE))
     single = None if there is None else there.map(lambda field: field[:1])
     x = other.sample(one.expand(draws, *one.shape[1:]), generator=torch.Generator(DEVICE).manual_seed(0), given=there)
     mean, variance = other.mean(one, single)[0], other.variance(one, single)[0]
@@ -129,3 +129,16 @@ def test_real_valued_and_counting_units_learn(pair) -> None:
     rbm = hm.RBM(visible(10), hidden(6)).to(DEVICE)
     hm.fit(rbm, rows, epochs=3, progress=False)
     assert all(bool(parameter.isfinite().all()) for parameter in rbm.parameters())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "replicated" not in kind])  # the number of their words shapes the draw
+def test_a_step_waits_for_nothing_on_the_device(kind: str) -> None:
+    rbm = machine(kind, "bernoulli").to(DEVICE)
+    rows = torch.tensor(samples(rbm.visible, 40, 0)).to(DEVICE)
+    rule, generator = hm.ContrastiveDivergence(), torch.Generator(DEVICE).manual_seed(0)
+    write_gradient(rbm, rbm.infer(rows), rule, {}, generator=generator)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        write_gradient(rbm, rbm.infer(rows), rule, {}, generator=generator)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

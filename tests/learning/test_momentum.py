@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.learning.loop import momentum
 
 DATA = (torch.rand(90, 20, generator=torch.Generator().manual_seed(0)) < 0.4).float()
 
@@ -22,6 +23,17 @@ def test_it_steps_as_torch_does(momentum: float, double: bool) -> None:
         machines.append(rbm)
     for name, tensor in machines[0].state_dict().items():
         assert torch.equal(tensor, machines[1].state_dict()[name]), name
+
+
+def test_without_the_fused_kernel_torch_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+    for fused in (True, False):
+        if not fused:
+            monkeypatch.setattr(momentum, "FUSED", None)
+        rbm = hm.RBM(hm.Bernoulli(20), hm.Bernoulli(30), seed=1)
+        hm.fit(rbm, DATA, epochs=2, batch_size=20, optimizer=partial(hm.MomentumSGD, lr=0.05, momentum=0.9), seed=3, progress=False)
+        weights.append(rbm.coupling.weight.detach())
+    assert torch.equal(*weights)
 
 
 def test_it_computes_the_rule_it_states() -> None:

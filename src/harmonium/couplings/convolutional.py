@@ -12,6 +12,7 @@ from torch.nn.grad import conv1d_weight, conv2d_weight
 
 from harmonium.couplings.coupling import Coupling, as_shape
 from harmonium.units import NOTHING, Given
+from harmonium.units.sums import add_to_grad
 
 
 class Convolutional(Coupling):
@@ -117,12 +118,7 @@ class Convolutional(Coupling):
             maps = maps * weights.reshape(-1, *[1] * len(self.hidden))
         correlate = conv1d_weight if len(self.kernel) == 1 else conv2d_weight
         found: Tensor = correlate(images, weight.shape, maps, self.stride, self.padding)  # type: ignore[no-untyped-call]
-        if weight.grad is None:
-            weight.grad = found.mul_(-scale)
-        elif fresh:
-            torch.mul(found, -scale, out=weight.grad)
-        else:
-            weight.grad.add_(found, alpha=-scale)
+        add_to_grad(weight, found, scale=-scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         """Uses the root mean square over the positions of each channel, because they share the weights."""

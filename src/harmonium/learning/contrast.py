@@ -3,33 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.loop import reduce
+from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.state import RULE, TrainingState
+from harmonium.learning.mean_field_phase import MeanFieldPhase
 from harmonium.learning.rules import Positive, Rule, Slots
-from harmonium.models import DBM, RBM, Phase
+from harmonium.models import DBM, DBN, RBM, Phase
 from harmonium.sampling.clamped import draw_missing
 from harmonium.units import NOTHING, Given
 
+SWEEPS = 5  # of clamped Gibbs sampling, by default
+
+
+class PositivePhase(Protocol):
+    """What `fit` asks of the kind of model that it trains."""
+
+    def __call__(self, v: Tensor, given: Given, generator: torch.Generator) -> tuple[Phase, Given]:
+        """The result of the positive phase of a mini-batch, and what is given of each case after its missing values are drawn."""
+
+    def states(self, rows: Tensor) -> Tensor:
+        """Complete data, as states of the machine's whole visible side."""
+
+    def settings(self, given: Given) -> dict[str, Any]:
+        """The settings that must match on resume."""
+
+    def metrics(
+        self, training: Tensor, given: Given, held: Tensor | None, held_given: Given, generator: torch.Generator
+    ) -> dict[str, float]:
+        """Metrics on some of the training cases, and on held-out cases if there are any."""
+
+
+class ExactPhase:
+    """The positive phase of an RBM, which is exact. Missing values are drawn by `sweeps` of clamped Gibbs sampling, by default 5."""
+
+    def __init__(self, model: RBM, sweeps: int | None) -> None:
+        self.model, self.sweeps = model, SWEEPS if sweeps is None else sweeps
+        if self.sweeps < 1:
+            raise ValueError(f"missing values take at least one sweep of clamped Gibbs sampling, found sweeps={sweeps}")
+
+    def __call__(self, v: Tensor, given: Given, generator: torch.Generator) -> tuple[Phase, Given]:
+        v, given = draw_missing(self.model, v, given, steps=self.sweeps, generator=generator)
+        given = self.model.visible.given_by(v, given)
+        return self.model.infer(v, given), given
+
+    def states(self, rows: Tensor) -> Tensor:
+        return rows
+
+    def settings(self, given: Given) -> dict[str, Any]:
+        return {"given": sorted(given.kinds) or None, "sweeps": None if given.missing is None else self.sweeps}
+
+    def metrics(
+        self, training: Tensor, given: Given, held: Tensor | None, held_given: Given, generator: torch.Generator
+    ) -> dict[str, float]:
+        return rbm_metrics(self.model, training, held, generator=generator, given=given, validation_given=held_given, sweeps=self.sweeps)
+
+
+def phase_of(model: RBM | DBM, rule: Rule, sweeps: int | None, *given: Given) -> PositivePhase:
+    """The positive phase of a model. Raises TypeError for models that `fit` does not train."""
+    if isinstance(model, RBM):
+        return ExactPhase(model, sweeps)
+    if isinstance(model, DBM):
+        return MeanFieldPhase(model, rule, sweeps, *given)
+    advice = "hm.greedy and hm.wake_sleep learn nets" if isinstance(model, DBN) else "write the gradient with model.accumulate_gradient"
+    raise TypeError(f"hm.fit learns an RBM or a deep Boltzmann machine, found {type(model).__name__}: {advice}")
+
 
 class Contrast:
-    """Writes a rule's gradient for each mini-batch."""
+    """Writes a rule's gradient of `machine` for each mini-batch, after the positive phase of the model that it is part of."""
 
-    def __init__(self, state: TrainingState, rule: Rule, batches: Batches | Stream, sweeps: int) -> None:
-        assert isinstance(state.model, RBM | DBM)
-        self.whole, self.model = state.model, state.model.machine
-        self.rule, self.batches, self.sweeps = rule, batches, sweeps
+    def __init__(self, state: TrainingState, machine: RBM, infer: PositivePhase, rule: Rule, batches: Batches | Stream) -> None:
+        self.model, self.infer, self.rule, self.batches = machine, infer, rule, batches
         self.generator, self.slots = state.generator, state.slots[RULE]
 
+    @torch.no_grad()
     def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given = NOTHING) -> Positive:
         """Overwrite every `.grad`. `v`: (cases, *visible.shape). `weights`: (cases,). `given`: what is given of each case."""
         weights = None if weights is None else weights / self.batches.mean_weight
-        phase, given = positive_phase(self.whole, v, given, sweeps=self.sweeps, generator=self.generator)
+        phase, given = self.infer(v, given, self.generator)
         return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator)
 
     def after(self, complete: Callable[[], None]) -> None:
@@ -95,19 +151,3 @@ def write_gradient(
         positive = Positive(phase, shares, shares.sum(), given)
     rule.gradient(model, positive, slots, generator=generator)
     return positive
-
-
-@torch.no_grad()
-def positive_phase(model: RBM | DBM, v: Tensor, given: Given, *, sweeps: int, generator: torch.Generator) -> tuple[Phase, Given]:
-    """The result of the positive phase, and what is given of each case after its missing values are drawn."""
-    if isinstance(model, DBM):
-        return model.mean_field(v, sweeps=sweeps).phase, given
-    v, given = draw_missing(model, v, given, steps=sweeps, generator=generator)
-    given = model.visible.given_by(v, given)
-    return model.infer(v, given), given
-
-
-def described_given(given: Given, sweeps: int, model: RBM | DBM) -> dict[str, Any]:
-    """The settings of the positive phase."""
-    kinds = sorted(given.kinds)
-    return {"given": kinds or None, "sweeps": sweeps if "missing" in kinds or isinstance(model, DBM) else None}

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from harmonium.data.batches import ONCE, Stream
 from harmonium.learning.cases import Data, Rows, as_batches
-from harmonium.learning.contrast import Contrast, described_given
-from harmonium.learning.dbm_phase import mean_field_of, sweeps_of
+from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import default_optimizer, groups_of
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -143,14 +142,13 @@ def fit(
     >>> state.epoch, len(state.history)
     (3, 3)
     """
-    deep = mean_field_of(model, negative, given, validation_given)
+    infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
-    sweeps = sweeps_of(deep, sweeps)
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     if isinstance(batches, Stream) and batches.once and epochs > 1:
         raise ValueError(ONCE)
     plan = Plan(epochs, optimizer, default_optimizer(machine, standardise), schedule, seed, callbacks, state, checkpoint, progress)
-    monitor = Monitor(model, plan, batches, sweeps)
+    monitor = Monitor(visible, infer, plan, batches)
     if validation is not None:
         monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
     negative.check(machine, monitor.known)
@@ -158,7 +156,7 @@ def fit(
     settings = {
         "batch_size": batch_size,
         "negative": described(negative),
-        **described_given(given, sweeps, model),
+        **infer.settings(given),
         "gradient": gradient,
         "standardise": standardise,
         "averaging": averaging,
@@ -167,10 +165,10 @@ def fit(
     }
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings)
     if state is None:
-        start(training, batches, changes)
-    make_slots(training, changes, negative)
+        start(training, machine, visible, batches, changes)
+    make_slots(training, machine, changes, negative)
     plan.restore(training)
-    step = Step(training, Contrast(training, negative, batches, sweeps), changes, machine)
+    step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine)
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     for change, slots in step.transforms:

@@ -6,14 +6,12 @@ from torch import Tensor
 
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.cases import for_base_rates
-from harmonium.learning.dbm_phase import dbm_metrics
-from harmonium.learning.loop.metrics import rbm_metrics
+from harmonium.learning.contrast import PositivePhase
 from harmonium.learning.loop.plan import Plan
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Rule
-from harmonium.models import DBM, RBM
 from harmonium.sampling.gaps import fill, gaps
-from harmonium.units import NOTHING, Given
+from harmonium.units import NOTHING, Given, Unit
 
 MONITORED = 1000  # cases for the metrics of an epoch
 
@@ -21,9 +19,9 @@ MONITORED = 1000  # cases for the metrics of an epoch
 class Monitor:
     """Up to 1,000 training cases, and as many held-out ones if there are any. A stream has no training cases here."""
 
-    def __init__(self, model: RBM | DBM, plan: Plan, batches: Batches | Stream, sweeps: int) -> None:
-        self.model, self.plan, self.sweeps = model, plan, sweeps
-        self.like, self.visible = next(model.parameters()).detach(), model.visible
+    def __init__(self, visible: Unit, phase: PositivePhase, plan: Plan, batches: Batches | Stream) -> None:
+        self.visible, self.phase, self.plan = visible, phase, plan
+        self.like = visible.zero_input()
         self.training, self.given = self._some(batches)
         self.held: Tensor | None = None
         self.held_given: Given = NOTHING
@@ -44,19 +42,15 @@ class Monitor:
         """Training cases with filled gaps, as states of the machine's whole visible side."""
         if self.training is None:
             return None
-        rows = for_base_rates(self.visible, self.training, None, self.given)
-        return self.model.mean_field(rows).phase.v if isinstance(self.model, DBM) else rows
+        return self.phase.states(for_base_rates(self.visible, self.training, None, self.given))
 
     def metrics(self, state: TrainingState, rule: Rule) -> dict[str, float]:
         """Metrics of the epoch that ends."""
         own = rule.metrics(state.slots[RULE])
         if self.training is None:
             return own
-        if isinstance(self.model, DBM):
-            return dbm_metrics(self.model, self.training, self.held, sweeps=self.sweeps) | own
         generator = self.plan.generator(self.like, state.epoch)
-        beside = {"given": self.given, "validation_given": self.held_given}
-        return rbm_metrics(self.model, self.training, self.held, generator=generator, sweeps=self.sweeps, **beside) | own
+        return self.phase.metrics(self.training, self.given, self.held, self.held_given, generator) | own
 
     def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given]:
         """Some rows, and what is given of them; none for a stream. The rows of a source are checked here."""

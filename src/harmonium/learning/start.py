@@ -11,38 +11,37 @@ from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Rule, Slots
 from harmonium.learning.transforms import Transform
-from harmonium.models import DBM, RBM
+from harmonium.models import RBM
 from harmonium.units import Unit
 from harmonium.units.groups import leaves
 
 STARTING = 10_000  # most cases for the initial visible biases
 
 
-def start(state: TrainingState, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
-    """Set visible biases that still have their initial values to the data's base rates, and let the transforms adapt the hidden ones."""
-    assert isinstance(state.model, RBM | DBM)
-    model, visible = state.model.machine, state.model.visible
-    before = model.visible.standard()
+def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
+    """Set visible biases that still have their initial values to the data's base rates, and let the transforms adapt the hidden ones.
+
+    `visible`: the units of the data, which may be a part of the machine's visible layer.
+    """
+    before = machine.visible.standard()
     scale = None if before is None else before[1].clone()
     if not (isinstance(batches, Batches) and _as_made(visible)):
         return
     rows, shares, side = batches.some(STARTING, state.generator)
     visible.init_from(for_base_rates(visible, rows, shares, side), shares)
     for transform in transforms:
-        transform.start(model, scale)
+        transform.start(machine, scale)
 
 
-def make_slots(state: TrainingState, transforms: Sequence[Transform], rule: Rule) -> None:
+def make_slots(state: TrainingState, machine: RBM, transforms: Sequence[Transform], rule: Rule) -> None:
     """Make the slots of the rule and the transforms. Slots that a state already has stay."""
-    assert isinstance(state.model, RBM | DBM)
-    model = state.model.machine
     for transform in transforms:
         if transform.name not in state.slots:
-            state.slots[transform.name] = transform.init(model, state.step)
+            state.slots[transform.name] = transform.init(machine, state.step)
     kept = state.slots.get(RULE)
     throwaway = torch.Generator(state.generator.device)
-    if kept is None or shapes(kept) != shapes(rule.init(model, throwaway)):  # another rule starts with new slots
-        state.slots[RULE] = rule.init(model, state.generator)
+    if kept is None or shapes(kept) != shapes(rule.init(machine, throwaway)):  # another rule starts with new slots
+        state.slots[RULE] = rule.init(machine, state.generator)
 
 
 def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:

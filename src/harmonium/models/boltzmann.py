@@ -9,6 +9,7 @@ from harmonium.couplings.coupling import rows
 from harmonium.models.enumerate_states import enumerate_states
 from harmonium.units import NOTHING, Bernoulli, Given, Groups, Spin, Unit
 from harmonium.units.groups import leaves
+from harmonium.units.sums import add_to_grad
 from harmonium.units.uniform import uniform
 
 MOST_STATES = 2**20
@@ -247,9 +248,7 @@ class BoltzmannMachine(nn.Module):
         flat = rows(states, self.units.shape)
         each = None if weights is None else weights.reshape(-1)
         products = flat.T @ (flat if each is None else each[:, None] * flat)
-        if self.weight.requires_grad:
-            found = products[tuple(self.pairs())].mul_(-scale)
-            self.weight.grad = found if fresh or self.weight.grad is None else self.weight.grad.add_(found)
+        add_to_grad(self.weight, products[tuple(self.pairs())], scale=-scale, fresh=fresh)
         self.units.add_gradient(self.units.parameter_gradient(flat, None, each), scale=scale, fresh=fresh)
 
     def arguments(self) -> dict[str, object]:

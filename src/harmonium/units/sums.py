@@ -1,8 +1,9 @@
-"""Weighted sums over cases."""
+"""Weighted sums over cases, and the gradients that they are."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 
 def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
@@ -37,6 +38,21 @@ def weighted_sum(values: Tensor, weights: Tensor | None, like: Tensor) -> Tensor
     if weights is not None:
         values = values * weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
     return values.sum(0) if values.dim() == like.dim() + 1 and values.shape[1:] == like.shape else values.sum_to_size(like.shape)
+
+
+def add_to_grad(parameter: nn.Parameter, total: Tensor, *, scale: float, fresh: bool) -> None:
+    """Adds scale · total to the parameter's `.grad`, or overwrites it if `fresh`, in place.
+
+    A frozen parameter (`requires_grad` false) is skipped. A parameter without a `.grad` gets one.
+    """
+    if not parameter.requires_grad:
+        return
+    if parameter.grad is None:
+        parameter.grad, fresh = torch.empty_like(parameter), True
+    if fresh:
+        torch.mul(total, scale, out=parameter.grad)
+    else:
+        parameter.grad.add_(total, alpha=scale)
 
 
 def tally(rows: Tensor, weights: Tensor | None, like: Tensor) -> tuple[Tensor, float]:

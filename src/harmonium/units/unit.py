@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from harmonium.units import by_autograd
 from harmonium.units.given import NOTHING, Given, keep_present
+from harmonium.units.sums import add_to_grad
 
 Values = Literal["binary", "probabilities"]
 
@@ -238,15 +239,9 @@ class Unit(nn.Module, ABC):
         return met.double() - self.energy(states, given).double() - self.log_partition(input, given).double()
 
     def add_gradient(self, gradient: Mapping[str, Tensor], *, scale: float, fresh: bool) -> None:
-        """Adds `scale` times each of these sums, by parameter name, to the parameter's `.grad`; replaces it if `fresh`.
-
-        Frozen parameters are skipped. The sums may be overwritten.
-        """
-        for name, value in gradient.items():
-            parameter = self.get_parameter(name)
-            if parameter.requires_grad:
-                total = None if fresh else parameter.grad
-                parameter.grad = value.mul_(scale) if total is None else total.add_(value, alpha=scale)
+        """Adds `scale` times each of these sums, by parameter name, to the parameter's `.grad`; overwrites it if `fresh`."""
+        for name, total in gradient.items():
+            add_to_grad(self.get_parameter(name), total, scale=scale, fresh=fresh)
 
     def total(self, terms: Tensor) -> Tensor:
         """Sums (*leading, *shape) over the shape's axes."""

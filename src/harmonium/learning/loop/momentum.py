@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+FUSED: Callable[..., None] | None = getattr(torch, "_fused_sgd_", None)  # private to torch; where it is missing, torch's own step is taken
+
 
 class MomentumSGD(torch.optim.SGD):
     """`torch.optim.SGD(fused=True)` with less overhead: the same rule, state and bits, with one kernel call per group.
@@ -59,6 +61,8 @@ class MomentumSGD(torch.optim.SGD):
         object
             The closure's result, or None.
         """
+        if FUSED is None:
+            return super().step(closure)
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -74,7 +78,7 @@ class MomentumSGD(torch.optim.SGD):
                 velocities = [torch.empty_like(parameter) for parameter in params]
                 for state, velocity in zip(states, velocities, strict=True):
                     state["momentum_buffer"] = velocity
-            torch._fused_sgd_(
+            FUSED(
                 params,
                 [parameter.grad for parameter in params],
                 velocities,

@@ -136,12 +136,13 @@ class RatioMatching(Rule):
             wrong = log_ratio.sigmoid()  # p(flipped) / (p(flipped) + p(v))
             factor = share[here].gather(1, unit) * 2 * wrong * wrong * torch.sigmoid(-log_ratio)
             mean = hidden.mean(inputs)
-            _add(hidden, hidden.mean_parameter_gradient(inputs, factor.flatten(), mean=mean), -1.0)
+            hidden.add_gradient(hidden.mean_parameter_gradient(inputs, factor.flatten(), mean=mean), scale=-1.0, fresh=False)
             s_h = hidden.statistic(mean).reshape(*unit.shape, -1)
             told[here] = factor.sum(1)
             of_case[here] = -torch.bmm(factor[:, None], s_h)[:, 0]
             pushed = factor * by
-            around = int(place[0]), -(int(place[0]) + len(place)) % size  # complete cycles, so each place is summed in a fixed order
+            first = here.start * flips % size
+            around = first, -(first + len(place)) % size  # complete cycles, so each place is summed in a fixed order
             moved += F.pad(pushed.flatten(), around).reshape(-1, size).sum(0)
             of_unit -= F.pad((s_h * pushed[:, :, None]).flatten(0, 1), (0, 0, *around)).reshape(-1, *of_unit.shape).sum(0)
 
@@ -149,21 +150,14 @@ class RatioMatching(Rule):
         of_case.addcmul_(told[:, None], s_h)
         s_v = torch.cat([data.s_v, units])
         coupling.accumulate_gradient(s_v, torch.cat([of_case, of_unit]).reshape(-1, *coupling.hidden), weights=None, scale=1.0, fresh=False)
-        _add(hidden, hidden.mean_parameter_gradient(data.input, told, mean=data.hidden_mean), 1.0)
+        hidden.add_gradient(hidden.mean_parameter_gradient(data.input, told, mean=data.hidden_mean), scale=1.0, fresh=False)
         by_unit = torch.empty_like(moved)
         by_unit[order] = moved
-        _add(visible, visible.parameter_gradient(by_unit.reshape(1, *visible.shape), None), -1.0)  # it is linear in the states
+        linear = visible.parameter_gradient(by_unit.reshape(1, *visible.shape), None)  # in the states
+        visible.add_gradient(linear, scale=-1.0, fresh=False)
 
 
 def _both(visible: Unit) -> Tensor:
     """The sum of each unit's two states, (*visible.shape). Subtracting a state from it flips the state."""
     sums = [torch.full(leaf.shape, 1.0 if isinstance(leaf, Bernoulli) else 0.0) for _, _, leaf in leaves(visible)]
     return (sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)).to(visible.zero_input())
-
-
-def _add(unit: Unit, gradient: dict[str, Tensor], scale: float) -> None:
-    """Add to the `.grad` of a layer's own parameters."""
-    for name, value in gradient.items():
-        parameter = unit.get_parameter(name)
-        if parameter.requires_grad:
-            parameter.grad = value * scale if parameter.grad is None else parameter.grad.add_(value, alpha=scale)
