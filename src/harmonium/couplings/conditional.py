@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
+from harmonium.couplings.coupling import Coupling, as_shape, rows
+from harmonium.couplings.products import add_product
 from harmonium.units import NOTHING, Given
 
 

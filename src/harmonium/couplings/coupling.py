@@ -117,15 +117,3 @@ def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 def rows(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Reshapes a statistic, (*leading, *shape), to (cases, size), detached from the graph."""
     return statistic.detach().reshape(-1, math.prod(shape))
-
-
-def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
-    """Adds -scale · left' right to the parameter's `.grad`; replaces it if `fresh`. `left`: (cases, rows); `right`: (cases, columns).
-
-    A frozen parameter (`requires_grad` false) is skipped.
-    """
-    if not parameter.requires_grad:
-        return
-    if parameter.grad is None:
-        parameter.grad, fresh = torch.empty_like(parameter), True
-    parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
+from harmonium.couplings.coupling import Coupling, as_shape, rows
+from harmonium.couplings.products import add_product, times
 from harmonium.units import NOTHING, Given
 
 
@@ -51,11 +52,11 @@ class Dense(Coupling):
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
     def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
-        input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.weight
+        input = times(s_v.flatten(s_v.dim() - len(self.visible)), self.weight)
         return input if len(self.hidden) == 1 else input.reshape(*input.shape[:-1], *self.hidden)
 
     def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
-        input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.weight.T
+        input = times(s_h.flatten(s_h.dim() - len(self.hidden)), self.weight, transposed=True)
         return input if len(self.visible) == 1 else input.reshape(*input.shape[:-1], *self.visible)
 
     def accumulate_gradient(

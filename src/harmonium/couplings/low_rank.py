@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harmonium.couplings.coupling import Coupling, add_product, as_shape, rows
+from harmonium.couplings.coupling import Coupling, as_shape, rows
+from harmonium.couplings.products import add_product, times
 from harmonium.units import NOTHING, Given
 
 
@@ -68,11 +69,11 @@ class LowRank(Coupling):
         self.right = nn.Parameter(torch.empty(rank, math.prod(self.hidden)).normal_(std=width, generator=generator))
 
     def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
-        input = s_v.flatten(s_v.dim() - len(self.visible)) @ self.left @ self.right
+        input = times(times(s_v.flatten(s_v.dim() - len(self.visible)), self.left), self.right)
         return input.reshape(*input.shape[:-1], *self.hidden)
 
     def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
-        input = s_h.flatten(s_h.dim() - len(self.hidden)) @ self.right.T @ self.left.T
+        input = times(times(s_h.flatten(s_h.dim() - len(self.hidden)), self.right, transposed=True), self.left, transposed=True)
         return input.reshape(*input.shape[:-1], *self.visible)
 
     @torch.no_grad()
@@ -82,8 +83,8 @@ class LowRank(Coupling):
         rows_v, rows_h = rows(s_v, self.visible), rows(s_h, self.hidden)
         if weights is not None:
             rows_h = rows_h * weights.reshape(-1, 1)
-        add_product(self.left, rows_v, rows_h @ self.right.T, scale=scale, fresh=fresh)
-        add_product(self.right, rows_v @ self.left, rows_h, scale=scale, fresh=fresh)
+        add_product(self.left, rows_v, times(rows_h, self.right, transposed=True), scale=scale, fresh=fresh)
+        add_product(self.right, times(rows_v, self.left), rows_h, scale=scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         return {"left": visible[:, None] if isinstance(visible, Tensor) else visible, "right": hidden}

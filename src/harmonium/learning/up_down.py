@@ -87,9 +87,8 @@ class UpDown:
         data = top.infer(joint, given)
         positive = Positive(data, 1 / len(joint), 1.0, given)
         particles = rule.particles(top, positive, slots, generator=generator)
-        top.accumulate_gradient(data, **positive.weighting(), fresh=True, given=given)
         of_model = given if rule.paired else NOTHING
-        top.accumulate_gradient(top.infer(particles, of_model), **positive.against(len(particles)), given=of_model)
+        top.accumulate_gradient(**positive.against(top.infer(particles, of_model), paired=rule.paired), fresh=True)
         return particles
 
     def _sleep(self, particles: Tensor, given: Given) -> None:

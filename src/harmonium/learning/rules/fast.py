@@ -78,11 +78,10 @@ class FastPCD(Rule):
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
         check_unpaired(positive.given)
         chains = slots["chains"]
-        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
         with overlaid(model, _named(slots, FAST), _named(slots, PLAIN)):
             chains.copy_(model.gibbs(chains, steps=self.steps, generator=generator))
             phase = model.infer(chains)
-        model.accumulate_gradient(phase, **positive.against(self.chains))
+        model.accumulate_gradient(**positive.against(phase), fresh=True)
 
     @torch.no_grad()
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM, Phase
-from harmonium.units import Given
+from harmonium.units import NOTHING, Given
 
 Slots = dict[str, Tensor]
 """What a rule or a transform keeps from one update to the next, by name. It is part of the checkpoint, but for names that begin with
@@ -52,11 +52,17 @@ class Positive(NamedTuple):
         """Σ_n share_n · values_n for values of shape (cases, size): (size,)."""
         return self.shares @ values if isinstance(self.shares, Tensor) else values.sum(0) * self.shares
 
-    def against(self, particles: int) -> dict[str, Any]:
-        """Arguments of `accumulate_gradient` for the model's part: minus the same total, in equal shares of this many particles."""
-        if isinstance(self.total, Tensor):
-            return {"weights": (self.total / particles).expand(particles), "scale": -1.0}
-        return {"scale": -self.total / particles}
+    def against(self, model: Phase, *, paired: bool = False) -> dict[str, Any]:
+        """Arguments of `accumulate_gradient` for the difference of the data's part and the model's, joined.
+
+        The model's particles, (particles, ...), share minus the same total: as the cases do if `paired`, else equally.
+        """
+        cases, particles, like = len(self.phase.v), len(model.v), self.phase.hidden_mean
+        data, scale = (self.shares, 1.0) if isinstance(self.shares, Tensor) else (like.new_ones(cases), self.shares)
+        equal = self.total / (particles * scale)
+        each = data if paired else equal.expand(particles) if isinstance(equal, Tensor) else like.new_full((particles,), equal)
+        given = self.given.map(lambda field: torch.cat([field, field])) if paired else NOTHING
+        return {"phase": self.phase.join(model), "weights": torch.cat([data, -each]), "scale": scale, "given": given}
 
 
 class Rule:
@@ -132,11 +138,8 @@ class Rule:
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
         """Overwrite every `.grad`. The parameters are those of `particles`."""
         particles = self.particles(model, positive, slots, generator=generator)
-        model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
-        if self.paired:
-            model.accumulate_gradient(model.infer(particles, positive.given), **positive.weighting(-1.0), given=positive.given)
-        else:
-            model.accumulate_gradient(model.infer(particles), **positive.against(len(particles)))
+        of_model = model.infer(particles, positive.given if self.paired else NOTHING)
+        model.accumulate_gradient(**positive.against(of_model, paired=self.paired), fresh=True)
 
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:
         """Called between the gradient, in `.grad`, and the optimiser's step.

@@ -1,0 +1,116 @@
+"""Products of statistics with weights, in the precision that is in effect."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["float32", "bfloat16", "auto"]
+
+
+class Reduced:
+    """A context in which products with weights round their factors to a shorter type, and add up and return float32.
+
+    Weights are rounded once for each of their values, into a copy that is kept. Parameters and gradients stay as they are. The binary
+    states 0 and 1 are exact in every type. Products outside the context, and those of float64 machines, are not changed.
+
+    Parameters
+    ----------
+    dtype : torch.dtype, default torch.bfloat16
+        The type of the factors.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> from harmonium.couplings.products import Reduced
+    >>> rbm, v = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0)), torch.eye(6)
+    >>> with Reduced():
+    ...     short = rbm.hidden_input(v)
+    >>> short.dtype, torch.equal(short, rbm.coupling.weight.bfloat16().float()), torch.equal(short, rbm.hidden_input(v))
+    (torch.float32, True, False)
+    """
+
+    def __init__(self, dtype: torch.dtype = torch.bfloat16) -> None:
+        self.dtype = dtype
+        self._copies: dict[nn.Parameter, tuple[int, Tensor]] = {}
+        self._outer: list[Reduced | None] = []
+
+    def __enter__(self) -> Self:
+        self._outer.append(_in_effect.get())
+        _in_effect.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _in_effect.set(self._outer.pop())
+
+    def rounded(self, weight: nn.Parameter) -> Tensor:
+        """The weights in the shorter type; rounded anew if they have changed."""
+        version, copy = self._copies.get(weight, (-1, None))
+        if copy is None:
+            copy = weight.detach().to(self.dtype)
+        elif version != weight._version:
+            copy.copy_(weight.detach())
+        self._copies[weight] = (weight._version, copy)
+        return copy
+
+
+_in_effect: ContextVar[Reduced | None] = ContextVar("reduced", default=None)
+
+
+def _reduced(like: Tensor) -> Reduced | None:
+    return _in_effect.get() if like.dtype == torch.float32 and not torch.is_grad_enabled() else None
+
+
+def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Tensor:
+    """rows · W, or rows · W' if `transposed`: (*leading, columns)."""
+    reduced = _reduced(weight)
+    if reduced is None:
+        return rows @ (weight.T if transposed else weight)
+    copy = reduced.rounded(weight)
+    return (rows.to(reduced.dtype) @ (copy.T if transposed else copy)).float()
+
+
+def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
+    """Adds -scale · left' right to the parameter's `.grad`; overwrites it if `fresh`. `left`: (cases, rows); `right`: (cases, columns).
+
+    A frozen parameter (`requires_grad` false) is skipped.
+    """
+    if not parameter.requires_grad:
+        return
+    if parameter.grad is None:
+        parameter.grad, fresh = torch.empty_like(parameter), True
+    reduced = _reduced(parameter)
+    if reduced is None:
+        parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)
+        return
+    found = left.to(reduced.dtype).T @ right.to(reduced.dtype)
+    if fresh:
+        torch.mul(found, -scale, out=parameter.grad)
+    else:
+        parameter.grad.add_(found, alpha=-scale)
+
+
+def products(precision: Precision, like: Tensor) -> Reduced | None:
+    """The context for a precision, for parameters like `like`; None for full precision.
+
+    Raises ValueError for another word. "auto" takes bfloat16 for float32 parameters on a processor that multiplies it.
+    """
+    if precision not in ("float32", "bfloat16", "auto"):
+        raise ValueError(f'precision is "float32", "bfloat16" or "auto", found {precision!r}')
+    if precision == "float32" or like.dtype != torch.float32 or (precision == "auto" and not multiplies_bfloat16(like.device)):
+        return None
+    return Reduced(torch.bfloat16)
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for products of bfloat16 numbers: AVX512-BF16 or AMX, or a GPU's."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
