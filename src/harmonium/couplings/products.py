@@ -13,15 +13,16 @@ Precision = Literal["float32", "bfloat16", "auto"]
 
 
 class Reduced:
-    """A context in which products with weights round their factors to a shorter type, and add up and return float32.
+    """A context in which products with weights are taken in a shorter type, and added up in float32.
 
-    Weights are rounded once for each of their values, into a copy that is kept. Parameters and gradients stay as they are. The binary
-    states 0 and 1 are exact in every type. Products outside the context, and those of float64 machines, are not changed.
+    Factors and results are rounded; results are then float32 again. Weights are rounded once at each entry into a copy that is kept, and
+    again if they change inside. Parameters and gradients stay as they are. The binary states 0 and 1 are exact in every type. Products
+    outside the context, and those of float64 machines, are not changed.
 
     Parameters
     ----------
     dtype : torch.dtype, default torch.bfloat16
-        The type of the factors.
+        The shorter type.
 
     Examples
     --------
@@ -36,11 +37,13 @@ class Reduced:
 
     def __init__(self, dtype: torch.dtype = torch.bfloat16) -> None:
         self.dtype = dtype
-        self._copies: dict[nn.Parameter, tuple[int, Tensor]] = {}
+        self._copies: dict[nn.Parameter, Tensor] = {}
+        self._versions: dict[nn.Parameter, int] = {}
         self._outer: list[Reduced | None] = []
 
     def __enter__(self) -> Self:
         self._outer.append(_in_effect.get())
+        self._versions.clear()  # not every optimiser's kernel counts its changes
         _in_effect.set(self)
         return self
 
@@ -49,12 +52,12 @@ class Reduced:
 
     def rounded(self, weight: nn.Parameter) -> Tensor:
         """The weights in the shorter type; rounded anew if they have changed."""
-        version, copy = self._copies.get(weight, (-1, None))
-        if copy is None:
-            copy = weight.detach().to(self.dtype)
-        elif version != weight._version:
+        if weight not in self._copies:
+            self._copies[weight] = torch.empty_like(weight, dtype=self.dtype, requires_grad=False)
+        copy = self._copies[weight]
+        if self._versions.get(weight) != weight._version:
             copy.copy_(weight.detach())
-        self._copies[weight] = (weight._version, copy)
+            self._versions[weight] = weight._version
         return copy
 
 
@@ -94,8 +97,8 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         parameter.grad.add_(found, alpha=-scale)
 
 
-def products(precision: Precision, like: Tensor) -> Reduced | None:
-    """The context for a precision, for parameters like `like`; None for full precision.
+def reduced_type(precision: Precision, like: Tensor) -> torch.dtype | None:
+    """The type that factors are rounded to, for parameters like `like`; None for full precision.
 
     Raises ValueError for another word. "auto" takes bfloat16 for float32 parameters on a processor that multiplies it.
     """
@@ -103,7 +106,13 @@ def products(precision: Precision, like: Tensor) -> Reduced | None:
         raise ValueError(f'precision is "float32", "bfloat16" or "auto", found {precision!r}')
     if precision == "float32" or like.dtype != torch.float32 or (precision == "auto" and not multiplies_bfloat16(like.device)):
         return None
-    return Reduced(torch.bfloat16)
+    return torch.bfloat16
+
+
+def described_type(precision: Precision, like: Tensor) -> str | None:
+    """The name of the reduced type, as a setting of a training; None for full precision."""
+    dtype = reduced_type(precision, like)
+    return None if dtype is None else str(dtype).removeprefix("torch.")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +16,20 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Backpropagation:
-    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone."""
+    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone.
 
-    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int) -> None:
+    `dtype`: the type to which factors of products are rounded.
+    """
+
+    def __init__(
+        self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, dtype: torch.dtype | None = None
+    ) -> None:
+        self.dtype = dtype
         self.state, self.net, self.loss, self.head_epochs = state, state.model, loss, head_epochs
         own = set() if head is None else set(head.parameters())
         self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
+        device = next(self.net.parameters()).device.type
+        self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else torch.autocast(device, dtype)
         self._learn_body(state.epoch >= head_epochs)
 
     def gradient(self, x: Tensor, y: Tensor) -> None:
@@ -30,8 +40,9 @@ class Backpropagation:
         y = y.long() if is_classification(y) else y
         self.net.train()
         state.optimizer.zero_grad(set_to_none=False)
-        outputs = self.net(x)
-        loss = self.loss(outputs, y)
+        with self.products:
+            outputs = self.net(x)
+        loss = self.loss(outputs if self.dtype is None else outputs.float(), y)
         loss.backward()  # type: ignore[no-untyped-call]
         state.add("loss", loss.detach() * len(x))
         state.add("cases", loss.new_tensor(float(len(x))))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import BLOCK, ArrayRows, Batches
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
 from harmonium.learning.cases import blocks
@@ -39,6 +40,7 @@ def fine_tune(
     schedule: MakeSchedule | None = None,
     weight_cost: float = 0.0,
     patience: int | None = None,
+    precision: Precision = "float32",
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -75,8 +77,8 @@ def fine_tune(
         Weight decay of the optimiser, on matrices only.
     patience : int, optional
         With `validation`: end training after this many epochs without a lower error.
-    schedule, seed, callbacks, state, checkpoint, progress
-        As for `fit`.
+    schedule, precision, seed, callbacks, state, checkpoint, progress
+        As for `fit`. Reduced precision is that of `torch.autocast`.
 
     Returns
     -------
@@ -113,13 +115,18 @@ def fine_tune(
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
     batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
-    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    settings = {
+        "batch_size": batch_size,
+        "head_epochs": head_epochs,
+        "loss": described_loss(loss),
+        "precision": described_type(precision, like),
+    }
     training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = training.generator
-    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0)
+    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0, reduced_type(precision, like))
     kept = None
     if validation is not None:
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.loop.momentum import MomentumSGD
@@ -47,6 +48,7 @@ def wake_sleep(
     averaging: float | None = None,
     validation: Rows | tuple[Rows, Labels] | None = None,
     keep_best: bool = False,
+    precision: Precision = "float32",
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -77,7 +79,7 @@ def wake_sleep(
         As for `fit`. The default is fused SGD with momentum 0.9 and learning rate 0.001, or 0.0001 if a layer is real-valued or unbounded.
         With large steps the recognition weights drift and the label error rises. It follows the exact gradient, not that of standardised
         data.
-    schedule, averaging, seed, callbacks, state, checkpoint, progress
+    schedule, averaging, precision, seed, callbacks, state, checkpoint, progress
         As for `fit`.
     weight_cost : float, default 0
         As for `fit`, on couplings only.
@@ -137,6 +139,7 @@ def wake_sleep(
         "pixels": pixels,
         "labels": known is not None,
         "averaging": averaging,
+        "precision": described_type(precision, like),
     }
     training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings)
     signal = UpDown(training, choose, pixels)
@@ -150,16 +153,9 @@ def wake_sleep(
         averaged = training.averaged() if changes and held.labels is not None else None
         return signal.metrics(len(rows)) | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
 
-    return train(
-        training,
-        batches,
-        Step(training, signal, changes),
-        metrics,
-        epochs=epochs,
-        callbacks=plan.watchers("wake-sleep"),
-        checkpoint=plan.path,
-        chosen=Choice("validation_error_percent") if keep_best else None,
-    )
+    step = Step(training, signal, changes, dtype=reduced_type(precision, like))
+    watchers, kept = plan.watchers("wake-sleep"), Choice("validation_error_percent") if keep_best else None
+    return train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
 
 
 class Held:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.data.batches import Batches, Stream
+from harmonium.data.batches import ONCE, Batches, Stream
 from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
@@ -42,8 +42,11 @@ class Plan:
     def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
         """A new state, or the given one, which continues with its own optimiser and schedule.
 
-        Raises ValueError if the given state is of another model, or if another optimiser or schedule is asked for.
+        Raises ValueError if the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read
+        only once and there are several epochs.
         """
+        if isinstance(batches, Stream) and batches.once and self.epochs > 1:
+            raise ValueError(ONCE)
         like = next(model.parameters()).detach()
         optimizer = (self.optimizer or self.default)(groups)
         words = compared.of_optimizer(optimizer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from harmonium.couplings.products import Reduced
 from harmonium.learning.loop import reduce
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.rules.rule import Positive
@@ -42,6 +44,8 @@ class Step:
         Change the gradient, in this order.
     machine : RBM, optional
         The machine that the transforms change, by default the state's model.
+    dtype : torch.dtype, optional
+        The type to which the factors of products are rounded while the gradient is written (`Reduced`); by default they are not.
 
     Examples
     --------
@@ -61,8 +65,16 @@ class Step:
     (1, 0.5)
     """
 
-    def __init__(self, state: TrainingState, signal: Signal, transforms: Sequence[Transform] = (), machine: Any = None) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        signal: Signal,
+        transforms: Sequence[Transform] = (),
+        machine: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self.state, self.signal = state, signal
+        self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else Reduced(dtype)
         self.model: Any = state.model if machine is None else machine
         self.transforms = [(transform, state.slots[transform.name]) for transform in transforms]
         self.completing = [(transform, slots) for transform, slots in self.transforms if transform.completes]
@@ -70,7 +82,8 @@ class Step:
 
     def __call__(self, *batch: Any) -> None:
         state, model = self.state, self.model
-        positive = self.signal.gradient(*batch)
+        with self.products:
+            positive = self.signal.gradient(*batch)
         reduce.gradients(state.model)
         if positive is not None:
             for transform, slots in self.transforms:
