@@ -1,7 +1,6 @@
 """A run that is killed, or stopped by Ctrl-C, and resumed ends as the run that was left alone."""
 
 import dataclasses
-import multiprocessing
 import random
 import signal
 import subprocess
@@ -15,11 +14,10 @@ from harmonium import cli
 from harmonium.files import read_tensors
 from harmonium.learning.loop import trainer
 from harmonium.recipes.digits import recipe
+from tests.forked import CONTEXT
 
 WORDS = ("--threads", "1", "--layers.units", "30", "20", "--layers.epochs", "4", "--tuning.epochs", "5")
 WORDS += ("--labelled.epochs", "4", "--labelled.up-down-epochs", "5")
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["harmonium.recipes.digits.recipe", "torch._dynamo"])  # the latter is what the first optimiser imports
 
 
 def work(*words: str) -> None:
