@@ -97,10 +97,12 @@ def test_killed_at_random_moments(work: object, moments: int, tmp_path: Path) ->
     expected = work(None).state_dict()  # type: ignore[operator]
     checkpoint = tmp_path / "state.safetensors"
     lives = random.Random(0)
-    killed_after(120, time.sleep, 0)  # the server of processes begins with the first of them
-    begun = time.monotonic()
-    assert not killed_after(120, work, str(tmp_path / "whole.safetensors"))
-    whole = time.monotonic() - begun
+    lengths = []
+    for name in ("whole", "again"):  # the server of processes begins with the first of them, and either may be held up
+        begun = time.monotonic()
+        assert not killed_after(120, work, str(tmp_path / name))
+        lengths.append(time.monotonic() - begun)
+    whole = min(lengths)
     killed = sum(killed_after(lives.uniform(0.3, 0.9) * whole / 3 + 0.05, work, str(checkpoint)) for _ in range(moments))
     assert killed >= moments // 3, "the lives were too long to test anything"
     assert checkpoint.exists(), "the lives were too short to learn anything"
