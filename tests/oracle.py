@@ -62,7 +62,8 @@ class Machine:
 
 def logsumexp(terms, axis=None):
     top = np.max(terms, axis=axis, keepdims=True)
-    total = np.log(np.sum(np.exp(terms - top), axis=axis, keepdims=True)) + top
+    shifted = np.maximum(terms - top, -700)  # what underflows takes np.exp many times as long
+    total = np.log(np.sum(np.exp(shifted, out=shifted), axis=axis, keepdims=True)) + top
     return total.squeeze() if axis is None else np.squeeze(total, axis)
 
 
@@ -187,7 +188,18 @@ def energies(machine, v, h):
     s_v, s_h = statistic(machine.visible, v), statistic(machine.hidden, h)
     alone_v = layer_energy(machine.visible, v) - (s_v * machine.visible_shift).sum(1)
     alone_h = layer_energy(machine.hidden, h) - (s_h * machine.hidden_shift).sum(1)
-    return alone_v[:, None] + alone_h[None, :] - s_v @ machine.weight @ s_h.T
+    found = -(s_v @ machine.weight) @ s_h.T
+    found += alone_v[:, None]  # in place, as tables of real-valued pairs have millions of entries
+    found += alone_h
+    return found
+
+
+def log_joint(machine, v, measure_v, h, measure_h):
+    """-E of every pair of rows, plus their log measures."""
+    found = energies(machine, v, h)
+    np.subtract(measure_h, found, out=found)
+    found += measure_v[:, None]
+    return found
 
 
 def free_energy(machine, v):
@@ -211,9 +223,7 @@ def hidden_moments(machine, v):
 
 
 def log_z(machine):
-    v, measure_v = table(machine.visible)
-    h, measure_h = table(machine.hidden)
-    return float(logsumexp(measure_v[:, None] + measure_h[None, :] - energies(machine, v, h)))
+    return float(logsumexp(log_joint(machine, *table(machine.visible), *table(machine.hidden))))
 
 
 def visible_distribution(machine):
@@ -225,7 +235,7 @@ def visible_distribution(machine):
 def joint_distribution(machine):
     """The states of both layers and p(v, h), times the measures of the nodes: (visible states, hidden states)."""
     (v, measure_v), (h, measure_h) = table(machine.visible), table(machine.hidden)
-    log_p = measure_v[:, None] + measure_h[None, :] - energies(machine, v, h)
+    log_p = log_joint(machine, v, measure_v, h, measure_h)
     return v, h, np.exp(log_p - logsumexp(log_p))
 
 

@@ -7,12 +7,14 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.special
 import torch
+import tyro
 
 import harmonium as hm
 
@@ -21,14 +23,31 @@ FOLDER = ROOT / "benchmarks"
 FORCED = {"OPENBLAS_CORETYPE": "Nehalem" if platform.machine() in ("x86_64", "AMD64") else "ARMV8", "OPENBLAS_L2_SIZE": "256"}
 
 
+def words(**options: object) -> list[str]:
+    """These options as they are typed."""
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
 def run(path: Path, *arguments: object, forced: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
     """A benchmark, where asked to in an environment that forces another processor's BLAS kernel on NumPy."""
-    command = [sys.executable, str(path), *map(str, arguments)]
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
+    command = [sys.executable, str(path), *map(str, arguments), *words(**options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(FORCED if forced else {})})
     assert done.returncode == 0, done.stderr
     return done
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs one that starts no process in this one, from its command line on, and gives what it prints: a process takes seconds to begin."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+    def typed(name: str, **options: object) -> str:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *words(**options)])
+        benchmark = importlib.import_module(name)
+        benchmark.main(tyro.cli(benchmark.Arguments))
+        return capsys.readouterr().out
+
+    return typed
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +69,9 @@ def kernels_of(blas: list[str]) -> set[str]:
     return {text.split()[2].rstrip(",") for text in blas if text.startswith("openblas")}
 
 
-def test_dbm_step(tmp_path: Path) -> None:
+def test_dbm_step(tmp_path: Path, here: Callable[..., str]) -> None:
     path = tmp_path / "step.json"
-    run(FOLDER / "dbm_step.py", batch=4, chains=3, steps=1, sweeps=2, rounds=3, repeats=2, rows=8, threads=1, json=path)
+    here("dbm_step", batch=4, chains=3, steps=1, sweeps=2, rounds=3, repeats=2, rows=8, threads=1, json=path)
     record = json.loads(path.read_text())
     lines = record["lines"]
     assert [line["line"] for line in lines] == ["matrix products", "harmonium: gradient", "harmonium: a step of hm.fit"]
@@ -165,9 +184,9 @@ def test_too_few_rows_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         rbm_step.Arguments(batches=(100,), rows=150)
 
 
-def test_sampling(tmp_path: Path) -> None:
+def test_sampling(tmp_path: Path, here: Callable[..., str]) -> None:
     path = tmp_path / "sampling.json"
-    run(FOLDER / "sampling.py", cases=4, copies=3, rounds=3, repeats=2, threads=1, json=path)
+    here("sampling", cases=4, copies=3, rounds=3, repeats=2, threads=1, json=path)
     record = json.loads(path.read_text())
     rows = {row["draw"]: row for row in record["cases"]["4"]}
     bars = {name: row["bar"] for name, row in rows.items() if "bar" in row}
@@ -196,7 +215,7 @@ def test_sampling(tmp_path: Path) -> None:
     for unit, ratio in copies["ratio_to_rectified"].items():
         assert ratio == pytest.approx(np.median(taken / rows[unit]["values_us"]))
     assert record["machine"]["torch_threads"] == 1
-    shown = run(FOLDER / "sampling.py", from_json=path).stdout
+    shown = here("sampling", from_json=path)
     assert record["machine"]["blas"][0] in shown
     assert f"| Spin | {rows['Spin']['median_us']:,.0f} | {rows['Spin']['ratio_to_rand']:.2f} | 2" in shown
 
@@ -213,7 +232,7 @@ def test_the_sampling_benchmark_draws_what_it_says(monkeypatch: pytest.MonkeyPat
     assert on.mean().item() == pytest.approx(expected, abs=4 * 0.75 / np.sqrt(on.numel()))
 
 
-def test_nats(tmp_path: Path, kernel: str) -> None:
+def test_nats(tmp_path: Path, kernel: str, here: Callable[..., str]) -> None:
     path, picture = tmp_path / "nats.json", tmp_path / "nats.png"
     options = {"seconds": 2.2, "rows": 1000, "betas": 20, "chains": 5, "threads": 1, "data": "random", "json": path}
     run(FOLDER / "nats.py", "--no-peers", forced=True, **options)
@@ -227,7 +246,7 @@ def test_nats(tmp_path: Path, kernel: str) -> None:
     entropy = -784 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
     assert -entropy * 1.3 < curve[-1]["nats"] < -entropy + 2
     assert kernels_of(record["contenders"][0]["blas"]) == {kernel}
-    text = run(FOLDER / "nats.py", from_json=path, picture=picture).stdout
+    text = here("nats", from_json=path, picture=picture)
     assert kernel in text
     assert f"| {curve[-1]['nats']:.2f} | {curve[-1]['seconds']:.1f} s | {curve[-1]['updates']:,} |" in text
     assert picture.stat().st_size > 10_000
@@ -293,12 +312,9 @@ def test_sweeps(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) ->
     assert importlib.import_module("sweeps").markdown(json.loads(path.read_text())) + "\n" == done.stdout
 
 
-def test_schedules(tmp_path: Path) -> None:
+def test_schedules(tmp_path: Path, here: Callable[..., str]) -> None:
     path = tmp_path / "schedules.json"
-    command = [sys.executable, str(FOLDER / "schedules.py")]
-    options = {"--machines": "digits-8", "--betas": "50", "--chains": "40", "--seeds": "2", "--json": str(path)}
-    done = subprocess.run([*command, *(text for option in options.items() for text in option)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    here("schedules", machines="digits-8", betas=50, chains=40, seeds=2, json=path)
     (machine,) = json.loads(path.read_text())["machines"]
     assert machine["log_z_error"] == 0
     assert len({(row["schedule"], row["base"]) for row in machine["rows"]}) == 9
@@ -306,7 +322,7 @@ def test_schedules(tmp_path: Path) -> None:
         assert row["ess"] == pytest.approx(np.sqrt(np.prod(row["ess_of_each"])))
         assert row["error"] == pytest.approx(np.sqrt(np.mean((np.array(row["log_z"]) - machine["log_z"]) ** 2)))
         assert 0 < row["spread"] < 10
-    shown = subprocess.run([*command, "--from-json", str(path)], capture_output=True, text=True, check=True).stdout
+    shown = here("schedules", from_json=path)
     assert f"| linear, uniform | {machine['rows'][4]['ess']:.1f} |" in shown
 
 
@@ -329,9 +345,9 @@ def test_the_schedules_that_are_compared(monkeypatch: pytest.MonkeyPatch) -> Non
     assert schedules.centred(base).exp().mean().log().item() == pytest.approx(base.log_z)
 
 
-def test_up_down_step(tmp_path: Path) -> None:
+def test_up_down_step(tmp_path: Path, here: Callable[..., str]) -> None:
     path = tmp_path / "up_down.json"
-    run(FOLDER / "up_down_step.py", batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
+    here("up_down_step", batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
     record = json.loads(path.read_text())
     rows = record["lines"]
     assert [row["contender"] for row in rows] == [

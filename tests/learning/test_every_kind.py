@@ -150,7 +150,7 @@ def share_learnt(visible, hidden, source, *, optimizer, **settings):
     hm.fit(rbm, data, epochs=0, progress=False)
     before = likelihood(rbm, held_out)
     assert best - before > 0.3
-    hm.fit(rbm, data, progress=False, **{"epochs": 50, "batch_size": 20, "optimizer": optimizer, **settings})
+    hm.fit(rbm, data, progress=False, **{"epochs": 30, "batch_size": 20, "optimizer": optimizer, **settings})
     return (likelihood(rbm, held_out) - before) / (best - before)
 
 
@@ -158,11 +158,12 @@ def momentum(rate):
     return partial(hm.MomentumSGD, lr=rate, momentum=0.9)
 
 
-# Other steps where the slope changes fast: near what an exponential unit bears, which is where the data take a hidden one, and along
-# variances.
+# Other and more steps where the slope changes fast: near what an exponential unit bears, which is where the data take a hidden one, and
+# along variances.
 STEPS = {
-    ("visible", "Exponential"): {"optimizer": momentum(1e-3)},
-    ("visible", "Gaussian, learnt variances"): {"optimizer": momentum(3e-3)},
+    ("visible", "Exponential"): {"optimizer": momentum(1e-3), "epochs": 50},
+    ("visible", "Gaussian, learnt variances"): {"optimizer": momentum(3e-3), "epochs": 50},
+    ("visible", "TruncatedGaussian, learnt variances"): {"epochs": 50},
     ("hidden", "Exponential"): {"optimizer": partial(torch.optim.Adam, lr=5e-4), "epochs": 100},
 }
 

@@ -30,25 +30,28 @@ def share_of_ones(data, *, epochs, **settings) -> float:
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_heavy_rows_are_not_damped_in_small_batches(batch_size: int) -> None:
-    """One case in a hundred weighs 99 times as much as each other: half of all weight. Biases damped by their batches end at 0.34."""
+    """One case in 25 weighs 24 times as much as each other: half of all weight.
+
+    Four standard errors; where each batch divides by its own weight, batches of one end at 0.06, and of seven at 0.23.
+    """
     rows, weights = torch.zeros(200, 1), torch.ones(200)
-    rows[:2], weights[:2] = 1.0, 99.0
-    settings = {"optimizer": partial(torch.optim.SGD, lr=0.001 * batch_size**0.5), "negative": hm.PersistentCD(100)}
-    found = share_of_ones(rows, sample_weight=weights, batch_size=batch_size, epochs=400, **settings)
-    assert abs(found - 0.5) < 0.05
+    rows[:8], weights[:8] = 1.0, 24.0
+    settings = {"optimizer": partial(torch.optim.SGD, lr=0.004 * batch_size**0.5), "negative": hm.PersistentCD(100)}
+    found = share_of_ones(rows, sample_weight=weights, batch_size=batch_size, epochs=50, **settings)
+    assert abs(found - 0.5) < 0.07
 
 
 def test_a_stream_s_heavy_rows_are_not_damped_either() -> None:
     rows, weights = torch.zeros(200, 1), torch.ones(200)
-    rows[::100], weights[::100] = 1.0, 99.0
+    rows[::25], weights[::25] = 1.0, 24.0
 
     class Stream:
         def __iter__(self):
             for start in range(0, 200, 8):
                 yield rows[start : start + 8], weights[start : start + 8]
 
-    found = share_of_ones(Stream(), epochs=400, optimizer=partial(torch.optim.SGD, lr=0.003), negative=hm.PersistentCD(100))
-    assert abs(found - 0.5) < 0.05
+    found = share_of_ones(Stream(), epochs=50, optimizer=partial(torch.optim.SGD, lr=0.012), negative=hm.PersistentCD(100))
+    assert abs(found - 0.5) < 0.07
 
 
 @pytest.mark.parametrize("kind", ["array", "stream", "given"])

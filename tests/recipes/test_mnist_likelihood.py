@@ -62,7 +62,7 @@ def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, images: Path, monk
 
 
 def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--binarisation", "threshold")
+    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--binarisation", "threshold", "--hidden", "12")
     assert "test_nats_threshold" in metrics
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["setting"] == "smoke, learnt from threshold pixels"

@@ -1,6 +1,6 @@
 """A run that is killed, or stopped by Ctrl-C, and resumed ends as the run that was left alone."""
 
-import multiprocessing
+import dataclasses
 import random
 import signal
 import subprocess
@@ -13,15 +13,19 @@ import torch
 from harmonium import cli
 from harmonium.files import read_tensors
 from harmonium.learning.loop import trainer
+from harmonium.recipes.digits import recipe
+from tests.forked import CONTEXT
 
-WORDS = ("--threads", "1", "--layers.units", "30", "20", "--layers.epochs", "4", "--generation.epochs", "4", "--tuning.epochs", "5")
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["harmonium.cli"])
+WORDS = ("--threads", "1", "--layers.units", "30", "20", "--layers.epochs", "4", "--tuning.epochs", "5")
+WORDS += ("--labelled.epochs", "4", "--labelled.up-down-epochs", "5")
 
 
 def work(*words: str) -> None:
-    """The command line, with checkpoints at nearly every step."""
+    """The command line, with checkpoints at nearly every step, and a short judgement: most deaths are to come while it learns."""
     trainer.CHECKPOINT_SECONDS = 0.005
+    judge, chains = recipe.bottom_likelihood, recipe.on_demand
+    recipe.bottom_likelihood = lambda *given, **settings: judge(*given, **{**settings, "betas": 20, "sweeps": 5})
+    recipe.on_demand = lambda options, *rest: chains(dataclasses.replace(options, smoke=True), *rest)
     sys.argv = ["harmonium", *words]
     cli.main()
 
