@@ -27,6 +27,7 @@ extensions = [
     "executed",
     "links",
     "mathml",
+    "plain_types",
     "prose_docstrings",
     "public_names",
     "results_table",

@@ -10,7 +10,7 @@ import typing
 import pytest
 from numpydoc.docscrape import FunctionDoc
 
-ROOMS = ("units", "couplings", "data", "models", "analysis", "nets", "sampling", "likelihood", "learning", "report")
+ROOMS = ("units", "couplings", "data", "models", "analysis", "nets", "sampling", "likelihood", "learning", "report", "runs")
 
 
 def public(room):
@@ -26,6 +26,12 @@ def parameters(found):
     """What a caller gives: the arguments of a function or of a constructor."""
     names = [name for name, each in inspect.signature(found).parameters.items() if each.kind != each.VAR_KEYWORD]
     return [name for name in names if name not in ("self", "args")]
+
+
+def fields_with_a_docstring(found):
+    """The fields of a dataclass that a docstring follows, which is also the command line's help."""
+    kinds = [each for each in found.__mro__ if dataclasses.is_dataclass(each)] if inspect.isclass(found) else []
+    return [name for kind in kinds for name in re.findall(r'^    (\w+): .+\n    """', inspect.getsource(kind), flags=re.MULTILINE)]
 
 
 def is_protocol(found):
@@ -44,7 +50,7 @@ def test_sections(room, name):
         return
     told = [each.name.lstrip("*") for each in (*doc["Parameters"], *doc["Other Parameters"], *doc["Attributes"])]
     told = [part.strip().lstrip("*") for each in told for part in each.split(",")]
-    missing = [each for each in parameters(found) if each not in told]
+    missing = [each for each in parameters(found) if each not in (*told, *fields_with_a_docstring(found))]
     assert not missing, f"Parameters of {name} without {missing}"
     if not inspect.isclass(found):
         returns = inspect.signature(found).return_annotation

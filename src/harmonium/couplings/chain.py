@@ -68,12 +68,32 @@ class Chain(Coupling):
         return found
 
     def from_below(self, layer: int, statistic: Tensor, given: Given = NOTHING) -> Tensor:
-        """The input of layer `layer` from the layer below, whose statistic is (*leading, size)."""
+        """The part of a layer's input that comes from the layer below: (*leading, size of the layer's statistic).
+
+        Parameters
+        ----------
+        layer : int
+            Number of the layer that receives the input, from 1 to L.
+        statistic : Tensor
+            (*leading, size), the statistic of layer `layer` - 1.
+        given : Given, optional
+            Side information about each case.
+        """
         found: Tensor = self.links()[layer - 1].to_hidden(statistic, given)
         return found
 
     def from_above(self, layer: int, statistic: Tensor, given: Given = NOTHING) -> Tensor:
-        """The input of layer `layer` from the layer above, whose statistic is (*leading, size)."""
+        """The part of a layer's input that comes from the layer above: (*leading, size of the layer's statistic).
+
+        Parameters
+        ----------
+        layer : int
+            Number of the layer that receives the input, from 0 to L - 1.
+        statistic : Tensor
+            (*leading, size), the statistic of layer `layer` + 1.
+        given : Given, optional
+            Side information about each case.
+        """
         found: Tensor = self.links()[layer].to_visible(statistic, given)
         return found
 

@@ -38,7 +38,15 @@ class Coupling(nn.Module, ABC):
         """The input of the visible layer, ∂<s_v, coupling, s_h>/∂s_v: (*leading, *visible)."""
 
     def interaction(self, s_v: Tensor, s_h: Tensor, given: Given = NOTHING) -> Tensor:
-        """<s_v, coupling, s_h>: (*leading), nats."""
+        """<s_v, coupling, s_h>: (*leading), nats.
+
+        Parameters
+        ----------
+        s_v, s_h : torch.Tensor
+            The statistics, (*leading, *visible) and (*leading, *hidden).
+        given : Given, optional
+            Side information about each case.
+        """
         input = self.to_hidden(s_v, given)
         return (input * s_h).sum(dim=tuple(range(-len(self.hidden), 0))) + self.visible_alone(s_v, given)
 
@@ -102,9 +110,18 @@ class Coupling(nn.Module, ABC):
     def accumulate_one_way(
         self, s_v: Tensor, s_h: Tensor, *, upward: bool, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
-        """The same for the interaction's terms with the hidden layer if `upward`, and with the visible layer otherwise.
+        """`accumulate_gradient` for the terms of the interaction that a directed layer, p(one layer | the other), contains.
 
-        These are all the terms in a directed layer, p(one layer | the other).
+        By default all terms, as is right for a coupling without terms of one layer alone.
+
+        Parameters
+        ----------
+        s_v, s_h : torch.Tensor
+            The statistics, (*leading, *visible) and (*leading, *hidden).
+        upward : bool
+            If true, the terms that contain hidden units, of p(hidden | visible). Otherwise those that contain visible units.
+        weights, scale, fresh, given
+            As for `accumulate_gradient`.
         """
         self.accumulate_gradient(s_v, s_h, weights=weights, scale=scale, fresh=fresh, given=given)
 

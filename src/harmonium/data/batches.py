@@ -112,7 +112,17 @@ class Batches:
         return tuple(None if source is None else source.rows(indices, generator) for source in self.sources)
 
     def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Any, ...]]:
-        """The batches of an epoch, from batch number `start` on."""
+        """The batches of an epoch, one tuple per batch with an entry per source.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0. It determines the order, with the seed.
+        start : int
+            Number of the first batch, from 0. It is above 0 if training resumes inside the epoch.
+        generator : torch.Generator
+            Passed to the sources that draw each visit anew. The order does not depend on it.
+        """
         order = torch.randperm(self.cases, generator=torch.Generator().manual_seed(derive(self.seed, epoch)))
         for batch in torch.split(order, self.batch_size)[start:]:
             yield self.visit(batch, generator)
@@ -172,7 +182,22 @@ class Stream:
             return 0
 
     def epoch(self, epoch: int, start: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """The batches of an epoch. After a resume the iterable itself continues where it stopped."""
+        """The batches of an epoch. After a resume the iterable itself continues where it stopped.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        start : int
+            Number of the first batch, from 0. It is used only to tell an empty iterable from one that has ended.
+        generator : torch.Generator
+            Not used: the iterable has its own randomness.
+
+        Raises
+        ------
+        ValueError
+            For an iterable without a batch, and at the second epoch for an iterator that can be read only once.
+        """
         if self.once and epoch > 0:
             raise ValueError(ONCE)
         empty = True

@@ -80,7 +80,24 @@ class Noise(ABC):
         return torch.where(where, (level * ink).to(images.dtype), images)
 
     def mask(self, cases: int, *, shape: tuple[int, int] = (28, 28), seed: int = 0, first: int = 0) -> Tensor:
-        """The overwritten pixels of `cases` cases, (cases, pixels) bool, including those that keep their value."""
+        """The pixels that the noise overwrites, (cases, pixels) bool, including those that keep their value.
+
+        Parameters
+        ----------
+        cases : int
+            Number of cases.
+        shape : tuple of int, default (28, 28)
+            (height, width) of an image.
+        seed : int, default 0
+            The seed of the noise.
+        first : int, default 0
+            The number of the first case.
+
+        Raises
+        ------
+        ValueError
+            For fewer than one case, a negative seed or case number, and a shape without room for the noise.
+        """
         return self._drawn(cases, shape, seed, first)[0]
 
     def _drawn(self, cases: int, shape: tuple[int, int], seed: int, first: int) -> tuple[Tensor, Tensor]:

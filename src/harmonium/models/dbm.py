@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings import Chain, Coupling
 from harmonium.couplings.between import between
-from harmonium.models.dbm_mean_field import MeanField
+from harmonium.models.dbm_mean_field import MeanField, change
 from harmonium.models.rbm import RBM, Phase
 from harmonium.units import NOTHING, Given, Groups, Unit
 from harmonium.units.checks import no_joint
@@ -47,9 +47,8 @@ class DBM(nn.Module):
         E(v, h1, ..., hL) = Σ_l layers[l].energy(h_l) - Σ_l <s(h_l), couplings[l], s(h_{l+1})>
 
     The even layers are independent given the odd ones, and the reverse. So `joint` is an RBM of the even layers (v, h2, ...) and the odd
-    layers (h1, h3, ...), with the same energy, Z and parameters. Functions of all layers together take the joint: log Z, annealing,
-    tempering, states of chains. A state of the hidden layers is a list [h1, ..., hL]. p(h | v) has no closed form, so methods that start
-    from data alone use `mean_field`.
+    layers (h1, h3, ...), with the same energy, Z and parameters. log Z, annealing, tempering and chains use the joint. A state of the
+    hidden layers is a list [h1, ..., hL]. p(h | v) has no closed form: methods that start from data alone use `mean_field`.
 
     Examples
     --------
@@ -155,8 +154,7 @@ class DBM(nn.Module):
 
         It starts with one bottom-up pass, which doubles the input of a layer with another above it, as that one is not known yet
         (Salakhutdinov & Hinton 2009, section 3.1). Each sweep updates all even hidden layers given the odd ones, then all odd layers given
-        the even ones. Layers of one parity are not connected. So each half-sweep maximises the bound in its layers, and the bound never
-        falls.
+        the even ones. Layers of one parity are not connected, so each half-sweep maximises the bound in them. The bound never falls.
 
         Parameters
         ----------
@@ -185,16 +183,16 @@ class DBM(nn.Module):
                 inputs[layer] = below if layer == top else below + chain.from_above(layer, statistics[layer + 1])
                 means[layer] = layers[layer].mean(inputs[layer])
                 statistics[layer] = layers[layer].statistic(means[layer])
-            if tolerance is not None and sweep < sweeps - 1 and bool((_change(means, before) <= tolerance).all()):
+            if tolerance is not None and sweep < sweeps - 1 and bool((change(means, before) <= tolerance).all()):
                 break
         (even, odd), (even_input, odd_input) = self.join(means), self.join(inputs)
         phase = Phase(even, self.even.statistic(even), odd_input, odd)
-        return MeanField(phase, even_input, _change(means, before))
+        return MeanField(phase, even_input, change(means, before))
 
     def hidden_mean(self, v: Tensor, *, sweeps: int = SETTLED, tolerance: float | None = TOLERANCE) -> list[Tensor]:
         """Each hidden layer's mean-field means given data: [(*leading, units of h1), ..., (*leading, units of hL)].
 
-        For two layers they are exact, E[h | v]. For more they maximise the variational bound. `sweeps`, `tolerance`: as for `mean_field`.
+        For two layers they are exact, E[h | v]. For more they maximise the variational bound. The arguments are those of `mean_field`.
         """
         phase = self.mean_field(v, sweeps=sweeps, tolerance=tolerance).phase
         return self.split(phase.v, phase.hidden_mean)[1:]
@@ -210,6 +208,17 @@ class DBM(nn.Module):
 
         The hidden states start at mean-field draws. The data converge to samples of p(v) as `steps` grows. Chains that continue from call
         to call are those of the `joint`, which keep the hidden states: `initial_states`, then `joint.gibbs`.
+
+        Parameters
+        ----------
+        v : Tensor
+            (*leading, units), the data before.
+        steps : int, default 1
+            Number of sweeps.
+        generator : torch.Generator
+            The source of all draws.
+        given : Given, optional
+            Must be empty: a ValueError is raised otherwise.
         """
         rows = v.reshape(-1, v.shape[-1])
         states, _ = self.initial_states(len(rows), generator=generator, start=rows, given=given)
@@ -217,10 +226,18 @@ class DBM(nn.Module):
 
     @torch.no_grad()
     def generate(self, count: int, *, steps: int = 1000, generator: torch.Generator, start: Tensor | None = None) -> Tensor:
-        """`count` samples after `steps` sweeps of Gibbs sampling of all layers, as means of the data's layer: (count, units).
+        """Samples of the model, as means of the data's layer: (count, units).
 
-        The chains start at `start`, (count, units) data with hidden states drawn by mean field, or else at draws from the units' own
-        biases.
+        Parameters
+        ----------
+        count : int
+            Number of samples.
+        steps : int, default 1000
+            Number of Gibbs sweeps of all layers.
+        generator : torch.Generator
+            The source of all draws.
+        start : Tensor, optional
+            (count, units), data, whose hidden states are drawn by mean field. By default draws from the units' own biases.
         """
         states, _ = self.initial_states(count, generator=generator, start=start)
         return self.data_mean(self.joint.gibbs(states, steps=max(steps - 1, 0), generator=generator), generator=generator)
@@ -245,18 +262,9 @@ class DBM(nn.Module):
 
     @torch.no_grad()
     def initial_states(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator,
-        start: Tensor | None = None,
-        labels: Tensor | None = None,
-        given: Given = NOTHING,
+        self, count: int, *, generator: torch.Generator, start: Tensor | None = None, labels: Tensor | None = None, given: Given = NOTHING
     ) -> tuple[Tensor, Given]:
-        """States of the even layers, (count, *even.shape): data with mean-field draws, or draws from the units' own biases.
-
-        Raises a ValueError for labels, and if anything is given.
-        """
+        """States of the even layers: data with mean-field draws, or draws from the biases. ValueError for labels or side information."""
         if labels is not None:
             raise ValueError(NO_LABELS)
         side = self.machine_given(given)
@@ -290,9 +298,3 @@ class DBM(nn.Module):
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments, which make an untrained copy."""
         return {"layers": self.layers, "couplings": self.couplings}
-
-
-def _change(means: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
-    """The mean absolute difference over the hidden units: (*leading)."""
-    units = sum(mean.shape[-1] for mean in means[1:])
-    return torch.stack([(one - other).abs().sum(-1) for one, other in zip(means[1:], before[1:], strict=True)]).sum(0) / units

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from harmonium.models.rbm import Phase
@@ -34,3 +36,9 @@ class MeanField(NamedTuple):
     phase: Phase
     even_input: Tensor
     change: Tensor
+
+
+def change(means: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
+    """The mean absolute difference of two lists of layers' means over the hidden units, which follow the data: (*leading)."""
+    units = sum(mean.shape[-1] for mean in means[1:])
+    return torch.stack([(one - other).abs().sum(-1) for one, other in zip(means[1:], before[1:], strict=True)]).sum(0) / units

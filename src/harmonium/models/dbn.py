@@ -151,18 +151,36 @@ class DBN(nn.Module):
         return states[..., : self.penultimate.shape[-1]]
 
     def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
-        """The states below the top RBM, or after `layers` directed layers: means, or samples with a generator. `join` adds labels.
+        """The states below the top RBM, without labels, which `join` adds: (*leading, *penultimate.shape) by default.
 
-        `given` is what is given of each case. The layers above the lowest use its context alone.
+        Parameters
+        ----------
+        v : Tensor
+            (*leading, *visible.shape), data.
+        generator : torch.Generator, optional
+            With a generator each layer is sampled. By default each holds its means.
+        layers : int, optional
+            Number of directed layers to pass, counted from the data. By default all.
+        given : Given, optional
+            Side information about each case. The layers above the lowest use its context alone.
         """
         for layer in self.recognition[:layers]:
             v, given = layer(v, generator, given), above(given)
         return v
 
     def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
-        """Visible means given states of the top RBM's visible layer, with or without labels, or of the layer `layers` above the data.
+        """Visible means given the states of a layer above: (*leading, *visible.shape).
 
-        With a generator all layers in between are sampled. The lowest layer always holds means. `given`: as for `up`.
+        Parameters
+        ----------
+        h : Tensor
+            States of the top RBM's visible layer, with or without labels, or of the layer that `layers` names.
+        generator : torch.Generator, optional
+            With a generator the layers in between are sampled. By default they hold means, as the visible layer always does.
+        layers : int, optional
+            Number of directed layers from `h` to the data. By default all.
+        given : Given, optional
+            As for `up`.
         """
         h = self.part(h) if layers is None else h
         path = list(self.generative[:layers])[::-1]
@@ -214,18 +232,9 @@ class DBN(nn.Module):
 
     @torch.no_grad()
     def initial_states(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator,
-        start: Tensor | None = None,
-        labels: Tensor | None = None,
-        given: Given = NOTHING,
+        self, count: int, *, generator: torch.Generator, start: Tensor | None = None, labels: Tensor | None = None, given: Given = NOTHING
     ) -> tuple[Tensor, Given]:
-        """Initial states of chains in the top RBM, (count, *top.visible.shape), and what is given of them.
-
-        The arguments are those of `generate`. `labels` stay clamped under `gibbs`.
-        """
+        """Initial states of chains in the top RBM, (count, *top.visible.shape), and what is given of them. Arguments: as `generate`."""
         visible, side = self.top.visible, self.machine_given(given)
         if start is None:
             states = visible.sample(visible.zero_input(count), generator=generator, given=side)

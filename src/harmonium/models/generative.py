@@ -76,7 +76,17 @@ class Generative(Protocol):
         """
 
     def data_mean(self, states: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
-        """Means of the data, (*leading, *visible.shape), given the machine's states, (*leading, *machine.visible.shape)."""
+        """Means of the data given the machine's states: (*leading, *visible.shape).
+
+        Parameters
+        ----------
+        states : Tensor
+            (*leading, *machine.visible.shape).
+        generator : torch.Generator
+            The source of all draws, of the layers between the machine and the data.
+        given : Given, optional
+            Side information about each case.
+        """
 
     def part(self, states: Tensor) -> Tensor:
         """The data in the machine's states, if its visible layer contains the data: (*leading, *visible.shape)."""
@@ -85,6 +95,22 @@ class Generative(Protocol):
         """Data, the mask of their missing values, and what is given, for the machine's whole visible layer.
 
         All units beside the data are missing, except `labels`. The machine's visible layer must contain the data.
+
+        Parameters
+        ----------
+        v, missing : Tensor
+            (*leading, *visible.shape), the data, and a bool mask that is true where a value is missing.
+        labels : Tensor, optional
+            (cases,) integers. By default the label units, if there are any, are missing.
+        given : Given, optional
+            Side information about each case.
+
+        Returns
+        -------
+        v, missing : Tensor
+            (*leading, *machine.visible.shape).
+        given : Given
+            As the machine sees it.
         """
 
     def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:

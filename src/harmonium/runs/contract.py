@@ -23,17 +23,18 @@ Metric = tuple[str, float, str]  # name, value, unit
 class Recipe(Options, ABC):
     """One published result.
 
-    A recipe is a frozen dataclass that inherits from this class and from nothing else. Its fields are what a run can be told beside
-    `Options`, and become the command line; `run` and `report` are its steps. Every other step is a function.
+    A recipe is a frozen dataclass that inherits from this class and from nothing else. Its fields, with those of `Options`, are the options
+    of a run, and become the command line. `run` and `report` are its steps. Every other step is a function.
     """
 
     name: ClassVar[str]
-    """Of its runs and of its file in results/."""
+    """The name of its runs and of its file in results/."""
     paper: ClassVar[str]
+    """The publication."""
     published: ClassVar[Mapping[str, str]]
-    """Of some metrics, in words."""
+    """The published values, by metric name, as text. Metrics without a published value are left out."""
     headline_metrics: ClassVar[tuple[str, ...]]
-    """Those that the table of all recipes shows; a recipe's own page shows every metric."""
+    """The metrics in the table of all recipes. A recipe's own page shows every metric."""
 
     @abstractmethod
     def run(self, run: Run) -> dict[str, Any]:
@@ -56,11 +57,48 @@ class Recipe(Options, ABC):
         """Draws report.html of a finished or unfinished run."""
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        """How good the run's model is. ValueError where there is no one model."""
+        """The likelihood of the run's model.
+
+        Parameters
+        ----------
+        run
+            The folder of the run.
+        betas
+            Number of inverse temperatures of annealed importance sampling, where log Z is estimated.
+        chains
+            Number of annealing chains, and of tempered chains.
+        sweeps
+            Number of sweeps of the tempered chains.
+
+        Raises
+        ------
+        ValueError
+            Where the run has no single model.
+        """
         raise ValueError(f"{self.name} is no run of one model, which could be evaluated: its figures are in {run.folder / REPORT}")
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
-        """Draws samples of the run's model into samples.png, and says where it is. ValueError where there is no one model."""
+        """Draws samples of the run's model into samples.png.
+
+        Parameters
+        ----------
+        run
+            The folder of the run.
+        steps
+            Number of Gibbs sweeps of each chain.
+        seed
+            The seed of all draws.
+
+        Returns
+        -------
+        Path
+            The picture.
+
+        Raises
+        ------
+        ValueError
+            Where the run has no single model.
+        """
         raise ValueError(f"{self.name} is no run of one model, which could be sampled: its pictures are in {run.folder / REPORT}")
 
     @classmethod

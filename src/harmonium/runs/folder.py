@@ -22,16 +22,48 @@ MAY_CHANGE = {"data_dir", "device"}  # from one session of a run to the next: wh
 
 
 class Run:
-    """One run of a recipe. `Run.begin` makes its folder, `Run.open` finds one."""
+    """One run of a recipe. `Run.begin` makes its folder, and `Run.open` opens an existing one.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
+    recipe : str
+        The name of the recipe.
+    settings : dict
+        The settings, as config.json holds them.
+    sessions : list of dict
+        One entry per start and resume: its commit, its command, and the settings that were not that code's defaults (None where an earlier
+        version did not record them).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from harmonium.runs import Options, Run
+    >>> run = Run.begin("mine", Options(seed=1, out=Path("mine")))
+    >>> Run.open("mine").settings["seed"], run.finished
+    (1, False)
+    """
 
     def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
-        """`sessions`: each begin and resume: its commit, its command, and the settings that were not that code's defaults (None where an
-        earlier version did not write them down)."""
         self.folder, self.recipe, self.settings, self.sessions = folder, recipe, settings, sessions
 
     @classmethod
     def begin(cls, recipe: str, options: Options) -> Self:
-        """A new folder, or one that holds a run of the same settings, to go on with. ValueError if it holds anything else."""
+        """Makes the folder of a run, or opens one that holds a run of the same settings, which then resumes.
+
+        Parameters
+        ----------
+        recipe : str
+            The name of the recipe.
+        options : Options
+            The options. `out` is the folder, runs/<recipe> by default. With `fresh` the run in the folder is deleted first.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds anything else.
+        """
         folder = options.out or Path("runs") / recipe
         run = cls(folder, recipe, settings_of(options), [])
         if (folder / CONFIGURATION).exists():
@@ -55,7 +87,15 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
-        """The run that a folder holds. FileNotFoundError or ValueError says what is wrong with it."""
+        """The run that a folder holds.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no run.
+        ValueError
+            If its config.json cannot be read.
+        """
         path = Path(folder) / CONFIGURATION
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no run (there is no {path}); `harmonium run RECIPE` makes one")
@@ -67,7 +107,7 @@ class Run:
             raise ValueError(f"{path} is no run's configuration ({error})") from error
 
     def take_part(self, kind: type[Options]) -> None:
-        """Writes down that the code that is running takes part in the run from here on, as it does in learning and in judging."""
+        """Records the present commit, command and machine as a session of the run."""
         now = {"commit": commit(), "command": command(), "machine": machine(self.settings.get("device", "cpu"))}
         self.sessions.append({**now, "unlike_defaults": unlike_defaults(kind, self.settings)})
         configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
@@ -81,11 +121,11 @@ class Run:
             path.unlink()
 
     def checkpoint(self, phase: str) -> Path:
-        """Where a phase of the run keeps its training state."""
+        """The file of a phase's training state."""
         return self.folder / CHECKPOINTS / f"{phase.replace(' ', '-')}.safetensors"
 
     def callbacks(self, phase: str) -> list[Callback]:
-        """What each phase of training shows and writes down."""
+        """The callbacks of a phase of training: its progress on the screen, and metrics.jsonl."""
         from harmonium.learning import Progress  # here: a run is opened, listed and refused without PyTorch
         from harmonium.runs.metrics_log import MetricsLog
 
@@ -109,17 +149,17 @@ class Run:
 
     @property
     def commits(self) -> list[str]:
-        """Every commit whose code took part, in its order."""
+        """Every commit whose code took part, in order of its first session."""
         return list(dict.fromkeys(session["commit"] for session in self.sessions))
 
     @property
     def machines(self) -> str:
-        """Every machine that took part, in its order."""
+        """Every machine that took part, in order of its first session."""
         return "; ".join(dict.fromkeys(session.get("machine", "unknown") for session in self.sessions))
 
     @property
     def defaults_changed(self) -> list[str]:
-        """The settings whose defaults were not the same in all of that code."""
+        """The settings whose defaults differ between the commits that took part."""
         known = [set(session["unlike_defaults"]) for session in self.sessions if session["unlike_defaults"] is not None]
         return sorted(set.union(*known) - set.intersection(*known)) if known else []
 
@@ -129,7 +169,7 @@ class Run:
         return (self.folder / RESULTS).exists()
 
     def results(self) -> dict[str, Any]:
-        """What a finished run found. ValueError if it has not finished."""
+        """The results of a finished run. Raises a ValueError if it has not finished."""
         path = self.folder / RESULTS
         if not self.finished:
             raise ValueError(f"{self.folder} holds a run that has not finished: `harmonium resume {self.folder}` goes on with it")

@@ -1,4 +1,4 @@
-"""What every recipe can be told, and its settings as config.json and a record hold them."""
+"""The options that all recipes share, and the settings that config.json and a record hold."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Kind = TypeVar("Kind")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What every recipe can be told."""
+    """The options that all recipes share."""
 
     seed: int = 0
-    """Of every draw; the same seed, machine and thread count give the same bits."""
+    """The seed of every draw. The same seed, machine and thread count give the same bits."""
     threads: int = 2
     """Number of CPU threads."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where it is computed. Another device's draws, and so its figures in the last digits, are others."""
+    """The device. Draws depend on the device, and so do the last digits of the figures."""
     smoke: bool = False
-    """A few seconds' pass over every step, to see that it runs; its figures mean nothing."""
+    """Run every step within a few seconds, as a test. The figures mean nothing."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """The run's folder; runs/<recipe> by default."""
     fresh: bool = False
@@ -39,10 +39,10 @@ class Options:
     """With --record: move what is recorded of the same setting and seed to the file's superseded list, for this reason."""
 
     choices: ClassVar[tuple[str, ...]] = ()
-    """What a recorded run may choose, because the name of its setting says it; everything else stands at its default."""
+    """The options that a recorded run may set, because the name of its setting contains them. All others must have their defaults."""
     former: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    """Options that the recipe no longer has, each with the only value that it could take. They stay among the settings, so that runs and
-    records from before are still of the same settings."""
+    """Options that the recipe no longer has, each with its only allowed value. They stay among the settings, so that the settings of
+    earlier runs and records still match."""
 
     def __post_init__(self) -> None:
         if self.seed < 0 or self.threads < 1:
@@ -61,7 +61,7 @@ def settings_of(options: Options) -> dict[str, Any]:
 
 
 def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
-    """The options that `settings_of` wrote: a dataclass, and those inside it.
+    """Rebuild the options of a run from the settings in its config.json.
 
     Parameters
     ----------
@@ -70,10 +70,21 @@ def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
     settings
         From config.json.
 
+    Returns
+    -------
+    Options
+        An instance of `kind`. Fields that are dataclasses are rebuilt too.
+
     Raises
     ------
     KeyError, TypeError
         Where the settings are not those of this version of the class.
+
+    Examples
+    --------
+    >>> from harmonium.runs import Options, from_settings
+    >>> from_settings(Options, {"seed": 3, "threads": 1}).seed
+    3
     """
     hints, values = get_type_hints(kind), {}
     former = getattr(kind, "former", {})

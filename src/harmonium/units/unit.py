@@ -86,7 +86,16 @@ class Unit(nn.Module, ABC):
     def sample(self, input: Tensor, *, generator: torch.Generator, given: Given = NOTHING, mean: Tensor | None = None) -> Tensor:
         """One draw from p(x | input) for each leading index: (*leading, *shape).
 
-        `mean`: E[x | input], where it is already known.
+        Parameters
+        ----------
+        input : Tensor
+            (*leading, *statistic_shape), the total input from the other layer, without the unit's own bias.
+        generator : torch.Generator
+            The source of all draws.
+        given : Given, optional
+            Side information about each case.
+        mean : Tensor, optional
+            (*leading, *shape), E[x | input], where it is already known.
         """
 
     def parameter_gradient(
@@ -94,10 +103,18 @@ class Unit(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         """Σ weights · ∂/∂θ [energy(x) - <s(x), input>] over the leading axes, by parameter name.
 
-        `weights`, (*leading), that sum to one give an average; None gives every case a weight of one. `input` may be None where
-        `statistic_is_learnt` is false.
-
         By default by automatic differentiation of `energy`.
+
+        Parameters
+        ----------
+        states : Tensor
+            (*leading, *shape).
+        input : Tensor or None
+            (*leading, *statistic_shape). It may be None where `statistic_is_learnt` is false.
+        weights : Tensor, optional
+            (*leading), one per case by default. Weights that sum to one give an average.
+        given : Given, optional
+            Side information about each case.
         """
         return by_autograd.parameter_gradient(self, states, input, weights, given)
 
@@ -106,7 +123,7 @@ class Unit(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         """The parameter gradient averaged over p(x | input), by parameter name: -Σ weights · ∂ log_partition(input)/∂θ.
 
-        `mean`: E[x | input], where it is already known. By default by automatic differentiation of `log_partition`.
+        By default by automatic differentiation of `log_partition`. The arguments are those of `sample` and `parameter_gradient`.
         """
         return by_autograd.mean_parameter_gradient(self, input, weights, given)
 
@@ -152,6 +169,13 @@ class Unit(nn.Module, ABC):
         """A draw from p(x | input), and log_partition(input + step) - log_partition(input), (*leading), in nats, as annealing needs.
 
         Units for which one helps to compute the other override it. The difference of two large numbers is taken in float64.
+
+        Parameters
+        ----------
+        input, step : Tensor
+            (*leading, *statistic_shape), the input, and its increment from one inverse temperature to the next.
+        generator : torch.Generator
+            The source of the draw.
         """
         wide = input.double()
         return self.sample(input, generator=generator), self.log_partition(wide + step) - self.log_partition(wide)
