@@ -164,8 +164,9 @@ def measured(work: Callable[[], None], args: Arguments) -> list[float]:
         wait(device)
         return time.perf_counter() - began
 
-    seconds(5)
-    repeats = max(1, round(args.seconds / (seconds(5) / 5)))
+    few = 1 if args.smoke else 5
+    seconds(few)
+    repeats = max(1, round(args.seconds * few / seconds(few)))
     return [1e3 * seconds(repeats) / repeats for _ in range(args.rounds)]
 
 
@@ -331,7 +332,7 @@ def ais_lines(args: Arguments) -> list[Line]:
     for precision in ("float32", "float32, TF32"):
         with products_of(precision):
             times = []
-            for turn in range(3):
+            for turn in range(2 if args.smoke else 3):
                 betas = args.betas if turn else 10
                 wait(device)
                 began = time.perf_counter()
@@ -396,6 +397,8 @@ def parts(args: Arguments, images: Tensor) -> Iterator[tuple[str, Callable[[], l
 
 def main(args: Arguments) -> None:
     """Everything, and status 1 where something failed."""
+    if args.smoke:
+        torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     began, device, path = time.monotonic(), torch.device(args.device), args.out / "gpu.json"
     record: dict[str, Any] = {

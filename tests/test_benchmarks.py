@@ -387,3 +387,102 @@ def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.Mon
     assert found[0].count(label_row) == 1 + steps
     assert found[0] == found[1]
     assert len(found[0]) == 15 + 2 * steps
+
+
+BARE = """
+import runpy, sys
+
+sys.modules |= dict.fromkeys(("tyro", "rich", "pooch", "sklearn", "jinja2", "threadpoolctl"))  # None: as if they were not installed
+sys.path.insert(0, sys.argv[1])
+sys.argv = ["gpu.py", *sys.argv[2:]]
+runpy.run_path(sys.path[0] + "/gpu.py", run_name="__main__")
+"""
+
+
+def test_gpu_runs_with_few_packages(tmp_path: Path) -> None:
+    """Every part but the recipes, which say what they lack."""
+    words = ["--device", "cpu", "--smoke", "--out", str(tmp_path), "--data", str(tmp_path), "--queue", "digits:3"]
+    clean = {name: value for name, value in os.environ.items() if name not in FORCED}
+    command = [sys.executable, "-c", BARE, str(FOLDER), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
+    assert done.returncode == 0, done.stderr + done.stdout
+    record = json.loads((tmp_path / "gpu.json").read_text())
+    assert record["faults"] == {}
+    assert all(check["passed"] in (True, None) for check in record["checks"])
+    assert {check["check"] for check in record["checks"] if check["passed"]} == {
+        "means, variances, log-partitions",
+        "gradient of an update",
+        "a CD-1 step",
+        "means of draws",
+        "resumes to the same bits",
+    }
+    lines = record["lines"]
+    assert [line["line"] for line in lines[:3]] == ["five matrix products", f"as many empty launches ({lines[1]['launches']})", "an update"]
+    assert len(lines) == 3 * 3 + 1 + 2 * 3 + 2
+    for floor, empty, update in (lines[place : place + 3] for place in (0, 3, 6)):
+        median = np.median(update["values_ms"])
+        assert update["connections_per_second"] == pytest.approx(784 * 500 * 8 / (median / 1e3))
+        assert update["times_products"] == pytest.approx(median / np.median(floor["values_ms"]))
+        assert update["times_launches"] == pytest.approx(median / np.median(empty["values_ms"]))
+        assert empty["launches"] > 5
+    assert 1e-4 < lines[8]["gradient_error"] < 0.02  # of eight binary digits
+    assert lines[2]["gradient_error"] < 1e-5
+    assert record["data"] == "random uint8"
+    assert "they need tyro, rich, jinja2, which" in record["note"]
+    assert record["note"] in done.stdout
+    assert f"| an update | bfloat16 | 8 | {lines[8]['median_ms']:.4f} |" in done.stdout
+
+
+def test_the_checks_of_a_gpu_find_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    gpu_checks = importlib.import_module("gpu_checks")
+    right = hm.Bernoulli.mean
+    cpu, calls = torch.device("cpu"), []
+
+    def wrong(unit: hm.Bernoulli, *given: object) -> torch.Tensor:
+        calls.append(unit)
+        return right(unit, *given) + (1e-6 if len(calls) == 1 else 0)
+
+    monkeypatch.setattr(hm.Bernoulli, "mean", wrong)
+    assert not gpu_checks.moments("Bernoulli", cpu)["passed"]
+    assert gpu_checks.moments("Bernoulli", cpu)["passed"]
+    assert gpu_checks.difference(torch.tensor([1.0, np.nan]), torch.ones(2)) == np.inf
+    failed = gpu_checks.guarded(lambda: 1 / 0)
+    assert failed["passed"] is False
+    assert "ZeroDivisionError" in failed["error"]
+
+
+RECORDS = """
+import sys
+from pathlib import Path
+from harmonium.recipes import find
+from harmonium.runs.options import settings_of, OF_THE_RUN
+from harmonium.runs.record import append
+recipe, seed = find("digits"), int(sys.argv[1])
+settings = {name: value for name, value in settings_of(recipe()).items() if name not in OF_THE_RUN}
+append({"recipe": "digits", "paper": recipe.paper, "setting": "full", "seed": seed, "settings": settings, "machine": "one", "seconds": 1.0,
+        "commit": "c", "defaults_changed": [], "command": "harmonium run digits",
+        "metrics": {"test_error_percent": {"published": None, "value": 3.0, "unit": "%"}}})
+"""
+
+
+def test_the_queue_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It records, fails, cuts short and stops; what it recorded is taken in elsewhere."""
+    from harmonium.recipes import RECIPES
+    from harmonium.runs.record import merge
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    queue = importlib.import_module("gpu_queue")
+    typed = queue.command("digits", 2, "cuda")[1:]
+    assert typed == ["-m", "harmonium.cli", "run", "digits", "--seed", "2", "--device", "cuda", "--record", "--out", "runs/digits-2"]
+    assert [queue.parsed(word) for word in ("digits", "mnist-rbm:3")] == [("digits", 0), ("mnist-rbm", 3)]
+    with pytest.raises(ValueError, match="NAME:SEED"):
+        queue.parsed("digits:one")
+    programs = {"digits": RECORDS, "fails": "raise SystemExit(1)", "slow": "import time; time.sleep(600)"}
+    monkeypatch.setattr(queue, "command", lambda name, seed, device: [sys.executable, "-c", programs[name], str(seed)])
+    found = queue.work_through([("digits", 4), ("digits", 4), ("fails", 0)], tmp_path, "cpu", 5.0)
+    assert [each["outcome"] for each in found] == ["done", "recorded before", "failed"]
+    found = queue.work_through([("slow", 0), ("digits", 5)], tmp_path, "cpu", 0.02)
+    assert [each["outcome"] for each in found] == ["cut short", "no time left"]
+    (tmp_path / "here").mkdir()
+    assert merge(tmp_path / "results", RECIPES, tmp_path / "here") == 1

@@ -53,7 +53,7 @@ class ArrayRows:
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         if isinstance(self.data, Tensor):
-            rows = self.data.index_select(0, indices.to(self.data.device))
+            rows = self.data.index_select(0, indices.to(self.data.device, non_blocking=True))
         else:
             rows = torch.from_numpy(np.ascontiguousarray(self.data[indices.numpy()]))
         return rows if self.convert is None else self.convert(rows)
