@@ -61,19 +61,27 @@ def one(folder: Path, name: str, seed: int, device: str, deadline: float) -> dic
     """Runs one recipe in the folder, up to the deadline. A run that is cut short resumes when the same queue is asked for again."""
     began = time.monotonic()
     running = subprocess.Popen(command(name, seed, device), cwd=folder, env=environment(), start_new_session=True)
+    outcome = "cut short"
     try:
         running.wait(max(deadline - began, 0))
         outcome = "done" if running.returncode == 0 else "failed"
     except subprocess.TimeoutExpired:
-        running.send_signal(signal.SIGINT)
-        outcome = "cut short"
-    finally:
-        try:
-            running.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        pass
+    finally:  # also where this program is interrupted
+        stop(running)
     return {"recipe": name, "seed": seed, "outcome": outcome, "seconds": round(time.monotonic() - began, 1), "code": running.returncode}
+
+
+def stop(running: subprocess.Popen[bytes]) -> None:
+    """Ends a run, which first writes its checkpoint, unless it has ended."""
+    if running.poll() is not None:
+        return
+    running.send_signal(signal.SIGINT)
+    try:
+        running.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
 
 
 def work_through(queue: list[tuple[str, int]], folder: Path, device: str, minutes: float) -> list[dict[str, Any]]:
