@@ -13,6 +13,9 @@ from harmonium.learning.loop.snapshots import Trajectory
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.replicas.replica_sgd import ReplicaSGD
+from harmonium.learning.replicas.replica_state import ReplicaState
+from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.rules import (
     ContrastiveDivergence,
     ExactGradient,
@@ -42,6 +45,9 @@ __all__ = [
     "Positive",
     "Progress",
     "RatioMatching",
+    "ReplicaSGD",
+    "ReplicaState",
+    "Replicas",
     "Rule",
     "Schedule",
     "Slots",
