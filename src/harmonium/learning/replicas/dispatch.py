@@ -42,3 +42,30 @@ def or_replicas(many: Callable[Q, R_co]) -> Callable[[Callable[P, R_co]], Both[P
         return cast("Both[P, Q, R_co]", call)
 
     return decorate
+
+
+S_co = TypeVar("S_co", covariant=True)
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class OneOrMany(Protocol[P, R_co, Q, S_co]):
+    """A function of one result, or with the arguments of another of many."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> S_co: ...
+
+
+def or_many(many: Callable[Q, S]) -> Callable[[Callable[P, T]], OneOrMany[Q, S, P, T]]:
+    """A decorator of an entry point: sends calls with `replicas=` to `many`."""
+
+    def decorate(one: Callable[P, T]) -> OneOrMany[Q, S, P, T]:
+        @wraps(one)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return one(*args, **kwargs) if kwargs.get("replicas") is None else many(*args, **kwargs)
+
+        return cast("OneOrMany[Q, S, P, T]", call)
+
+    return decorate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,21 @@ from torch import Tensor
 from harmonium.data.batches import Batches, Numbered
 from harmonium.learning.loop.plan import ORDER
 from harmonium.seeds import derive
+
+
+class ReplicaSource(ABC):
+    """A source of rows that differ between replicas."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """The rows with these numbers, (replicas · cases), those of replica 0 first."""
+
+    @abstractmethod
+    def rows_of(self, replica: int, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """The rows of one replica with these numbers, (cases)."""
 
 
 class ReplicaBatches(Batches):
@@ -54,7 +70,17 @@ class ReplicaBatches(Batches):
     def some_of(self, replica: int, count: int, generator: torch.Generator) -> tuple[Any, ...]:
         """The same of one replica: (rows, *shape)."""
         places = self._spread(count)
-        return super().visit(places if self.own is None else self.own[replica, places], generator)
+        numbers = places if self.own is None else self.own[replica, places]
+        return tuple(
+            source.rows_of(replica, numbers, generator) if isinstance(source, ReplicaSource) else source.rows(numbers, generator)
+            for source in self.sources
+            if source is not None
+        )
+
+    @property
+    def differ(self) -> bool:
+        """Whether the replicas learn from different cases."""
+        return self.own is not None or any(isinstance(source, ReplicaSource) for source in self.sources)
 
     def _spread(self, count: int) -> Tensor:
         return torch.linspace(0, self.cases - 1, min(count, self.cases), dtype=torch.float64).round().long()
