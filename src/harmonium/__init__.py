@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         greedy,
         greedy_dbm,
         predict,
+        search,
         wake_sleep,
     )
     from harmonium.models import (
@@ -129,6 +130,7 @@ __all__ = [
     "predict",
     "sampling",
     "save",
+    "search",
     "wake_sleep",
     "zero_sum_gauge",
 ]

@@ -28,6 +28,8 @@ from harmonium.learning.rules import (
     Slots,
     Tempering,
 )
+from harmonium.learning.search import SearchResult, search
+from harmonium.learning.search_trials import LogUniform, Trial, Uniform
 from harmonium.learning.transforms import Averaging, Centring, Sparsity, StandardForm, Transform
 from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
@@ -40,6 +42,7 @@ __all__ = [
     "ExactGradient",
     "FastPCD",
     "Gibbs",
+    "LogUniform",
     "MomentumSGD",
     "PersistentCD",
     "Positive",
@@ -50,6 +53,7 @@ __all__ = [
     "Replicas",
     "Rule",
     "Schedule",
+    "SearchResult",
     "Slots",
     "Source",
     "Sparsity",
@@ -59,6 +63,8 @@ __all__ = [
     "TrainingState",
     "Trajectory",
     "Transform",
+    "Trial",
+    "Uniform",
     "UpDown",
     "features",
     "fine_tune",
@@ -66,6 +72,7 @@ __all__ = [
     "greedy",
     "greedy_dbm",
     "predict",
+    "search",
     "wake_sleep",
     "write_gradient",
 ]

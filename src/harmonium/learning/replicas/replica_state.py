@@ -29,6 +29,10 @@ class ReplicaState(TrainingState):
 
     Parameters
     ----------
+    model, optimizer, generator, settings, schedule, slots
+        As for `TrainingState`.
+    epoch, batch, step, totals, history, best, best_epoch, stream, stopped, seconds, threads
+        As for `TrainingState`.
     seeds : list of int
         The seed of each replica.
     diverged : list of int
