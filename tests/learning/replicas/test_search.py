@@ -60,13 +60,13 @@ def test_the_best_trial_is_what_training_alone_with_its_settings_gives() -> None
 
 def test_machines_are_judged_by_their_exact_likelihood_and_may_differ_in_shape() -> None:
     space = {"lr": [1e-4, 0.2], "hidden": [1, 4]}
-    settings: dict[str, Any] = {"negative": hm.PersistentCD(chains=50), "batch_size": 10, "progress": False}
+    settings: dict[str, Any] = {"negative": hm.ContrastiveDivergence(5), "batch_size": 10, "progress": False}
     found = hm.search(machine, space, PATTERNS, PATTERNS, trials=9, epochs=90, **settings)
     log_z = hm.likelihood.exact_log_z(found.model)
     nats = hm.likelihood.log_likelihood(found.model, PATTERNS, log_z=log_z).mean().item()
     assert found.best.score == pytest.approx(-nats)
     assert found.settings["lr"] == 0.2
-    assert nats > -2.2  # the entropy of the data is log 2 = 0.7 nats, and independent units have 6 log 2 = 4.2
+    assert nats > -1.0  # the entropy of the data is log 2 = 0.7 nats, and independent units have 6 log 2 = 4.2
     assert found.model.hidden.shape == (found.settings["hidden"],)
     assert len({trial.settings["hidden"] for trial in found.trials}) == 2
 
