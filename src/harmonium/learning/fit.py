@@ -20,6 +20,8 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
 from harmonium.learning.monitor import Monitor
+from harmonium.learning.replicas.dispatch import or_replicas
+from harmonium.learning.replicas.fit_replicas import fit_replicas
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
@@ -28,6 +30,7 @@ from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
 
 
+@or_replicas(fit_replicas)
 def fit(
     model: RBM | DBM,
     data: Data,
@@ -60,7 +63,7 @@ def fit(
     Parameters
     ----------
     model : RBM or DBM
-        The model. The positive phase of a `DBM` is mean field.
+        The model. The positive phase of a `DBM` is mean field. `Replicas` of RBMs are trained together, each as alone: see the notes.
     data : Tensor, array, Source or iterable
         Cases, (cases, *visible.shape), of any type. uint8 data stay uint8 and are converted a batch at a time. A `Source`, such as
         `hm.data.binarise(images, "resampled")`, or an iterable of batches, or of (batch, weights) pairs, is taken too. Arrays are checked
@@ -137,6 +140,9 @@ def fit(
     -----
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
+
+    `Replicas` learn by contrastive divergence, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
+    `fine_tune`. The result is a `ReplicaState`.
 
     Examples
     --------

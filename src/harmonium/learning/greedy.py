@@ -16,6 +16,8 @@ from harmonium.data.batches import BLOCK, ArrayRows, Source
 from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.replicas.dispatch import or_many
+from harmonium.learning.replicas.greedy_replicas import greedy_replicas
 from harmonium.models import DBN, RBM
 from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
@@ -28,6 +30,7 @@ SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing v
 Train = Callable[[RBM, Any, int], TrainingState]
 
 
+@or_many(greedy_replicas)
 def greedy(
     data: Data,
     layers: Sequence[Unit],
@@ -66,12 +69,14 @@ def greedy(
         A folder with one checkpoint per layer. An interrupted stack resumes from it.
     **settings
         Arguments of `fit` for every layer. With labels, a `validation` of (data, labels) is used in every layer, and one of data alone in
-        the layers below the top.
+        the layers below the top. `replicas=R` trains R stacks together, each as alone with the seed `seed` + r, or with seed number r of
+        a sequence, and from the cases with the numbers `rows`, (replicas, cases), if these are given. Other settings of replicas are as
+        for `fit`.
 
     Returns
     -------
     DBN
-        The stack.
+        The stack; of replicas a list of stacks.
 
     Raises
     ------
