@@ -104,6 +104,8 @@ def as_replicas(args: Arguments, momentum: float) -> float:
 
 
 def main(args: Arguments) -> None:
+    if args.smoke:
+        args = replace(args, nets=3, alone=1, rows=40, rounds=2)
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
     busy = load_average(console)
@@ -140,5 +142,4 @@ def main(args: Arguments) -> None:
 
 if __name__ == "__main__":
     as_users_run()
-    given = tyro.cli(Arguments)
-    main(replace(given, nets=3, alone=1, rows=40, rounds=2) if given.smoke else given)
+    main(tyro.cli(Arguments))

@@ -153,6 +153,17 @@ def test_rbm_step_against_a_commit(repository: Path, tmp_path: Path, kernel: str
     assert len(listed.splitlines()) == 1
 
 
+def test_replicas(tmp_path: Path) -> None:
+    path = tmp_path / "replicas.json"
+    run(FOLDER / "replicas.py", "--smoke", threads=1, json=path)
+    lines = json.loads(path.read_text())["lines"]
+    optimizers = ("SGD", "SGD with momentum")
+    assert [line["line"] for line in lines] == [f"{title}, {name}" for name in optimizers for title in ("one by one", "as replicas")]
+    for alone, many in zip(lines[::2], lines[1::2], strict=True):
+        assert alone["times_as_fast"] == 1
+        assert many["times_as_fast"] == pytest.approx(np.median(np.array(alone["values_ms"]) / np.array(many["values_ms"])))
+
+
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text())
 
 

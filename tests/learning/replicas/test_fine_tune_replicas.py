@@ -81,6 +81,27 @@ def test_another_loss_and_any_elementwise_optimiser() -> None:
         hm.fine_tune(many, INPUTS, targets, optimizer=adam, **{**settings, "weight_cost": COSTS})
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9, MOMENTA])
+@pytest.mark.parametrize("cost", [0.0, 0.01, COSTS])
+def test_gradients_as_products_and_in_memory_are_the_same(momentum, cost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a layer that the net has twice."""
+
+    def twice(seed: int) -> nn.Sequential:
+        first, *others = dense(seed)
+        layer = nn.Linear(5, 5)
+        return nn.Sequential(first, layer, nn.Tanh(), layer, *others)
+
+    nets, found = [twice(seed) for seed in SEEDS], []
+    for processes in (1, 2):
+        monkeypatch.setattr("harmonium.learning.replicas.fine_tune_replicas.reduce.processes", lambda count=processes: count)
+        monkeypatch.setattr("harmonium.learning.loop.reduce.gradients", lambda _: None)
+        many = hm.Replicas(nets)
+        sgd = partial(hm.ReplicaSGD, lr=RATES, momentum=momentum)
+        hm.fine_tune(many, INPUTS, LABELS, optimizer=sgd, weight_cost=cost, epochs=3, head_epochs=1, batch_size=10, progress=False)
+        found.append(many)
+    close(found[0], found[1], 1e-6)
+
+
 def test_the_rule_without_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for fused in (True, False):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
 from harmonium.learning.backpropagation import Backpropagation, Loss
+from harmonium.learning.loop import reduce
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -91,6 +92,9 @@ class ReplicaBackpropagation(Backpropagation):
         super().__init__(state, loss, head, head_epochs)
         self.layers = [module for module in self.net.modules() if isinstance(module, LinearReplicas)]
         own = {parameter for layer in self.layers for parameter in layer.parameters()}
+        if isinstance(state.optimizer, ReplicaSGD) and reduce.processes() == 1:
+            for layer in self.layers:
+                layer.products = state.optimizer.products
         self.others = [parameter for parameter in self.net.parameters() if parameter not in own]
 
     def gradient(self, x: Tensor, y: Tensor) -> None:
@@ -115,6 +119,11 @@ class ReplicaBackpropagation(Backpropagation):
         state.add("cases", losses.new_full((), cases))
         if labels:
             state.add("errors", (outputs.detach().argmax(-1) != y).sum(1))
+
+    def close(self) -> None:
+        super().close()
+        for layer in self.layers:
+            layer.products = None
 
     def metrics(self) -> dict[str, float]:
         raise TypeError("replicas have metrics each: metrics_of_nets")

@@ -28,6 +28,8 @@ class LinearReplicas(nn.Module):
         self.bias = None if bias is None else nn.Parameter(bias)
         self.fresh = False
         """Whether the next backward pass replaces the gradient instead of adding to it."""
+        self.products: dict[Tensor, tuple[Tensor, Tensor]] | None = None
+        """Where the backward pass leaves the two factors of the weights' gradient, in place of `.grad`, if the optimiser takes them."""
 
     def forward(self, input: Tensor) -> Tensor:
         found: Tensor = _Product.apply(input, self.weight, self.bias, self)  # type: ignore[no-untyped-call]
@@ -48,7 +50,11 @@ class _Product(torch.autograd.Function):
         (slope,), (x, weight), layer = slopes, ctx.saved_tensors, ctx.layer
         kept = 0.0 if layer.fresh else 1.0
         layer.fresh = False
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[1] and layer.products is not None:
+            before = layer.products.get(layer.weight)  # of a layer that the net has twice
+            pair = (slope, x) if before is None else (torch.cat([before[0], slope], 1), torch.cat([before[1], x], 1))
+            layer.products[layer.weight] = pair
+        elif ctx.needs_input_grad[1]:
             room(layer.weight).baddbmm_(slope.mT, x, beta=kept)
         if ctx.needs_input_grad[2]:
             total, grad = slope.sum(1), room(layer.bias)

@@ -59,6 +59,8 @@ class ReplicaSGD(torch.optim.Optimizer):
                     raise ValueError(f"{name} is not negative, found {group[name]}")
                 if any(isinstance(group[name], list) and len(values) != len(parameter) for parameter in group["params"]):
                     raise ValueError(f"{name} is one number, or one for each of {len(group['params'][0])} replicas, found {len(values)}")
+        self.products: dict[Tensor, tuple[Tensor, Tensor]] = {}
+        """Gradients left' right of the next step, (replicas, cases, ...) each, that are added as products and never stand in `.grad`."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -79,10 +81,35 @@ class ReplicaSGD(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = [parameter for parameter in group["params"] if parameter.grad is not None]
+            params = [parameter for parameter in group["params"] if parameter.grad is not None and parameter not in self.products]
             if params:
                 self._update(params, group)
+            for parameter in group["params"]:
+                if parameter in self.products:
+                    self._add_product(parameter, *self.products[parameter], group)
+        self.products.clear()
         return loss
+
+    def _add_product(self, parameter: Tensor, left: Tensor, right: Tensor, group: dict[str, Any]) -> None:
+        """The update by a gradient left' right: one pass over the memory less than writing the gradient and reading it."""
+        rates, momentum, decay = (spread(group[name], parameter) for name in ("rates", "momentum", "weight_decay"))
+        lr = group["lr"] * rates
+        if group["momentum"] == 0.0:
+            if group["weight_decay"] != 0.0:
+                parameter.mul_(1 - lr * decay)
+            parameter.baddbmm_((left * -lr).mT, right)
+            return
+        velocity = self.state[parameter].get("momentum_buffer")
+        if velocity is None:
+            velocity = self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        if isinstance(momentum, Tensor):
+            velocity.mul_(momentum).baddbmm_(left.mT, right)
+        else:
+            velocity.baddbmm_(left.mT, right, beta=momentum)
+        if group["weight_decay"] != 0.0:
+            velocity.add_(decay * parameter) if not isinstance(decay, Tensor) else velocity.addcmul_(parameter, decay)
+        velocity_step = -lr if isinstance(lr, Tensor) else parameter.new_full((1, 1, 1), -lr)
+        parameter.addcmul_(velocity, velocity_step)
 
     def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [parameter.grad for parameter in params if parameter.grad is not None]

@@ -201,12 +201,19 @@ def check_draws(net: nn.Module, by_hand: bool) -> None:
             raise TypeError("replicas have no running statistics of their own: batch normalisation cannot be stacked")
 
 
-def linear_layers_stacked(module: nn.Module) -> nn.Module:
-    """The module with a `LinearReplicas` in the place of every linear layer, whose parameters are stacked already."""
+def linear_layers_stacked(module: nn.Module, done: dict[nn.Module, nn.Module] | None = None) -> nn.Module:
+    """The module with a `LinearReplicas` in the place of every linear layer, whose parameters are stacked already.
+
+    `done`: what took the place of layers so far, for those that the net has twice.
+    """
+    done = {} if done is None else done
     if isinstance(module, nn.Linear):
-        return LinearReplicas(module.weight.detach(), None if module.bias is None else module.bias.detach())
-    for name, child in module.named_children():
-        setattr(module, name, linear_layers_stacked(child))
+        if module not in done:
+            done[module] = LinearReplicas(module.weight.detach(), None if module.bias is None else module.bias.detach())
+        return done[module]
+    for name, child in list(module._modules.items()):
+        if child is not None:
+            setattr(module, name, linear_layers_stacked(child, done))
     return module
 
 
