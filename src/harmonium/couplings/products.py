@@ -89,10 +89,11 @@ def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Te
     return (reduced.factor("rows", rows) @ (copy.T if transposed else copy)).float()
 
 
-def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
-    """Adds -scale · left' right to the parameter's `.grad`; overwrites it if `fresh`. `left`: (cases, rows); `right`: (cases, columns).
+def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
+    """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`.
 
-    A frozen parameter (`requires_grad` false) is skipped.
+    `left`: (cases, rows); `right`: (cases, columns); `weights`: (cases) in any shape, None for ones. A frozen parameter
+    (`requires_grad` false) is skipped.
     """
     if not parameter.requires_grad:
         return
@@ -100,10 +101,13 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         parameter.grad, fresh = torch.empty_like(parameter), True
     reduced = _reduced(parameter)
     if reduced is None:
+        right = right if weights is None else right * weights.reshape(-1, 1)
         parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)
         return
     found = reduced.buffer("product", parameter.shape, parameter.device)
-    torch.mm(reduced.factor("left", left).T, reduced.factor("right", right), out=found)
+    short = reduced.buffer("right", right.shape, right.device)
+    _ = short.copy_(right) if weights is None else torch.mul(right, weights.reshape(-1, 1), out=short)
+    torch.mm(reduced.factor("left", left).T, short, out=found)
     if fresh:
         torch.mul(found, -scale, out=parameter.grad)
     else:
