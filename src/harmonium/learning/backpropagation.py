@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from harmonium.data.batches import Batches
 from harmonium.learning.loop.plan import Groups
 from harmonium.learning.loop.state import TrainingState
 
@@ -14,10 +15,13 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Backpropagation:
-    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone."""
+    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone.
 
-    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int) -> None:
-        self.state, self.net, self.loss, self.head_epochs = state, state.model, loss, head_epochs
+    Of several processes, each writes its cases' part.
+    """
+
+    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, batches: Batches) -> None:
+        self.state, self.net, self.loss, self.head_epochs, self.batches = state, state.model, loss, head_epochs, batches
         own = set() if head is None else set(head.parameters())
         self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
         self._learn_body(state.epoch >= head_epochs)
@@ -32,7 +36,9 @@ class Backpropagation:
         state.optimizer.zero_grad(set_to_none=False)
         outputs = self.net(x)
         loss = self.loss(outputs, y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        whole = self.batches.whole
+        share = loss if whole is None else loss * (len(x) / whole.cases)
+        share.backward()  # type: ignore[no-untyped-call]
         state.add("loss", loss.detach() * len(x))
         state.add("cases", loss.new_tensor(float(len(x))))
         if is_classification(y):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from harmonium.data.batches import BLOCK, ArrayRows, Batches
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
 from harmonium.learning.cases import blocks
+from harmonium.learning.loop import reduce
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
@@ -21,6 +22,7 @@ from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, Choice, train
 from harmonium.nets import Dropout
 from harmonium.nets.visible import visible_of
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 
 
@@ -104,6 +106,7 @@ def fine_tune(
     torch.Size([6, 6])
     """
     like = next(net.parameters()).detach()
+    join_processes(like.device)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
     check_cases(net, inputs, targets, loss)
@@ -115,11 +118,13 @@ def fine_tune(
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
     training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
+    if state is None:
+        reduce.one_model(net)
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = training.generator
-    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0)
+    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0, batches)
     kept = None
     if validation is not None:
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)

@@ -24,6 +24,7 @@ from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
 from harmonium.models import DBM, RBM
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
 
@@ -142,6 +143,7 @@ def fit(
     >>> state.epoch, len(state.history)
     (3, 3)
     """
+    join_processes(next(model.parameters()).device)
     infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
@@ -171,6 +173,5 @@ def fit(
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine)
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
-    for change, slots in step.transforms:
-        change.report(machine, slots, training.step)
+    step.report()
     return training

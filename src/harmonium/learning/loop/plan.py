@@ -17,6 +17,7 @@ from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
+from harmonium.processes import is_first, only_first_warns, own_purpose
 from harmonium.seeds import derive, fresh_generator
 
 ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
@@ -57,7 +58,7 @@ class Plan:
             "data": compared.of_data(batches, like),
         }
         if self.state is None:
-            return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS)), settings, schedule)
+            return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS, *own_purpose())), settings, schedule)
         if self.state.model is not model:
             raise ValueError("the state given is that of another model: a state holds its model, so use fit(state.model, ...)")
         own = {"optimizer": self.optimizer, "schedule": self.schedule}
@@ -68,14 +69,17 @@ class Plan:
     def restore(self, state: TrainingState) -> None:
         """Load the checkpoint, if there is one and no state was given."""
         if self.state is None and self.path is not None and self.path.exists():
-            state.restore(self.path)
+            with only_first_warns():
+                state.restore(self.path)
 
     @property
     def path(self) -> Path | None:
         return None if self.checkpoint is None else Path(self.checkpoint)
 
     def watchers(self, name: str = "learning") -> list[Callback]:
-        """The callbacks, and a progress bar if it is wanted."""
+        """The callbacks, and a progress bar if it is wanted, in the first process."""
+        if not is_first():
+            return [each for each in self.callbacks if not isinstance(each, Progress)]
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []
         return [*self.callbacks, *shown]
 
