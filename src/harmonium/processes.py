@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import warnings
@@ -30,6 +31,7 @@ def join_processes(device: torch.device) -> None:
     if device.type == "cuda":
         cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    atexit.register(dist.destroy_process_group)
 
 
 def world_size() -> int:

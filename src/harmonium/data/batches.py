@@ -80,17 +80,18 @@ class MappedRows:
 class Whole(NamedTuple):
     """A mini-batch of all processes: its number of cases, and their total weight if they have weights.
 
-    A case that every process has counts as many times.
+    If a batch has fewer cases than there are processes, each process has all of them, and a case counts `times` times.
     """
 
     cases: int
     weight: Tensor | None
+    times: int
 
 
 def whole(cases: int, weights: Tensor | None) -> Whole:
     """The batch of all processes."""
     times = times_held(cases)
-    return Whole(cases * times, None if weights is None else weights.sum() * times)
+    return Whole(cases * times, None if weights is None else weights.sum() * times, times)
 
 
 class Batches:

@@ -39,10 +39,11 @@ class Backpropagation:
         whole = self.batches.whole
         share = loss if whole is None else loss * (len(x) / whole.cases)
         share.backward()  # type: ignore[no-untyped-call]
-        state.add("loss", loss.detach() * len(x))
-        state.add("cases", loss.new_tensor(float(len(x))))
+        cases = len(x) if whole is None else len(x) / whole.times
+        state.add("loss", loss.detach() * cases)
+        state.add("cases", loss.new_tensor(float(cases)))
         if is_classification(y):
-            state.add("errors", (outputs.detach().argmax(1) != y).sum())
+            state.add("errors", (outputs.detach().argmax(1) != y).sum() * (cases / len(x)))
 
     def after(self, complete: Callable[[], None]) -> None:
         """Nothing."""

@@ -88,7 +88,7 @@ class Contrast:
         if weights is not None:
             weights = weights / self.batches.mean_weight
             if whole is not None and whole.weight is not None:
-                whole = Whole(whole.cases, whole.weight / self.batches.mean_weight)
+                whole = whole._replace(weight=whole.weight / self.batches.mean_weight)
         phase, given = self.infer(v, given, self.generator)
         return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator, whole=whole)
 

@@ -142,7 +142,7 @@ class Trajectory(Callback):
             self._reference = None if chains is None else (kept, chains)
             if self.folder is None:
                 self._memory[state.step] = kept, chains
-        if self.folder is not None and is_first():
+        if self.folder is not None:
             tensors = unshared(state.model)
             dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
             header = {"model": describe(state.model), "dtype": dtype, "settings": state.settings, "step": state.step}

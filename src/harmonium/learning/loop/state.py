@@ -204,8 +204,7 @@ class TrainingState:
             "schedule": self.schedule.state_dict() if self.schedule else None,
             **{name: getattr(self, name) for name in COUNTERS},
         }
-        if is_first():
-            write_tensors(path, tensors, header)
+        write_tensors(path, tensors, header)
         wait_for_all()
 
     def restore(self, path: str | os.PathLike[str]) -> None:
