@@ -136,6 +136,11 @@ def main(folder: Path) -> None:
     trajectory = hm.Trajectory(folder / f"trajectory of {world_size()}")
     learn(callbacks=[trajectory], negative=hm.PersistentCD(chains=CHAINS))
     found["steps"] = torch.tensor(trajectory.steps)
+    estimate = hm.likelihood.ais(
+        hm.RBM(hm.Bernoulli(8), hm.Bernoulli(6), hm.Dense(8, 6, scale=1.0), seed=1), chains=101, betas=50, divided=True
+    )
+    found["ais"] = estimate.log_weights
+    found["ais.figures"] = torch.tensor([estimate.log_z, estimate.standard_error], dtype=torch.float64)
     if world_size() > 1:
         found |= resumed(folder)
     torch.save(found, folder / f"{world_size()}.{rank()}.pt")

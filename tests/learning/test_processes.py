@@ -108,3 +108,13 @@ def test_a_checkpoint_goes_on_in_another_number_of_processes(folder: Path, each:
 def test_the_first_process_keeps_the_trajectory(folder: Path, each: list[Found], alone: Found) -> None:
     assert torch.equal(each[0]["steps"], alone["steps"])
     assert len(hm.Trajectory(folder / "trajectory of 2").models()) == len(each[0]["steps"])
+
+
+def test_annealing_divides_its_chains(each: list[Found], alone: Found) -> None:
+    """51 chains each, of different draws; the estimate of either is within four standard errors of log Z."""
+    assert [len(found["ais"]) for found in (*each, alone)] == [102, 102, 101]
+    assert len(each[0]["ais"].unique()) == 102
+    exact = hm.likelihood.exact_log_z(hm.RBM(hm.Bernoulli(8), hm.Bernoulli(6), hm.Dense(8, 6, scale=1.0), seed=1))
+    for found in (each[0], alone):
+        log_z, error = found["ais.figures"].tolist()
+        assert abs(log_z - exact) < 4 * error

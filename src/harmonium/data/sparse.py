@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ class SparseRows:
 
             if data.dim() != 2:
                 raise ValueError(f"sparse data are a matrix of one row per case, found {tuple(data.shape)}")
-            held = data.detach().to_sparse_csr().cpu()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Sparse CSR tensor support")  # that it is in beta state
+                held = data.detach().to_sparse_csr().cpu()
             parts = held.values().numpy(), held.col_indices().numpy(), held.crow_indices().numpy()
             self.data = sparse.csr_array(parts, shape=tuple(held.shape))
         else:

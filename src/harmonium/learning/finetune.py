@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from harmonium.data.batches import BLOCK, ArrayRows, Batches
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
 from harmonium.learning.cases import blocks
-from harmonium.learning.loop import reduce
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
@@ -118,8 +117,6 @@ def fine_tune(
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
     training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
-    if state is None:
-        reduce.one_model(net)
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):

@@ -63,15 +63,16 @@ def fit(
         The model. The positive phase of a `DBM` is mean field.
     data : Tensor, array, Source or iterable
         Cases, (cases, *visible.shape), of any type. uint8 data stay uint8 and are converted a batch at a time. A `Source`, such as
-        `hm.data.binarise(images, "resampled")`, or an iterable of batches, or of (batch, weights) pairs, is taken too. Arrays are checked
-        against the visible units' support before training begins. Visible biases that still have their initial values, all zero, start at
+        `hm.data.binarise(images, "resampled")`, a sparse matrix (of SciPy or PyTorch), or an iterable of batches, or of (batch, weights)
+        pairs, is taken too. Arrays in memory are checked against the visible units' support before training begins; rows of memory maps,
+        sparse matrices and sources when they are visited. Visible biases that still have their initial values, all zero, start at
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
     negative : Rule, default ContrastiveDivergence()
         The learning rule, which makes the model's part of the gradient.
     epochs : int, default 10
         Number of epochs in all, those of a `state` or checkpoint included.
     batch_size : int, default 100
-        Cases per mini-batch. It need not divide the number of cases.
+        Cases per mini-batch, those of all processes together. It need not divide the number of cases.
     optimizer : callable, optional
         Parameter groups -> any `torch.optim` optimiser. The default is fused SGD with momentum 0.9 and learning rate 0.01. The rate is
         0.001 if a layer is real-valued or unbounded. It is 0.0001 if a Gaussian layer, rectified or not, faces an unbounded one, or if
@@ -105,13 +106,14 @@ def fit(
     transforms : sequence of Transform, optional
         Gradient transforms of your own.
     seed : int, default 0
-        Seed of the order and of all draws. The same seed, machine and number of threads give the same bits.
+        Seed of the order and of all draws. The same seed, machine and number of threads and processes give the same bits.
     callbacks : iterable of Callback, optional
         Actions after steps and epochs.
     state : TrainingState, optional
         A state that `fit` returned, to continue from, with its optimiser and schedule.
     checkpoint : path-like, optional
-        A file that is written after each epoch (and every half minute), and resumed from if it exists.
+        A file that is written after each epoch (and every half minute), and resumed from if it exists. Another number of processes resumes
+        it with other draws, so that the results agree statistically.
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
 
@@ -133,6 +135,9 @@ def fit(
     -----
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
+
+    *Several processes*, started by `torchrun`, learn one model: each visits its part of every batch, and one all-reduce an update adds up
+    the gradients. The processes are joined by gloo, and by nccl for a model on a GPU. The first one writes, warns and shows progress.
 
     Examples
     --------

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.learning.cases import Rows, as_rows, numbered
-from harmonium.learning.loop import reduce
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -142,12 +141,8 @@ def wake_sleep(
         "averaging": averaging,
     }
     training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings)
-    if state is None:
-        reduce.one_model(dbn)
     signal = UpDown(training, choose, pixels, batches)
-    for change in changes:
-        if change.name not in training.slots:
-            training.slots[change.name] = change.init(dbn, training.step)
+    training.slots |= {change.name: change.init(dbn, training.step) for change in changes if change.name not in training.slots}
     training.divided = choose(0).divided
     training.slots.setdefault(RULE, {})  # filled at the first update that needs it, because a schedule may change the rule
     plan.restore(training)

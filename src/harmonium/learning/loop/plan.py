@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.data.batches import Batches, Stream
+from harmonium.learning.loop import reduce
 from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
@@ -41,7 +42,7 @@ class Plan:
     progress: bool | None
 
     def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
-        """A new state, or the given one, which continues with its own optimiser and schedule.
+        """A new state, or the given one, which continues with its own optimiser and schedule. Several processes begin with one model.
 
         Raises ValueError if the given state is of another model, or if another optimiser or schedule is asked for.
         """
@@ -58,6 +59,7 @@ class Plan:
             "data": compared.of_data(batches, like),
         }
         if self.state is None:
+            reduce.one_model(model)
             return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS, *own_purpose())), settings, schedule)
         if self.state.model is not model:
             raise ValueError("the state given is that of another model: a state holds its model, so use fit(state.model, ...)")
