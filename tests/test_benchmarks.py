@@ -398,3 +398,23 @@ def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.Mon
     assert found[0].count(label_row) == 1 + steps
     assert found[0] == found[1]
     assert len(found[0]) == 15 + 2 * steps
+
+
+def test_processes(tmp_path: Path) -> None:
+    path = tmp_path / "processes.json"
+    run(FOLDER / "processes.py", "--units", 8, 4, "--batches", 20, rounds=1, repeats=2, json=path)
+    rows = json.loads(path.read_text())["lines"]
+    assert [row["line"] for row in rows] == ["one process", "2 processes", "2 processes, apart"]
+    for row in rows:
+        assert row["times_one_process"] == pytest.approx(rows[0]["median_ms"] / row["median_ms"])
+
+
+def test_large(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    run(FOLDER / "large.py", "--smoke", json=path)
+    lines = json.loads(path.read_text())["lines"]
+    assert [(each["kind"], each["rows"]) for each in lines] == [(kind, rows) for kind in ("memory map", "sparse") for rows in (200, 2000)]
+    for each in lines:
+        assert each["first_s"] > 0
+        assert each["times_fewest"] > 0
+        assert each["holds"] == (each["times_fewest"] <= 1.5)

@@ -24,6 +24,7 @@ from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
 from harmonium.nets import Dropout
 from harmonium.nets.visible import visible_of
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 
 
@@ -114,6 +115,7 @@ def fine_tune(
     torch.Size([6, 6])
     """
     like = next(net.parameters()).detach()
+    join_processes(like.device)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
     check_cases(net, inputs, targets, loss)
@@ -134,7 +136,8 @@ def fine_tune(
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = training.generator
-    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0, reduced_type(precision, like))
+    own = head_epochs if head is not None else 0
+    signal = Backpropagation(training, loss, head, own, batches, reduced_type(precision, like))
     kept = None
     if validation is not None:
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)

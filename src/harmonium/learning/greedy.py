@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.data.batches import BLOCK, ArrayRows, Source
-from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
+from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows, numbered
 from harmonium.learning.fit import fit
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.replicas.dispatch import or_many
@@ -99,6 +99,7 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
+    data = numbered(data)
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
     if couplings is not None and len(couplings) != len(layers) - 1:
@@ -202,8 +203,9 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHI
     Returns
     -------
     Tensor, Source or iterable
-        For an array a tensor, (cases, *hidden.output_shape), computed a block at a time: no intermediate layer is held in full. For a
-        source, which may draw each visit anew, and with `sampled`, a source. For an iterable of batches, an iterable of batches.
+        For an array in memory a tensor, (cases, *hidden.output_shape), computed a block at a time: no intermediate layer is held in full.
+        For a memory map, a sparse matrix or a source, which may draw each visit anew, and with `sampled`, a source. For an iterable of
+        batches, an iterable of batches.
 
     Raises
     ------
@@ -218,6 +220,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHI
     torch.Size([6, 4])
     """
 
+    data = numbered(data)
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):

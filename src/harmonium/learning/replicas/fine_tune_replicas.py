@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
 from harmonium.learning.backpropagation import Backpropagation, Loss
-from harmonium.learning.loop import reduce
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -69,7 +68,7 @@ def fine_tune_replicas(
         if isinstance(module, Dropout):
             module.generator = training.generator
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
-    signal = ReplicaBackpropagation(training, loss, head, head_epochs if head is not None else 0)
+    signal = ReplicaBackpropagation(training, loss, head, head_epochs if head is not None else 0, batches)
     kept = None
     if validation is not None:
         kept = EachChoice("validation_error_percent" if are_labels(validation[1]) else "validation_loss", patience)
@@ -88,11 +87,11 @@ class ReplicaBackpropagation(Backpropagation):
 
     net: Replicas[Any]
 
-    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int) -> None:
-        super().__init__(state, loss, head, head_epochs)
+    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, batches: Any) -> None:
+        super().__init__(state, loss, head, head_epochs, batches)
         self.layers = [module for module in self.net.modules() if isinstance(module, LinearReplicas)]
         own = {parameter for layer in self.layers for parameter in layer.parameters()}
-        if isinstance(state.optimizer, ReplicaSGD) and reduce.processes() == 1:
+        if isinstance(state.optimizer, ReplicaSGD):
             for layer in self.layers:
                 layer.products = state.optimizer.products
         self.others = [parameter for parameter in self.net.parameters() if parameter not in own]

@@ -17,6 +17,7 @@ from harmonium.learning.loop.trainer import Choice
 from harmonium.learning.replicas.orders import ReplicaBatches
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD, settings_of
 from harmonium.learning.replicas.stacking import Replicas
+from harmonium.processes import world_size
 from harmonium.seeds import derive, fresh_generator
 
 
@@ -154,6 +155,8 @@ class ReplicaState(TrainingState):
 
 def begin(plan: Plan, model: Replicas[Any], weight_cost: Each, batches: ReplicaBatches, settings: dict[str, Any], seeds: list[int]) -> Any:
     """A new `ReplicaState`, or the given one. Raises ValueError for weight costs that the optimiser cannot take."""
+    if world_size() > 1:
+        raise ValueError(f"replicas are trained by one process, found {world_size()}: start the search once, or give each process its own")
     if not isinstance(weight_cost, float | int) and plan.optimizer is not None:
         probe = plan.optimizer([{"params": [torch.nn.Parameter(torch.zeros(len(seeds), 1))]}])
         if not isinstance(probe, ReplicaSGD):
