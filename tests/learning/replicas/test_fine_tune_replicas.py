@@ -92,9 +92,9 @@ def test_gradients_as_products_and_in_memory_are_the_same(momentum, cost, monkey
         return nn.Sequential(first, layer, nn.Tanh(), layer, *others)
 
     nets, found = [twice(seed) for seed in SEEDS], []
-    for processes in (1, 2):
-        monkeypatch.setattr("harmonium.learning.replicas.fine_tune_replicas.reduce.processes", lambda count=processes: count)
-        monkeypatch.setattr("harmonium.learning.loop.reduce.gradients", lambda _: None)
+    for as_products in (True, False):
+        if not as_products:
+            monkeypatch.setattr("harmonium.learning.replicas.fine_tune_replicas.LinearReplicas", ())
         many = hm.Replicas(nets)
         sgd = partial(hm.ReplicaSGD, lr=RATES, momentum=momentum)
         hm.fine_tune(many, INPUTS, LABELS, optimizer=sgd, weight_cost=cost, epochs=3, head_epochs=1, batch_size=10, progress=False)
