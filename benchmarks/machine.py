@@ -8,14 +8,15 @@ import platform
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from threadpoolctl import threadpool_info
 
 import harmonium as hm
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FORCES_A_KERNEL = (
     "OPENBLAS_CORETYPE",
@@ -41,6 +42,13 @@ def as_users_run() -> None:
 
 def kernels() -> list[str]:
     """The BLAS libraries of this process, each with the kernel and the threads that it uses, and PyTorch's own."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:  # then PyTorch's own alone
+
+        def threadpool_info() -> list[dict[str, Any]]:
+            return []
+
     found = []
     for pool in threadpool_info():
         if pool["user_api"] == "blas":

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 
-import pooch
-
 
 def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir: str | Path | None = None) -> dict[str, Path]:
     """A path on this machine for each file of a data set; files are downloaded if necessary.
@@ -48,9 +46,13 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
         raise FileNotFoundError(f"the data folder {data_dir} does not exist or is not a folder: give the one that holds {dataset}")
     chosen = data_dir if data_dir is not None else os.environ.get("HARMONIUM_DATA")
     folders = [Path(chosen).expanduser() / dataset, Path(chosen).expanduser()] if chosen else []
-    cache = Path(os.environ.get("HARMONIUM_CACHE") or pooch.os_cache("harmonium")).expanduser() / dataset
+    own = {name: path for name in files if (path := _own(name, folders)) is not None}
+    if len(own) == len(files):
+        return own
+    import pooch  # here: who has the files needs no pooch
 
-    found = {name: _own(name, folders) or _cached(name, sha256, cache) for name, sha256 in files.items()}
+    cache = Path(os.environ.get("HARMONIUM_CACHE") or pooch.os_cache("harmonium")).expanduser() / dataset
+    found = {name: own.get(name) or _cached(name, sha256, cache) for name, sha256 in files.items()}
     for name, path in found.items():
         if path is None:
             try:
@@ -71,11 +73,15 @@ def _own(name: str, folders: Sequence[Path]) -> Path | None:
 
 
 def _cached(name: str, sha256: str, cache: Path) -> Path | None:
+    import pooch
+
     path = cache / name
     return path if path.is_file() and pooch.file_hash(str(path), alg="sha256") == sha256 else None
 
 
 def _download(name: str, sha256: str, urls: Sequence[str], cache: Path) -> Path:
+    import pooch
+
     faults = []
     for url in urls:
         address = f"{url.rstrip('/')}/{name}"

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-import rich.progress
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from harmonium.likelihood.check_machine import check_machine
@@ -216,6 +214,9 @@ def shown(steps: list[Step], name: str, progress: bool) -> Iterable[Step]:
     """The steps, with a progress bar and the time left if `progress` is set and standard error is a terminal."""
     if not (progress and sys.stderr.isatty()):
         return steps
+    import rich.progress  # here: only a bar needs it
+    from rich.console import Console
+
     return rich.progress.track(steps, name, console=Console(stderr=True), transient=True)
 
 

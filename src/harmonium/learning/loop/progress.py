@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-
-import rich.progress as bars
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
+
+if TYPE_CHECKING:
+    import rich.progress as bars
 
 STEPS = 10  # between updates of the bar, which take time
 SHOWN = {
@@ -66,6 +67,9 @@ class Progress(Callback):
         self.epochs = epochs
         if not self.wanted():
             return
+        import rich.progress as bars  # here: only a bar needs it
+        from rich.console import Console
+
         columns = (
             bars.TextColumn("{task.description}"),
             bars.BarColumn(bar_width=20),
