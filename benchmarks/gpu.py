@@ -49,7 +49,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import gpu_queue
 import harmonium as hm
-from gpu_checks import Replayed, checks, gradients, guarded, step_of
+from gpu_checks import BATCHES, Replayed, checks, gradients, guarded, step_of
 from harmonium.couplings.products import Precision, Reduced, reduced_type
 from harmonium.data.idx import read_idx
 from harmonium.learning import UpDown, write_gradient
@@ -312,7 +312,7 @@ def fine_tuning_update(v: Tensor, y: Tensor, dtype: torch.dtype | None) -> Calla
     net = hm.nets.classifier(deep_net(v.device, False), classes=CLASSES)
     optimizer = torch.optim.SGD(groups_of(net, net[-1], 0.0), lr=0.1)
     state = hm.TrainingState(net, optimizer, torch.Generator(v.device).manual_seed(0), {})
-    return partial(hm.learning.Step(state, Backpropagation(state, F.cross_entropy, net[-1], 0, dtype)), v, y)
+    return partial(hm.learning.Step(state, Backpropagation(state, F.cross_entropy, net[-1], 0, BATCHES, dtype)), v, y)
 
 
 def deep_lines(images: Tensor, batch: int, args: Arguments) -> list[Line]:

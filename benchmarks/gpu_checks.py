@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
+from harmonium.data.batches import ArrayRows, Batches
 from harmonium.learning import write_gradient
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import groups_of
@@ -30,6 +31,8 @@ KINDS: dict[str, Callable[[], hm.Unit]] = {
     "PooledBlocks": lambda: hm.PooledBlocks(4, pool=(2,)),
     "Gaussian and Bernoulli": lambda: hm.Groups(hm.Gaussian(1, learn_variance=True), hm.Bernoulli(2)),
 }
+BATCHES = Batches([ArrayRows(torch.zeros(1, 1))], batch_size=1, seed=0)
+"""Of a single process and without weights, which is all that an update asks of them."""
 CLOSE = 1e-9  # of 1 + |value|
 SPREAD = 5  # standard errors
 
@@ -128,7 +131,7 @@ def step_of(rbm: hm.RBM, rule: hm.Rule, device: torch.device, dtype: torch.dtype
     optimizer = hm.MomentumSGD(groups_of(rbm, 2e-4), lr=rate, momentum=0.9)
     state = hm.TrainingState(rbm, optimizer, torch.Generator(device).manual_seed(4), {})
     state.slots["rule"] = rule.init(rbm, state.generator)
-    return hm.learning.Step(state, Contrast(state, rbm, phase_of(rbm, rule, None), rule, None), dtype=dtype)
+    return hm.learning.Step(state, Contrast(state, rbm, phase_of(rbm, rule, None), rule, BATCHES), dtype=dtype)
 
 
 @contextmanager

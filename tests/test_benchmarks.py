@@ -153,6 +153,17 @@ def test_rbm_step_against_a_commit(repository: Path, tmp_path: Path, kernel: str
     assert len(listed.splitlines()) == 1
 
 
+def test_replicas(tmp_path: Path) -> None:
+    path = tmp_path / "replicas.json"
+    run(FOLDER / "replicas.py", "--smoke", threads=1, json=path)
+    lines = json.loads(path.read_text())["lines"]
+    optimizers = ("SGD", "SGD with momentum")
+    assert [line["line"] for line in lines] == [f"{title}, {name}" for name in optimizers for title in ("one by one", "as replicas")]
+    for alone, many in zip(lines[::2], lines[1::2], strict=True):
+        assert alone["times_as_fast"] == 1
+        assert many["times_as_fast"] == pytest.approx(np.median(np.array(alone["values_ms"]) / np.array(many["values_ms"])))
+
+
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text())
 
 
@@ -486,3 +497,23 @@ def test_the_queue_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [each["outcome"] for each in found] == ["cut short", "no time left"]
     (tmp_path / "here").mkdir()
     assert merge(tmp_path / "results", RECIPES, tmp_path / "here") == 1
+
+
+def test_processes(tmp_path: Path) -> None:
+    path = tmp_path / "processes.json"
+    run(FOLDER / "processes.py", "--units", 8, 4, "--batches", 20, rounds=1, repeats=2, json=path)
+    rows = json.loads(path.read_text())["lines"]
+    assert [row["line"] for row in rows] == ["one process", "2 processes", "2 processes, apart"]
+    for row in rows:
+        assert row["times_one_process"] == pytest.approx(rows[0]["median_ms"] / row["median_ms"])
+
+
+def test_large(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    run(FOLDER / "large.py", "--smoke", json=path)
+    lines = json.loads(path.read_text())["lines"]
+    assert [(each["kind"], each["rows"]) for each in lines] == [(kind, rows) for kind in ("memory map", "sparse") for rows in (200, 2000)]
+    for each in lines:
+        assert each["first_s"] > 0
+        assert each["times_fewest"] > 0
+        assert each["holds"] == (each["times_fewest"] <= 1.5)

@@ -8,7 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "harmonium"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ENTRY_POINTS = {"fit", "greedy", "greedy_dbm", "wake_sleep", "fine_tune"}  # what users type: many keywords, each of its own
+TYPED = {"fit", "greedy", "greedy_dbm", "wake_sleep", "fine_tune", "search"}  # what users type: many keywords, each of its own
+ENTRY_POINTS = TYPED | {"fit_replicas", "greedy_replicas", "fine_tune_replicas"}  # and what those hand all their keywords to
 PARTS_OF_A_RECIPE = {"__init__.py", "recipe.py", "pictures.py"}
 LONGEST_FILE, LONGEST_FUNCTION, MOST_ARGUMENTS = 300, 60, 8
 

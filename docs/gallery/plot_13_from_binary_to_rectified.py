@@ -24,7 +24,7 @@ generator = torch.Generator().manual_seed(0)
 # - *binary*: on with probability σ(x).
 # - *copies*: ten binary units with the same weights and biases, that is a binomial unit. Its mean is 10 σ(x): it counts up to ten, but
 #   around zero its variance, 10 σ(x) σ(-x), is largest exactly where it should decide.
-# - *offset copies*: an endless row of copies whose biases are lower by ½, 1½, 2½, ... Ever more of them are on as the input grows, so
+# - *offset copies*: infinitely many copies whose biases are lower by ½, 1½, 2½, ... Ever more of them are on as the input grows, so
 #   that the unit never saturates, and only those near their threshold are noisy. This is the stepped sigmoid unit.
 # - *noisy rectified linear*: max(0, x + noise) with the noise's variance σ(x), which is fast to draw and stands in for the offset copies.
 # - *truncated Gaussian*: energy h²/2 on h >= 0, which is the exact rectified unit: unlike the noisy one it has a joint energy, and so a
@@ -45,7 +45,7 @@ for name, unit in units.items():
 
 # %%
 # The upper row shows the mean of the samples (dots) and one standard deviation on either side of it (band); the line is the closed form.
-# The lower row shows the variance. Dotted: log(1 + eˣ) and σ(x), which the endless row of offset copies comes so close to.
+# The lower row shows the variance. Dotted: log(1 + eˣ) and σ(x), which infinitely many offset copies approximate closely.
 
 figure, axes = plt.subplots(2, 5, figsize=(9, 4.2), num="from_binary_to_rectified", sharex=True)
 for column, (name, drawn) in enumerate(samples.items()):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         PersistentCD,
         Progress,
         RatioMatching,
+        Replicas,
+        ReplicaSGD,
         Rule,
         Schedule,
         Sparsity,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         greedy,
         greedy_dbm,
         predict,
+        search,
         wake_sleep,
     )
     from harmonium.models import (
@@ -97,6 +100,8 @@ __all__ = [
     "ProductOfExperts",
     "Progress",
     "RatioMatching",
+    "ReplicaSGD",
+    "Replicas",
     "ReplicatedSoftmax",
     "Rule",
     "Schedule",
@@ -125,6 +130,7 @@ __all__ = [
     "predict",
     "sampling",
     "save",
+    "search",
     "wake_sleep",
     "zero_sum_gauge",
 ]

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from harmonium.processes import is_first, join_processes, wait_for_all
 from harmonium.recipes import RECIPES, REGISTRY, find
 from harmonium.recipes.listing import results_folder
 from harmonium.record_commands import record
@@ -134,10 +136,17 @@ def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
 
 
 def run(recipe: Recipe) -> None:
-    """Reproduce a published result, into a folder of its own."""
+    """Reproduce a published result, into a folder of its own. Several processes, started by `torchrun`, share the learning."""
     if recipe.record:
         check_recordable(recipe)
-    steps(recipe, Run.begin(recipe.name, recipe))
+    join(recipe)
+    if is_first():
+        found = Run.begin(recipe.name, recipe)
+        wait_for_all()
+    else:
+        wait_for_all()  # for the folder, which the first process makes
+        found = Run.begin(recipe.name, dataclasses.replace(recipe, fresh=False))
+    steps(recipe, found)
 
 
 def resume(folder: Folder) -> None:
@@ -148,8 +157,17 @@ def resume(folder: Folder) -> None:
     unknown = [each.name for each in dataclasses.fields(options) if each.name not in known]
     if unknown:  # their defaults need not be how the run was begun
         raise ValueError(f"{found.folder} was begun by an earlier version, which did not have {', '.join(unknown)}: begin the run anew")
+    join(options)
     found.take_part(type(options))
     steps(options, found)
+
+
+def join(options: Recipe) -> None:
+    """Join the processes that `torchrun` started, if it did, each with a GPU of its own. Only the first one prints."""
+    if options.device == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    join_processes(torch.device(options.device))
+    console.quiet = not is_first()
 
 
 def steps(options: Recipe, found: Run) -> None:
@@ -161,7 +179,7 @@ def steps(options: Recipe, found: Run) -> None:
         raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
     show(results)
     console.print(f"Pictures: {found.folder / REPORT}")
-    if options.record:
+    if options.record and is_first():
         console.print(f"Recorded in {records.append(results, supersede=options.supersede)}")
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
+from harmonium.processes import is_first
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,7 +21,8 @@ FORMAT = "harmonium 1"
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file atomically, so that no reader sees a partial file.
 
-    The content goes to a temporary name in the same folder, is flushed to the disk and renamed. Missing folders are made.
+    The content goes to a temporary name in the same folder, is flushed to the disk and renamed. Missing folders are made. Of several
+    processes that learn together, only the first one writes.
 
     Parameters
     ----------
@@ -28,6 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     content : bytes
         All of its content.
     """
+    if not is_first():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")  # one fixed name, so that a killed writer leaves at most one file
     try:

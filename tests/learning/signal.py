@@ -42,6 +42,8 @@ def contrastive_gradient(
     slots, generator = state.slots.get(RULE, {}), getattr(state, "generator", torch.Generator())
     positive = write_gradient(model, v, rule, slots, weights=shares, given=given, generator=generator)
     for transform in transforms:
+        transform.collect(model, positive, state.slots[transform.name])
+    for transform in transforms:
         transform.observe(model, positive, state.slots[transform.name])
     for transform in transforms:
         transform.gradient(model, positive, state.slots[transform.name])

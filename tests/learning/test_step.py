@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -89,6 +90,18 @@ def classifier() -> None:
     hm.fine_tune(net, ROWS, torch.arange(40) % 2, batch_size=10, epochs=2, progress=False)
 
 
+def replicas_of_nets() -> None:
+    nets = [torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid(), torch.nn.Linear(4, 2)) for _ in range(3)]
+    rates = partial(hm.ReplicaSGD, lr=[0.1, 0.2, 0.3], momentum=0.9)
+    settings = {"optimizer": rates, "weight_cost": [0.1, 0.2, 0.3], "batch_size": 10, "epochs": 2, "progress": False}
+    hm.fine_tune(hm.Replicas(nets), ROWS, torch.arange(40) % 2, **settings)
+
+
+def replicas_of_machines() -> None:
+    machines = hm.Replicas([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=seed) for seed in range(3)])
+    hm.fit(machines, ROWS, negative=hm.PersistentCD(chains=7), batch_size=10, epochs=2, progress=False)
+
+
 GAPS = torch.rand(40, 6, generator=torch.Generator().manual_seed(1)) < 0.3
 TRAININGS: dict[str, Callable[[], None]] = {
     "cd": fitted,
@@ -112,6 +125,8 @@ TRAININGS: dict[str, Callable[[], None]] = {
     "deep": deep,
     "up and down": up_and_down,
     "classifier": classifier,
+    "replicas of nets": replicas_of_nets,
+    "replicas of machines": replicas_of_machines,
 }
 
 
@@ -141,7 +156,16 @@ def test_the_watch_sees_a_value_that_is_read() -> None:
         assert reads.found
 
 
-ROOMS = ["learning/loop", "learning", "learning/rules", "sampling", "models", "couplings", "units", "seeds"]
+ROOMS = [
+    "learning/loop",
+    "learning",
+    "learning/rules",
+    "sampling",
+    "models",
+    "couplings",
+    "units",
+    ".",
+]  # files of no room, "seeds.py" and "processes.py", last
 
 
 def test_a_batch_goes_down_through_five_files_of_learning_and_never_back_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_cases_that_annealing_does_not_reach_make_the_figure_low_and_doubtful():
     assert found.cautious.name == "RAISE, from 30 cases"
     assert found.cautious.nats < truth
     assert found.verdict == "doubtful"
-    assert "RAISE, whose chains begin at the cases" in found.trust
+    assert "RAISE, whose chains start at the cases" in found.trust
     assert str(found).startswith(f"log p: {found.cautious.nats:.2f} ±")
     assert "RAISE, from 30 cases" in str(found)
 

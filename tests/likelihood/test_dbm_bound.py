@@ -144,7 +144,7 @@ def test_evaluate():
     assert exact.nats < exact.tightened[0] < exact_log_p + 4 * tight.sample_error * math.sqrt(6)
     assert exact.tightened[0] == pytest.approx(tight.mean, abs=0.03)
     assert exact.pseudo_likelihood is None
-    assert exact.trust.startswith("A lower bound, and log Z of the machine in it is exact")
+    assert exact.trust.startswith("A lower bound in which log Z of the machine is exact")
     assert guess.nats + guess.log_z == pytest.approx(exact.nats + log_z, abs=1e-9)
     for way in (guess.short, guess.long, guess.reverse):
         assert abs(way.log_z - log_z) < 4 * way.standard_error

@@ -122,8 +122,8 @@ def test_documents_of_several_lengths_are_pooled(kind):
         assert way.ess == min(w.ess for w in ways)
         assert len({w.log_z for w in ways}) == 4
     assert modest(guess.trust)
-    assert "at each of the 4 lengths" in guess.trust
-    assert "4 lengths, each with its own log Z, of which 0 exact" in str(guess)
+    assert "for each of the 4 lengths" in guess.trust
+    assert "4 lengths, each with its own log Z, 0 of them exact" in str(guess)
 
 
 def test_a_mask_for_each_case():
@@ -208,15 +208,16 @@ def test_what_is_in_doubt_among_several_is_said():
 
     exact = LogZ(1.0, 0.0, True, 10)
     sound, short, stuck = estimated(15, 5.0), estimated(5, 7.0, short=-0.5), estimated(20, 9.0, trips=3)
-    assert "agree to 0.02 nats at each of the 2 lengths where log Z is estimated" in said(exact, sound, sound)
+    assert "agree to 0.02 nats for each of the 2 lengths for which log Z is estimated" in said(exact, sound, sound)
     assert said(exact, exact).startswith("Exact")
     one = said(exact, sound, short, stuck)
     assert one.startswith(
-        "Do not rely on this figure: log Z is in doubt at 2 of 4 lengths, those of 50% of the cases; where most of these are"
+        "Do not rely on this figure: log Z is doubtful for 2 of 4 lengths, which belong to 50% of the cases; "
+        "for the one of these with the most cases, "
     )
-    assert "made no more than 3 round trips" in one
+    assert "made only 3 round trips" in one
     assert re.search("use more (betas and more sweeps|sweeps and more betas)", one)
-    assert "puts the likelihood" not in one
+    assert "gives a likelihood" not in one
     assert "impossible" in said(sound, estimated(1, 5.0, least=6.0))
     for sentence in (one, said(sound, exact)):
         assert modest(sentence)

@@ -133,7 +133,7 @@ def test_refusals():
         exact_moments(hm.RBM(hm.Bernoulli(3), hm.NoisyReLU(2)))
 
 
-UNBOUNDED = ("gaussian", "learnt_gaussian", "poisson", "truncated", "exponential", "endless_stepped", "gaussian_bernoulli", "stepped")
+UNBOUNDED = ("gaussian", "learnt_gaussian", "poisson", "truncated", "exponential", "unbounded_stepped", "gaussian_bernoulli", "stepped")
 
 
 @pytest.mark.parametrize("hidden", UNBOUNDED)

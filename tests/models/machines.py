@@ -19,7 +19,7 @@ LAYERS = {
     "spin": lambda: hm.Spin(3),
     "binomial": lambda: hm.Binomial(2, copies=3),
     "stepped": lambda: hm.SteppedSigmoid(2, copies=3),
-    "endless_stepped": lambda: hm.SteppedSigmoid(2),
+    "unbounded_stepped": lambda: hm.SteppedSigmoid(2),
     "poisson": lambda: hm.Poisson(2),
     "exponential": lambda: hm.Exponential(2),
     "truncated": lambda: hm.TruncatedGaussian(2),
@@ -40,7 +40,7 @@ VISIBLE_ALONE = {
 EVERY = {**LAYERS, **VISIBLE_ALONE}
 
 SLOW = ("exponential", "poisson")
-ONE_SIDED = ("truncated", "endless_stepped")
+ONE_SIDED = ("truncated", "unbounded_stepped")
 REAL = ("gaussian", "truncated", "exponential")
 
 
@@ -58,7 +58,7 @@ def kind_of(leaf):
     """What the oracle calls the kind."""
     return {
         "TruncatedGaussian": "truncated",
-        "SteppedSigmoid": "stepped" if getattr(leaf, "copies", None) is not None else "endless_stepped",
+        "SteppedSigmoid": "stepped" if getattr(leaf, "copies", None) is not None else "unbounded_stepped",
         "PooledBlocks": "pooled",
         "ReplicatedSoftmax": "words",
     }.get(type(leaf).__name__, type(leaf).__name__.lower())
@@ -200,7 +200,7 @@ def parts(unit, words=WORDS):
             "words": lambda: {"length": words},
         }.get(kind, dict)()
         bias = array(part.log_rate if hasattr(part, "log_rate") else part.bias)
-        found.append(oracle.Part("stepped" if kind == "endless_stepped" else kind, bias, variance=variance, **settings))
+        found.append(oracle.Part("stepped" if kind == "unbounded_stepped" else kind, bias, variance=variance, **settings))
     return tuple(found)
 
 
@@ -244,7 +244,7 @@ def samples(unit, cases, seed):
         elif kind == "spin":
             columns.append(2.0 * draw.integers(2, size=shape) - 1)
         else:
-            top = {"bernoulli": 1, "poisson": 4, "endless_stepped": 4}.get(kind, getattr(part, "copies", None))
+            top = {"bernoulli": 1, "poisson": 4, "unbounded_stepped": 4}.get(kind, getattr(part, "copies", None))
             columns.append(draw.integers(top + 1, size=shape).astype(float))
     return np.concatenate(columns, axis=1) if len(columns) > 1 else columns[0]
 

@@ -20,7 +20,7 @@ SHAPED = {
     "spin": lambda shape: hm.Spin(shape, bias_shape=(shape[0], 1)),
     "binomial": lambda shape: hm.Binomial(shape, copies=2, bias_shape=(shape[0], 1)),
     "stepped": lambda shape: hm.SteppedSigmoid(shape, copies=2, bias_shape=(shape[0], 1)),
-    "endless_stepped": lambda shape: hm.SteppedSigmoid(shape),
+    "unbounded_stepped": lambda shape: hm.SteppedSigmoid(shape),
     "poisson": lambda shape: hm.Poisson(shape, bias_shape=(shape[0], 1)),
     "exponential": lambda shape: hm.Exponential(shape, bias_shape=(shape[0], 1)),
     "truncated": lambda shape: hm.TruncatedGaussian(shape, bias_shape=(shape[0], 1)),

@@ -53,7 +53,7 @@ def refused(rbm, message, given=NOTHING):
 QUADRATIC = {
     "gaussian": lambda: hm.Gaussian(2, learn_variance=True),
     "truncated": lambda: hm.TruncatedGaussian(2, learn_variance=True),
-    "endless_stepped": lambda: hm.SteppedSigmoid(2),
+    "unbounded_stepped": lambda: hm.SteppedSigmoid(2),
 }
 NORM = r"spectral norm of\s+diag\(1/σ_v\) W diag\(1/σ_h\) must be below 1"
 
@@ -205,7 +205,7 @@ ENDLESS = {
     "exponential": lambda: hm.Exponential(2),
     "poisson": lambda: hm.Poisson(2),
     "truncated": lambda: hm.TruncatedGaussian(2),
-    "endless_stepped": lambda: hm.SteppedSigmoid(2),
+    "unbounded_stepped": lambda: hm.SteppedSigmoid(2),
     "gaussian": lambda: hm.Gaussian(2),
 }
 
@@ -367,7 +367,7 @@ def test_weights_that_are_not_numbers_are_refused():
 
 def grid(kind, size):
     """A one-unit layer's states in order, their energies at zero bias and unit variance or rate, and the log measure."""
-    x = np.arange(size) if kind in ("poisson", "endless_stepped") else np.arange(size) * 0.25
+    x = np.arange(size) if kind in ("poisson", "unbounded_stepped") else np.arange(size) * 0.25
     if kind == "gaussian":
         x = np.stack([x, -x], 1).flatten()[:size]
     part = {"exponential": "exponential", "poisson": "poisson", "gaussian": "gaussian", "truncated": "truncated"}.get(kind, "stepped")
@@ -384,15 +384,15 @@ def grid(kind, size):
         ("poisson", "poisson", -0.2, 0.6),
         ("poisson", "gaussian", 0.0, 0.9),
         ("poisson", "gaussian", 0.0, -0.9),
-        ("poisson", "endless_stepped", -0.2, 0.9),
+        ("poisson", "unbounded_stepped", -0.2, 0.9),
         ("exponential", "exponential", -0.2, 0.3),
         ("exponential", "gaussian", 0.0, 0.5),
         ("exponential", "gaussian", 0.0, -0.5),
         ("exponential", "truncated", -0.2, 0.5),
         ("truncated", "truncated", 0.9, 1.1),
         ("truncated", "gaussian", -0.9, -1.1),
-        ("endless_stepped", "truncated", 0.9, 1.1),
-        ("endless_stepped", "endless_stepped", 0.9, 1.1),
+        ("unbounded_stepped", "truncated", 0.9, 1.1),
+        ("unbounded_stepped", "unbounded_stepped", 0.9, 1.1),
         ("gaussian", "gaussian", 0.9, 1.1),
     ],
 )

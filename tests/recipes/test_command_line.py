@@ -115,7 +115,7 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert (folder / "evaluation.png").read_bytes().startswith(b"\x89PNG")
     assert harmonium(monkeypatch, "list") is None
     said = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"log p: -\d+\.\d\d ± \d+\.\d\d nats a case, over 300 cases", said)
+    assert re.search(r"log p: -\d+\.\d\d ± \d+\.\d\d nats per case, over 300 cases", said)
     assert re.search(r"AIS, 200 betas +-\d", said)
     assert "a mode that no chain" in said
     assert "mnist-dbn" in said

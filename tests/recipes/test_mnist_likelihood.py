@@ -82,7 +82,7 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
     assert metrics["improvement_nats"]["value"] == pytest.approx(bound - alone)
     verdicts = [metrics[name]["verdict"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic")]
     assert verdicts == ["exact", "exact"]  # twelve units of the first layer
-    assert str(metrics["test_bound_nats"]["trust"]).startswith("A lower bound, and log Z of the top RBM in it is exact")
+    assert str(metrics["test_bound_nats"]["trust"]).startswith("A lower bound in which log Z of the top RBM is exact")
     assert metrics["test_tightened_bound_nats"]["value"] >= bound
     found = Run.open(tmp_path / "run")
     options = MnistDbnBound(smoke=True, units=(12, 800), data_dir=images)

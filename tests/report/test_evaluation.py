@@ -10,7 +10,7 @@ from harmonium.likelihood import Estimate, Evaluation
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate
 from harmonium.report import evaluation
 
-TRUST = "Take this figure as optimistic: " + "agreement says nothing of a mode that no chain has met; " * 4 + "look for one."
+TRUST = "Take this figure as optimistic: " + "agreement is no evidence about a mode that no chain reached; " * 4 + "look for one."
 
 
 def estimate(log_z, error, ess):

@@ -47,11 +47,23 @@ def test_seeds_of_the_same_settings_share_a_record_with_their_verdicts(tmp_path:
         record.append(outcome(2), tmp_path)
 
 
-@pytest.mark.parametrize("other", [{"settings": {**SETTINGS, "hidden": 400}}, {"machine": "n"}, {"setting": "quick"}])
+REDUCED = {"setting": "full, bfloat16", "settings": {**SETTINGS, "precision": "bfloat16"}}
+
+
+@pytest.mark.parametrize("other", [{"settings": {**SETTINGS, "hidden": 400}}, {"machine": "n"}, {"setting": "quick"}, REDUCED])
 def test_other_settings_never_pool(other: dict[str, Any], tmp_path: Path) -> None:
     record.append(outcome(1), tmp_path)
     record.append(outcome(2, **other), tmp_path)
     assert [each["seeds"] for each in read(tmp_path)["records"]] == [[1], [2]]
+
+
+def test_a_reduced_precision_is_a_choice_and_no_earlier_default(tmp_path: Path) -> None:
+    for each in (outcome(1), outcome(1, **REDUCED)):
+        record.append(each, tmp_path / "there")
+    assert record.merge(tmp_path / "there", RECIPES, tmp_path / "here") == 2
+    assert [row["setting"] for row in table.rows(RECIPES, tmp_path / "here")] == ["full", "full, bfloat16"]
+    record.append(outcome(1, -85.0, **REDUCED), tmp_path / "here", supersede="to see that the other stays")
+    assert read(tmp_path / "here")["records"][0]["metrics"]["test_nats_fixed_stochastic"]["values"] == [-84.0]
 
 
 def test_a_metric_that_one_seed_lacks_keeps_the_others_in_their_places(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ DISCRETE = [
     ("stepped", "bernoulli"),
     ("replicated", "bernoulli"),
 ]
-REAL = [("bernoulli", "gaussian"), ("learnt_gaussian", "bernoulli"), ("softmax", "endless_stepped"), ("truncated", "bernoulli")]
+REAL = [("bernoulli", "gaussian"), ("learnt_gaussian", "bernoulli"), ("softmax", "unbounded_stepped"), ("truncated", "bernoulli")]
 
 
 def at(exact, beta):

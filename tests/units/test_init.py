@@ -26,7 +26,7 @@ def test_with_no_input_the_mean_is_that_of_the_data(kind):
             close((mean + 1) / 2, ((total + cases) / 2 + 1) / (cases + 2), 1e-12)
         elif kind in ("binomial", "stepped"):
             close(mean / part.copies, (total + 1) / (part.copies * cases + 2), 1e-9)
-        elif kind in ("poisson", "endless_stepped"):
+        elif kind in ("poisson", "unbounded_stepped"):
             close(mean, (total + 0.5) / cases, 1e-9)
         elif kind == "pooled":
             off = cases - x.reshape(cases, -1, 2).sum((0, 2)).repeat(2)

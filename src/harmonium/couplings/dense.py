@@ -62,10 +62,7 @@ class Dense(Coupling):
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
-        rows_h = rows(s_h, self.hidden)
-        if weights is not None:
-            rows_h = rows_h * weights.reshape(-1, 1)
-        add_product(self.weight, rows(s_v, self.visible), rows_h, scale=scale, fresh=fresh)
+        add_product(self.weight, rows(s_v, self.visible), rows(s_h, self.hidden), weights=weights, scale=scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         return {"weight": (visible[:, None] if isinstance(visible, Tensor) else visible) * hidden}

@@ -29,7 +29,7 @@ class Reduced:
     >>> import torch, harmonium as hm
     >>> from harmonium.couplings.products import Reduced
     >>> rbm, v = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0)), torch.eye(6)
-    >>> with Reduced():
+    >>> with torch.no_grad(), Reduced():
     ...     short = rbm.hidden_input(v)
     >>> short.dtype, torch.equal(short, rbm.coupling.weight.bfloat16().float()), torch.equal(short, rbm.hidden_input(v))
     (torch.float32, True, False)
@@ -39,6 +39,7 @@ class Reduced:
         self.dtype = dtype
         self._copies: dict[nn.Parameter, Tensor] = {}
         self._versions: dict[nn.Parameter, int] = {}
+        self._buffers: dict[tuple[str, torch.Size, torch.device], Tensor] = {}
         self._outer: list[Reduced | None] = []
 
     def __enter__(self) -> Self:
@@ -60,6 +61,17 @@ class Reduced:
             self._versions[weight] = weight._version
         return copy
 
+    def factor(self, name: str, values: Tensor) -> Tensor:
+        """Values in the shorter type, in a buffer that the next factor of this name and shape overwrites."""
+        return self.buffer(name, values.shape, values.device).copy_(values)
+
+    def buffer(self, name: str, shape: torch.Size, device: torch.device) -> Tensor:
+        """A kept buffer: large ones are dear to allocate at every update."""
+        key = name, shape, device
+        if key not in self._buffers:
+            self._buffers[key] = torch.empty(shape, dtype=self.dtype, device=device)
+        return self._buffers[key]
+
 
 _in_effect: ContextVar[Reduced | None] = ContextVar("reduced", default=None)
 
@@ -74,13 +86,14 @@ def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Te
     if reduced is None:
         return rows @ (weight.T if transposed else weight)
     copy = reduced.rounded(weight)
-    return (rows.to(reduced.dtype) @ (copy.T if transposed else copy)).float()
+    return (reduced.factor("rows", rows) @ (copy.T if transposed else copy)).float()
 
 
-def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool) -> None:
-    """Adds -scale · left' right to the parameter's `.grad`; overwrites it if `fresh`. `left`: (cases, rows); `right`: (cases, columns).
+def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
+    """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`.
 
-    A frozen parameter (`requires_grad` false) is skipped.
+    `left`: (cases, rows); `right`: (cases, columns); `weights`: (cases) in any shape, None for ones. A frozen parameter
+    (`requires_grad` false) is skipped.
     """
     if not parameter.requires_grad:
         return
@@ -88,9 +101,13 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         parameter.grad, fresh = torch.empty_like(parameter), True
     reduced = _reduced(parameter)
     if reduced is None:
+        right = right if weights is None else right * weights.reshape(-1, 1)
         parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)
         return
-    found = left.to(reduced.dtype).T @ right.to(reduced.dtype)
+    found = reduced.buffer("product", parameter.shape, parameter.device)
+    short = reduced.buffer("right", right.shape, right.device)
+    _ = short.copy_(right) if weights is None else torch.mul(right, weights.reshape(-1, 1), out=short)
+    torch.mm(reduced.factor("left", left).T, short, out=found)
     if fresh:
         torch.mul(found, -scale, out=parameter.grad)
     else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.data.order import Order
+from harmonium.processes import own_part, times_held, world_size
 from harmonium.seeds import derive
 
 BLOCK = 2048  # rows processed together, to limit memory
@@ -75,34 +77,62 @@ class MappedRows:
         return self.function(self.source.rows(indices, generator), generator)
 
 
+class Whole(NamedTuple):
+    """A mini-batch of all processes: its number of cases, and their total weight if they have weights.
+
+    If a batch has fewer cases than there are processes, each process has all of them, and a case counts `times` times.
+    """
+
+    cases: int
+    weight: Tensor | None
+    times: int
+
+
+def whole(cases: int, weights: Tensor | None) -> Whole:
+    """The batch of all processes."""
+    times = times_held(cases)
+    return Whole(cases * times, None if weights is None else weights.sum() * times, times)
+
+
 class Batches:
     """Mini-batches of several sources side by side (data and weights; inputs and labels), shuffled anew each epoch.
 
     The order depends on the seed and the epoch alone, so training resumes in the middle of an epoch. The last batch of an epoch may be
-    short.
+    short. Several processes go through the same order, and each visits its part of every batch.
 
     Parameters
     ----------
     sources : sequence of (Numbered or None)
         Sources of one length. A source that is None gives None.
     batch_size : int
-        Cases per mini-batch.
+        Cases per mini-batch, those of all processes together.
     seed : int
         The seed of the order.
+    weights : Numbered, optional
+        The weights of the rows.
     mean_weight : float
         The mean weight of all rows, where they have weights.
     """
 
     resumes_inside = True
 
-    def __init__(self, sources: Sequence[Numbered | None], *, batch_size: int, seed: int, mean_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Numbered | None],
+        *,
+        batch_size: int,
+        seed: int,
+        weights: Numbered | None = None,
+        mean_weight: float = 1.0,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"a batch needs at least one case, found batch_size={batch_size}")
         lengths = [len(source) for source in sources if source is not None]
         if len(set(lengths)) != 1 or 0 in lengths:
             raise ValueError(f"expected as many rows of each kind, and at least one, found {lengths}")
         self.sources, self.batch_size, self.seed, self.cases = sources, batch_size, seed, lengths[0]
-        self.mean_weight = mean_weight
+        self.weights, self.mean_weight = weights, mean_weight
+        self.whole: Whole | None = None  # of the present batch; None in a single process
 
     def __len__(self) -> int:
         return -(-self.cases // self.batch_size)
@@ -123,9 +153,12 @@ class Batches:
         generator : torch.Generator
             Passed to the sources that draw each visit anew. The order does not depend on it.
         """
-        order = torch.randperm(self.cases, generator=torch.Generator().manual_seed(derive(self.seed, epoch)))
-        for batch in torch.split(order, self.batch_size)[start:]:
-            yield self.visit(batch, generator)
+        order = Order(self.cases, derive(self.seed, epoch))
+        for first in range(start * self.batch_size, self.cases, self.batch_size):
+            batch = order.numbers(first, min(first + self.batch_size, self.cases))
+            if world_size() > 1:
+                self.whole = whole(len(batch), None if self.weights is None else self.weights.rows(batch, generator))
+            yield self.visit(own_part(batch), generator)
 
     def some(self, count: int, generator: torch.Generator) -> tuple[Any, ...]:
         """Up to `count` rows of each source, spread evenly over it: (rows, *shape)."""
@@ -150,7 +183,7 @@ class Stream:
     """A user's own iterable of batches, for data that fit in no array.
 
     The iterable sets batch sizes and order. An iterable with `state_dict` and `load_state_dict` resumes inside an epoch, any other at the
-    start of the epoch.
+    start of the epoch. Several processes all read the same batches, and each takes its part of every batch.
 
     Parameters
     ----------
@@ -168,6 +201,7 @@ class Stream:
     def __init__(self, iterable: Iterable[Any], convert: Converter) -> None:
         self.iterable, self.convert = iterable, convert
         self.once = iter(iterable) is iterable
+        self.whole: Whole | None = None  # of the present batch; None in a single process
         self.resumes_inside = hasattr(iterable, "state_dict") and hasattr(iterable, "load_state_dict")
 
     @property
@@ -205,7 +239,9 @@ class Stream:
             empty = False
             batch = self.convert(item)
             if batch is not None:
-                yield batch
+                if world_size() > 1:
+                    self.whole = whole(len(batch[0]), batch[1] if len(batch) > 1 else None)
+                yield tuple(own_part(each) for each in batch)
         if empty and start == 0:
             raise ValueError("the data is an iterable that gave no batch")
 

@@ -13,6 +13,9 @@ from harmonium.learning.loop.snapshots import Trajectory
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.replicas.replica_sgd import ReplicaSGD
+from harmonium.learning.replicas.replica_state import ReplicaState
+from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.rules import (
     ContrastiveDivergence,
     ExactGradient,
@@ -25,6 +28,8 @@ from harmonium.learning.rules import (
     Slots,
     Tempering,
 )
+from harmonium.learning.search import SearchResult, search
+from harmonium.learning.search_trials import LogUniform, Trial, Uniform
 from harmonium.learning.transforms import Averaging, Centring, Sparsity, StandardForm, Transform
 from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
@@ -37,13 +42,18 @@ __all__ = [
     "ExactGradient",
     "FastPCD",
     "Gibbs",
+    "LogUniform",
     "MomentumSGD",
     "PersistentCD",
     "Positive",
     "Progress",
     "RatioMatching",
+    "ReplicaSGD",
+    "ReplicaState",
+    "Replicas",
     "Rule",
     "Schedule",
+    "SearchResult",
     "Slots",
     "Source",
     "Sparsity",
@@ -53,6 +63,8 @@ __all__ = [
     "TrainingState",
     "Trajectory",
     "Transform",
+    "Trial",
+    "Uniform",
     "UpDown",
     "features",
     "fine_tune",
@@ -60,6 +72,7 @@ __all__ = [
     "greedy",
     "greedy_dbm",
     "predict",
+    "search",
     "wake_sleep",
     "write_gradient",
 ]

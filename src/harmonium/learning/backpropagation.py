@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harmonium.data.batches import Batches
 from harmonium.learning.loop.plan import Groups
 from harmonium.learning.loop.state import TrainingState
 
@@ -18,14 +19,20 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Backpropagation:
     """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone.
 
-    `dtype`: the type to which factors of products are rounded.
+    Of several processes, each writes its cases' part. `dtype`: the type to which factors of products are rounded.
     """
 
     def __init__(
-        self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, dtype: torch.dtype | None = None
+        self,
+        state: TrainingState,
+        loss: Loss,
+        head: nn.Module | None,
+        head_epochs: int,
+        batches: Batches,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        self.state, self.net, self.loss, self.head_epochs, self.batches = state, state.model, loss, head_epochs, batches
         self.dtype = dtype
-        self.state, self.net, self.loss, self.head_epochs = state, state.model, loss, head_epochs
         own = set() if head is None else set(head.parameters())
         self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
         device = next(self.net.parameters()).device.type
@@ -43,11 +50,14 @@ class Backpropagation:
         with self.products:
             outputs = self.net(x)
         loss = self.loss(outputs if self.dtype is None else outputs.float(), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.add("loss", loss.detach() * len(x))
-        state.add("cases", loss.new_tensor(float(len(x))))
+        whole = self.batches.whole
+        share = loss if whole is None else loss * (len(x) / whole.cases)
+        share.backward()  # type: ignore[no-untyped-call]
+        cases = len(x) if whole is None else len(x) / whole.times
+        state.add("loss", loss.detach() * cases)
+        state.add("cases", loss.new_tensor(float(cases)))
         if is_classification(y):
-            state.add("errors", (outputs.detach().argmax(1) != y).sum())
+            state.add("errors", (outputs.detach().argmax(1) != y).sum() * (cases / len(x)))
 
     def after(self, complete: Callable[[], None]) -> None:
         """Nothing."""

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.data.batches import BLOCK, ArrayRows, Batches, MappedRows, Numbered, Source, Stream
+from harmonium.data.batches import BLOCK, ArrayRows, Batches, Numbered, Source, Stream
+from harmonium.data.sparse import SparseRows, is_sparse
+from harmonium.learning.checked import CheckedRows, is_mapped
 from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
@@ -29,17 +31,14 @@ class GivenRows:
 
     def __init__(self, given: Given, visible: Unit, cases: int, like: Tensor) -> None:
         self.held = {kind: getattr(given, kind) for kind in given.kinds}
-        self.cases, self.like = cases, like
+        self.visible, self.cases, self.like = visible, cases, like
         for name, field in self.held.items():
             mask = name in MASKS
             if not field.ndim or len(field) != cases or (mask and tuple(field.shape[1:]) != visible.shape):
                 shape = ", ".join(map(str, (cases, *visible.shape))) if mask else f"{cases}, ..."
                 raise ValueError(f"given.{name} must have one row per case and so shape ({shape}), found {tuple(field.shape)}")
-            for rows in blocks(field):
-                if mask:
-                    check_mask(visible, rows, name)
-                elif not bool(torch.isfinite(rows).all()):
-                    raise ValueError(f"given.{name} must be finite numbers, found NaN or infinite values")
+            for rows in () if is_mapped(field) else blocks(field):
+                self._check(name, rows)
 
     def __len__(self) -> int:
         return self.cases
@@ -47,7 +46,16 @@ class GivenRows:
     def rows(self, indices: Tensor, generator: torch.Generator = NO_DRAWS) -> Given:
         """Each field's rows of these cases, on the machine's device."""
         found = {name: ArrayRows(field).rows(indices, generator) for name, field in self.held.items()}
+        for name, rows in found.items():
+            if is_mapped(self.held[name]):
+                self._check(name, rows)
         return Given(**{name: rows.to(self.like.device).bool() if name in MASKS else rows.to(self.like) for name, rows in found.items()})
+
+    def _check(self, name: str, rows: Tensor) -> None:
+        if name in MASKS:
+            check_mask(self.visible, rows, name)
+        elif not bool(torch.isfinite(rows).all()):
+            raise ValueError(f"given.{name} must be finite numbers, found NaN or infinite values")
 
 
 def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
@@ -60,14 +68,26 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
         yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
 
 
-def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:
-    """Data as a source of rows of these units. Arrays are checked in full against the units' support, except for gaps.
+def numbered(data: Any) -> Any:
+    """Sparse matrices as sources; other data as they are."""
+    return SparseRows(data) if is_sparse(data) else data
 
-    `kept`: the numbers of the rows that are checked, if others are never visited.
+
+def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:
+    """Data as a source of rows of these units.
+
+    Arrays in memory are checked in full against the units' support, except for gaps. The rows of memory maps, sparse matrices and sources
+    are checked when they are visited. `kept`: the numbers of the rows that are checked, if others are never visited.
     """
+    data = numbered(data)
+    if isinstance(data, SparseRows):
+        check_cases(visible, data)
+        return CheckedRows(data, visible, given, lambda rows: visible.from_data(rows, like))
     if not isinstance(data, Tensor | np.ndarray):
-        return MappedRows(data, lambda rows, _: rows.to(device=like.device, dtype=like.dtype))
+        return CheckedRows(data, visible, given, lambda rows: rows.to(device=like.device, dtype=like.dtype))
     check_cases(visible, data)
+    if is_mapped(data):
+        return CheckedRows(ArrayRows(data), visible, given, lambda rows: visible.from_data(rows, like))
     numbers = torch.split(torch.arange(len(data)) if kept is None else kept, BLOCK)
     found = blocks(data) if kept is None else (ArrayRows(data).rows(here, NO_DRAWS) for here in numbers)
     for here, rows in zip(numbers, found, strict=True):
@@ -75,7 +95,7 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     return ArrayRows(data, lambda rows: visible.from_data(rows, like))
 
 
-def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any]) -> None:
+def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any] | SparseRows) -> None:
     """Raise a ValueError unless these have the axes of cases of the layer, and there is at least one."""
     if data.ndim != len(visible.shape) + 1 or len(data) == 0:
         expected = ", ".join(map(str, visible.shape))
@@ -126,6 +146,7 @@ def as_batches(
 
     Rows of weight zero are left out, whatever they hold.
     """
+    data = numbered(data)
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
         weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
@@ -134,11 +155,12 @@ def as_batches(
             raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
         beside = GivenRows(given, visible, cases, like)
         rows = as_rows(visible, data, like, beside, kept)
-        sources: list[Numbered | None] = [rows, None if weights is None else ArrayRows(weights), beside]
+        shares: Numbered | None = None if weights is None else ArrayRows(weights)
+        sources: list[Numbered | None] = [rows, shares, beside]
         mean = 1.0 if weights is None else float(weights.double().sum()) / len(weights if kept is None else kept)
         if kept is not None:
             sources = [None if source is None else Chosen(source, kept) for source in sources]
-        return Batches(sources, batch_size=batch_size, seed=seed, mean_weight=mean)
+        return Batches(sources, batch_size=batch_size, seed=seed, weights=sources[1], mean_weight=mean)
     if isinstance(data, str | bytes | os.PathLike) or not isinstance(data, Iterable):
         raise ValueError(f"expected data as a tensor, array, Source or iterable of batches, found {type(data).__name__}")
     if sample_weight is not None:
@@ -158,7 +180,8 @@ class OfStream:
     def __call__(self, item: Any) -> tuple[Tensor, ...] | None:
         """(states,) or (states, weights); None of a batch in which no row has a weight."""
         pieces = item if isinstance(item, tuple | list) else (item,)
-        data = torch.as_tensor(pieces[0])
+        held = numbered(pieces[0])
+        data = held.rows(torch.arange(len(held)), NO_DRAWS) if isinstance(held, SparseRows) else torch.as_tensor(held)
         check_cases(self.visible, data)
         if len(pieces) == 1:
             return (self._states(data),)

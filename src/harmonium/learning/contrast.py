@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from harmonium.data.batches import Batches, Stream
-from harmonium.learning.loop import reduce
+from harmonium.data.batches import Batches, Stream, Whole
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.mean_field_phase import MeanFieldPhase
 from harmonium.learning.rules import Positive, Rule, Slots
 from harmonium.models import DBM, DBN, RBM, Phase
+from harmonium.processes import add_up, total_of
 from harmonium.sampling.clamped import draw_missing
 from harmonium.units import NOTHING, Given
 
@@ -84,9 +84,13 @@ class Contrast:
     @torch.no_grad()
     def gradient(self, v: Tensor, weights: Tensor | None = None, given: Given = NOTHING) -> Positive:
         """Overwrite every `.grad`. `v`: (cases, *visible.shape). `weights`: (cases,). `given`: what is given of each case."""
-        weights = None if weights is None else weights / self.batches.mean_weight
+        whole = self.batches.whole
+        if weights is not None:
+            weights = weights / self.batches.mean_weight
+            if whole is not None and whole.weight is not None:
+                whole = whole._replace(weight=whole.weight / self.batches.mean_weight)
         phase, given = self.infer(v, given, self.generator)
-        return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator)
+        return write_gradient(self.model, phase, self.rule, self.slots, weights=weights, given=given, generator=self.generator, whole=whole)
 
     def after(self, complete: Callable[[], None]) -> None:
         self.rule.after(self.model, self.slots, complete)
@@ -105,10 +109,12 @@ def write_gradient(
     weights: Tensor | None = None,
     given: Given = NOTHING,
     generator: torch.Generator,
+    whole: Whole | None = None,
 ) -> Positive:
     """Write a rule's gradient, by default <∂E/∂θ>_data - <∂E/∂θ>_model, into every `.grad`.
 
-    It is the core of one update, for training loops outside `fit`.
+    It is the core of one update, for training loops outside `fit`. Of several processes each writes its own cases' part, and the sum of
+    all `.grad` is the gradient.
 
     Parameters
     ----------
@@ -127,6 +133,8 @@ def write_gradient(
         What is given of each case.
     generator : torch.Generator
         For all draws.
+    whole : Whole, optional
+        The number of cases of all processes, and their total weight; by default the processes add them up.
 
     Returns
     -------
@@ -143,11 +151,16 @@ def write_gradient(
     >>> rbm.coupling.weight.grad.shape
     torch.Size([6, 4])
     """
-    cases = reduce.total(len(phase.v), phase.v)
+    cases = total_of(len(phase.v), phase.v.device) if whole is None else float(whole.cases)
     if weights is None:
         positive = Positive(phase, 1 / cases, 1.0, given)
     else:
         shares = weights / cases
-        positive = Positive(phase, shares, shares.sum(), given)
+        if whole is None or whole.weight is None:
+            total = shares.sum()
+            add_up([total])
+        else:
+            total = whole.weight.to(shares) / cases
+        positive = Positive(phase, shares, total, given)
     rule.gradient(model, positive, slots, generator=generator)
     return positive

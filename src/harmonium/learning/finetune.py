@@ -20,11 +20,15 @@ from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, Choice, train
+from harmonium.learning.replicas.dispatch import or_replicas
+from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
 from harmonium.nets import Dropout
 from harmonium.nets.visible import visible_of
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 
 
+@or_replicas(fine_tune_replicas)
 def fine_tune(
     net: nn.Module,
     inputs: Tensor,
@@ -52,7 +56,8 @@ def fine_tune(
     Parameters
     ----------
     net : nn.Module
-        Any net. It is trained in place, and is in evaluation mode afterwards.
+        Any net. It is trained in place, and is in evaluation mode afterwards. `Replicas` of nets are trained together, each as alone: see
+        the notes.
     inputs : Tensor
         Cases, (cases, width), as for `fit`: the net's `Visible` module knows how its visible units take their data. A net without this
         module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`).
@@ -97,6 +102,10 @@ def fine_tune(
     -----
     See Hinton & Salakhutdinov (2006), doi:10.1126/science.1127647.
 
+    Of `Replicas`, replica r learns with the seed `seed` + r, or with seed number r of a sequence: the cases come in the order in which
+    they would come to it alone. `weight_cost` may be one number per replica, and so may the rates of `hm.ReplicaSGD`, the default
+    optimiser. The head is the last module. The result is a `ReplicaState`.
+
     Examples
     --------
     >>> import torch, harmonium as hm
@@ -106,6 +115,7 @@ def fine_tune(
     torch.Size([6, 6])
     """
     like = next(net.parameters()).detach()
+    join_processes(like.device)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
     check_cases(net, inputs, targets, loss)
@@ -126,7 +136,8 @@ def fine_tune(
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = training.generator
-    signal = Backpropagation(training, loss, head, head_epochs if head is not None else 0, reduced_type(precision, like))
+    own = head_epochs if head is not None else 0
+    signal = Backpropagation(training, loss, head, own, batches, reduced_type(precision, like))
     kept = None
     if validation is not None:
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)

@@ -20,14 +20,18 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
 from harmonium.learning.monitor import Monitor
+from harmonium.learning.replicas.dispatch import or_replicas
+from harmonium.learning.replicas.fit_replicas import fit_replicas
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
 from harmonium.models import DBM, RBM
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
 
 
+@or_replicas(fit_replicas)
 def fit(
     model: RBM | DBM,
     data: Data,
@@ -60,18 +64,19 @@ def fit(
     Parameters
     ----------
     model : RBM or DBM
-        The model. The positive phase of a `DBM` is mean field.
+        The model. The positive phase of a `DBM` is mean field. `Replicas` of RBMs are trained together, each as alone: see the notes.
     data : Tensor, array, Source or iterable
         Cases, (cases, *visible.shape), of any type. uint8 data stay uint8 and are converted a batch at a time. A `Source`, such as
-        `hm.data.binarise(images, "resampled")`, or an iterable of batches, or of (batch, weights) pairs, is taken too. Arrays are checked
-        against the visible units' support before training begins. Visible biases that still have their initial values, all zero, start at
+        `hm.data.binarise(images, "resampled")`, a sparse matrix (of SciPy or PyTorch), or an iterable of batches, or of (batch, weights)
+        pairs, is taken too. Arrays in memory are checked against the visible units' support before training begins; rows of memory maps,
+        sparse matrices and sources when they are visited. Visible biases that still have their initial values, all zero, start at
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
     negative : Rule, default ContrastiveDivergence()
         The learning rule, which makes the model's part of the gradient.
     epochs : int, default 10
         Number of epochs in all, those of a `state` or checkpoint included.
     batch_size : int, default 100
-        Cases per mini-batch. It need not divide the number of cases.
+        Cases per mini-batch, those of all processes together. It need not divide the number of cases.
     optimizer : callable, optional
         Parameter groups -> any `torch.optim` optimiser. The default is fused SGD with momentum 0.9 and learning rate 0.01. The rate is
         0.001 if a layer is real-valued or unbounded. It is 0.0001 if a Gaussian layer, rectified or not, faces an unbounded one, or if
@@ -109,13 +114,14 @@ def fit(
         several times as fast on processors that have instructions for it. "auto" takes it on those alone, for float32 parameters.
         Parameters, their updates, metrics and likelihoods are in the parameters' own type. See `harmonium.couplings.Reduced`.
     seed : int, default 0
-        Seed of the order and of all draws. The same seed, machine and number of threads give the same bits.
+        Seed of the order and of all draws. The same seed, machine and number of threads and processes give the same bits.
     callbacks : iterable of Callback, optional
         Actions after steps and epochs.
     state : TrainingState, optional
         A state that `fit` returned, to continue from, with its optimiser and schedule.
     checkpoint : path-like, optional
-        A file that is written after each epoch (and every half minute), and resumed from if it exists.
+        A file that is written after each epoch (and every half minute), and resumed from if it exists. Another number of processes resumes
+        it with other draws, so that the results agree statistically.
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
 
@@ -138,6 +144,12 @@ def fit(
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
+    `Replicas` learn by contrastive divergence, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
+    `fine_tune`. The result is a `ReplicaState`.
+
+    *Several processes*, started by `torchrun`, learn one model: each visits its part of every batch, and one all-reduce an update adds up
+    the gradients. The processes are joined by gloo, and by nccl for a model on a GPU. The first one writes, warns and shows progress.
+
     Examples
     --------
     >>> import torch, harmonium as hm
@@ -147,6 +159,7 @@ def fit(
     >>> state.epoch, len(state.history)
     (3, 3)
     """
+    join_processes(next(model.parameters()).device)
     infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
@@ -175,6 +188,5 @@ def fit(
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
-    for change, slots in step.transforms:
-        change.report(machine, slots, training.step)
+    step.report()
     return training

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.data.batches import BLOCK, ArrayRows, Source
-from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
+from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows, numbered
 from harmonium.learning.fit import fit
 from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.replicas.dispatch import or_many
+from harmonium.learning.replicas.greedy_replicas import greedy_replicas
 from harmonium.models import DBN, RBM
 from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
@@ -28,6 +30,7 @@ SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing v
 Train = Callable[[RBM, Any, int], TrainingState]
 
 
+@or_many(greedy_replicas)
 def greedy(
     data: Data,
     layers: Sequence[Unit],
@@ -66,12 +69,14 @@ def greedy(
         A folder with one checkpoint per layer. An interrupted stack resumes from it.
     **settings
         Arguments of `fit` for every layer. With labels, a `validation` of (data, labels) is used in every layer, and one of data alone in
-        the layers below the top.
+        the layers below the top. `replicas=R` trains R stacks together, each as alone with the seed `seed` + r, or with seed number r of
+        a sequence, and from the cases with the numbers `rows`, (replicas, cases), if these are given. Other settings of replicas are as
+        for `fit`.
 
     Returns
     -------
     DBN
-        The stack.
+        The stack; of replicas a list of stacks.
 
     Raises
     ------
@@ -94,6 +99,7 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
+    data = numbered(data)
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
     if couplings is not None and len(couplings) != len(layers) - 1:
@@ -197,8 +203,9 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHI
     Returns
     -------
     Tensor, Source or iterable
-        For an array a tensor, (cases, *hidden.output_shape), computed a block at a time: no intermediate layer is held in full. For a
-        source, which may draw each visit anew, and with `sampled`, a source. For an iterable of batches, an iterable of batches.
+        For an array in memory a tensor, (cases, *hidden.output_shape), computed a block at a time: no intermediate layer is held in full.
+        For a memory map, a sparse matrix or a source, which may draw each visit anew, and with `sampled`, a source. For an iterable of
+        batches, an iterable of batches.
 
     Raises
     ------
@@ -213,6 +220,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHI
     torch.Size([6, 4])
     """
 
+    data = numbered(data)
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):

@@ -8,6 +8,7 @@ import torch
 
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.cases import for_base_rates
+from harmonium.learning.loop import reduce
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.rules import Rule, Slots
 from harmonium.learning.transforms import Transform
@@ -21,16 +22,16 @@ STARTING = 10_000  # most cases for the initial visible biases
 def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
     """Set visible biases that still have their initial values to the data's base rates, and let the transforms adapt the hidden ones.
 
-    `visible`: the units of the data, which may be a part of the machine's visible layer.
+    `visible`: the units of the data, which may be a part of the machine's visible layer. Several processes start at the model of the first.
     """
     before = machine.visible.standard()
     scale = None if before is None else before[1].clone()
-    if not (isinstance(batches, Batches) and _as_made(visible)):
-        return
-    rows, shares, side = batches.some(STARTING, state.generator)
-    visible.init_from(for_base_rates(visible, rows, shares, side), shares)
-    for transform in transforms:
-        transform.start(machine, scale)
+    if isinstance(batches, Batches) and _as_made(visible):
+        rows, shares, side = batches.some(STARTING, state.generator)
+        visible.init_from(for_base_rates(visible, rows, shares, side), shares)
+        for transform in transforms:
+            transform.start(machine, scale)
+    reduce.one_model(state.model)
 
 
 def make_slots(state: TrainingState, machine: RBM, transforms: Sequence[Transform], rule: Rule) -> None:
@@ -42,6 +43,7 @@ def make_slots(state: TrainingState, machine: RBM, transforms: Sequence[Transfor
     throwaway = torch.Generator(state.generator.device)
     if kept is None or shapes(kept) != shapes(rule.init(machine, throwaway)):  # another rule starts with new slots
         state.slots[RULE] = rule.init(machine, state.generator)
+    state.divided = rule.divided
 
 
 def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:

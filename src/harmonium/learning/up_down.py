@@ -8,12 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from harmonium.data.batches import Source
+from harmonium.data.batches import Batches, Source
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.monitor import MONITORED
 from harmonium.learning.rules import Positive, Rule
 from harmonium.models import DBN
 from harmonium.models.labels import with_labels
+from harmonium.processes import total_of, world_size
 from harmonium.units import NOTHING, Given
 
 Pixels = Literal["mean", "sample"]
@@ -30,6 +31,8 @@ class UpDown:
         Epoch (from 0) -> the rule that makes the top RBM's particles.
     pixels : {"mean", "sample"}
         Whether the sleep phase ends in means or samples of the lowest layer.
+    batches : Batches, optional
+        The data, which know how many cases a batch of several processes has.
 
     Examples
     --------
@@ -44,9 +47,10 @@ class UpDown:
     1
     """
 
-    def __init__(self, state: TrainingState, choose: Callable[[int], Rule], pixels: Pixels) -> None:
+    def __init__(self, state: TrainingState, choose: Callable[[int], Rule], pixels: Pixels, batches: Batches | None = None) -> None:
         assert isinstance(state.model, DBN)
         self.state, self.dbn, self.choose, self.pixels = state, state.model, choose, pixels
+        self.batches = batches
 
     @torch.no_grad()
     def gradient(self, v: Tensor, labels: Tensor | None) -> None:
@@ -60,14 +64,17 @@ class UpDown:
             Integer labels, (cases,); None for a net without label units.
         """
         given = self.dbn.visible.given_by(v)
-        particles = self._top(self._wake(v, given), labels, given)
+        whole = None if self.batches is None else self.batches.whole
+        cases = total_of(len(v), v.device) if whole is None else whole.cases
+        particles, dreams = self._top(self._wake(v, given, cases), labels, given, cases)
         if len(particles) != len(v):  # sleep-phase documents have the lengths of the batch's
             given = given.rows(torch.arange(len(particles), device=v.device) % len(v))
-        self._sleep(particles, given)
+        self._sleep(particles, given, dreams)
 
-    def _wake(self, v: Tensor, given: Given) -> Tensor:
+    def _wake(self, v: Tensor, given: Given, cases: float) -> Tensor:
         """The wake phase: an up-pass from which each generative layer learns. Returns the states below the top RBM."""
-        states, share, generative = [v], 1 / len(v), list(self.dbn.downwards())[::-1]
+        states, share, generative = [v], 1 / cases, list(self.dbn.downwards())[::-1]
+        self.state.add("cases", v.new_tensor(float(len(v))))
         for level, layer in enumerate(self.dbn.upwards()):
             states.append(layer(states[-1], self.state.generator, given if level == 0 else NOTHING))
         for level, layer in enumerate(generative):
@@ -76,8 +83,8 @@ class UpDown:
             self.state.add("wake_error", _squared(mean, states[level]))
         return states[-1]
 
-    def _top(self, states: Tensor, labels: Tensor | None, given: Given) -> Tensor:
-        """The top RBM learns from the up-pass and the labels beside it. Returns its particles."""
+    def _top(self, states: Tensor, labels: Tensor | None, given: Given, cases: float) -> tuple[Tensor, float]:
+        """The top RBM learns from the up-pass and the labels beside it. Returns its particles, and how many all processes have."""
         dbn, units, slots = self.dbn, self.dbn.labels, self.state.slots[RULE]
         rule, top, generator = self.choose(self.state.epoch), dbn.top, self.state.generator
         if not slots:  # the rule of an earlier epoch had no slots
@@ -85,15 +92,15 @@ class UpDown:
         joint = states if units is None or labels is None else with_labels(states, labels, units.categories)
         given = NOTHING if len(dbn.recognition) else given
         data = top.infer(joint, given)
-        positive = Positive(data, 1 / len(joint), 1.0, given)
+        positive = Positive(data, 1 / cases, 1.0, given)
         particles = rule.particles(top, positive, slots, generator=generator)
         of_model = given if rule.paired else NOTHING
         top.accumulate_gradient(**positive.against(top.infer(particles, of_model), paired=rule.paired), fresh=True)
-        return particles
+        return particles, cases if rule.paired else len(particles) * world_size()
 
-    def _sleep(self, particles: Tensor, given: Given) -> None:
+    def _sleep(self, particles: Tensor, given: Given, dreams: float) -> None:
         """The sleep phase: a down-pass whose states each recognition layer learns to recover."""
-        dream, share, generative = self.dbn.part(particles), 1 / len(particles), list(self.dbn.downwards())[::-1]
+        dream, share, generative = self.dbn.part(particles), 1 / dreams, list(self.dbn.downwards())[::-1]
         recognition = list(self.dbn.upwards())
         for level in reversed(range(len(generative))):
             known = given if level == 0 else NOTHING
@@ -109,12 +116,12 @@ class UpDown:
     def between(self, step: int) -> None:
         self.choose(self.state.epoch).between(self.dbn.top, self.state.slots[RULE], step)
 
-    def metrics(self, cases: int) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The epoch's errors per case and per sample of the sleep phase; empty for a net without directed layers."""
         if not len(self.dbn.recognition):
             return {}
         totals = {name: value.item() for name, value in self.state.totals.items()}
-        return {"wake_error": totals["wake_error"] / cases, "sleep_error": totals["sleep_error"] / totals["dreams"]}
+        return {"wake_error": totals["wake_error"] / totals["cases"], "sleep_error": totals["sleep_error"] / totals["dreams"]}
 
 
 def _squared(mean: Tensor, states: Tensor) -> Tensor:

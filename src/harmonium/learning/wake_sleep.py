@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
-from harmonium.learning.cases import Rows, as_rows
+from harmonium.learning.cases import Rows, as_rows, numbered
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -27,6 +27,7 @@ from harmonium.learning.transforms import Averaging
 from harmonium.learning.up_down import Pixels, UpDown, wake_error
 from harmonium.models import DBM, DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels, no_labels
+from harmonium.processes import join_processes
 from harmonium.seeds import derive
 from harmonium.units.groups import leaves
 
@@ -126,6 +127,7 @@ def wake_sleep(
     """
     _check(dbn, negative, labels, pixels)
     like = next(dbn.parameters()).detach()
+    join_processes(like.device)
     rows = as_rows(dbn.visible, _numbered(data), like)
     known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)))
     batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
@@ -142,16 +144,15 @@ def wake_sleep(
         "precision": described_type(precision, like),
     }
     training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings)
-    signal = UpDown(training, choose, pixels)
-    for change in changes:
-        if change.name not in training.slots:
-            training.slots[change.name] = change.init(dbn, training.step)
+    signal = UpDown(training, choose, pixels, batches)
+    training.slots |= {change.name: change.init(dbn, training.step) for change in changes if change.name not in training.slots}
+    training.divided = choose(0).divided
     training.slots.setdefault(RULE, {})  # filled at the first update that needs it, because a schedule may change the rule
     plan.restore(training)
 
     def metrics() -> dict[str, float]:
         averaged = training.averaged() if changes and held.labels is not None else None
-        return signal.metrics(len(rows)) | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
+        return signal.metrics() | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
 
     step = Step(training, signal, changes, dtype=reduced_type(precision, like))
     watchers, kept = plan.watchers("wake-sleep"), Choice("validation_error_percent") if keep_best else None
@@ -248,8 +249,10 @@ def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
 
 
 def _numbered(data: Any) -> Rows:
+    data = numbered(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError(
             f"wake-sleep takes data that can be indexed by case number: a tensor, array or Source, found {type(data).__name__}"
         )
-    return data
+    found: Rows = data
+    return found

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from harmonium.likelihood.annealing import Estimate, estimate, make_path, warn_of_few
 from harmonium.models import RBM
+from harmonium.processes import gathered, own_share, rank, world_size
+from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
 
 
@@ -22,6 +24,7 @@ def ais(
     base_rates: Tensor | None = None,
     given: Given = NOTHING,
     progress: bool = False,
+    divided: bool = False,
 ) -> Estimate:
     """Estimate log Z by annealed importance sampling from a base-rate model to `model`.
 
@@ -45,6 +48,8 @@ def ais(
         One case (no leading axes), where Z depends on it: a mask of absent units, the length of a document, or a context.
     progress : bool, default False
         Show a progress bar with the time left, on a terminal.
+    divided : bool, default False
+        Divide the chains among the processes that `torchrun` started. All of them must make the same call, and get the same estimate.
 
     Returns
     -------
@@ -84,8 +89,12 @@ def ais(
     """
     generator = torch.Generator(model.visible.zero_input().device).manual_seed(seed)
     path = make_path(model, betas, base_rates, chains=chains, generator=generator, given=given)
-    log_weights = path.forward(path.start(chains, generator), generator, progress=progress)
-    result = estimate(log_weights.cpu(), path.log_z_base)
+    own = chains
+    if divided and world_size() > 1:
+        own = own_share(chains)
+        generator.manual_seed(derive(seed, rank()))
+    log_weights = path.forward(path.start(own, generator), generator, progress=progress).cpu()
+    result = estimate(gathered(log_weights, 0) if divided else log_weights, path.log_z_base)
     consequence = "log Z is likely underestimated (and the likelihood overestimated)"
     warn_of_few("annealed importance sampling", result.ess, chains, len(path.betas), consequence)
     return result

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean log-likelihood of some cases, in nats per case (natural logarithms), and how far to trust it.
+    """The mean log-likelihood of some cases, in nats per case (natural logarithms), and its reliability.
 
     An error in log Z shifts every case alike and is not part of `case_error`. log Z may differ between cases (`each` has several entries).
     Then `log_z` and the estimates are means over all cases, as `nats` is, with the least of the effective sample sizes, and `tempered` and
@@ -49,7 +49,7 @@ class Evaluation:
     cases : int
         Number of cases.
     trust : str
-        One sentence on how far to trust the figure.
+        One sentence on the reliability of the figure.
     chains : int, optional
         Number of chains, where log Z is estimated.
     betas : int, optional
@@ -63,7 +63,7 @@ class Evaluation:
     raised : RaiseEstimate, optional
         RAISE from some of the cases, where it was asked for.
     doubtful : bool
-        Whether something speaks against the estimate.
+        Whether any check speaks against the estimate.
     least_log_z : float, optional
         Lower bound on log Z from the distinct cases, training cases included. None if the visible units have infinitely many states.
     tightened : tuple of float, optional
@@ -106,7 +106,7 @@ class Evaluation:
     each: tuple[LogZ, ...] = field(default=(), repr=False)
 
     def estimates(self) -> list[Row]:
-        """log p, or the bound, by each way to log Z: the exact one, or three estimates, or four with RAISE."""
+        """log p, or the bound, for each value of log Z: the exact one, or three estimates, or four with RAISE."""
         if self.exact:
             return [Row("exact log Z", self.nats, self.case_error, self.log_z, 0.0)]
         assert self.betas is not None
@@ -155,9 +155,9 @@ class Evaluation:
         what = "bound on log p" if self.bound else "log p"
         plural = "s" if self.cases != 1 else ""
         lines = [
-            f"{what}: {self.cautious.nats:.2f} ± {_number(self.case_error)} nats a case, over {self.cases:,} case{plural}",
+            f"{what}: {self.cautious.nats:.2f} ± {_number(self.case_error)} nats per case, over {self.cases:,} case{plural}",
             "",
-            f"{'':30}{'nats a case':>12}{'±':>8}{'log Z':>11}{'±':>8}{'ESS':>7}",
+            f"{'':29}{'nats per case':>13}{'±':>8}{'log Z':>11}{'±':>8}{'ESS':>7}",
         ]
         for row in self.rows():
             rest = "" if row.log_z is None else f"{row.log_z:11.2f}{_number(row.log_z_error):>8}"
@@ -166,17 +166,18 @@ class Evaluation:
             rates, trips = self.tempered.swap_rates, self.tempered.round_trips
             lines += [
                 "",
-                f"{self.chains} chains. Tempering: {len(self.tempered.betas)} temperatures, swaps accepted {rates.min():.0%} to "
+                f"{self.chains} chains. Tempering: {len(self.tempered.betas)} temperatures, swap acceptance {rates.min():.0%} to "
                 f"{rates.max():.0%},",
                 f"{trips:,} round trip{'s' if trips != 1 else ''} in {self.tempered.sweeps:,} sweeps.",
             ]
         if self.perplexity is not None:
-            lines += ["", f"Perplexity a word: {self.perplexity:.2f}."]
+            lines += ["", f"Perplexity per word: {self.perplexity:.2f}."]
         if len(self.each) > 1:
             exact = sum(one.exact for one in self.each)
             lines += [
                 "",
-                f"{len(self.each):,} {self.what}, each with its own log Z, of which {exact:,} exact; log Z: the mean over the cases.",
+                f"{len(self.each):,} {self.what}, each with its own log Z, {exact:,} of them exact.",
+                "The table shows the mean of log Z over the cases.",
             ]
         return "\n".join([*lines, "", textwrap.fill(self.trust, 76)])
 

@@ -219,12 +219,12 @@ def _both_gaussian(model: RBM, given: Given) -> float:
     if given.present is not None:
         raise ValueError("exact log Z with Gaussian units on both sides takes no mask: drop the absent units from the model instead")
     visible, hidden = model.visible, model.hidden
-    endless = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if _count(leaf, given) == math.inf}
-    endless |= {"ReplicatedSoftmax" for _, _, leaf in leaves(visible) if isinstance(leaf, ReplicatedSoftmax)}
-    if endless != {"Gaussian"}:
+    unbounded = {type(leaf).__name__ for unit in (visible, hidden) for _, _, leaf in leaves(unit) if _count(leaf, given) == math.inf}
+    unbounded |= {"ReplicatedSoftmax" for _, _, leaf in leaves(visible) if isinstance(leaf, ReplicatedSoftmax)}
+    if unbounded != {"Gaussian"}:
         raise ValueError(
             "exact log Z needs a layer whose states can be listed, or no unbounded units but Gaussian ones, found unbounded units "
-            f"on both sides: {', '.join(sorted(endless))}; estimate it with hm.likelihood.ais"
+            f"on both sides: {', '.join(sorted(unbounded))}; estimate it with hm.likelihood.ais"
         )
     count_v, count_h = _discrete_count(visible), _discrete_count(hidden)
     if count_v * count_h > MOST_STATES:

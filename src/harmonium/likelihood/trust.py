@@ -17,13 +17,13 @@ ROUND_TRIPS = 1  # per tempered chain, on average
 
 def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
     """The sentence for an exact log Z. `bound`: the name of the machine whose log Z is meant, if the figure is a bound over it."""
-    spread = f"of having seen {cases:,} cases, ± {case_error:.2g} nats" if cases > 1 else "of having seen one case only"
+    spread = f"the sampling error over {cases:,} cases, ± {case_error:.2g} nats" if cases > 1 else "the unknown sampling error of one case"
     if bound:
         return (
-            f"A lower bound, and log Z of the {bound} in it is exact: its error is that of the samples, where it is a mean over some, and "
-            f"{spread}."
+            f"A lower bound in which log Z of the {bound} is exact: its errors are the Monte Carlo error, where it is a mean over samples, "
+            f"and {spread}."
         )
-    return f"Exact: log Z is computed in full, and the only error is that {spread}."
+    return f"Exact: log Z is computed in full, and the only error is {spread}."
 
 
 def of_each(each: Sequence[LogZ], what: str, case_error: float, *, chains: int, bound: str | None) -> str:
@@ -37,13 +37,13 @@ def of_each(each: Sequence[LogZ], what: str, case_error: float, *, chains: int, 
         return _sentence(*found[0][0], spread, bound=bound)
     doubtful = [(reasons, one) for reasons, one in found if reasons[0]]
     if not doubtful:
-        return _sentence([], [], spread, bound=bound, where=f" at each of the {len(rest):,} {what} where log Z is estimated")
+        return _sentence([], [], spread, bound=bound, where=f" for each of the {len(rest):,} {what} for which log Z is estimated")
     share = sum(one.cases for _, one in doubtful) / sum(one.cases for one in each)
     (wrong, _), _ = max(doubtful, key=lambda pair: pair[1].cases)
     cures = list(dict.fromkeys(cure for (_, some), _ in doubtful for cure in some))
     opening = (
-        f"log Z is in doubt at {len(doubtful):,} of {len(each):,} {what}, those of {share:.0%} of the cases; where most of these are, "
-        f"{wrong[0]}"
+        f"log Z is doubtful for {len(doubtful):,} of {len(each):,} {what}, which belong to {share:.0%} of the cases; for the one of these "
+        f"with the most cases, {wrong[0]}"
     )
     return _sentence([opening, *wrong[1:]], cures, spread, bound=bound)
 
@@ -67,46 +67,48 @@ def _spread(one: LogZ) -> float:
 
 
 def _sentence(wrong: Sequence[str], cures: Sequence[str], spread: float, *, bound: str | None, where: str = "") -> str:
-    what = f"A lower bound only if log Z of the {bound} is right, and that is an estimate: " if bound else ""
+    what = f"A lower bound only if log Z of the {bound} is right, and this log Z is an estimate: " if bound else ""
     if wrong:
         opening = "do not rely on this figure" if bound else "Do not rely on this figure"
         return (
-            f"{what}{opening}: {'; '.join(wrong)}; use {' and '.join(cures)}, and even then a mode that no chain meets would make it "
-            "too high."
+            f"{what}{opening}: {'; '.join(wrong)}; use {' and '.join(cures)}, but even then the figure is too high if there is "
+            "a mode that no chain reaches."
         )
     opening = "take it as optimistic" if bound else "Take this figure as optimistic"
     agreed = f"agree to {max(spread, 0.01):.2f} nats{where}"
     return (
-        f"{what}{opening}: both lengths of AIS and the second estimate, from tempered chains, {agreed}, but agreement says nothing of "
-        "a mode that no chain has met, which would make all of them too high together; look for one by more sweeps, other seeds and base "
-        "rates, and by holding samples against data."
+        f"{what}{opening}: both lengths of AIS and the second estimate, from tempered chains, {agreed}, but agreement is no evidence about "
+        "a mode that no chain reached, which would make every estimate of the likelihood too high; to search for such a mode, use more "
+        "sweeps, other seeds and other base rates, and compare samples with the data."
     )
 
 
 def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
     """What speaks against the longer estimate, and what may help. Agreement never proves anything.
 
-    The weights of annealing chains, their spread and their effective sample size say nothing of a mode that no chain reached. Forward and
+    The weights of annealing chains, their spread and their effective sample size do not show a mode that no chain reached. Forward and
     reverse chains that miss the same mode agree on a wrong value (Grosse, Ghahramani & Adams 2015).
     """
     (short, long, reverse, tempered), raised, least_log_z = _ways(one), one.raised, one.least
     wrong, cures = [], []
     if least_log_z is not None and not long.log_z + 3 * long.standard_error + 0.01 >= least_log_z:
         wrong.append(
-            f"it is impossible, as the distinct cases alone make log Z at least {least_log_z:.2f}, so that the chains miss a mode which "
-            "holds cases"
+            f"it is impossible, because the distinct cases alone make log Z at least {least_log_z:.2f}, and the chains miss a mode that "
+            "contains cases"
         )
-        cures.append("hm.likelihood.reverse_ais begun at these cases, a second estimate that sees their mode")
+        cures.append("hm.likelihood.reverse_ais from these cases, a second estimate that includes their mode")
     if _differ(short, long):
-        wrong.append(f"the longer AIS puts the likelihood {_by(short, long)} than the shorter, so that neither has settled")
+        wrong.append(
+            f"the longer AIS gives a likelihood {_by(short, long)} than the shorter, so the result still depends on the number of betas"
+        )
         cures.append("more betas")
     if _differ(long, reverse):
-        wrong.append(f"the second estimate, from tempered chains, puts the likelihood {_by(long, reverse)}")
+        wrong.append(f"the second estimate, from tempered chains, gives a likelihood {_by(long, reverse)} than the longer AIS")
         cures += ["more betas", "more sweeps"]
     if raised is not None and not raised.log_z - long.log_z <= max(BY_RAISE, 2 * math.hypot(long.standard_error, raised.standard_error)):
         wrong.append(
-            f"RAISE, whose chains begin at the cases, puts the likelihood {raised.log_z - long.log_z:.2f} nats lower, so that annealing "
-            "does not reach all the places where they are"
+            f"RAISE, whose chains start at the cases, gives a likelihood {raised.log_z - long.log_z:.2f} nats lower, so annealing does not "
+            "reach all regions that contain cases"
         )
         cures.append("more betas")
     for name, found in (("longer AIS", long), ("reverse AIS", reverse)):
@@ -117,10 +119,10 @@ def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
             wrong.append(f"the standard error of the {name} is {found.standard_error:.2f} nats")
             cures.append("more chains")
     if tempered.round_trips < ROUND_TRIPS * chains:
-        trips = f"no more than {tempered.round_trips:,}" if tempered.round_trips else "not one"
+        trips = f"only {tempered.round_trips:,}" if tempered.round_trips else "no"
         wrong.append(
-            f"the {chains} tempered chains made {trips} round trip{'s' * (tempered.round_trips > 1)} from the model to the hottest "
-            "temperature and back, so that they may not have forgotten where they began"
+            f"the {chains} tempered chains made {trips} round trip{'s' * (tempered.round_trips > 1)} from the model to the highest "
+            "temperature and back, so they may still depend on their initial states"
         )
         cures.append("more sweeps")
     return wrong, list(dict.fromkeys(cures))

@@ -103,15 +103,7 @@ class RBM(nn.Module):
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
     def energy(self, v: Tensor, h: Tensor, given: Given = NOTHING) -> Tensor:
-        """E(v, h): (*leading).
-
-        Parameters
-        ----------
-        v, h : Tensor
-            (*leading, *visible.shape) and (*leading, *hidden.shape).
-        given : Given, optional
-            Side information about each case.
-        """
+        """E(v, h): (*leading)."""
         s_v, s_h = self.visible.statistic(v, given), self.hidden.statistic(h)
         return self.visible.energy(v, given) + self.hidden.energy(h) - self.coupling.interaction(s_v, s_h, given)
 
@@ -156,32 +148,12 @@ class RBM(nn.Module):
 
     @torch.no_grad()
     def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
-        """h ~ p(h | v): (*leading, *hidden.shape).
-
-        Parameters
-        ----------
-        v : Tensor
-            (*leading, *visible.shape).
-        generator : torch.Generator
-            The source of all draws.
-        given : Given, optional
-            Side information about each case.
-        """
+        """h ~ p(h | v): (*leading, *hidden.shape)."""
         return self.hidden.sample(self.hidden_input(v, given), generator=generator)
 
     @torch.no_grad()
     def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
-        """v ~ p(v | h): (*leading, *visible.shape).
-
-        Parameters
-        ----------
-        h : Tensor
-            (*leading, *hidden.shape).
-        generator : torch.Generator
-            The source of all draws.
-        given : Given, optional
-            Side information about each case.
-        """
+        """v ~ p(v | h): (*leading, *visible.shape)."""
         return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
 
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given = NOTHING) -> Tensor:

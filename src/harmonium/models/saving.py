@@ -106,7 +106,8 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
     """Writes a model to one file.
 
-    The write is atomic: `path` holds the old model or the new one, never a part.
+    The write is atomic: `path` holds the old model or the new one, never a part. Of several processes that learn together, only the first
+    one writes.
 
     Parameters
     ----------

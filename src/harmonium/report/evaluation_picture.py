@@ -1,4 +1,4 @@
-"""The figure of a likelihood and of how far to trust it."""
+"""The figure of a likelihood and its reliability."""
 
 import math
 import textwrap
@@ -17,11 +17,11 @@ _PAGE, _BAND = 7.5, 0.42
 
 
 def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
-    """What each way to log Z makes of the mean log-probability of the cases, with the sentence on how far to trust it below.
+    """The mean log-probability of the cases by each estimate of log Z, with the sentence on its reliability below.
 
-    A dot an estimate, hollow where it is only a second one, in nats a case. The thick bar is one standard error of log Z, which shifts
-    every case alike and knows nothing of modes that no chain met; the thin one adds the standard error over the cases, which is common to
-    all. Beside it stand the figure and the effective sample size.
+    One dot per estimate, in nats per case, hollow for the second estimate. The thick bar is one standard error of log Z. An error of log Z
+    shifts all cases alike, and the standard error does not account for modes that no chain reached. The thin bar adds the standard error
+    over the cases, which all estimates share. The figure and the effective sample size stand beside the bar.
 
     Parameters
     ----------
@@ -76,6 +76,6 @@ def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
     what = "bound on log p" if evaluated.bound else "log p"
     bars = "± one standard error over them" if evaluated.exact else "thick: ± one standard error of log Z; thin: with that over the cases"
     cases = f"{evaluated.cases:,} case{'s' * (evaluated.cases != 1)}"
-    axes.set_xlabel(f"mean {what} of {cases} (nats a case)\n{bars}", fontsize=SMALL, color=MUTED)
+    axes.set_xlabel(f"mean {what} of {cases} (nats per case)\n{bars}", fontsize=SMALL, color=MUTED)
     figure.text(MARGIN / _PAGE, (foot - MARGIN) / height, "\n".join(lines), fontsize=LABEL, color=INK, va="top", linespacing=1.35)
     return figure

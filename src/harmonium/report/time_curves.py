@@ -19,7 +19,7 @@ def against_time(
     curves: Mapping[str, Sequence[tuple[float, float]]],
     levels: Mapping[str, float] | None = None,
     *,
-    label: str = "log-likelihood (nats a case)",
+    label: str = "log-likelihood (nats per case)",
     floor: float | None = None,
     title: str | None = None,
 ) -> Figure:

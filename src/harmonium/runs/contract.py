@@ -44,7 +44,7 @@ class Recipe(Options, ABC):
         ----------
         run
             The folder of the run. A step that asks it for `callbacks` and a `checkpoint` under a phase's name shows its progress, and
-            goes on where it stopped.
+            goes on where it stopped. `run.precision` is the precision of every training.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Recipe(Options, ABC):
         run
             The folder of the run.
         setting
-            What the records call these options: "full", "quick", "smoke" ...
+            What the records call these options: "full", "quick", "smoke" ... A precision other than float32 is added to it.
         metrics
             (name, value, unit) of each.
         verdicts
@@ -137,7 +137,7 @@ class Recipe(Options, ABC):
         results = {
             "recipe": run.recipe,
             "paper": self.paper,
-            "setting": setting,
+            "setting": setting if run.precision == "float32" else f"{setting}, {run.precision}",
             "seed": self.seed,
             "metrics": found,
             "seconds": round(run.training_seconds, 1),

@@ -14,6 +14,7 @@ from harmonium.runs.options import Options, settings_of, unlike_defaults
 from harmonium.runs.provenance import command, commit, machine
 
 if TYPE_CHECKING:
+    from harmonium.couplings.products import Precision
     from harmonium.learning import Callback
 
 CONFIGURATION, METRICS, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
@@ -123,6 +124,12 @@ class Run:
     def checkpoint(self, phase: str) -> Path:
         """The file of a phase's training state."""
         return self.folder / CHECKPOINTS / f"{phase.replace(' ', '-')}.safetensors"
+
+    @property
+    def precision(self) -> Precision:
+        """The precision that every phase of training is given."""
+        found: Precision = self.settings.get("precision", "float32")
+        return found
 
     def callbacks(self, phase: str) -> list[Callback]:
         """The callbacks of a phase of training: its progress on the screen, and metrics.jsonl."""

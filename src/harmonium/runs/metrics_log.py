@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harmonium.files import write_atomically
 from harmonium.learning import Callback, TrainingState
+from harmonium.processes import is_first
 from harmonium.runs.folder import read_rows
 
 
@@ -23,5 +24,6 @@ class MetricsLog(Callback):
             write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
     def on_epoch(self, state: TrainingState) -> None:
-        with open(self.path, "a") as file:
-            file.write(json.dumps({"phase": self.phase, **state.history[-1]}) + "\n")
+        if is_first():
+            with open(self.path, "a") as file:
+                file.write(json.dumps({"phase": self.phase, **state.history[-1]}) + "\n")

@@ -13,6 +13,7 @@ import tyro
 
 NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
 OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
+NAMED = ("precision",)  # choices of every recipe: `Recipe.results` puts them into the name of the setting
 EARLIER = "earlier"  # in a field's metadata: its value in runs that were begun before there was such a setting (see Options.former)
 Kind = TypeVar("Kind")
 
@@ -27,6 +28,8 @@ class Options:
     """Number of CPU threads."""
     device: Literal["cpu", "cuda"] = "cpu"
     """The device. Draws depend on the device, and so do the last digits of the figures."""
+    precision: Literal["float32", "bfloat16", "auto"] = dataclasses.field(default="float32", metadata={EARLIER: "float32"})
+    """Of the products in an update. "auto" is bfloat16 where the device has instructions for it. Likelihoods stay in float32."""
     smoke: bool = False
     """Run every step within a few seconds, as a test. The figures mean nothing."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -55,9 +58,29 @@ class Options:
 
 
 def settings_of(options: Options) -> dict[str, Any]:
-    """The settings as config.json holds them."""
+    """The settings as config.json holds them.
+
+    Precision "auto" is there what it is on this machine. A later option is left out while it is what it was earlier, if that is its default
+    too: then settings match those of runs and records that are older than the option.
+    """
+    if options.precision == "auto":
+        options = dataclasses.replace(options, precision=_precision_here(options.device))
+    as_ever = {
+        each.name
+        for each in dataclasses.fields(options)
+        if EARLIER in each.metadata and each.metadata[EARLIER] == each.default == getattr(options, each.name)
+    }
     values = {**dataclasses.asdict(options), **options.former}
-    return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items() if name not in NOT_SETTINGS}
+    return {name: json.loads(json.dumps(values[name], default=str)) for name in values if name not in {*NOT_SETTINGS, *as_ever}}
+
+
+def _precision_here(device: str) -> Literal["float32", "bfloat16"]:
+    """What precision "auto" is on a device of this machine."""
+    import torch  # here: as above
+
+    from harmonium.couplings.products import multiplies_bfloat16
+
+    return "bfloat16" if multiplies_bfloat16(torch.device(device)) else "float32"
 
 
 def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
@@ -112,7 +135,7 @@ def earlier(kind: type[Options], settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def unlike_defaults(kind: type[Options], settings: Mapping[str, Any]) -> list[str]:
     """The settings, as config.json holds them, that are not the defaults of this version of the recipe, its choices left out."""
-    default = settings_of(kind(**{name: settings[name] for name in kind.choices if name in settings}))
+    default = settings_of(kind(**{name: settings[name] for name in (*NAMED, *kind.choices) if name in settings}))
     names = {*default, *settings} - {*OF_THE_RUN}
     return sorted(name for name in names if name not in default or name not in settings or default[name] != settings[name])
 

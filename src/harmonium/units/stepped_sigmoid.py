@@ -95,9 +95,9 @@ class SteppedSigmoid(Counting):
     def log_partition(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         total = input + self.bias
         upper, t = self._mirrored(total)
-        terms = endless_log_partition(t)
+        terms = infinite_copies_log_partition(t)
         if self.copies is not None:
-            terms = terms - endless_log_partition(t - self.copies)
+            terms = terms - infinite_copies_log_partition(t - self.copies)
             terms = terms + torch.where(upper, self.copies * (total - self.copies / 2), torch.zeros_like(total))
         return self.total(keep_present(terms, given))
 
@@ -107,8 +107,8 @@ class SteppedSigmoid(Counting):
     def _mean(self, total: Tensor) -> Tensor:
         upper, t = self._mirrored(total)
         if self.copies is None:
-            return endless_mean(t)
-        fewer = endless_mean(t) - endless_mean(t - self.copies)
+            return infinite_copies_mean(t)
+        fewer = infinite_copies_mean(t) - infinite_copies_mean(t - self.copies)
         return torch.where(upper, self.copies - fewer, fewer)
 
     def variance(self, input: Tensor, given: Given = NOTHING) -> Tensor:
@@ -116,7 +116,9 @@ class SteppedSigmoid(Counting):
 
     def _variance(self, total: Tensor) -> Tensor:
         _, t = self._mirrored(total)
-        return endless_variance(t) if self.copies is None else endless_variance(t) - endless_variance(t - self.copies)
+        return (
+            infinite_copies_variance(t) if self.copies is None else infinite_copies_variance(t) - infinite_copies_variance(t - self.copies)
+        )
 
     def mode(self, input: Tensor, given: Given = NOTHING) -> Tensor:
         """The most probable count; k + 1 is more probable than k where t > k + ½ + log(1 - q^(k + 1)) - log(1 - q^(N - k))."""
@@ -208,22 +210,22 @@ def _fold(t: Tensor) -> tuple[Tensor, Tensor]:
     return over, torch.exp(torch.sub(t, over, alpha=2))
 
 
-def endless_log_partition(t: Tensor) -> Tensor:
-    """S(t) = Σ_{n >= 1} log(1 + e^(t - n + ½))."""
+def infinite_copies_log_partition(t: Tensor) -> Tensor:
+    """S(t) = Σ_{n >= 1} log(1 + e^(t - n + ½)), the log-partition of a unit with infinitely many copies."""
     over, x = _fold(t)
     below = torch.log1p(x * _polynomial(x, COUNTS[1:]))
     above = 0.5 * over.square() + CONSTANT + RIPPLE * torch.cos(2 * math.pi * over) - below
     return torch.where(t > 0, above, below)
 
 
-def endless_mean(t: Tensor) -> Tensor:
-    """S'(t) = Σ_{n >= 1} σ(t - n + ½)."""
+def infinite_copies_mean(t: Tensor) -> Tensor:
+    """S'(t) = Σ_{n >= 1} σ(t - n + ½), its mean."""
     over, x = _fold(t)
     return over + _mean_below(x)[0] - 2 * math.pi * RIPPLE * torch.sin(2 * math.pi * over)
 
 
-def endless_variance(t: Tensor) -> Tensor:
-    """S''(t)."""
+def infinite_copies_variance(t: Tensor) -> Tensor:
+    """S''(t), its variance."""
     over, x = _fold(t)
     first, total = _mean_below(x)
     below = x * _polynomial(x, SECOND) / total - first.square()

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.data.batches import ONCE, Batches, Stream
+from harmonium.learning.loop import reduce
 from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
+from harmonium.processes import is_first, only_first_warns, own_purpose
 from harmonium.seeds import derive, fresh_generator
 
 ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
@@ -40,7 +42,7 @@ class Plan:
     progress: bool | None
 
     def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
-        """A new state, or the given one, which continues with its own optimiser and schedule.
+        """A new state, or the given one, which continues with its own optimiser and schedule. Several processes begin with one model.
 
         Raises ValueError if the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read
         only once and there are several epochs.
@@ -60,7 +62,8 @@ class Plan:
             "data": compared.of_data(batches, like),
         }
         if self.state is None:
-            return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS)), settings, schedule)
+            reduce.one_model(model)
+            return TrainingState(model, optimizer, fresh_generator(like, derive(self.seed, DRAWS, *own_purpose())), settings, schedule)
         if self.state.model is not model:
             raise ValueError("the state given is that of another model: a state holds its model, so use fit(state.model, ...)")
         own = {"optimizer": self.optimizer, "schedule": self.schedule}
@@ -71,14 +74,17 @@ class Plan:
     def restore(self, state: TrainingState) -> None:
         """Load the checkpoint, if there is one and no state was given."""
         if self.state is None and self.path is not None and self.path.exists():
-            state.restore(self.path)
+            with only_first_warns():
+                state.restore(self.path)
 
     @property
     def path(self) -> Path | None:
         return None if self.checkpoint is None else Path(self.checkpoint)
 
     def watchers(self, name: str = "learning") -> list[Callback]:
-        """The callbacks, and a progress bar if it is wanted."""
+        """The callbacks, and a progress bar if it is wanted, in the first process."""
+        if not is_first():
+            return [each for each in self.callbacks if not isinstance(each, Progress)]
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []
         return [*self.callbacks, *shown]
 

@@ -1,40 +1,30 @@
-"""Averages over the cases of all processes. In a single process each function is the identity."""
+"""What the processes of one training have in common: sums over all cases, and one model. In a single process nothing is done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
-from torch import distributed as dist
+
+from harmonium.learning.loop.state import SHARED, TrainingState
+from harmonium.processes import add_up, copy_from_first, world_size
 
 
-def processes() -> int:
-    """The number of processes that learn together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+def gradients(model: nn.Module, averages: Sequence[Tensor] = ()) -> None:
+    """Sum every `.grad`, and averages of the batch, over the processes, in place, by one all-reduce.
+
+    Each process has written its cases' shares.
+    """
+    if world_size() > 1:
+        add_up([*(parameter.grad for parameter in model.parameters() if parameter.grad is not None), *averages])
 
 
-def total(count: int, like: Tensor) -> float:
-    """A number of cases, or particles, summed over the processes."""
-    if processes() == 1:
-        return float(count)
-    found = torch.tensor(float(count), dtype=torch.float64, device=like.device)
-    dist.all_reduce(found)
-    return float(found)
+def totals(state: TrainingState) -> None:
+    """Sum the epoch's sums over the processes, in place."""
+    if world_size() > 1:
+        add_up([value for name, value in state.totals.items() if name != SHARED])
 
 
-def add_up(tensors: Iterable[Tensor]) -> None:
-    """Sum tensors over the processes, in place, by one all-reduce. Each is a share of the average over all cases."""
-    if processes() == 1:
-        return
-    parts = list(tensors)
-    flat = torch.cat([part.flatten() for part in parts])
-    dist.all_reduce(flat)
-    for part, whole in zip(parts, torch.split(flat, [part.numel() for part in parts]), strict=True):
-        part.copy_(whole.view_as(part))
-
-
-def gradients(model: nn.Module) -> None:
-    """Sum every `.grad` over the processes, in place. Each process has written its cases' shares of the average."""
-    if processes() > 1:
-        add_up(parameter.grad for parameter in model.parameters() if parameter.grad is not None)
+def one_model(model: nn.Module) -> None:
+    """Give every process the parameters and buffers of the first."""
+    copy_from_first(model.state_dict(keep_vars=True).values())

@@ -16,6 +16,7 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
 from harmonium.models import RBM, load
 from harmonium.models.saving import describe, unshared
+from harmonium.processes import is_first, mean_figures, wait_for_all
 from harmonium.sampling.trajectory_models import acceptance
 
 LAST = "-last"  # suffix of the name of a model that is kept only because training ended there
@@ -48,7 +49,7 @@ class Trajectory(Callback):
     Notes
     -----
     If training is resumed or continued, the trajectory is the same as without the interruption. Models beyond the checkpoint are dropped,
-    and so is the last one if it was kept only because training ended there.
+    and so is the last one if it was kept only because training ended there. Of several processes, the first one writes.
 
     Examples
     --------
@@ -105,6 +106,7 @@ class Trajectory(Callback):
         while self.steps and (self._ended or self.steps[-1] > state.step):
             self._drop()
         self._reference = None
+        wait_for_all()  # the first process writes below what the others have read above
         if not self.steps:
             self._keep(state)
 
@@ -127,7 +129,8 @@ class Trajectory(Callback):
         assert isinstance(state.model, RBM)
         kept, at = self._last_kept(state)
         # Each chain is paired with a chain that it does not descend from.
-        return bool(acceptance(kept, state.model, at, _chains(state).roll(1, 0)).mean() < self.acceptance)
+        rate = acceptance(kept, state.model, at, _chains(state).roll(1, 0)).mean()
+        return mean_figures({"rate": rate.item()}, rate.device)["rate"] < self.acceptance
 
     # Keeping --------------------------------------------------------------------------------------------------------------------
 
@@ -151,7 +154,7 @@ class Trajectory(Callback):
         step = self.steps.pop()
         if self.folder is None:
             del self._memory[step]
-        else:
+        elif is_first():
             self._path(step, self._ended).unlink()
         self._ended = False
 

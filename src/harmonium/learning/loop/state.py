@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +15,21 @@ from torch import Tensor, nn
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.models.saving import renamed, restore, unshared
+from harmonium.processes import add_up, gathered, is_first, own_entries, own_purpose, rank, wait_for_all, world_size
 from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
+SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 
 @dataclass
 class TrainingState:
     """The complete state of training one model. Restored from disk, training continues to the same bits.
+
+    Several processes have one model and optimiser, and each has a generator and chains of its own. Their checkpoint holds all of these. As
+    many processes continue to the same bits. Another number of processes divides the same chains anew, with other draws: the results then
+    agree statistically.
 
     Parameters
     ----------
@@ -38,6 +45,8 @@ class TrainingState:
         The schedule of the learning rate.
     slots : dict of dict of Tensor
         What the rule ("rule") and each transform keep between updates, by owner and name.
+    divided : mapping of str to int
+        The rule's slots that several processes divide among them (see `Rule.divided`).
     epoch : int
         Completed epochs.
     batch : int
@@ -79,6 +88,7 @@ class TrainingState:
     settings: dict[str, Any]
     schedule: Scheduler | None = None
     slots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    divided: Mapping[str, int] = field(default_factory=dict)
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -93,7 +103,10 @@ class TrainingState:
 
     @property
     def chains(self) -> Tensor | None:
-        """The rule's persistent chains, (chains, *visible.shape), with an axis of replicas before if there are any; None without chains."""
+        """The rule's persistent chains, (chains, *visible.shape), with an axis of replicas before if there are any; None without chains.
+
+        Of several processes, the chains of this one.
+        """
         return self.slots.get(RULE, {}).get("chains")
 
     @property
@@ -156,6 +169,8 @@ class TrainingState:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one checkpoint file, atomically.
 
+        Several processes must all call it. The first one writes, and the others return when the file is there.
+
         Parameters
         ----------
         path : path-like
@@ -163,6 +178,8 @@ class TrainingState:
         """
         tensors = unshared(self.model, "model.")
         tensors["generator"] = self.generator.get_state()
+        if world_size() > 1:
+            tensors["generators"] = gathered(self.generator.get_state()[None], 0)
         optimizer = self.optimizer.state_dict()
         values: dict[str, dict[str, Any]] = {}
         for index, entries in optimizer["state"].items():
@@ -173,8 +190,13 @@ class TrainingState:
                     values.setdefault(str(index), {})[name] = value
         for owner, slots in self.slots.items():
             tensors |= {f"slots.{owner}.{name}": value for name, value in slots.items() if not name.startswith("work.")}
-        for kind in NAMED:
-            tensors |= {f"{kind}.{name}": value for name, value in getattr(self, kind).items()}
+        for name, axis in self.divided.items():
+            if name in self.slots.get(RULE, {}):
+                tensors[f"slots.{RULE}.{name}"] = gathered(self.slots[RULE][name], axis)
+        sums = {name: value.clone() for name, value in self.totals.items()}
+        add_up([value for name, value in sums.items() if name != SHARED])
+        tensors |= {f"totals.{name}": value for name, value in sums.items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
         header = {
             "version": VERSION,
             "settings": self.settings,
@@ -183,6 +205,7 @@ class TrainingState:
             **{name: getattr(self, name) for name in COUNTERS},
         }
         write_tensors(path, tensors, header)
+        wait_for_all()
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Load a file that `save` wrote.
@@ -225,14 +248,17 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": state, "param_groups": header["optimizer"]["groups"]})
         if self.schedule is not None and header["schedule"] is not None:
             self.schedule.load_state_dict(header["schedule"])
-        if elsewhere:
-            self.generator.manual_seed(derive(int(wanted["seed"]), header["step"]))
+        own = tensors.get("generators", tensors["generator"][None])
+        if elsewhere or (len(own) != world_size() and not is_first()):
+            self.generator.manual_seed(derive(int(wanted["seed"]), header["step"], *own_purpose()))
         else:
-            self.generator.set_state(tensors["generator"])
+            self.generator.set_state(own[rank()].clone())
         self._restore_slots(tensors)
         device = next(self.model.parameters()).device
         for kind in NAMED:
             setattr(self, kind, {n.removeprefix(f"{kind}."): t.to(device) for n, t in tensors.items() if n.startswith(f"{kind}.")})
+        if not is_first():  # the file has the sums of all processes
+            self.totals = {name: value if name == SHARED else torch.zeros_like(value) for name, value in self.totals.items()}
         threads = self.threads
         for name in COUNTERS:
             setattr(self, name, header[name])
@@ -249,6 +275,9 @@ class TrainingState:
         for owner, slots in self.slots.items():
             prefix = f"slots.{owner}."
             saved = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+            for name, axis in self.divided.items() if owner == RULE else ():
+                if name in saved:
+                    saved[name] = own_entries(saved[name], axis, slots[name].shape[axis] if name in slots else None)
             for name, slot in slots.items():
                 if not name.startswith("work.") and (name not in saved or saved[name].shape != slot.shape):
                     raise ValueError(f"the checkpoint does not fit this training: expected {prefix}{name} of shape {tuple(slot.shape)}")

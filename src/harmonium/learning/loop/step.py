@@ -14,6 +14,7 @@ from harmonium.learning.loop import reduce
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.rules.rule import Positive
 from harmonium.learning.transforms.transform import Transform
+from harmonium.processes import only_first_warns
 
 
 class Signal(Protocol):
@@ -84,7 +85,8 @@ class Step:
         state, model = self.state, self.model
         with self.products:
             positive = self.signal.gradient(*batch)
-        reduce.gradients(state.model)
+        averages = [] if positive is None else [each for one, slots in self.transforms for each in one.collect(model, positive, slots)]
+        reduce.gradients(state.model, averages)
         if positive is not None:
             for transform, slots in self.transforms:
                 transform.observe(model, positive, slots)
@@ -96,6 +98,12 @@ class Step:
             transform.after(model, slots)
         state.step += 1
         self.signal.between(state.step)
+
+    def report(self) -> None:
+        """At the end of training, let the transforms warn of what the user should know."""
+        with only_first_warns():
+            for transform, slots in self.transforms:
+                transform.report(self.model, slots, self.state.step)
 
     def _complete(self) -> None:
         for transform, slots in self.completing:

@@ -13,13 +13,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from harmonium.data.batches import Batches, Stream
-from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop import reduce
+from harmonium.learning.loop.state import SHARED, TrainingState
+from harmonium.processes import in_any, mean_figures, world_size
 
 CHECK_EVERY = 100  # steps between checks for non-finite parameters
 CHECKPOINT_SECONDS = 30.0  # between checkpoints inside an epoch
+AGREE_EVERY = 10  # steps between those at which several processes agree to stop or to save
 
 
 class Callback:
@@ -85,7 +89,8 @@ def train(
     """Train until `epochs` are done. `step(*batch)` is one update; `metrics()` ends an epoch.
 
     A checkpoint is written after each epoch and, if the data can resume inside an epoch, every half minute. Ctrl-C finishes the present
-    step, saves, and raises KeyboardInterrupt. Raises FloatingPointError if a parameter diverges.
+    step, saves, and raises KeyboardInterrupt. Raises FloatingPointError if a parameter diverges. Several processes stop and save at
+    the same step; the first one writes.
     """
     callbacks = list(callbacks)
     keeper = Keeper(state, batches, checkpoint)
@@ -99,8 +104,9 @@ def train(
                 state.epoch, state.batch = state.epoch + 1, 0
                 if state.schedule is not None:
                     state.schedule.step()
-                row = {"epoch": float(state.epoch), "step": float(state.step), **metrics()}
-                row["update_ratio"] = float(state.totals.pop("update_ratio", math.nan))
+                reduce.totals(state)
+                row = {"epoch": float(state.epoch), "step": float(state.step), **mean_figures(metrics(), keeper.device)}
+                row[SHARED] = float(state.totals.pop(SHARED, math.nan))
                 row["seconds"] = round(keeper.seconds, 3)
                 state.history.append(row)
                 state.totals.clear()
@@ -108,8 +114,9 @@ def train(
                     chosen.look(state)
                 for callback in callbacks:
                     callback.on_epoch(state)
+                (state.stopped,) = in_any([state.stopped], keeper.device)
                 keeper.save()
-                if interrupted():
+                if keeper.agreed(interrupted(), now=True)[0]:
                     raise KeyboardInterrupt
     finally:
         for callback in callbacks:
@@ -134,15 +141,16 @@ def _epoch(
         before = weights(state).clone() if state.batch == 0 else None
         step(*batch)
         if before is not None:
-            state.add("update_ratio", (weights(state) - before).abs().mean() / before.abs().mean())
+            state.add(SHARED, (weights(state) - before).abs().mean() / before.abs().mean())
         state.batch += 1
         if state.step % CHECK_EVERY == 0:
             state.check_finite()
         for callback in step_callbacks:
             callback.on_step(state)
-        if batches.resumes_inside and (interrupted() or keeper.due):
+        stop, due = keeper.agreed(interrupted())
+        if batches.resumes_inside and (stop or due):
             keeper.save()
-        if interrupted():
+        if stop:
             raise KeyboardInterrupt
 
 
@@ -163,6 +171,19 @@ class Keeper:
     def due(self) -> bool:
         """Whether a checkpoint inside an epoch is due."""
         return time.monotonic() - self.saved > CHECKPOINT_SECONDS
+
+    @property
+    def device(self) -> torch.device:
+        return weights(self.state).device
+
+    def agreed(self, interrupted: bool, now: bool = False) -> tuple[bool, bool]:
+        """Whether to stop, and whether a checkpoint is due: in every process alike. `now`: not only at every tenth step."""
+        if self.path is None or world_size() == 1:
+            return interrupted, self.due
+        if self.state.step % AGREE_EVERY and not now:
+            return False, False
+        stop, due = in_any([interrupted, self.due], self.device)
+        return stop, due
 
     def save(self) -> None:
         self.state.seconds = self.seconds

@@ -12,6 +12,7 @@ from torch import Tensor
 from harmonium.learning.rules.rule import Positive, Rule, Slots
 from harmonium.likelihood.exact_log_z import Listing, listing, one_case
 from harmonium.models import RBM
+from harmonium.processes import world_size
 from harmonium.units import NOTHING, Given
 
 MOST_STATES = 2**20
@@ -63,7 +64,7 @@ class ExactGradient(Rule):
     def gradient(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> None:
         model.accumulate_gradient(positive.phase, **positive.weighting(), fresh=True, given=positive.given)
         if not positive.given:
-            _add_log_z(model, NOTHING, float(positive.total))
+            _add_log_z(model, NOTHING, float(positive.total) / world_size())
             return
         for case, share in _cases(positive.given, positive.shares):
             _add_log_z(model, case, share)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
+from harmonium.processes import own_share
 
 FAST, PLAIN = "fast.", "work."  # prefixes of the slots: fast weights, and buffers for the plain values
 
@@ -26,7 +27,7 @@ class FastPCD(Rule):
     Parameters
     ----------
     chains : int, default 100
-        Number of persistent chains, at least one.
+        Number of persistent chains, at least one. Several processes divide them.
     steps : int, default 1
         Gibbs sweeps per update, at least one.
     rate : float, default 0.01
@@ -67,8 +68,13 @@ class FastPCD(Rule):
                 f"fast weights take a rate of at least 0 and a decay from 0 to less than 1, found rate={self.rate} and decay={self.decay}"
             )
 
+    @property
+    def divided(self) -> Mapping[str, int]:
+        return {"chains": 0}
+
     def init(self, model: RBM, generator: torch.Generator) -> Slots:
-        slots = {"chains": model.visible.sample(model.visible.zero_input(self.chains), generator=generator)}
+        chains = own_share(self.chains)
+        slots = {"chains": model.visible.sample(model.visible.zero_input(chains), generator=generator)}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and (name.startswith("coupling.") or name.endswith("bias")):
                 slots |= {FAST + name: torch.zeros_like(parameter), PLAIN + name: torch.empty_like(parameter)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +11,15 @@ from torch import Tensor
 
 from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
+from harmonium.processes import own_share
 
 
 class Sampler(Protocol):
     """A method that advances persistent chains."""
+
+    @property
+    def divided(self) -> Mapping[str, int]:
+        """As `Rule.divided`."""
 
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         """The slots before the first update.
@@ -42,6 +48,10 @@ class Gibbs:
     Gibbs()
     """
 
+    @property
+    def divided(self) -> Mapping[str, int]:
+        return {"chains": 0}
+
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         return {"chains": model.visible.sample(model.visible.zero_input(chains), generator=generator)}
 
@@ -65,7 +75,7 @@ class PersistentCD(Rule):
     Parameters
     ----------
     chains : int, default 100
-        Number of chains, at least one.
+        Number of chains, at least one. Several processes divide them.
     steps : int, default 1
         Sweeps per update, at least one.
     sampler : Sampler, default Gibbs()
@@ -98,8 +108,12 @@ class PersistentCD(Rule):
         if self.chains < 1 or self.steps < 1:
             raise ValueError(f"persistent CD takes at least one chain and one step, found {self.chains} and {self.steps}")
 
+    @property
+    def divided(self) -> Mapping[str, int]:
+        return self.sampler.divided
+
     def init(self, model: RBM, generator: torch.Generator) -> Slots:
-        return self.sampler.init(model, self.chains, generator)
+        return self.sampler.init(model, own_share(self.chains), generator)
 
     @torch.no_grad()
     def particles(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from harmonium.models import RBM, Phase
+from harmonium.processes import world_size
 from harmonium.units import NOTHING, Given
 
 Slots = dict[str, Tensor]
@@ -26,7 +27,8 @@ class Positive(NamedTuple):
     shares : Tensor or float
         The share of each case in the data's average: one number for all, or (cases,).
     total : Tensor or float
-        Sum of the shares, 1 or a tensor. A batch of heavy rows counts more than a batch of light rows, and so does its model part.
+        Sum of the shares over all processes, 1 or a tensor. A batch of heavy rows counts more than a batch of light rows, and so does its
+        model part.
     given : Given
         What is given of each case.
 
@@ -49,17 +51,18 @@ class Positive(NamedTuple):
         return {"weights": self.shares, "scale": sign} if isinstance(self.shares, Tensor) else {"scale": sign * self.shares}
 
     def average(self, values: Tensor) -> Tensor:
-        """Σ_n share_n · values_n for values of shape (cases, size): (size,)."""
+        """Σ_n share_n · values_n for values of shape (cases, size): (size,). Of several processes, the cases of this one."""
         return self.shares @ values if isinstance(self.shares, Tensor) else values.sum(0) * self.shares
 
     def against(self, model: Phase, *, paired: bool = False) -> dict[str, Any]:
         """Arguments of `accumulate_gradient` for the difference of the data's part and the model's, joined.
 
-        The model's particles, (particles, ...), share minus the same total: as the cases do if `paired`, else equally.
+        The model's particles, (particles, ...), share minus the same total: as the cases do if `paired`, else equally. Of several
+        processes, each has this many.
         """
         cases, particles, like = len(self.phase.v), len(model.v), self.phase.hidden_mean
         data, scale = (self.shares, 1.0) if isinstance(self.shares, Tensor) else (like.new_ones(cases), self.shares)
-        equal = self.total / (particles * scale)
+        equal = self.total / (particles * world_size() * scale)
         each = data if paired else equal.expand(particles) if isinstance(equal, Tensor) else like.new_full((particles,), equal)
         given = self.given.map(lambda field: torch.cat([field, field])) if paired else NOTHING
         return {"phase": self.phase.join(model), "weights": torch.cat([data, -each]), "scale": scale, "given": given}
@@ -90,6 +93,11 @@ class Rule:
 
     contrasts: ClassVar[bool] = True
     """Whether the gradient is a difference of averages of ∂E/∂θ, the data's and the model's."""
+
+    @property
+    def divided(self) -> Mapping[str, int]:
+        """The slots that hold chains, which several processes divide among them: by name, the axis of the chains."""
+        return {}
 
     def check(self, model: RBM, given: Given) -> None:
         """Check, before learning, that the rule can learn this machine from such cases.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harmonium.learning.rules.rule import Slots
 from harmonium.models import RBM
+from harmonium.processes import add_up, world_size
 from harmonium.sampling import tempering
 
 KEPT = ("betas", "identity", "heading", "round_trips")  # of the sampler's state, beside the chains
@@ -66,6 +67,10 @@ class Tempering:
             object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         tempering.ladder(self.betas)
 
+    @property
+    def divided(self) -> Mapping[str, int]:
+        return dict.fromkeys(("chains", *KEPT[1:]), 1)
+
     def init(self, model: RBM, chains: int, generator: torch.Generator) -> Slots:
         state = tempering.init(model, chains, self.betas, generator=generator)
         pairs = torch.zeros(len(state.betas), dtype=torch.float64, device=state.v.device)  # sums for each pair, then the number of updates
@@ -98,11 +103,13 @@ class Tempering:
 
     def between(self, slots: Slots, step: int) -> None:
         if self.adapt is not None and step % self.adapt == 0:
+            add_up([slots["swaps"]])
             rates = (slots["swaps"][:-1] / slots["swaps"][-1]).clamp(0, 1)
             slots["betas"].copy_(tempering.adapt(slots["betas"], rates))
             slots["swaps"].zero_()
 
     def metrics(self, slots: Slots) -> dict[str, float]:
+        add_up([slots["swaps_of_epoch"], slots["trips_of_epoch"]])
         *accepted, updates = slots["swaps_of_epoch"].tolist()
         trips = slots["trips_of_epoch"].item()
         slots["swaps_of_epoch"].zero_()
@@ -110,5 +117,5 @@ class Tempering:
         return {
             "swap_rate": sum(accepted) / len(accepted) / updates,
             "least_swap_rate": min(accepted) / updates,
-            "round_trips": trips / slots["chains"].shape[1],
+            "round_trips": trips / (slots["chains"].shape[1] * world_size()),
         }

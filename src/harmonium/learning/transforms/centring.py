@@ -69,7 +69,8 @@ class Centring(Transform):
         """The initial offsets, from the biases alone."""
         slots = _of_biases(model)
         seen = slots["visible"].new_full((), float(steps))  # total weight of the batches so far; a batch of average weight counts 1
-        return slots | {"seen": seen} | {f"work.{side}": torch.empty_like(offset) for side, offset in slots.items()}
+        work = {f"work.{name}": torch.empty_like(slots[side]) for side in self.sides for name in (side, f"mean.{side}")}
+        return slots | {"seen": seen} | work
 
     @torch.no_grad()
     def start(self, model: RBM, scale: Tensor | None) -> None:
@@ -77,17 +78,23 @@ class Centring(Transform):
         self._move("hidden", self._inputs(model, _of_biases(model))[1])
 
     @torch.no_grad()
+    def collect(self, model: RBM, positive: Positive, slots: Slots) -> list[Tensor]:
+        data = positive.phase
+        for side, statistic in (("visible", data.s_v), ("hidden", model.hidden.statistic(data.hidden_mean))):
+            slots[f"work.mean.{side}"].copy_(positive.average(statistic.reshape(len(statistic), -1)))
+        return [slots[f"work.mean.{side}"] for side in self.sides]
+
+    @torch.no_grad()
     def observe(self, model: RBM, positive: Positive, slots: Slots) -> None:
         """Move the offsets by a batch and, for "both", half way on to the model's means."""
-        total, seen, data = positive.total, slots["seen"], positive.phase
+        total, seen = positive.total, slots["seen"]
         seen += total
         tiny = torch.finfo(seen.dtype).tiny
         rate = torch.clamp(1 / seen.clamp_min(tiny), min=RATE) * total if self.offsets == "data" else torch.ones_like(seen)
         weight = positive.total if isinstance(positive.total, Tensor) else seen.new_tensor(1.0)
         rate = rate.clamp(max=1.0) * (weight > 0)  # a batch of weight zero does not move them
-        for side, statistic in (("visible", data.s_v), ("hidden", model.hidden.statistic(data.hidden_mean))):
-            mean = positive.average(statistic.reshape(len(statistic), -1)) / weight.clamp_min(tiny)
-            slots[side].lerp_(mean, rate)
+        for side in self.sides:
+            slots[side].lerp_(slots[f"work.mean.{side}"] / weight.clamp_min(tiny), rate)
         if self.offsets == "both":
             for side in self.sides:
                 slots[side].add_(self._slope(model, side) / weight.clamp_min(tiny), alpha=0.5)  # minus the difference of the two means

@@ -10,6 +10,7 @@ from torch import Tensor
 from harmonium.learning.rules.rule import Positive, Slots
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
+from harmonium.units import NOTHING, Given
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,31 @@ class Sparsity(Transform):
 
     def init(self, model: RBM, steps: int) -> Slots:
         like = next(model.parameters())
-        return {"activity": torch.full(model.hidden.shape, self.target, dtype=like.dtype, device=like.device)}
+        target = torch.full(model.hidden.shape, self.target, dtype=like.dtype, device=like.device)
+        return {"activity": target, "work.mean": torch.empty_like(target)}
+
+    @torch.no_grad()
+    def collect(self, model: RBM, positive: Positive, slots: Slots) -> list[Tensor]:
+        """The means of the hidden units, of the visible statistics and of the context: the penalty's gradient is linear in each."""
+        means = {"mean": positive.phase.hidden_mean, "statistic": positive.phase.s_v, "context": positive.given.context}
+        found = []
+        for name, values in means.items():
+            if values is not None:
+                mean = positive.average(values.to(positive.phase.s_v).flatten(1)).reshape(values.shape[1:])
+                slots.setdefault(f"work.{name}", torch.empty_like(mean)).copy_(mean)
+                found.append(slots[f"work.{name}"])
+        return found
 
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        data, activity, total = positive.phase, slots["activity"], positive.total
-        mean = positive.average(data.hidden_mean.flatten(1)).reshape(model.hidden.shape)
+        activity, mean, total = slots["activity"], slots["work.mean"], positive.total
         if isinstance(total, Tensor):  # a heavy batch moves the running mean as several batches do
             kept = self.decay**total
             activity.mul_(kept).add_((1 - kept) * mean / total.clamp_min(torch.finfo(total.dtype).tiny))
         else:
             activity.mul_(self.decay).add_(mean, alpha=1 - self.decay)
         slope = self.cost * total * (activity - self.target)
-        slopes = slope.expand(len(data.v), *slope.shape)
-        model.coupling.accumulate_gradient(
-            data.s_v, slopes, **{"weights": None} | positive.weighting(-1.0), fresh=False, given=positive.given
-        )
+        statistic, context = slots["work.statistic"][None], slots.get("work.context")
+        given = NOTHING if context is None else Given(context=context[None])
+        model.coupling.accumulate_one_way(statistic, slope[None], upward=True, weights=None, scale=-1.0, fresh=False, given=given)
         model.hidden.add_gradient(model.hidden.parameter_gradient(slope[None], None), scale=-1.0, fresh=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -48,6 +49,13 @@ class Transform:
     def init(self, model: RBM, steps: int) -> Slots:
         """The slots before the first update. `steps` is the number of updates that were made without this transform."""
         return {}
+
+    def collect(self, model: RBM, positive: Positive, slots: Slots) -> Sequence[Tensor]:
+        """Averages over the batch that the transform uses, written into slots of its own, "work." at the start of their names.
+
+        Several processes sum them, in place, with the gradient, because each process sees its own cases only. Called before `observe`.
+        """
+        return ()
 
     def observe(self, model: RBM, positive: Positive, slots: Slots) -> None:
         """Called with the batch and the rule's gradient, in `.grad`, before any transform changes it."""

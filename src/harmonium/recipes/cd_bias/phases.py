@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harmonium.analysis import EnumeratedRBMs, FixedPoint, asymmetry, find_fixed_point, minimise_contrast
+from harmonium.couplings.products import Precision
 from harmonium.learning import MomentumSGD, Rule, Schedule, fit
 
 STEPS = {"CD-1": 1, "CD-10": 10}
@@ -38,11 +39,14 @@ class Sampling:
         The learning rate at first; it falls linearly to zero.
     weight_cost
         Of every machine.
+    precision
+        As for `fit`: it changes nothing for machines of float64, as those of the recipe are.
     """
 
     updates: int
     rate: float
     weight_cost: float
+    precision: Precision = "float32"
 
 
 def kept(rest: FixedPoint) -> Phase:
@@ -86,6 +90,7 @@ def _end_of_chains(machines: EnumeratedRBMs, start: Tensor, p: Tensor, negative:
         optimizer=partial(MomentumSGD, lr=sampling.rate),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / epochs),
         weight_cost=sampling.weight_cost,
+        precision=sampling.precision,
         seed=seed,
         progress=False,
     )

@@ -144,7 +144,7 @@ def measure(options: CdBias, run: Run) -> Measured:
         "PCD": PersistentCD(options.chains),
         "tempered CD": PersistentCD(chains=max(options.chains // 3, 1), sampler=Tempering(betas=6)),
     }
-    sampling, sampled = Sampling(EPOCH if smoke else options.updates, options.rate, options.weight_cost), {}
+    sampling, sampled = Sampling(EPOCH if smoke else options.updates, options.rate, options.weight_cost, run.precision), {}
     for number, (rule, negative) in enumerate(chained.items()):
         seeds = [derive(options.seed, 2, number, n) for n in range(len(p))]
         sampled[rule] = phase(run, rule, partial(ends_of_chains, cost, with_cost["CD-1"], p, negative, sampling, seeds))

@@ -48,6 +48,7 @@ def refitted(run: Run, rbm: RBM, data: Data, *, epochs: int, seed: int) -> RBM:
         optimizer=partial(biases_alone, lr=RATE),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / epochs),
         averaging=0.1,
+        precision=run.precision,
         seed=seed,
         callbacks=[Progress(PHASE)],
         checkpoint=run.checkpoint(PHASE),

@@ -98,6 +98,7 @@ def learn(run: Run, name: str, splits: Splits, candidate: Candidate, budget: Bud
             gradient="centred",
             averaging=AVERAGED,
             validation=splits.valid,
+            precision=run.precision,
             seed=derive(seed, 1),
             callbacks=[stopping, *run.callbacks(phase(name, candidate))],
             checkpoint=run.checkpoint(phase(name, candidate)),

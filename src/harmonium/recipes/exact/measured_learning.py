@@ -86,6 +86,7 @@ def learn(run: Run, plan: Plan, data: Data, cases: Tensor) -> Learnt:
             optimizer=partial(MomentumSGD, lr=plan.rate),
             gradient=plan.gradient,
             averaging=plan.averaging,
+            precision=run.precision,
             seed=derive(plan.seed, 1),
             callbacks=[_Measure(cases, plan.measured), *run.callbacks(plan.phase)],
             checkpoint=run.checkpoint(plan.phase),

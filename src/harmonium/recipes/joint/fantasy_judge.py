@@ -42,6 +42,7 @@ def learn_judge(
         head_epochs=0,
         optimizer=partial(torch.optim.Adam, lr=2e-3),
         schedule=partial(Schedule, lr=lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / epochs))),
+        precision=run.precision,
         seed=derive(seed, 1),
         callbacks=run.callbacks(JUDGE),
         checkpoint=run.checkpoint(JUDGE),

@@ -52,6 +52,7 @@ class Persistent:
             gradient=self.gradient,
             averaging=self.averaging,
             sweeps=sweeps,
+            precision=run.precision,
             seed=seed,
             callbacks=[*run.callbacks(phase), _Snapshots(run, phase, self.epochs)],
             checkpoint=run.checkpoint(phase),

@@ -1,0 +1,155 @@
+"""Fine-tuning of many nets as one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+from torch.nn import functional as F
+
+from harmonium.data.batches import ArrayRows
+from harmonium.learning.backpropagation import Backpropagation, Loss
+from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.step import Step
+from harmonium.learning.loop.trainer import Callback, train
+from harmonium.learning.replicas.linear_replicas import LinearReplicas
+from harmonium.learning.replicas.orders import ReplicaBatches, seeds_of
+from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
+from harmonium.learning.replicas.replica_state import EachChoice, begin, together
+from harmonium.learning.replicas.stacking import Replicas
+from harmonium.models import RBM
+from harmonium.nets import Dropout
+from harmonium.seeds import derive
+
+
+def fine_tune_replicas(
+    net: Replicas[Any],
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    loss: Loss = F.cross_entropy,
+    validation: tuple[Tensor, Tensor] | None = None,
+    epochs: int = 30,
+    head_epochs: int = 5,
+    batch_size: int = 100,
+    optimizer: MakeOptimizer | None = None,
+    schedule: MakeSchedule | None = None,
+    weight_cost: Each = 0.0,
+    patience: int | None = None,
+    seed: int | Sequence[int] = 0,
+    callbacks: Iterable[Callback] = (),
+    state: TrainingState | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> TrainingState:
+    """`fine_tune` of replicas. Replica r learns as alone with seed number r: from the same cases in the same order."""
+    from harmonium.learning.finetune import check_cases, described_loss, input_rows  # here: it sends replicas to this function
+
+    if isinstance(net.pattern, RBM):
+        raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
+    pattern, seeds = net.pattern, seeds_of(seed, len(net))
+    check_cases(pattern, inputs, targets, loss)
+    rows = input_rows(pattern, inputs, next(net.parameters()).detach())
+    if validation is not None:
+        check_cases(pattern, *validation, loss)
+    batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
+    draws = derive(seeds[0], *seeds[1:])
+    plan = Plan(epochs, optimizer, partial(ReplicaSGD, lr=0.1), schedule, draws, callbacks, state, checkpoint, progress)
+    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    training = begin(plan, net, weight_cost, batches, settings, seeds)
+    plan.restore(training)
+    for module in net.modules():
+        if isinstance(module, Dropout):
+            module.generator = training.generator
+    head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
+    signal = ReplicaBackpropagation(training, loss, head, head_epochs if head is not None else 0, batches)
+    kept = None
+    if validation is not None:
+        kept = EachChoice("validation_error_percent" if are_labels(validation[1]) else "validation_loss", patience)
+    metrics = partial(metrics_of_nets, signal, validation)
+    try:
+        watchers = plan.watchers("fine-tuning")
+        train(training, batches, Step(training, signal), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+    finally:
+        signal.close()
+    net.eval()
+    return training  # type: ignore[no-any-return]
+
+
+class ReplicaBackpropagation(Backpropagation):
+    """Writes the gradient of each replica's mean loss of its own mini-batch."""
+
+    net: Replicas[Any]
+
+    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, batches: Any) -> None:
+        super().__init__(state, loss, head, head_epochs, batches)
+        self.layers = [module for module in self.net.modules() if isinstance(module, LinearReplicas)]
+        own = {parameter for layer in self.layers for parameter in layer.parameters()}
+        if isinstance(state.optimizer, ReplicaSGD):
+            for layer in self.layers:
+                layer.products = state.optimizer.products
+        self.others = [parameter for parameter in self.net.parameters() if parameter not in own]
+
+    def gradient(self, x: Tensor, y: Tensor) -> None:
+        """`x`: (replicas, cases, ...). `y`: (replicas, cases, ...)."""
+        state = self.state
+        if state.batch == 0:
+            self._learn_body(state.epoch >= self.head_epochs)
+        y = y.to(x.device)
+        labels = y.dim() == 2 and are_labels(y[0])
+        y = y.long() if labels else y
+        self.net.train()
+        for layer in self.layers:
+            layer.fresh = True
+        for parameter in self.others:
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        outputs = self.net(x)
+        losses = each_loss(self.loss, outputs, y)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        cases = y.shape[1]
+        state.add("loss", losses.detach() * cases)
+        state.add("cases", losses.new_full((), cases))
+        if labels:
+            state.add("errors", (outputs.detach().argmax(-1) != y).sum(1))
+
+    def close(self) -> None:
+        super().close()
+        for layer in self.layers:
+            layer.products = None
+
+    def metrics(self) -> dict[str, float]:
+        raise TypeError("replicas have metrics each: metrics_of_nets")
+
+
+def each_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean loss of each replica's cases: (replicas)."""
+    if loss is F.cross_entropy and targets.dim() == 2:
+        return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape).mean(1)
+    found: Tensor = vmap(loss)(outputs, targets)
+    return found
+
+
+def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Tensor, Tensor] | None) -> dict[str, float]:
+    """The metrics of `fine_tune` for each replica, and their means."""
+    from harmonium.learning.finetune import held_out
+
+    many, totals = signal.net, {name: value.tolist() for name, value in signal.state.totals.items()}
+    rows = []
+    for replica, net in enumerate(many):
+        row = {"train_loss": totals["loss"][replica] / totals["cases"]}
+        if "errors" in totals:
+            row["train_error_percent"] = 100 * totals["errors"][replica] / totals["cases"]
+        rows.append(row | ({} if validation is None else held_out(net, *validation, signal.loss)))
+    return together(rows)
+
+
+def are_labels(targets: Tensor) -> bool:
+    """Whether targets are labels: one integer per case."""
+    return targets.dim() == 1 and not targets.is_floating_point() and targets.dtype != torch.bool

@@ -1,0 +1,93 @@
+"""Training many stacks of RBMs as one, a layer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.data.batches import Source
+from harmonium.learning.cases import as_rows
+from harmonium.learning.replicas.fit_replicas import fit_replicas
+from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
+from harmonium.learning.replicas.stacking import Replicas
+from harmonium.models import DBN, RBM
+from harmonium.seeds import derive
+from harmonium.units import Unit
+
+
+def greedy_replicas(
+    data: Any,
+    layers: Sequence[Unit],
+    *,
+    replicas: int,
+    seed: int | Sequence[int] = 0,
+    rows: Tensor | None = None,
+    checkpoints: Any = None,
+    **settings: Any,
+) -> list[DBN]:
+    """`greedy` of `replicas` stacks, which learn as alone with seeds of their own.
+
+    The features of a layer's cases are computed when they are visited, because those of all replicas would fill the memory.
+    """
+    if len(layers) < 2:
+        raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
+    if not isinstance(data, Tensor | np.ndarray | Source):
+        raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
+    for name in ("couplings", "labels", "classes", "given", "train"):
+        if settings.pop(name, None) is not None:
+            raise ValueError(f"hm.greedy of replicas takes no {name}=: learn such stacks one by one")
+    seeds, validation = seeds_of(seed, replicas), settings.pop("validation", None)
+    learned: list[Replicas[RBM]] = []
+    for index, hidden in enumerate(layers[1:]):
+        visible = layers[0] if index == 0 else layers[index].as_visible_layer().to(layers[index].zero_input())
+        many = Replicas([RBM(visible, hidden, seed=derive(own, index)) for own in seeds], rows=rows)
+        path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
+        below = features_of(data, learned)
+        held = None if validation is None else features_of(validation, learned)
+        fit_replicas(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **settings)
+        learned.append(many)
+    return [DBN([layer.take(replica) for layer in learned]) for replica in range(replicas)]
+
+
+def features_of(data: Any, learned: Sequence[Replicas[RBM]]) -> Any:
+    """The data of the next layer of each replica."""
+    return _Features(data, learned) if learned else data
+
+
+class _Features(ReplicaSource):
+    """The means of the top hidden units of each replica, computed anew at each visit."""
+
+    def __init__(self, data: Any, learned: Sequence[Replicas[RBM]]) -> None:
+        like = next(learned[0].parameters()).detach()
+        self.source, self.learned = as_rows(learned[0].pattern.visible, data, like), learned
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @torch.no_grad()
+    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """`indices`: (replicas · cases), replica 0 first."""
+        return self.of_all(indices.reshape(len(self.learned[0]), -1), generator).flatten(0, 1)
+
+    @torch.no_grad()
+    def rows_of(self, replica: int, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """The features of one replica: (cases, size)."""
+        v = self.source.rows(indices, generator)
+        for many in self.learned:
+            rbm = many.take(replica)
+            v = rbm.hidden.output(rbm.hidden_mean(v))
+        return v
+
+    def of_all(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """`indices`: (replicas, cases). Features (replicas, cases, size)."""
+        v = self.source.rows(indices.flatten(), generator)
+        v = v.reshape(*indices.shape, *v.shape[1:])
+        for many in self.learned:
+            machine: Any = many.stacked
+            v = machine.hidden.output(machine.hidden_mean(v))
+        return v
