@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
+from machine import as_users_run
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -137,4 +138,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    as_users_run()
     main()

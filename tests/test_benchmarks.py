@@ -393,11 +393,12 @@ def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.Mon
         with torch.profiler.profile(record_shapes=True) as profile:
             work()
         products = {"aten::mm": slice(2), "aten::addmm_": slice(1, 3)}
-        found.append(sorted(event.input_shapes[products[event.name]] for event in profile.events() if event.name in products))
+        shapes = [event.input_shapes[products[event.name]] for event in profile.events() if event.name in products]
+        found.append(sorted(pair for pair in shapes if pair[0][0] > 1))  # weighted sums of rows are none
     label_row = [[batch, 510], [510, 2000]]
     assert found[0].count(label_row) == 1 + steps
     assert found[0] == found[1]
-    assert len(found[0]) == 15 + 2 * steps
+    assert len(found[0]) == 14 + 2 * steps
 
 
 BARE = """

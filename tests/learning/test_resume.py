@@ -103,7 +103,13 @@ def test_killed_at_random_moments(work: object, moments: int, tmp_path: Path) ->
         assert not killed_after(120, work, str(tmp_path / name))
         lengths.append(time.monotonic() - begun)
     whole = min(lengths)
-    killed = sum(killed_after(lives.uniform(0.3, 0.9) * whole / 3 + 0.05, work, str(checkpoint)) for _ in range(moments))
+    killed = 0
+    for _ in range(moments):
+        if killed_after(lives.uniform(0.3, 0.9) * whole / 3 + 0.05, work, str(checkpoint)):
+            killed += 1
+        elif killed < moments // 3:  # the machine has become faster: begin again, with shorter lives
+            killed, whole = 0, whole / 2
+            checkpoint.unlink(missing_ok=True)
     assert killed >= moments // 3, "the lives were too long to test anything"
     assert checkpoint.exists(), "the lives were too short to learn anything"
     found = work(str(checkpoint)).state_dict()  # type: ignore[operator]

@@ -30,7 +30,7 @@ class ReplicaState(TrainingState):
 
     Parameters
     ----------
-    model, optimizer, generator, settings, schedule, slots
+    model, optimizer, generator, settings, schedule, slots, divided
         As for `TrainingState`.
     epoch, batch, step, totals, history, best, best_epoch, stream, stopped, seconds, threads
         As for `TrainingState`.
