@@ -27,13 +27,14 @@ class Contender:
     peer: bool = False
 
 
-def floor(batch: int, repeats: int) -> Contender:
+def floor(batch: int, repeats: int, precision: str = "float32") -> Contender:
     """The five matrix products of a CD-1 update, into buffers that are there already."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
 
     def measure(images: Tensor) -> float:
-        v_0 = images[:batch].float().div_(255)
-        weight = torch.randn(images.shape[1], HIDDEN).mul_(0.01)
-        h_0, h_1 = torch.empty(batch, HIDDEN), torch.empty(batch, HIDDEN)
+        v_0 = images[:batch].float().div_(255).to(dtype)
+        weight = torch.randn(images.shape[1], HIDDEN).mul_(0.01).to(dtype)
+        h_0, h_1 = torch.empty(batch, HIDDEN, dtype=dtype), torch.empty(batch, HIDDEN, dtype=dtype)
         v_1, data, model = torch.empty_like(v_0), torch.empty_like(weight), torch.empty_like(weight)
 
         def products() -> None:
@@ -45,7 +46,7 @@ def floor(batch: int, repeats: int) -> Contender:
 
         return repeated(products, repeats)
 
-    return Contender("five matrix products", measure)
+    return Contender("five matrix products" + suffix(precision), measure)
 
 
 def gradient(batch: int, repeats: int, reconstruction: Literal["mean", "sample"]) -> Contender:
@@ -73,19 +74,25 @@ class Clock(hm.Callback):
         self.seconds = time.perf_counter() - self.began
 
 
-def fit(batch: int) -> Contender:
+def suffix(precision: str) -> str:
+    """What the name of a contender says of its precision."""
+    return "" if precision == "float32" else f", {precision}"
+
+
+def fit(batch: int, precision: str = "float32") -> Contender:
     """An epoch of `hm.fit`, divided by its steps."""
 
     def measure(images: Tensor) -> float:
         clock = Clock()
-        state = train(images, batch, clock)
+        state = train(images, batch, clock, precision=precision)
         return 1e3 * clock.seconds / state.step
 
-    return Contender("harmonium: a step of hm.fit", measure)
+    return Contender("harmonium: a step of hm.fit" + suffix(precision), measure)
 
 
-def train(images: Tensor, batch: int, *callbacks: hm.Callback) -> hm.TrainingState:
+def train(images: Tensor, batch: int, *callbacks: hm.Callback, precision: str = "float32") -> hm.TrainingState:
     """One epoch, as users run it."""
+    given = {} if precision == "float32" else {"precision": precision}  # a commit that is measured against may not know the argument
     negative = hm.ContrastiveDivergence(reconstruction="mean")
     return hm.fit(
         machine(images),
@@ -97,6 +104,7 @@ def train(images: Tensor, batch: int, *callbacks: hm.Callback) -> hm.TrainingSta
         weight_cost=2e-4,
         callbacks=callbacks,
         progress=False,
+        **given,
     )
 
 

@@ -69,7 +69,7 @@ def exact(precision: str, seed: int) -> float:
 
 def by_annealing(precision: str, seed: int) -> float:
     rbm, test = binary(500, 15, precision, seed), digits()[2]
-    log_z = hm.likelihood.ais(rbm, test[:1000].mean(0), chains=100, betas=3000, seed=seed).log_z
+    log_z = hm.likelihood.ais(rbm, chains=100, betas=3000, seed=seed, base_rates=test[:1000].mean(0)).log_z
     return hm.likelihood.log_likelihood(rbm, test, log_z=log_z).mean().item()
 
 

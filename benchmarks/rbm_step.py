@@ -21,6 +21,7 @@ The lines:
 - harmonium: a step of hm.fit: an epoch of `hm.fit` divided by its updates, with all that users get: the gather of shuffled uint8 rows
   and their conversion, the CD-1 gradient ("mean"), fused SGD with momentum 0.9 and a weight cost of 0.0002, the checks for non-finite
   values, and the figures that it computes after the epoch.
+- ..., bfloat16: the five products of bfloat16 operands, and a step of `hm.fit(..., precision="bfloat16")`.
 - scikit-learn: BernoulliRBM.fit: one epoch on float32 in [0, 1]. Persistent chains (one sweep an update), plain gradient ascent, no
   shuffling, no figures.
 - rbms: rbms train, CD-1: its command's own `train` with `--training_type cd --gibbs_steps 1` (its defaults are persistent chains and 100
@@ -121,9 +122,11 @@ def contender(key: str, batch: int, repeats: int) -> Contender:
         return peers.PEERS[key](batch)
     made: dict[str, Callable[[], Contender]] = {
         "floor": lambda: ours.floor(batch, repeats),
+        "floor in bfloat16": lambda: ours.floor(batch, repeats, "bfloat16"),
         "mean": lambda: ours.gradient(batch, repeats, "mean"),
         "sample": lambda: ours.gradient(batch, repeats, "sample"),
         "fit": lambda: ours.fit(batch),
+        "fit in bfloat16": lambda: ours.fit(batch, "bfloat16"),
     }
     return made[key]()
 
@@ -198,7 +201,15 @@ def memory(args: Arguments) -> dict[str, float]:
 def results(args: Arguments, console: Console) -> dict[str, Any]:
     """All that was measured, by batch size, and the peers' versions."""
     found = versions(peers.PEERS if args.peers else ())
-    keys = ["floor", "mean", "sample", "fit", *(name for name, which in found.items() if which != NOT_INSTALLED)]
+    keys = [
+        "floor",
+        "floor in bfloat16",
+        "mean",
+        "sample",
+        "fit",
+        "fit in bfloat16",
+        *(name for name, which in found.items() if which != NOT_INSTALLED),
+    ]
     rows = {}
     for batch in args.batches:
         running = start(work, keys, batch, args)
