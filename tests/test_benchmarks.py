@@ -87,12 +87,14 @@ def test_rbm_step(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) 
     done = run(FOLDER / "rbm_step.py", batches=8, rounds=3, rows=64, repeats=5, threads=1, data="random", json=path, forced=True)
     record = json.loads(path.read_text())
     rows = record["batches"]["8"]
-    floor, fit = rows[0], rows[3]
-    assert [row["contender"] for row in rows[:5]] == [
+    floor, fit = rows[0], rows[4]
+    assert [row["contender"] for row in rows[:7]] == [
         "five matrix products",
+        "five matrix products, bfloat16",
         'harmonium: gradient, "mean"',
         'harmonium: gradient, "sample"',
         "harmonium: a step of hm.fit",
+        "harmonium: a step of hm.fit, bfloat16",
         "scikit-learn: BernoulliRBM.fit",
     ]
     for row in rows:
@@ -103,7 +105,7 @@ def test_rbm_step(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) 
         assert row["ratio_to_floor"] == pytest.approx(np.median(values / floor["values_ms"]))
         assert kernels_of(row["blas"]) == {kernel}
         assert {text.split(", ")[1] for text in row["blas"]} == {"1 threads"}
-    sklearn = rows[4]
+    sklearn = rows[6]
     assert sklearn["ratio_to_harmonium"] == pytest.approx(np.median(np.array(sklearn["values_ms"]) / fit["values_ms"]))
     assert record["data"] == "random uint8"
     assert record["machine"]["torch_threads"] == 1
