@@ -25,11 +25,6 @@ class SearchResult:
     ----------
     trials : list of Trial
         All trials, the best first: those that were trained longest come first, and among these those with the lowest score.
-
-    Attributes
-    ----------
-    best : Trial
-        The best trial.
     """
 
     trials: list[Trial] = field(repr=False)
