@@ -164,3 +164,14 @@ def test_what_cannot_be_learnt_is_refused_before_any_step(inputs, labels, messag
     with pytest.raises(ValueError, match=message):
         tune(classifier, **settings)
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+
+
+def test_arrays_are_taken_as_tensors_are() -> None:
+    x, y = torch.rand(60, 5, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 3
+    found = []
+    for inputs, labels in ((x, y), (x.numpy(), y.numpy())):
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
+        hm.fine_tune(net, inputs, labels, validation=(inputs[:20], labels[:20]), epochs=2, progress=False)
+        found.append(hm.predict(net, inputs))
+    assert torch.equal(*found)

@@ -192,3 +192,8 @@ def test_grey_bytes_beside_labels():
         results.append(rbm.state_dict())
     for name, value in results[0].items():
         torch.testing.assert_close(value, results[1][name])
+
+
+def test_no_side_information_is_left_out_and_is_not_none() -> None:
+    with pytest.raises(TypeError, match="found NoneType: leave it out"):
+        hm.fit(hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)), torch.eye(6), given=None, progress=False)  # type: ignore[arg-type]

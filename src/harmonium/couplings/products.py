@@ -92,8 +92,18 @@ def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Te
 def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
     """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`.
 
-    `left`: (cases, rows); `right`: (cases, columns); `weights`: (cases) in any shape, None for ones. A frozen parameter
-    (`requires_grad` false) is skipped.
+    Parameters
+    ----------
+    parameter : torch.nn.Parameter
+        (rows, columns). A frozen one (`requires_grad` false) is skipped.
+    left, right : torch.Tensor
+        (cases, rows) and (cases, columns).
+    scale : float
+        The factor of the sum.
+    fresh : bool
+        Whether to replace the gradient.
+    weights : torch.Tensor, optional
+        One per case, in any shape; ones by default.
     """
     if not parameter.requires_grad:
         return
@@ -126,10 +136,10 @@ def reduced_type(precision: Precision, like: Tensor) -> torch.dtype | None:
     return torch.bfloat16
 
 
-def described_type(precision: Precision, like: Tensor) -> str | None:
-    """The name of the reduced type, as a setting of a training; None for full precision."""
+def described_type(precision: Precision, like: Tensor) -> str:
+    """The name of the type of the factors, as a setting of a training; "float32" stands for full precision."""
     dtype = reduced_type(precision, like)
-    return None if dtype is None else str(dtype).removeprefix("torch.")
+    return "float32" if dtype is None else str(dtype).removeprefix("torch.")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

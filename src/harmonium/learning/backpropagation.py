@@ -17,7 +17,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Backpropagation:
-    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone.
+    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone, if there is one.
 
     Of several processes, each writes its cases' part. `dtype`: the type to which factors of products are rounded.
     """
@@ -31,13 +31,14 @@ class Backpropagation:
         batches: Batches,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.state, self.net, self.loss, self.head_epochs, self.batches = state, state.model, loss, head_epochs, batches
+        self.state, self.net, self.loss, self.batches = state, state.model, loss, batches
+        self.head_epochs = head_epochs if head is not None else 0
         self.dtype = dtype
         own = set() if head is None else set(head.parameters())
         self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
         device = next(self.net.parameters()).device.type
         self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else torch.autocast(device, dtype)
-        self._learn_body(state.epoch >= head_epochs)
+        self._learn_body(state.epoch >= self.head_epochs)
 
     def gradient(self, x: Tensor, y: Tensor) -> None:
         state = self.state

@@ -30,6 +30,8 @@ class GivenRows:
     """
 
     def __init__(self, given: Given, visible: Unit, cases: int, like: Tensor) -> None:
+        if not isinstance(given, Given):
+            raise TypeError(f"given= is an hm.Given, found {type(given).__name__}: leave it out where nothing is given")
         self.held = {kind: getattr(given, kind) for kind in given.kinds}
         self.visible, self.cases, self.like = visible, cases, like
         for name, field in self.held.items():
@@ -77,7 +79,25 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     """Data as a source of rows of these units.
 
     Arrays in memory are checked in full against the units' support, except for gaps. The rows of memory maps, sparse matrices and sources
-    are checked when they are visited. `kept`: the numbers of the rows that are checked, if others are never visited.
+    are checked when they are visited.
+
+    Parameters
+    ----------
+    visible : Unit
+        The units that the rows are states of.
+    data : Tensor, array, sparse matrix or Source
+        (cases, *visible.shape).
+    like : Tensor
+        A tensor of the type and device of the rows.
+    given : GivenRows, optional
+        What is given of each case: values at gaps are not read.
+    kept : Tensor, optional
+        The numbers of the rows that are checked, if others are never visited.
+
+    Raises
+    ------
+    ValueError
+        For data of another shape, without a case, or outside the support.
     """
     data = numbered(data)
     if isinstance(data, SparseRows):
@@ -142,9 +162,29 @@ class Chosen:
 def as_batches(
     visible: Unit, data: Data, sample_weight: Any, given: Given, *, batch_size: int, seed: int, like: Tensor
 ) -> Batches | Stream:
-    """Data of any form as mini-batches (states, weights or None, given). Raises a ValueError that says what is wrong.
+    """Data of any form as mini-batches (states, weights or None, given).
 
-    Rows of weight zero are left out, whatever they hold.
+    Parameters
+    ----------
+    visible : Unit
+        The units that the data are states of.
+    data : Tensor, array, sparse matrix, Source or iterable of batches
+        The cases.
+    sample_weight : sequence of float or None
+        The weight of each case. Rows of weight zero are left out, whatever they hold.
+    given : Given
+        What is given of each case.
+    batch_size : int
+        Cases per mini-batch; an iterable sets its own.
+    seed : int
+        The seed of the order.
+    like : Tensor
+        A tensor of the type and device of the states.
+
+    Raises
+    ------
+    ValueError
+        For data that the units cannot take, and for weights or side information that do not fit them.
     """
     data = numbered(data)
     if isinstance(data, Tensor | np.ndarray | Source):

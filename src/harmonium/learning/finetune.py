@@ -58,10 +58,10 @@ def fine_tune(
     net : nn.Module
         Any net. It is trained in place, and is in evaluation mode afterwards. `Replicas` of nets are trained together, each as alone: see
         the notes.
-    inputs : Tensor
+    inputs : Tensor or array
         Cases, (cases, width), as for `fit`: the net's `Visible` module knows how its visible units take their data. A net without this
         module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`).
-    targets : Tensor
+    targets : Tensor or array
         Integer labels, (cases,), below a classifier's number of classes; or other targets of `loss`, (cases, ...).
     loss : callable, default torch.nn.functional.cross_entropy
         (outputs, targets) -> the mean over the cases.
@@ -116,13 +116,17 @@ def fine_tune(
     """
     like = next(net.parameters()).detach()
     join_processes(like.device)
+    inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
     check_cases(net, inputs, targets, loss)
     rows = input_rows(net, inputs, like)
+    kept = None
     if validation is not None:
+        validation = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
         check_cases(net, *validation, loss)
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
+        kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
     batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {
@@ -136,11 +140,7 @@ def fine_tune(
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = training.generator
-    own = head_epochs if head is not None else 0
-    signal = Backpropagation(training, loss, head, own, batches, reduced_type(precision, like))
-    kept = None
-    if validation is not None:
-        kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
+    signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like))
 
     def metrics() -> dict[str, float]:
         return signal.metrics() | ({} if validation is None else held_out(net, *validation, loss))
@@ -156,7 +156,7 @@ def fine_tune(
 
 def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
     """The loss on validation cases and, for a classifier, the percentage of wrong labels."""
-    outputs = predict(net, inputs)
+    outputs, targets = predict(net, inputs), torch.as_tensor(targets)
     if not is_classification(targets):
         return {"validation_loss": loss(outputs, targets.cpu()).item()}
     wrong = (outputs.argmax(1) != targets.cpu()).double().mean().item()
@@ -212,7 +212,7 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
     >>> hm.predict(net, torch.eye(6)).shape
     torch.Size([6, 3])
     """
-    rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
+    rows, training = input_rows(net, torch.as_tensor(inputs), next(net.parameters()).detach()), net.training
     net.eval()
     outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
     net.train(training)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from harmonium.learning.finetune import fine_tune, predict
+from harmonium.learning.finetune import fine_tune, held_out
 from harmonium.learning.fit import fit
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
 from harmonium.learning.replicas.replica_state import ReplicaState
@@ -199,9 +199,7 @@ def default_score(settings: Mapping[str, Any], model: Any, validation: Any) -> f
     """Minus the mean log-likelihood of a machine, or the mean loss of a net, on held-out cases."""
     if not isinstance(model, RBM):
         inputs, targets = validation
-        loss = settings.get("loss", F.cross_entropy)
-        labels = targets.dim() == 1 and not targets.is_floating_point() and targets.dtype != torch.bool
-        return float(loss(predict(model, inputs), targets.cpu().long() if labels else targets.cpu()))
+        return held_out(model, inputs, targets, settings.get("loss", F.cross_entropy))["validation_loss"]
     exact = min(model.visible.count, model.hidden.count) <= EXACT
     log_z = exact_log_z(model) if exact else ais(model, chains=100, betas=1000, seed=derive(0)).log_z
     rows = model.visible.from_data(torch.as_tensor(validation), next(model.parameters()).detach())

@@ -116,6 +116,11 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     path : str or path-like
         The file. A file of this name is replaced.
 
+    Raises
+    ------
+    TypeError
+        For an object of another kind.
+
     Examples
     --------
     >>> import torch, harmonium as hm
@@ -124,6 +129,11 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     >>> torch.equal(hm.load("rbm.safetensors").coupling.weight, rbm.coupling.weight)
     True
     """
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"hm.save writes the models of this package, found {type(model).__name__}: a net's weights are written by "
+            "torch.save(net.state_dict(), path), and replicas one by one, each taken out by take()"
+        )
     tensors = unshared(model)
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_tensors(path, tensors, {"model": describe(model), "dtype": dtype})

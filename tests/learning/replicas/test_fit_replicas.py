@@ -213,3 +213,15 @@ def test_what_replicas_do_not_learn_is_refused_by_a_sentence() -> None:
         hm.fine_tune(binary, ROWS, ROWS[:, 0].long())
     with pytest.raises(ValueError, match="takes no labels="):
         hm.greedy(ROWS, [hm.Bernoulli(6), hm.Bernoulli(4)], replicas=2, labels=ROWS[:, 0], progress=False)
+
+
+def test_a_hurried_call_is_sent_to_replicas_or_answered_in_one_sentence(tmp_path: Path) -> None:
+    many, rows = hm.Replicas([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=seed) for seed in range(2)]), torch.eye(6)
+    assert hm.fit(model=many, data=rows, epochs=1, progress=False).epoch == 1
+    with pytest.raises(TypeError, match=r"^hm.fit has no argument epoch=$"):
+        hm.fit(many, rows, epoch=1)
+    with pytest.raises(ValueError, match="takes no precision="):
+        hm.greedy(rows, [hm.Bernoulli(6), hm.Bernoulli(4)], replicas=2, precision="bfloat16", progress=False)
+    with pytest.raises(TypeError, match=r"found Replicas: .* take\(\)"):
+        hm.save(many, tmp_path / "many")
+    assert not (tmp_path / "many").exists()

@@ -20,6 +20,7 @@ from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
+ADDED = {"precision": "float32"}  # settings that older checkpoints do not have, with what they were then
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 
@@ -160,9 +161,10 @@ class TrainingState:
     def check_settings(self, settings: dict[str, Any], source: str) -> None:
         """Raise a ValueError that names the first of these settings that differs from the state's own."""
         for name, value in settings.items():
-            if self.settings.get(name) != value:
+            own = self.settings.get(name, ADDED.get(name))
+            if own != value:
                 raise ValueError(
-                    f"{source} was made with {name}={self.settings.get(name)!r}, and this run has {name}={value!r}; continue with the "
+                    f"{source} was made with {name}={own!r}, and this run has {name}={value!r}; continue with the "
                     "settings that it was made with, or start again"
                 )
 

@@ -29,13 +29,17 @@ def or_replicas(many: Callable[Q, R_co]) -> Callable[[Callable[P, R_co]], Both[P
 
     def decorate(one: Callable[P, R_co]) -> Both[P, Q, R_co]:
         name: str = one.__name__
+        own = inspect.signature(one).parameters
+        model = next(iter(own))
 
         @wraps(one)
         def call(*args: Any, **kwargs: Any) -> R_co:
-            if not (args and isinstance(args[0], Replicas)):
+            if not isinstance(args[0] if args else kwargs.get(model), Replicas):
                 return one(*args, **kwargs)
             for setting in kwargs:
-                if setting not in known and setting in inspect.signature(one).parameters:
+                if setting not in own:
+                    raise TypeError(f"hm.{name} has no argument {setting}=")
+                if setting not in known:
                     raise ValueError(f"hm.{name} of replicas takes no {setting}=: train such models one by one")
             return many(*args, **kwargs)
 

@@ -13,7 +13,7 @@ from torch.func import vmap
 from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
-from harmonium.learning.backpropagation import Backpropagation, Loss
+from harmonium.learning.backpropagation import Backpropagation, Loss, is_classification
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -54,9 +54,11 @@ def fine_tune_replicas(
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
     pattern, seeds = net.pattern, seeds_of(seed, len(net))
+    inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, next(net.parameters()).detach())
     if validation is not None:
+        validation = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
         check_cases(pattern, *validation, loss)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
     draws = derive(seeds[0], *seeds[1:])
@@ -68,10 +70,10 @@ def fine_tune_replicas(
         if isinstance(module, Dropout):
             module.generator = training.generator
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
-    signal = ReplicaBackpropagation(training, loss, head, head_epochs if head is not None else 0, batches)
+    signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches)
     kept = None
     if validation is not None:
-        kept = EachChoice("validation_error_percent" if are_labels(validation[1]) else "validation_loss", patience)
+        kept = EachChoice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
     metrics = partial(metrics_of_nets, signal, validation)
     try:
         watchers = plan.watchers("fine-tuning")
@@ -102,7 +104,7 @@ class ReplicaBackpropagation(Backpropagation):
         if state.batch == 0:
             self._learn_body(state.epoch >= self.head_epochs)
         y = y.to(x.device)
-        labels = y.dim() == 2 and are_labels(y[0])
+        labels = y.dim() == 2 and is_classification(y[0])
         y = y.long() if labels else y
         self.net.train()
         for layer in self.layers:
@@ -148,8 +150,3 @@ def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Tensor, Te
             row["train_error_percent"] = 100 * totals["errors"][replica] / totals["cases"]
         rows.append(row | ({} if validation is None else held_out(net, *validation, signal.loss)))
     return together(rows)
-
-
-def are_labels(targets: Tensor) -> bool:
-    """Whether targets are labels: one integer per case."""
-    return targets.dim() == 1 and not targets.is_floating_point() and targets.dtype != torch.bool

@@ -20,18 +20,18 @@ from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
+from harmonium.learning.monitor import MONITORED
 from harmonium.learning.replicas.orders import ReplicaBatches, ReplicaSource, seeds_of
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import begin, together
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.rules import ContrastiveDivergence, Gibbs, PersistentCD, Positive, Rule
+from harmonium.learning.start import STARTING
 from harmonium.learning.transforms.normalising import KeepNormalisable
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import RBM
 from harmonium.seeds import derive
 from harmonium.units import NOTHING
-
-STARTING, MONITORED = 10_000, 1000  # cases for the initial visible biases, and for the metrics of an epoch
 
 
 def fit_replicas(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.data.batches import Source
 from harmonium.learning.cases import as_rows
-from harmonium.learning.replicas.fit_replicas import fit_replicas
+from harmonium.learning.fit import fit
 from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
@@ -49,7 +49,7 @@ def greedy_replicas(
         path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
         below = features_of(data, learned)
         held = None if validation is None else features_of(validation, learned)
-        fit_replicas(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **settings)
+        fit(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **settings)
         learned.append(many)
     return [DBN([layer.take(replica) for layer in learned]) for replica in range(replicas)]
 

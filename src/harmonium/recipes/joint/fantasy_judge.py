@@ -111,7 +111,7 @@ class Judgement:
         return self.apart / self.real_apart
 
     def table(self) -> list[dict[str, Any]]:
-        """A row a class, then one of all: what a report shows."""
+        """One row per class, then one for all classes, as the report shows them."""
         rows: list[dict[str, Any]] = [
             {
                 "class": label,
