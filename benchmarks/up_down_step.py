@@ -81,7 +81,6 @@ def floor(batch: int, steps: int) -> Callable[[], None]:
     weights = [torch.randn(shape).mul_(0.01) for shape in (*below, joint)]
     slopes = [torch.empty_like(weight) for weight in weights]
     read = {size: torch.rand(batch, size) for size in (*SIZES, joint[0])}
-    both = torch.rand(2 * batch, joint[0]), torch.rand(2 * batch, joint[1])  # data and particles
     written = {size: torch.empty(batch, size) for size in read}
 
     def up(weight: torch.Tensor) -> None:
@@ -105,7 +104,8 @@ def floor(batch: int, steps: int) -> Callable[[], None]:
         for _ in range(steps):
             down(weights[-1])
             up(weights[-1])
-        torch.mm(both[0].t(), both[1], out=slopes[-1])
+        for _ in ("data", "particles"):
+            slope(weights[-1], slopes[-1])
 
     return products
 

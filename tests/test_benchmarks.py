@@ -400,7 +400,7 @@ def test_the_up_down_floor_has_the_products_of_an_update(monkeypatch: pytest.Mon
     label_row = [[batch, 510], [510, 2000]]
     assert found[0].count(label_row) == 1 + steps
     assert found[0] == found[1]
-    assert len(found[0]) == 14 + 2 * steps
+    assert len(found[0]) == 15 + 2 * steps
 
 
 BARE = """

@@ -35,18 +35,48 @@ def test_a_product_is_that_of_the_rounded_factors(transposed: bool) -> None:
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_sum_of_products_is_rounded_once(fresh: bool) -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sum_of_products_is_rounded_once(fresh: bool, weighted: bool) -> None:
     """Two phases whose averages agree in their first digits: the error is relative to their difference."""
-    weight = parameter(8, 6)
+    weight, twice = parameter(8, 6), torch.full((CASES, 1), 2.0)
     weight.grad = torch.full((8, 6), 3.0)
     left, right = (numbers(CASES, size, seed=size).bfloat16().float() for size in (8, 6))
-    both = torch.cat([left, left]), torch.cat([right, -(right + 2.0**-7 * numbers(CASES, 6, seed=9)).bfloat16().float()])
+    other = (right + 2.0**-7 * numbers(CASES, 6, seed=9)).bfloat16().float()
     with torch.no_grad(), Reduced():
-        add_product(weight, *both, scale=0.5, fresh=fresh)
-    expected = -0.5 * both[0].double().T @ both[1].double()
+        if fresh:
+            add_product(weight, left, right, scale=7.0, fresh=False)  # forgotten
+        add_product(weight, left, right, scale=0.5, fresh=fresh)
+        add_product(weight, left, other, weights=twice if weighted else None, scale=-0.25 if weighted else -0.5, fresh=False)
+        assert (weight.grad == 3.0).all()  # until the context ends
+    expected = -0.5 * left.double().T @ (right.double() - other.double())
     bound = EPSILON * expected.abs() + 1e-4
     assert ((weight.grad.double() - expected - (0.0 if fresh else 3.0)).abs() <= bound).all()
     assert expected.abs().max() < 1  # of averages of about 50
+
+
+def test_a_sum_keeps_to_its_context() -> None:
+    """A context that is entered again, with more rows, with none, or after an error, sums up what is added in it, and no more."""
+    weight, reduced = parameter(8, 6), Reduced()
+    weight.grad = torch.zeros(8, 6)
+    left, right = (numbers(3 * CASES, size, seed=size) for size in (8, 6))
+
+    def broken() -> None:
+        with reduced:
+            add_product(weight, left, right, scale=1.0, fresh=True)
+            raise KeyError
+
+    with torch.no_grad():
+        for rows in (CASES, 3 * CASES, CASES, 0):
+            with pytest.raises(KeyError):
+                broken()
+            with reduced:
+                add_product(weight, left[:rows], right[:rows], scale=1.0, fresh=True)
+            expected = -left[:rows].T @ right[:rows]
+            assert (weight.grad - expected).abs().max() <= 0.02 * expected.abs().max()
+            before = weight.grad.clone()
+            with reduced:
+                pass
+            assert torch.equal(weight.grad, before)
 
 
 def test_weights_that_change_are_rounded_anew() -> None:

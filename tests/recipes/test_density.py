@@ -1,5 +1,6 @@
 """Every step of the density recipe, on tiny sets of the real format."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from harmonium.data.binary_density import Splits
-from harmonium.learning import PersistentCD, Tempering, fit
+from harmonium.learning import MomentumSGD, PersistentCD, Tempering, fit
 from harmonium.likelihood import exact_log_z, log_likelihood
 from harmonium.models import RBM
 from harmonium.recipes.density import candidates, selection
@@ -201,7 +202,8 @@ def test_learning_ends_when_the_validation_cases_get_no_likelier() -> None:
     machine = RBM(Bernoulli(6), Bernoulli(3))
     train, valid = torch.from_numpy(rows(200, 0)), torch.tensor([[0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0]], dtype=torch.uint8)
     stopping = EarlyStopping(valid, torch.full((6,), 0.5), betas=10, patience=2, seed=0)
-    state = fit(machine, train, negative=PersistentCD(20), epochs=9, averaging=0.3, callbacks=[stopping], progress=False)
+    fast = partial(MomentumSGD, lr=0.5)
+    state = fit(machine, train, negative=PersistentCD(20), epochs=9, averaging=0.3, callbacks=[stopping], optimizer=fast, progress=False)
     assert state.stopped
     assert (state.best_epoch, state.epoch) == (1, 3)
     nats = [row["validation_nats"] for row in state.history]

@@ -124,7 +124,7 @@ def test_noise_may_be_known_to_be_ink_or_ground(ink):
 def test_grey_levels_are_probabilities():
     dbn = net(6, 5, 4, 3, values="probabilities")
     grey = np.random.default_rng(1).integers(256, size=(7, 6)).astype(np.uint8)
-    expected = by_hand(dbn, (grey / np.float32(255)).astype(float), SCHEDULE, robust=0.2, ink=0.9)
+    expected = by_hand(dbn, grey / 255, SCHEDULE, robust=0.2, ink=0.9)
     found = hm.sampling.remove_noise(dbn, torch.tensor(grey), SCHEDULE, robust=0.2, ink=0.9)
     for mine, theirs in zip((found.first, found.reconstruction, found.clean, found.state.top), expected, strict=True):
         close(mine, theirs, 1e-10)

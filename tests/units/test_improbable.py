@@ -36,11 +36,11 @@ CERTAIN = {
 @pytest.fixture(params=["lowest", "highest"])
 def extreme(request, monkeypatch):
     """Every uniform number is the lowest, or the highest, that there is."""
-    own, byte = (-(2**15), 0) if request.param == "lowest" else (2**15 - 1, 255)
+    own, shared = (0, 0) if request.param == "lowest" else (2**16 - 1, 2**32 - 1)
 
     def uniform(shape, like, generator):
         rows, count = math.prod(shape[:-1]), math.prod(shape)
-        return from_bits(torch.full((count,), own, dtype=torch.int16), torch.full((rows + 8,), byte, dtype=torch.uint8), shape)
+        return from_bits(torch.full((count,), own, dtype=torch.uint16), torch.full((rows,), shared, dtype=torch.uint32), shape)
 
     for kind in ("bernoulli", "spin", "softmax", "binomial", "stepped_sigmoid", "poisson", "pooled_blocks"):
         monkeypatch.setattr(sys.modules[f"harmonium.units.{kind}"], "uniform", uniform)

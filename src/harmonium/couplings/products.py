@@ -16,8 +16,9 @@ class Reduced:
     """A context in which products with weights are taken in a shorter type, and added up in float32.
 
     Factors and results are rounded; results are then float32 again. Weights are rounded once at each entry into a copy that is kept, and
-    again if they change inside. Parameters and gradients stay as they are. The binary states 0 and 1 are exact in every type. Products
-    outside the context, and those of float64 machines, are not changed.
+    again if they change inside. All terms of a gradient are multiplied at once when the context ends, so a difference of averages is
+    rounded once, relative to itself: read `.grad` after it. Parameters and gradients stay as they are. The binary states 0 and 1 are exact
+    in every type. Products outside the context, and those of float64 machines, are not changed.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ class Reduced:
         self.dtype = dtype
         self._copies: dict[nn.Parameter, Tensor] = {}
         self._versions: dict[nn.Parameter, int] = {}
-        self._buffers: dict[tuple[str, torch.Size, torch.device], Tensor] = {}
+        self._buffers: dict[tuple[torch.Size, torch.device], Tensor] = {}
+        self._sums: dict[nn.Parameter, SumOfProducts] = {}
         self._outer: list[Reduced | None] = []
 
     def __enter__(self) -> Self:
@@ -50,6 +52,10 @@ class Reduced:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _in_effect.set(self._outer.pop())
+        for total in self._sums.values():
+            if error is None:
+                total.finish()
+            total.clear()
 
     def rounded(self, weight: nn.Parameter) -> Tensor:
         """The weights in the shorter type; rounded anew if they have changed."""
@@ -61,16 +67,64 @@ class Reduced:
             self._versions[weight] = weight._version
         return copy
 
-    def factor(self, name: str, values: Tensor) -> Tensor:
-        """Values in the shorter type, in a buffer that the next factor of this name and shape overwrites."""
-        return self.buffer(name, values.shape, values.device).copy_(values)
-
-    def buffer(self, name: str, shape: torch.Size, device: torch.device) -> Tensor:
-        """A kept buffer: large ones are dear to allocate at every update."""
-        key = name, shape, device
+    def factor(self, values: Tensor) -> Tensor:
+        """Values in the shorter type, in a kept buffer that the next factor of this shape overwrites."""
+        key = values.shape, values.device
         if key not in self._buffers:
-            self._buffers[key] = torch.empty(shape, dtype=self.dtype, device=device)
-        return self._buffers[key]
+            self._buffers[key] = torch.empty(values.shape, dtype=self.dtype, device=values.device)
+        return self._buffers[key].copy_(values)
+
+    def sum_of(self, parameter: nn.Parameter) -> SumOfProducts:
+        """The terms of the parameter's gradient that this context has gathered."""
+        if parameter not in self._sums:
+            self._sums[parameter] = SumOfProducts(parameter, self.dtype)
+        return self._sums[parameter]
+
+
+class SumOfProducts:
+    """A gradient's terms scale · left' right: their factors are gathered in the shorter type, and multiplied at once.
+
+    Parameters
+    ----------
+    parameter : torch.nn.Parameter
+        (rows, columns). Its `.grad` receives the sum.
+    dtype : torch.dtype
+        The shorter type.
+    """
+
+    def __init__(self, parameter: nn.Parameter, dtype: torch.dtype) -> None:
+        self.parameter, self.product = parameter, torch.empty_like(parameter, dtype=dtype, requires_grad=False)
+        self.left, self.right = (self.product.new_empty(0, size) for size in parameter.shape)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all terms."""
+        self.cases, self.fresh = 0, False
+
+    def add(self, left: Tensor, right: Tensor, weights: Tensor | None, *, scale: float, fresh: bool) -> None:
+        """Gather one term; those before it are forgotten if `fresh`."""
+        if fresh:
+            self.clear()
+            self.fresh = True
+        first, last = self.cases, self.cases + len(left)
+        if last > len(self.left):
+            more = (kept.new_empty(len(left), kept.shape[1]) for kept in (self.left, self.right))
+            self.left, self.right = (torch.cat([kept[:first], rows]) for kept, rows in zip((self.left, self.right), more, strict=True))
+        right = right if weights is None else right * weights.reshape(-1, 1)
+        self.left[first:last].copy_(left)
+        self.right[first:last].copy_(right).mul_(scale)
+        self.cases = last
+
+    def finish(self) -> None:
+        """Add the sum to the gradient, or overwrite it."""
+        grad = self.parameter.grad
+        assert grad is not None
+        if self.cases or self.fresh:
+            torch.mm(self.left[: self.cases].T, self.right[: self.cases], out=self.product)
+        if self.fresh:
+            grad.copy_(self.product)
+        elif self.cases:
+            grad.add_(self.product)
 
 
 _in_effect: ContextVar[Reduced | None] = ContextVar("reduced", default=None)
@@ -86,11 +140,11 @@ def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Te
     if reduced is None:
         return rows @ (weight.T if transposed else weight)
     copy = reduced.rounded(weight)
-    return (reduced.factor("rows", rows) @ (copy.T if transposed else copy)).float()
+    return (reduced.factor(rows) @ (copy.T if transposed else copy)).float()
 
 
 def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
-    """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`.
+    """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`. In `Reduced`, it does so at the end.
 
     Parameters
     ----------
@@ -114,14 +168,7 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         right = right if weights is None else right * weights.reshape(-1, 1)
         parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)
         return
-    found = reduced.buffer("product", parameter.shape, parameter.device)
-    short = reduced.buffer("right", right.shape, right.device)
-    _ = short.copy_(right) if weights is None else torch.mul(right, weights.reshape(-1, 1), out=short)
-    torch.mm(reduced.factor("left", left).T, short, out=found)
-    if fresh:
-        torch.mul(found, -scale, out=parameter.grad)
-    else:
-        parameter.grad.add_(found, alpha=-scale)
+    reduced.sum_of(parameter).add(left, right, weights, scale=-scale, fresh=fresh)
 
 
 def reduced_type(precision: Precision, like: Tensor) -> torch.dtype | None:

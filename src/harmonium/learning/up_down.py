@@ -95,7 +95,7 @@ class UpDown:
         positive = Positive(data, 1 / cases, 1.0, given)
         particles = rule.particles(top, positive, slots, generator=generator)
         of_model = given if rule.paired else NOTHING
-        top.accumulate_gradient(**positive.against(top.infer(particles, of_model), paired=rule.paired), fresh=True)
+        positive.contrast(top, top.infer(particles, of_model), paired=rule.paired)
         return particles, cases if rule.paired else len(particles) * world_size()
 
     def _sleep(self, particles: Tensor, given: Given, dreams: float) -> None:

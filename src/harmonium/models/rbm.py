@@ -41,13 +41,6 @@ class Phase(NamedTuple):
     input: Tensor
     hidden_mean: Tensor
 
-    def join(self, other: Phase) -> Phase:
-        """Both, one after the other along the first axis."""
-        v = torch.cat([self.v, other.v])
-        plain = self.s_v is self.v and other.s_v is other.v  # as of most units
-        s_v = v if plain else torch.cat([self.s_v, other.s_v])
-        return Phase(v, s_v, torch.cat([self.input, other.input]), torch.cat([self.hidden_mean, other.hidden_mean]))
-
 
 class RBM(nn.Module):
     """A restricted Boltzmann machine: two layers of exponential-family units, with a coupling between them and none within.
@@ -197,8 +190,7 @@ class RBM(nn.Module):
         """Adds scale · Σ_n weights_n · E[∂E(v_n, h)/∂θ | v_n] to every parameter's `.grad`.
 
         The hidden states are averaged out exactly: probabilities stand in place of samples. The gradient of the mean of -log p is that of
-        the data with shares that add up to one, and of the model's particles with minus as much. One call with both joined (`Phase.join`)
-        rounds once, relative to the difference.
+        the data with shares that add up to one, and of the model's particles with minus as much.
 
         Parameters
         ----------

@@ -106,7 +106,7 @@ class Bernoulli(Biased):
 
     def from_data(self, data: Tensor, like: Tensor) -> Tensor:
         if data.dtype == torch.uint8 and self.values == "probabilities":
-            return torch.div(data.to(like.device), 255.0).to(like.dtype)
+            return data.to(like.device).to(like.dtype).div_(255.0)
         return super().from_data(data, like)
 
     def check(self, states: Tensor) -> None:

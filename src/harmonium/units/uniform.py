@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-PLACES = torch.tensor([2.0**-24, 2.0**-32, 2.0**-40, 2.0**-48], dtype=torch.float32)
+HALF_STEP = torch.tensor(2.0**-49, dtype=torch.float32)
 BELOW_ONE = 1 - 2.0**-24
 
 
@@ -35,23 +35,21 @@ def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) ->
     precision, and on other devices, the numbers are those of `torch.rand`: the probability is p to within 2^-53, or in single precision
     2^-24, where they are never 0 either.
 
-    On a CPU one core draws random bits while the others wait, so few bits are drawn. Each float has 16 random bits of its own. The
-    numbers of a row (the last axis) share the 32 bits below these. The next row shares all of these but the first 8, as its higher ones.
-    Every number is uniform. Two numbers of a row are independent except through bits below 2^-16. Two binary draws made from them,
-    whatever their probabilities, have a covariance of at most 2^-34; two of different rows, one of at most 2^-42.
+    On a CPU one core draws random bits while the others wait, so few bits are drawn. Each float has 16 random bits of its own, and the
+    numbers of a row (the last axis) share the 32 bits below these. Every number is uniform, and those of different rows are independent.
+    Two numbers of a row are independent except through bits below 2^-16: two binary draws made from them, whatever their probabilities,
+    have a covariance of at most 2^-34.
     """
     if like.device.type != "cpu" or like.dtype != torch.float32:
         u = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
         return u.masked_fill_(u == 0, BELOW_ONE) if like.dtype == torch.float32 else u
-    own, shared = -(-math.prod(shape) // 4), max(-(-math.prod(shape[:-1]) // 8), 1)
+    own, shared = -(-math.prod(shape) // 4), -(-math.prod(shape[:-1]) // 2)
     words = torch.empty(own + shared, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    return from_bits(words[:own].view(torch.int16), words[own:].view(torch.uint8), shape)
+    return from_bits(words[:own].view(torch.uint16), words[own:].view(torch.uint32), shape)
 
 
 def from_bits(own: Tensor, shared: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Single-precision numbers made of `own`, at least one int16 each, and `shared`, at least one byte per row and eight in all."""
-    high = own[: math.prod(shape)].reshape(shape)  # from -2^15 to 2^15 - 1
-    windows = torch.cat([shared, shared[:3]]).float().unfold(0, 4, 1)[: math.prod(shape[:-1])]
-    low = (windows @ PLACES).add_(2.0**-49).reshape(*shape[:-1], 1)
-    u = high.float().add_(2.0**15)  # exact
+    """Single-precision numbers made of `own`, at least one uint16 each, and `shared`, at least one uint32 per row."""
+    u = own[: math.prod(shape)].reshape(shape).float()
+    low = torch.add(HALF_STEP, shared[: math.prod(shape[:-1])].float(), alpha=2.0**-48).reshape(*shape[:-1], 1)
     return torch.add(low, u, alpha=2.0**-16 * BELOW_ONE, out=u)  # the factor keeps what would be rounded up to 1 below it

@@ -87,7 +87,7 @@ class FastPCD(Rule):
         with overlaid(model, _named(slots, FAST), _named(slots, PLAIN)):
             chains.copy_(model.gibbs(chains, steps=self.steps, generator=generator))
             phase = model.infer(chains)
-        model.accumulate_gradient(**positive.against(phase), fresh=True)
+        positive.contrast(model, phase)
 
     @torch.no_grad()
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:

@@ -54,18 +54,19 @@ class Positive(NamedTuple):
         """Σ_n share_n · values_n for values of shape (cases, size): (size,). Of several processes, the cases of this one."""
         return self.shares @ values if isinstance(self.shares, Tensor) else values.sum(0) * self.shares
 
-    def against(self, model: Phase, *, paired: bool = False) -> dict[str, Any]:
-        """Arguments of `accumulate_gradient` for the difference of the data's part and the model's, joined.
+    def contrast(self, machine: RBM, model: Phase, *, paired: bool = False) -> None:
+        """Overwrite every `.grad` of the machine with the data's part minus the model's.
 
-        The model's particles, (particles, ...), share minus the same total: as the cases do if `paired`, else equally. Of several
-        processes, each has this many.
+        The model's particles, (particles, ...), share the same total: as the cases do if `paired`, else equally. Of several processes,
+        each has this many.
         """
-        cases, particles, like = len(self.phase.v), len(model.v), self.phase.hidden_mean
-        data, scale = (self.shares, 1.0) if isinstance(self.shares, Tensor) else (like.new_ones(cases), self.shares)
-        equal = self.total / (particles * world_size() * scale)
-        each = data if paired else equal.expand(particles) if isinstance(equal, Tensor) else like.new_full((particles,), equal)
-        given = self.given.map(lambda field: torch.cat([field, field])) if paired else NOTHING
-        return {"phase": self.phase.join(model), "weights": torch.cat([data, -each]), "scale": scale, "given": given}
+        machine.accumulate_gradient(self.phase, **self.weighting(), fresh=True, given=self.given)
+        if paired:
+            machine.accumulate_gradient(model, **self.weighting(-1.0), given=self.given)
+            return
+        each = self.total / (len(model.v) * world_size())
+        equal = {"weights": each.expand(len(model.v)), "scale": -1.0} if isinstance(each, Tensor) else {"scale": -each}
+        machine.accumulate_gradient(model, **equal)
 
 
 class Rule:
@@ -147,7 +148,7 @@ class Rule:
         """Overwrite every `.grad`. The parameters are those of `particles`."""
         particles = self.particles(model, positive, slots, generator=generator)
         of_model = model.infer(particles, positive.given if self.paired else NOTHING)
-        model.accumulate_gradient(**positive.against(of_model, paired=self.paired), fresh=True)
+        positive.contrast(model, of_model, paired=self.paired)
 
     def after(self, model: RBM, slots: Slots, complete: Callable[[], None]) -> None:
         """Called between the gradient, in `.grad`, and the optimiser's step.
