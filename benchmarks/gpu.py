@@ -10,7 +10,7 @@ with status 1 if a check fails.
 
 The checks, for several kinds of units, against the CPU in float64: means, variances and log-partitions; the gradient of an update, given
 the same particles; a step of CD-1 and fused SGD, given the particles that the device drew; means of many draws. On a GPU, that the host
-waits for nothing in an update. That learning resumes to the same bits.
+waits for nothing in an update, and that a recorded update learns the same bits. That learning resumes to the same bits.
 
 The times are medians over rounds of the milliseconds of one update, begun and ended by waiting for the device. The lines:
 - five matrix products: the arithmetic floor of a CD-1 update of 784 x 500 units, by `torch.mm` into buffers that are there already.
@@ -18,6 +18,7 @@ The times are medians over rounds of the milliseconds of one update, begun and e
   it sees none, they are the operations that PyTorch carries out. On the CPU a fill of one number stands for the kernel.
 - an update: the gradient by CD-1 with mean reconstructions, and a step of fused SGD with momentum 0.9 and a weight cost of 0.0002, on one
   batch of floats. The connections per second are weights times cases in a second of updates.
+- an update, recorded: the same as a CUDA graph, replayed (on the CPU, as it is). So with `hm.fit(..., capture=True)`.
 - a step of hm.fit: an epoch divided by its updates, with the gather of shuffled uint8 rows, checks and figures.
 - wake-sleep: an update of 784-500-(500 + 10)-2000 by CD-3. fine-tuning: an update of 784-500-500-2000-10 by backpropagation and SGD.
 - AIS: annealed importance sampling by 100 chains in a machine of 784 x 500 units; the time is that of one temperature.
@@ -54,6 +55,7 @@ from harmonium.couplings.products import Precision, Reduced, reduced_type
 from harmonium.data.idx import read_idx
 from harmonium.learning import UpDown, write_gradient
 from harmonium.learning.backpropagation import Backpropagation, groups_of
+from harmonium.learning.loop.graph import cuda_graph
 from harmonium.learning.wake_sleep import groups
 from machine import as_users_run, machine, markdown_table, write
 from ours import Clock
@@ -264,6 +266,7 @@ def rbm_lines(images: Tensor, batch: int, args: Arguments) -> list[Line]:
             count, counter = launches(update, device)
             empty = measured(empty_launches(count, device), args)
             times = measured(update, args)
+            graph = measured(recorded(step_of(rbm_on(device), RULE, device, dtype), v), args)
             error = gradient_error(v, dtype)
         floors = {
             "times_products": float(np.median(times) / np.median(products)),
@@ -273,21 +276,28 @@ def rbm_lines(images: Tensor, batch: int, args: Arguments) -> list[Line]:
         found.append(line("five matrix products", precision, batch, products))
         found.append(line(f"as many empty launches ({count})", precision, batch, empty, launches=count, counted_by=counter))
         found.append(line("an update", precision, batch, times, connections_per_second=float(speed), gradient_error=error, **floors))
-    found.append(fit_line(images, batch, args))
+        found.append(line("an update, recorded", precision, batch, graph, times_products=float(np.median(graph) / np.median(products))))
+    found += [fit_line(images, batch, args, capture) for capture in ((False, True) if device.type == "cuda" else (False,))]
     return found
 
 
-def fit_line(images: Tensor, batch: int, args: Arguments) -> Line:
+def recorded(step: hm.learning.Step, v: Tensor) -> Callable[[], None]:
+    """An update as a CUDA graph. On the CPU, the update as it is."""
+    step(v)
+    return cuda_graph(partial(step.compute, v), step.state.generator) if v.device.type == "cuda" else partial(step.compute, v)
+
+
+def fit_line(images: Tensor, batch: int, args: Arguments, capture: bool) -> Line:
     """An epoch of `hm.fit` divided by its updates, in each round after one that warms up."""
     device, times = torch.device(args.device), []
     optimizer, rows = partial(hm.MomentumSGD, lr=0.05, momentum=0.9), images.to(device)
     for turn in range(args.rounds + 1):
         clock, few = Clock(), rows[: 2 * batch] if turn == 0 else rows
         settings = {"epochs": 1, "batch_size": batch, "optimizer": optimizer, "weight_cost": 2e-4, "progress": False}
-        state = hm.fit(rbm_on(device), few, negative=RULE, callbacks=[clock], **settings)
+        state = hm.fit(rbm_on(device), few, negative=RULE, callbacks=[clock], capture=capture, **settings)
         times += [1e3 * clock.seconds / state.step] if turn else []
     speed = PIXELS * HIDDEN * len(images) / state.step / (np.median(times) / 1e3)
-    return line("a step of hm.fit", "float32", batch, times, connections_per_second=float(speed))
+    return line("a step of hm.fit" + ", recorded" * capture, "float32", batch, times, connections_per_second=float(speed))
 
 
 def deep_net(device: torch.device, labels: bool) -> hm.DBN:

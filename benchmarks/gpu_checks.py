@@ -193,6 +193,19 @@ def resumes(rule: hm.Rule, device: torch.device) -> dict[str, Any]:
         return {"passed": all(torch.equal(one, other) for one, other in pairs)}
 
 
+def records(rule: hm.Rule, device: torch.device) -> dict[str, Any]:
+    """Three epochs whose updates are replayed as a CUDA graph, a short batch at the end of each, and three without."""
+    if device.type != "cuda":
+        return {"passed": None, "note": "only a GPU records"}
+    rows = (torch.rand(310, 12, generator=torch.Generator().manual_seed(6)) < 0.3).float().to(device)
+    found = []
+    for capture in (False, True):
+        rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(device)
+        state = hm.fit(rbm, rows, negative=rule, epochs=3, batch_size=50, averaging=0.2, capture=capture, progress=False)
+        found.append([*rbm.parameters(), state.generator.get_state()])
+    return {"passed": all(torch.equal(one, other) for one, other in zip(*found, strict=True))}
+
+
 def checks(device: torch.device, drawn: int) -> list[dict[str, Any]]:
     """Every check, each with whether it passed (None where the device has no such thing). A fault in one leaves the others alone."""
     rules = {"CD-1": hm.ContrastiveDivergence(), "PCD": hm.PersistentCD(20)}
@@ -208,6 +221,7 @@ def checks(device: torch.device, drawn: int) -> list[dict[str, Any]]:
     planned.append(("no wait in an update", "hm.fit", lambda: loop_waits(device)))
     for name, rule in rules.items():
         planned.append(("resumes to the same bits", name, lambda rule=rule: resumes(rule, device)))
+        planned.append(("a recorded update learns the same bits", name, lambda rule=rule: records(rule, device)))
     return [{"check": check, "of": of, **guarded(work)} for check, of, work in planned]
 
 

@@ -432,8 +432,8 @@ def test_gpu_runs_with_few_packages(tmp_path: Path) -> None:
     }
     lines = record["lines"]
     assert [line["line"] for line in lines[:3]] == ["five matrix products", f"as many empty launches ({lines[1]['launches']})", "an update"]
-    assert len(lines) == 3 * 3 + 1 + 2 * 3 + 2
-    for floor, empty, update in (lines[place : place + 3] for place in (0, 3, 6)):
+    assert len(lines) == 3 * 4 + 1 + 2 * 3 + 2
+    for floor, empty, update in (lines[place : place + 3] for place in (0, 4, 8)):
         median = np.median(update["values_ms"])
         assert update["connections_per_second"] == pytest.approx(784 * 500 * 8 / (median / 1e3))
         assert update["times_products"] == pytest.approx(median / np.median(floor["values_ms"]))

@@ -9,6 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium.learning import write_gradient
+from harmonium.learning.placing import resident
 from tests.models.machines import EVERY, given, machine, samples
 
 pytestmark = [
@@ -142,3 +143,28 @@ def test_a_step_waits_for_nothing_on_the_device(kind: str) -> None:
         write_gradient(rbm, rbm.infer(rows), rule, {}, generator=generator)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("rule", [hm.ContrastiveDivergence(), hm.PersistentCD(20)], ids=["cd", "pcd"])
+def test_a_recorded_update_learns_the_same_bits(rule: hm.Rule, tmp_path: Path) -> None:
+    """And so does a training that is resumed, whose generator has gone as far as the recorded draws."""
+    rows = (torch.rand(300, 12, generator=torch.Generator().manual_seed(6)) < 0.3).float().to(DEVICE)
+
+    def learnt(capture: bool, epochs: int = 4, path: Path | None = None) -> list[torch.Tensor]:
+        rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(DEVICE)
+        settings = {"negative": rule, "averaging": 0.5, "checkpoint": path, "capture": capture, "progress": False}
+        state = hm.fit(rbm, rows, batch_size=40, epochs=epochs, **settings)
+        return [*rbm.parameters(), state.generator.get_state()]
+
+    learnt(True, 2, tmp_path / "state")
+    plain = learnt(False)
+    for found in (learnt(True), learnt(True, 4, tmp_path / "state")):
+        assert all(torch.equal(one, other) for one, other in zip(plain, found, strict=True))
+
+
+def test_a_machine_and_its_data_are_moved() -> None:
+    rbm, rows = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), torch.zeros(40, 12)
+    for _ in range(2):
+        hm.fit(rbm, rows, device="cuda", epochs=1, progress=False)
+        assert rbm.coupling.weight.device.type == "cuda"
+    assert resident(rows, rbm.coupling.weight.device).device.type == "cuda"

@@ -1,5 +1,6 @@
 """One update: it reads nothing back from the device, rebinds no gradient, and goes down through the code without a way back up."""
 
+import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ def watching(monkeypatch: pytest.MonkeyPatch, watch: Callable[[Step, Callable[[]
 
 
 def fitted(visible: hm.Unit = hm.Bernoulli(6), hidden: hm.Unit = hm.Bernoulli(4), rows: torch.Tensor = ROWS, **settings: Any) -> None:  # noqa: B008
-    hm.fit(hm.RBM(visible, hidden), rows, batch_size=10, epochs=2, progress=False, **settings)
+    hm.fit(hm.RBM(*copy.deepcopy((visible, hidden))), rows, batch_size=10, epochs=2, progress=False, **settings)
 
 
 def real(unit: hm.Unit) -> Callable[[], None]:

@@ -56,7 +56,7 @@ class Backpropagation:
         share.backward()  # type: ignore[no-untyped-call]
         cases = len(x) if whole is None else len(x) / whole.times
         state.add("loss", loss.detach() * cases)
-        state.add("cases", loss.new_tensor(float(cases)))
+        state.add("cases", loss.new_full((), float(cases)))
         if is_classification(y):
             state.add("errors", (outputs.detach().argmax(1) != y).sum() * (cases / len(x)))
 

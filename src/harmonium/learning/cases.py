@@ -13,6 +13,7 @@ from torch import Tensor
 from harmonium.data.batches import BLOCK, ArrayRows, Batches, Numbered, Source, Stream
 from harmonium.data.sparse import SparseRows, is_sparse
 from harmonium.learning.checked import CheckedRows, is_mapped
+from harmonium.learning.placing import resident
 from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
@@ -112,7 +113,7 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     found = blocks(data) if kept is None else (ArrayRows(data).rows(here, NO_DRAWS) for here in numbers)
     for here, rows in zip(numbers, found, strict=True):
         visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
-    return ArrayRows(data, lambda rows: visible.from_data(rows, like))
+    return ArrayRows(resident(data, like.device), lambda rows: visible.from_data(rows, like))
 
 
 def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any] | SparseRows) -> None:

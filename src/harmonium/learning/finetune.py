@@ -15,16 +15,17 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import BLOCK, ArrayRows, Batches
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
 from harmonium.learning.cases import blocks
+from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, Choice, train
+from harmonium.learning.placing import Device, place, resident
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
 from harmonium.nets import Dropout
 from harmonium.nets.visible import visible_of
-from harmonium.processes import join_processes
 from harmonium.seeds import derive
 
 
@@ -45,6 +46,8 @@ def fine_tune(
     weight_cost: float = 0.0,
     patience: int | None = None,
     precision: Precision = "float32",
+    device: Device | None = None,
+    capture: bool = False,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -82,7 +85,7 @@ def fine_tune(
         Weight decay of the optimiser, on matrices only.
     patience : int, optional
         With `validation`: end training after this many epochs without a lower error.
-    schedule, precision, seed, callbacks, state, checkpoint, progress
+    schedule, precision, device, capture, seed, callbacks, state, checkpoint, progress
         As for `fit`. Reduced precision is that of `torch.autocast`.
 
     Returns
@@ -114,8 +117,8 @@ def fine_tune(
     >>> hm.predict(net, torch.eye(6)).shape
     torch.Size([6, 6])
     """
+    place(net, device, state)
     like = next(net.parameters()).detach()
-    join_processes(like.device)
     inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
@@ -127,7 +130,7 @@ def fine_tune(
         check_cases(net, *validation, loss)
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
-    batches = Batches([rows, ArrayRows(targets)], batch_size=batch_size, seed=derive(seed, ORDER))
+    batches = Batches([rows, ArrayRows(targets, lambda chosen: chosen.to(like.device))], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
     settings = {
         "batch_size": batch_size,
@@ -146,8 +149,8 @@ def fine_tune(
         return signal.metrics() | ({} if validation is None else held_out(net, *validation, loss))
 
     try:
-        watchers = plan.watchers("fine-tuning")
-        train(training, batches, Step(training, signal), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+        step, watchers = captured(Step(training, signal), capture), plan.watchers("fine-tuning")
+        train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()
     net.eval()
@@ -174,14 +177,14 @@ def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
     if visible is not None:
         for rows in blocks(inputs):
             visible.check(rows)
-        return ArrayRows(inputs, visible.states)
+        return ArrayRows(resident(inputs, like.device), visible.states)
     if inputs.dtype == torch.uint8:
         width = inputs[:1].numel()
         raise ValueError(
             "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), or "
             f'begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
         )
-    return ArrayRows(inputs, lambda rows: rows.to(like))
+    return ArrayRows(resident(inputs, like.device), lambda rows: rows.to(like))
 
 
 @torch.no_grad()

@@ -14,19 +14,20 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import default_optimizer, groups_of
+from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, train
 from harmonium.learning.monitor import Monitor
+from harmonium.learning.placing import Device, place
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fit_replicas import fit_replicas
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
 from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
 from harmonium.models import DBM, RBM
-from harmonium.processes import join_processes
 from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
 
@@ -53,6 +54,8 @@ def fit(
     averaging: float | None = None,
     transforms: Sequence[Transform] = (),
     precision: Precision = "float32",
+    device: Device | None = None,
+    capture: bool = False,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -113,6 +116,12 @@ def fit(
         Precision of the products with weights in an update. "bfloat16" rounds their factors to 8 binary digits and adds up in float32:
         several times as fast on processors that have instructions for it. "auto" takes it on those alone, for float32 parameters.
         Parameters, their updates, metrics and likelihoods are in the parameters' own type. See `harmonium.couplings.Reduced`.
+    device : {"cpu", "cuda", "auto"} or torch.device, optional
+        Move the model there first, in place; "auto" is a GPU if there is one. By default the model stays where it is. Data in memory are
+        kept on a GPU if they take at most half of its free memory.
+    capture : bool, default False
+        On a GPU, record the second update of each epoch as a CUDA graph and replay it for those after it: small updates then no longer wait
+        for the host. The draws and the results are the same. Rates that a callback changes inside an epoch take effect at the next.
     seed : int, default 0
         Seed of the order and of all draws. The same seed, machine and number of threads and processes give the same bits.
     callbacks : iterable of Callback, optional
@@ -159,7 +168,7 @@ def fit(
     >>> state.epoch, len(state.history)
     (3, 3)
     """
-    join_processes(next(model.parameters()).device)
+    place(model, device, state)
     infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
@@ -187,6 +196,6 @@ def fit(
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
     watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
-    train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
+    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     step.report()
     return training

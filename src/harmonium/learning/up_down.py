@@ -74,7 +74,7 @@ class UpDown:
     def _wake(self, v: Tensor, given: Given, cases: float) -> Tensor:
         """The wake phase: an up-pass from which each generative layer learns. Returns the states below the top RBM."""
         states, share, generative = [v], 1 / cases, list(self.dbn.downwards())[::-1]
-        self.state.add("cases", v.new_tensor(float(len(v))))
+        self.state.add("cases", v.new_full((), float(len(v))))
         for level, layer in enumerate(self.dbn.upwards()):
             states.append(layer(states[-1], self.state.generator, given if level == 0 else NOTHING))
         for level, layer in enumerate(generative):
@@ -108,7 +108,7 @@ class UpDown:
             mean = recognition[level].accumulate_gradient(dream, lower, scale=share, fresh=True, given=known)
             self.state.add("sleep_error", _squared(mean, dream))
             dream = lower
-        self.state.add("dreams", dream.new_tensor(float(len(particles))))
+        self.state.add("dreams", dream.new_full((), float(len(particles))))
 
     def after(self, complete: Callable[[], None]) -> None:
         """Nothing."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.learning.cases import Rows, as_rows, numbered
+from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -22,12 +23,12 @@ from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback, Choice, train
 from harmonium.learning.monitor import MONITORED
+from harmonium.learning.placing import Device, place
 from harmonium.learning.rules import ContrastiveDivergence, Rule, makes_particles
 from harmonium.learning.transforms import Averaging
 from harmonium.learning.up_down import Pixels, UpDown, wake_error
 from harmonium.models import DBM, DBN, RBM, label_log_probability
 from harmonium.models.labels import check_labels, no_labels
-from harmonium.processes import join_processes
 from harmonium.seeds import derive
 from harmonium.units.groups import leaves
 
@@ -50,6 +51,8 @@ def wake_sleep(
     validation: Rows | tuple[Rows, Labels] | None = None,
     keep_best: bool = False,
     precision: Precision = "float32",
+    device: Device | None = None,
+    capture: bool = False,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     state: TrainingState | None = None,
@@ -80,7 +83,7 @@ def wake_sleep(
         As for `fit`. The default is fused SGD with momentum 0.9 and learning rate 0.001, or 0.0001 if a layer is real-valued or unbounded.
         With large steps the recognition weights drift and the label error rises. It follows the exact gradient, not that of standardised
         data.
-    schedule, averaging, precision, seed, callbacks, state, checkpoint, progress
+    schedule, averaging, precision, device, capture, seed, callbacks, state, checkpoint, progress
         As for `fit`.
     weight_cost : float, default 0
         As for `fit`, on couplings only.
@@ -126,10 +129,10 @@ def wake_sleep(
     True
     """
     _check(dbn, negative, labels, pixels)
+    place(dbn, device, state)
     like = next(dbn.parameters()).detach()
-    join_processes(like.device)
     rows = as_rows(dbn.visible, _numbered(data), like)
-    known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)))
+    known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)), lambda chosen: chosen.to(like.device))
     batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
     held = Held(dbn, validation, keep_best)
     choose = _schedule(negative)
@@ -154,7 +157,7 @@ def wake_sleep(
         averaged = training.averaged() if changes and held.labels is not None else None
         return signal.metrics() | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
 
-    step = Step(training, signal, changes, dtype=reduced_type(precision, like))
+    step = captured(Step(training, signal, changes, dtype=reduced_type(precision, like)), capture)
     watchers, kept = plan.watchers("wake-sleep"), Choice("validation_error_percent") if keep_best else None
     return train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
 

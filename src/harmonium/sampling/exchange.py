@@ -80,7 +80,7 @@ def followed(walkers: Walkers, place: Tensor) -> Walkers:
     """The walkers after the swaps that `place`, (replicas, chains), describes."""
     identity, heading, trips = (field.gather(0, place) for field in walkers)
     trips[-1] += heading[-1] == COOLING
-    heading[-1] = HEATING
+    heading[-1].fill_(HEATING)
     heading[0] = torch.where(heading[0] == HEATING, COOLING, heading[0])
     return Walkers(identity, heading, trips)
 

@@ -82,6 +82,11 @@ class Step:
         allocate_gradients(state.model)
 
     def __call__(self, *batch: Any) -> None:
+        self.compute(*batch)
+        self.finish()
+
+    def compute(self, *batch: Any) -> None:
+        """The part of the update that runs on the device: gradient, transforms and the optimiser's step."""
         state, model = self.state, self.model
         with self.products:
             positive = self.signal.gradient(*batch)
@@ -96,8 +101,11 @@ class Step:
         state.optimizer.step()
         for transform, slots in self.transforms:
             transform.after(model, slots)
-        state.step += 1
-        self.signal.between(state.step)
+
+    def finish(self) -> None:
+        """The part that runs on the host: count the update, and let the rule act on rare occasions."""
+        self.state.step += 1
+        self.signal.between(self.state.step)
 
     def report(self) -> None:
         """At the end of training, let the transforms warn of what the user should know."""

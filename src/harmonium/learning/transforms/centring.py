@@ -91,7 +91,7 @@ class Centring(Transform):
         seen += total
         tiny = torch.finfo(seen.dtype).tiny
         rate = torch.clamp(1 / seen.clamp_min(tiny), min=RATE) * total if self.offsets == "data" else torch.ones_like(seen)
-        weight = positive.total if isinstance(positive.total, Tensor) else seen.new_tensor(1.0)
+        weight = positive.total if isinstance(positive.total, Tensor) else seen.new_ones(())
         rate = rate.clamp(max=1.0) * (weight > 0)  # a batch of weight zero does not move them
         for side in self.sides:
             slots[side].lerp_(slots[f"work.mean.{side}"] / weight.clamp_min(tiny), rate)

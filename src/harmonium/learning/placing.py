@@ -1,0 +1,52 @@
+"""Where a training computes: the model's device, and whether the data stay on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harmonium.learning.loop.state import TrainingState
+from harmonium.processes import join_processes
+
+Device = str | torch.device
+
+
+def place(model: nn.Module, device: Device | None, state: TrainingState | None = None) -> None:
+    """Move a model to a device, in place: "cpu", "cuda", "auto" (a GPU if there is one), another of PyTorch's names, or None to leave it.
+
+    Processes that `torchrun` started are joined then. Raises a ValueError for a device that is not there, and if a training goes on from a
+    state of another device.
+    """
+    if device is not None:
+        model.to(checked(device, model, state))
+    join_processes(next(model.parameters()).device)
+
+
+def checked(device: Device, model: nn.Module, state: TrainingState | None) -> torch.device:
+    """The device of that name."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f'device is "cpu", "cuda" or "auto", or one of PyTorch\'s names, found {device!r}') from error
+    if wanted.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r} needs a GPU that PyTorch sees, and it sees none here")
+    found = next(model.parameters()).device
+    if state is not None and wanted.type != found.type:
+        raise ValueError(f"the state given is that of a training on {found}, and goes on there: leave device={device!r} out")
+    return wanted
+
+
+def resident(data: Tensor | np.ndarray[Any, Any], device: torch.device) -> Tensor | np.ndarray[Any, Any]:
+    """Data of the host as a tensor of the GPU if they take at most half of its free memory; otherwise as they are.
+
+    Their batches then need no transfer.
+    """
+    if device.type != "cuda" or (isinstance(data, Tensor) and data.device.type == "cuda"):
+        return data
+    free, _ = torch.cuda.mem_get_info(device)
+    return torch.as_tensor(data).to(device) if data.nbytes <= free / 2 else data
