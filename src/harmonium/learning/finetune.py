@@ -132,12 +132,8 @@ def fine_tune(
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
     batches = Batches([rows, ArrayRows(targets, lambda chosen: chosen.to(like.device))], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
-    settings = {
-        "batch_size": batch_size,
-        "head_epochs": head_epochs,
-        "loss": described_loss(loss),
-        "precision": described_type(precision, like),
-    }
+    kind = described_type(precision, like)
+    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "precision": kind}
     training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
     plan.restore(training)
     for module in net.modules():
