@@ -31,7 +31,7 @@ Parameters = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Setting:
-    """How a library is asked to learn. `kind`: "recipe", "as documented" or "searched"."""
+    """How a library is asked to learn. `kind`: of a peer "as documented" or "searched", of Harmonium the precision."""
 
     library: str
     kind: str
@@ -45,7 +45,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        return "harmonium" if self.library == "harmonium" else f"{self.library}, {self.kind}"
+        return f"{self.library}, {self.kind}"
 
     @property
     def words(self) -> str:
@@ -54,10 +54,10 @@ class Setting:
         return f"{rule}, batches of {self.batch:,}, rate {self.rate:g}{momentum}"
 
 
-def ours() -> Setting:
-    """The quick setting of the recipe `mnist-rbm`."""
+def ours(kind: str = "float32") -> Setting:
+    """The quick setting of the recipe `mnist-rbm`, in this precision."""
     plan = MnistRbm(quick=True).plan
-    return Setting("harmonium", "recipe", plan.batch_size, plan.learning_rate, plan.chains, plan.gibbs_steps)
+    return Setting("harmonium", kind, plan.batch_size, plan.learning_rate, plan.chains, plan.gibbs_steps)
 
 
 DOCUMENTED = (
@@ -159,6 +159,7 @@ def harmonium(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None
         optimizer=partial(hm.MomentumSGD, lr=setting.rate),
         gradient=chosen.plan.gradient,
         averaging=chosen.plan.averaging,
+        precision=setting.kind,
         seed=seed,
         callbacks=[Pace(clock, setting.rate)],
         progress=False,

@@ -14,7 +14,7 @@ images, binarised once (seed 30). A low effective sample size means that log Z i
 
 The lines:
 - harmonium: `hm.fit` with the quick setting of the recipe mnist-rbm: persistent chains, the centred gradient, a rate that falls
-  linearly to zero as the seconds pass, averaged parameters. It knows from the beginning how many seconds it has, so that its early copies
+  linearly to zero as the seconds pass, averaged parameters, in float32 and in bfloat16. It knows from the beginning how many seconds it has, so that its early copies
   are not the best that it could do in so little time.
 - scikit-learn, as documented: `BernoulliRBM` with its defaults. It has persistent chains, as many as a batch has cases.
 - rbms, as documented: `rbms train` with its defaults, those of its README. A centred gradient, scaled to the norm 1. An update is 100
@@ -123,7 +123,8 @@ def load(args: Arguments) -> tuple[Tensor, Tensor, str]:
 def contenders(args: Arguments) -> Sequence[Setting]:
     if args.search:
         return learners.GRID
-    return (learners.ours(), *((*learners.DOCUMENTED, *learners.SEARCHED) if args.peers else ()))
+    ours = (learners.ours(), learners.ours("bfloat16"))
+    return (*ours, *((*learners.DOCUMENTED, *learners.SEARCHED) if args.peers else ()))
 
 
 def work(pipe: Connection, setting: Setting, args: Arguments) -> None:
@@ -195,7 +196,7 @@ def overtaken(rows: list[dict[str, Any]]) -> None:
     """Adds, for every peer, the first copy of Harmonium's that is at least as good as the peer's last: its seconds, or None."""
     first = next((row for row in rows if row["library"] == "harmonium"), None)
     for row in rows:
-        if first is not None and row is not first:
+        if first is not None and row["library"] != "harmonium":
             last = row["curve"][-1]["nats"]
             row["harmonium_as_good_after"] = next((at["seconds"] for at in first["curve"] if not at["nats"] < last), None)
 

@@ -250,7 +250,7 @@ def test_nats(tmp_path: Path, kernel: str, here: Callable[..., str]) -> None:
     options = {"seconds": 2.2, "rows": 1000, "betas": 20, "chains": 5, "threads": 1, "data": "random", "json": path}
     run(FOLDER / "nats.py", "--no-peers", forced=True, **options)
     record = json.loads(path.read_text())
-    assert [row["contender"] for row in record["contenders"]] == ["harmonium"]
+    assert [row["contender"] for row in record["contenders"]] == ["harmonium, float32", "harmonium, bfloat16"]
     curve = record["contenders"][0]["curve"]
     assert curve[-1]["mark"] == 2.2
     assert all(point["seconds"] >= point["mark"] for point in curve)

@@ -1,4 +1,4 @@
-"""A feed-forward classifier made from a deep belief net."""
+"""Feed-forward nets made from a deep belief net."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ def classifier(
     """
     if classes < 2:
         raise ValueError(f"a classifier needs at least two classes, found {classes}")
+    return feed_forward(dbn, classes, seed=seed, scale=scale, dropout=dropout, input_dropout=input_dropout)
+
+
+@torch.no_grad()
+def feed_forward(
+    dbn: DBN, outputs: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
+) -> nn.Sequential:
+    """A feed-forward net with the recognition weights of a stack and new linear outputs on top, such as those of a regression.
+
+    The parameters are those of `classifier`, but that any number of outputs will do.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> net = hm.nets.feed_forward(hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))]), 1)
+    >>> state = hm.fine_tune(net, torch.eye(6), torch.ones(6, 1), loss=torch.nn.functional.mse_loss, epochs=2, progress=False)
+    >>> hm.predict(net, torch.eye(6)).shape
+    torch.Size([6, 1])
+    """
     modules: list[nn.Module] = [Dropout(input_dropout)] if input_dropout else []
     width = 0
     for rbm in dbn.rbms:
@@ -95,7 +114,7 @@ def classifier(
         linear.bias.copy_(rbm.hidden.get_parameter("bias").expand(rbm.hidden.shape).flatten())
         modules += [linear, module, *([Dropout(dropout)] if dropout else [])]
         width = weight.shape[1]
-    head = uninitialised(width, classes, weight)
-    head.weight.copy_(torch.empty(classes, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
+    head = uninitialised(width, outputs, weight)
+    head.weight.copy_(torch.empty(outputs, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
     head.bias.zero_()
     return after_visible(dbn.visible, *modules, head)

@@ -1,0 +1,77 @@
+"""The log-likelihood of rows under an RBM."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Self
+
+from harmonium.likelihood import Estimate, ais, exact_log_z, log_likelihood
+from harmonium.sklearn.estimator import RBMEstimator, each
+from harmonium.sklearn.sampling_mixin import Sampling
+
+LISTED = 2**16  # joint states of the smaller side up to which log Z is exact
+
+
+class RBMDensity(Sampling, RBMEstimator):
+    """The density of a restricted Boltzmann machine, in nats.
+
+    The parameters are those of `RBMTransformer`. With `visible="auto"` zeros and ones are binary units, and everything else is real. log Z
+    is exact if one side has at most 2^16 states. Otherwise it is estimated once, by annealed importance sampling; it is then `log_z_`, with
+    its standard error and effective sample size in `log_z_estimate_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from harmonium.sklearn import RBMDensity
+    >>> X = (np.random.default_rng(0).random((500, 1)) < 0.5).repeat(8, axis=1).astype("float32")
+    >>> density = RBMDensity(2, updates=2000, random_state=0).fit(X)
+    >>> bool(density.score(X) > -2)  # two states of probability 1/2: at most -0.69; independent units: -5.55
+    True
+    """
+
+    states = True
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
+        self._forget()
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        super().partial_fit(X, y, sample_weight)
+        self._forget()
+        return self
+
+    def _forget(self) -> None:
+        self._log_z: tuple[float, Estimate | None] | None = None
+
+    def _known(self) -> tuple[float, Estimate | None]:
+        if self._log_z is None:
+            model = self.model_
+            if min(model.hidden.count, model.visible.count) <= LISTED:
+                self._log_z = exact_log_z(model), None
+            else:
+                found = ais(model, chains=100, betas=2000, seed=self.seed_)
+                self._log_z = found.log_z, found
+        return self._log_z
+
+    @property
+    def log_z_(self) -> float:
+        """log Z, in nats."""
+        return self._known()[0]
+
+    @property
+    def log_z_estimate_(self) -> Estimate | None:
+        """The estimate of log Z; None where it is exact."""
+        return self._known()[1]
+
+    def score_samples(self, X: Any) -> Any:
+        """log p of each row, in nats, (cases,); a log-density for real-valued units."""
+        return each(self, X, lambda rows: log_likelihood(self.model_, rows, log_z=self.log_z_))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean log-likelihood of the rows, in nats."""
+        found = float(self.score_samples(X).mean())
+        if math.isnan(found):
+            warnings.warn("the mean log-likelihood is not a number: learning has diverged, take a lower learning_rate", stacklevel=2)
+        return found

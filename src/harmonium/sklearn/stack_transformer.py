@@ -1,0 +1,51 @@
+"""Features learnt by a stack of RBMs."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from harmonium.learning import features
+from harmonium.sklearn.estimator import each
+from harmonium.sklearn.stack import StackEstimator
+
+
+class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StackEstimator):  # type: ignore[misc]
+    """The means of the highest layer of a deep belief net as features.
+
+    Parameters
+    ----------
+    layers : sequence of int, default (100, 100)
+        Numbers of hidden units, from the data upwards.
+    visible, hidden, learning_rate, momentum, weight_cost, batch_size, precision, random_state, verbose
+        As for `RBMTransformer`.
+    updates : int, default 3000
+        At least so many updates of each layer, in whole epochs.
+
+    Attributes
+    ----------
+    model_ : DBN
+        The stack.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from harmonium.sklearn import DBNTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> DBNTransformer((30, 20), updates=100, random_state=0).fit_transform(X / 16).shape
+    (1797, 20)
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from the rows of X, (cases, features). `y` is not used."""
+        self.model_ = self._learn_stack(self._checked(X, reset=True))
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The means of the highest layer, (cases, layers[-1])."""
+        return each(self, X, lambda rows: features(rows, *self.model_.rbms))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.model_.top.hidden.output_shape[0])
