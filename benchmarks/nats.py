@@ -13,9 +13,9 @@ annealed importance sampling with 100 chains from the training images' base rate
 images, binarised once (seed 30). A low effective sample size means that log Z is likely underestimated and the nats too good.
 
 The lines:
-- harmonium: `hm.fit` with the quick setting of the recipe mnist-rbm: persistent chains, the centred gradient, a rate that falls
-  linearly to zero as the seconds pass, averaged parameters, in float32 and in bfloat16. It knows from the beginning how many seconds it has, so that its early copies
-  are not the best that it could do in so little time.
+- harmonium: `hm.fit` with the quick setting of the recipe mnist-rbm, in float32 and in bfloat16: persistent chains, the centred gradient, a
+  rate that falls linearly to zero as the seconds pass, averaged parameters. It knows from the beginning how many seconds it has, so that
+  its early copies are not the best that it could do in so little time.
 - scikit-learn, as documented: `BernoulliRBM` with its defaults. It has persistent chains, as many as a batch has cases.
 - rbms, as documented: `rbms train` with its defaults, those of its README. A centred gradient, scaled to the norm 1. An update is 100
   sweeps of 2,000 chains, and the last may end some seconds late, which are given to it.

@@ -62,8 +62,6 @@ REFUSED = {
     "an iterator": (iter([ROWS]), {}, "once"),
     "a generator": ((rows for rows in [ROWS]), {}, "once"),
     "an empty stream": ([], {}, "no batch"),
-    "a stream of rows": (list(ROWS), {}, r"\(cases, 4\).*\(4,\)"),
-    "a list of lists": ([[0, 1, 0, 1], [1, 0, 0, 1]], {}, r"\(cases, 4\)"),
     "a stream of grey": ([spoilt(0.3)], {}, "binarise"),
     "a stream of another width": ([ROWS[:, :2]], {}, r", 4\), found \(50, 2\)"),
     "a stream with negative weights": ([(ROWS, -np.ones(50))], {}, "non-negative"),

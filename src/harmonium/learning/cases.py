@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from harmonium.data.batches import BLOCK, ArrayRows, Batches, Numbered, Source, Stream
-from harmonium.data.sparse import SparseRows, is_sparse
+from harmonium.data.sparse import SparseRows
+from harmonium.data.tables import as_data, as_tensor
 from harmonium.learning.checked import CheckedRows, is_mapped
 from harmonium.learning.placing import resident
 from harmonium.models.labels import with_labels
@@ -71,11 +72,6 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
         yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
 
 
-def numbered(data: Any) -> Any:
-    """Sparse matrices as sources; other data as they are."""
-    return SparseRows(data) if is_sparse(data) else data
-
-
 def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:
     """Data as a source of rows of these units.
 
@@ -100,7 +96,7 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     ValueError
         For data of another shape, without a case, or outside the support.
     """
-    data = numbered(data)
+    data = as_data(data)
     if isinstance(data, SparseRows):
         check_cases(visible, data)
         return CheckedRows(data, visible, given, lambda rows: visible.from_data(rows, like))
@@ -138,7 +134,7 @@ class LabelledRows:
 
 def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
     """One weight per case, (cases,). Raises a ValueError that says what is wrong with them."""
-    found = torch.as_tensor(weights).detach().to(like)
+    found = as_tensor(weights).detach().to(like)
     if found.shape != (cases,) or not bool((torch.isfinite(found) & (found >= 0)).all()):
         spread = f" and values from {found.min().item():g} to {found.max().item():g}" if found.numel() else ""
         raise ValueError(
@@ -187,7 +183,7 @@ def as_batches(
     ValueError
         For data that the units cannot take, and for weights or side information that do not fit them.
     """
-    data = numbered(data)
+    data = as_data(data)
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
         weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
@@ -221,8 +217,8 @@ class OfStream:
     def __call__(self, item: Any) -> tuple[Tensor, ...] | None:
         """(states,) or (states, weights); None of a batch in which no row has a weight."""
         pieces = item if isinstance(item, tuple | list) else (item,)
-        held = numbered(pieces[0])
-        data = held.rows(torch.arange(len(held)), NO_DRAWS) if isinstance(held, SparseRows) else torch.as_tensor(held)
+        held = as_data(pieces[0])
+        data = held.rows(torch.arange(len(held)), NO_DRAWS) if isinstance(held, SparseRows) else as_tensor(held)
         check_cases(self.visible, data)
         if len(pieces) == 1:
             return (self._states(data),)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import BLOCK, ArrayRows, Batches
+from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
 from harmonium.learning.cases import blocks
 from harmonium.learning.loop.graph import captured
@@ -119,14 +120,14 @@ def fine_tune(
     """
     place(net, device, state)
     like = next(net.parameters()).detach()
-    inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
+    inputs, targets = as_tensor(inputs), as_tensor(targets)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
     check_cases(net, inputs, targets, loss)
     rows = input_rows(net, inputs, like)
     kept = None
     if validation is not None:
-        validation = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
+        validation = as_tensor(validation[0]), as_tensor(validation[1])
         check_cases(net, *validation, loss)
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
@@ -155,7 +156,7 @@ def fine_tune(
 
 def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
     """The loss on validation cases and, for a classifier, the percentage of wrong labels."""
-    outputs, targets = predict(net, inputs), torch.as_tensor(targets)
+    outputs, targets = predict(net, inputs), as_tensor(targets)
     if not is_classification(targets):
         return {"validation_loss": loss(outputs, targets.cpu()).item()}
     wrong = (outputs.argmax(1) != targets.cpu()).double().mean().item()
@@ -211,7 +212,8 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
     >>> hm.predict(net, torch.eye(6)).shape
     torch.Size([6, 3])
     """
-    rows, training = input_rows(net, torch.as_tensor(inputs), next(net.parameters()).detach()), net.training
+    inputs = as_tensor(inputs)
+    rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
     net.eval()
     outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
     net.train(training)

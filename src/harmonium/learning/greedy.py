@@ -13,7 +13,8 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.data.batches import BLOCK, ArrayRows, Source
-from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows, numbered
+from harmonium.data.tables import as_data
+from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.replicas.dispatch import or_many
@@ -99,7 +100,7 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
-    data = numbered(data)
+    data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
     if couplings is not None and len(couplings) != len(layers) - 1:
@@ -220,7 +221,7 @@ def features(data: Data, *rbms: RBM, sampled: bool = False, given: Given = NOTHI
     torch.Size([6, 4])
     """
 
-    data = numbered(data)
+    data = as_data(data)
     if not rbms:
         return data
     if not isinstance(data, Tensor | np.ndarray | Source):

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.data.batches import MappedRows, Source
-from harmonium.learning.cases import Rows, as_rows, numbered
+from harmonium.data.tables import as_data
+from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import Train
 from harmonium.models import DBM, RBM, composed, doubled
@@ -92,7 +93,7 @@ def greedy_dbm(
         raise ValueError(
             f"train= sets the training of each machine, and cannot be combined with other settings, found {', '.join(settings)}"
         )
-    data = numbered(data)
+    data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("a deep Boltzmann machine takes data that can be indexed by case number: a tensor, array or Source")
     links = DBM(layers, couplings, seed=seed).couplings  # also raises an error for layers that make no machine

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
-from harmonium.learning.cases import Rows, as_rows, numbered
+from harmonium.data.tables import as_data
+from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
@@ -131,7 +132,7 @@ def wake_sleep(
     _check(dbn, negative, labels, pixels)
     place(dbn, device, state)
     like = next(dbn.parameters()).detach()
-    rows = as_rows(dbn.visible, _numbered(data), like)
+    rows = as_rows(dbn.visible, _rows(data), like)
     known = None if labels is None else ArrayRows(_labels(dbn, labels, len(rows)), lambda chosen: chosen.to(like.device))
     batches = Batches([rows, known], batch_size=batch_size, seed=derive(seed, ORDER))
     held = Held(dbn, validation, keep_best)
@@ -168,7 +169,7 @@ class Held:
     def __init__(self, dbn: DBN, validation: Rows | tuple[Rows, Labels] | None, keep_best: bool) -> None:
         self.dbn = dbn
         images, labels = validation if isinstance(validation, tuple) else (validation, None)
-        self.rows = None if images is None else as_rows(dbn.visible, _numbered(images), next(dbn.parameters()).detach())
+        self.rows = None if images is None else as_rows(dbn.visible, _rows(images), next(dbn.parameters()).detach())
         self.labels = None if self.rows is None or labels is None else _labels(dbn, labels, len(self.rows))
         if keep_best and self.labels is None:
             raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")
@@ -251,8 +252,8 @@ def _labels(dbn: DBN, labels: Labels, cases: int) -> Tensor:
     return check_labels(labels, cases, dbn.labels.categories)
 
 
-def _numbered(data: Any) -> Rows:
-    data = numbered(data)
+def _rows(data: Any) -> Rows:
+    data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError(
             f"wake-sleep takes data that can be indexed by case number: a tensor, array or Source, found {type(data).__name__}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from harmonium.data.tables import as_tensor
 from harmonium.sampling.gaps import fill
 from harmonium.units import NOTHING, Given, Unit
 
 
 def rows_of(visible: Unit, rows: Tensor) -> Tensor:
     """At least one case, (cases, *visible.shape). Raises ValueError for another shape."""
-    rows = torch.as_tensor(rows)
+    rows = as_tensor(rows)
     if rows.shape[1:] != visible.shape or not len(rows):
         raise ValueError(f"expected states of shape (cases, {', '.join(map(str, visible.shape))}), found {tuple(rows.shape)}")
     return rows

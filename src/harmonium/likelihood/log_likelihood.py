@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from harmonium.data.tables import as_tensor
 from harmonium.likelihood.check_machine import check_machine
 from harmonium.likelihood.exact_log_z import BLOCK, MOST_STATES, log_sum
 from harmonium.models import RBM, BoltzmannMachine
@@ -80,7 +81,7 @@ def log_likelihood(model: RBM | BoltzmannMachine, data: Tensor, *, log_z: float 
 
 def checked(visible: Unit, data: Tensor, given: Given, log_z: float | Tensor) -> tuple[Tensor, Given, Tensor]:
     """Data with filled gaps, masks expanded to each case, and log Z as float64. Raises ValueError where these do not fit."""
-    rows = torch.as_tensor(data)
+    rows = as_tensor(data)
     given = replace(given, **_masks(visible, given, rows))
     rows = fill(visible, rows, gaps(given))
     visible.check_states(rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from harmonium.data.tables import as_tensor
 from harmonium.models.rbm import RBM
 from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
 
@@ -50,7 +51,7 @@ def no_labels() -> ValueError:
 
 def check_labels(labels: Any, cases: int, classes: int) -> Tensor:
     """Labels as an int64 tensor, (cases,). Raises a ValueError unless they are one integer per case from 0 to `classes` - 1."""
-    found = torch.as_tensor(labels)
+    found = as_tensor(labels)
     if found.shape != (cases,) or found.is_floating_point() or found.dtype == torch.bool:
         raise ValueError(f"expected {cases} integer labels, one per case, found shape {tuple(found.shape)} of {found.dtype}")
     if cases and (int(found.min()) < 0 or int(found.max()) >= classes):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
-from harmonium.units import NOTHING, Given, Unit
+from harmonium.units import NOTHING, Bernoulli, Given, Unit
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
 
@@ -47,8 +47,8 @@ class RBM(nn.Module):
 
     Parameters
     ----------
-    visible, hidden : Unit
-        The two layers. All formulas hold for any kinds of units and any coupling.
+    visible, hidden : Unit or int
+        The two layers. A number is a layer of as many binary units. All formulas hold for any kinds of units and any coupling.
     coupling : Coupling, optional
         `Dense` by default.
     seed : int, default 0
@@ -79,8 +79,9 @@ class RBM(nn.Module):
     (1, 6)
     """
 
-    def __init__(self, visible: Unit, hidden: Unit, coupling: Coupling | None = None, *, seed: int = 0) -> None:
+    def __init__(self, visible: Unit | int, hidden: Unit | int, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
+        visible, hidden = (Bernoulli(layer) if isinstance(layer, int) else layer for layer in (visible, hidden))
         self.visible, self.hidden = visible, hidden
         if coupling is None:  # with the layers' dtype and device
             coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.data.tables import as_tensor
 from harmonium.models import DBN, RBM, Generative
 from harmonium.sampling.gaps import check_mask, fill, folded
 from harmonium.sampling.gibbs import GibbsInfo, GibbsState, step
@@ -84,7 +85,7 @@ def init(model: RBM, v: Tensor, missing: Tensor, *, generator: torch.Generator, 
 def complete(
     model: Generative,
     v: Tensor,
-    missing: Tensor,
+    missing: Tensor | None = None,
     *,
     steps: int,
     generator: torch.Generator,
@@ -105,8 +106,9 @@ def complete(
     v : Tensor
         (*leading, *visible.shape), the data. Any value may stand where one is missing, NaN included. Another shape with as many units is
         accepted, such as (cases, 28, 28) for a layer of 784 units.
-    missing : Tensor
-        A mask that broadcasts to `v`, true where a value is missing. It may have another shape with as many units, such as (28, 28).
+    missing : Tensor, optional
+        A mask that broadcasts to `v`, true where a value is missing; by default where `v` is NaN. It may have another shape with as many
+        units, such as (28, 28).
     steps : int
         Number of sweeps.
     generator : torch.Generator
@@ -154,6 +156,8 @@ def complete(
     average = (steps + 1) // 2 if average is None else average
     if not 1 <= average <= steps:
         raise ValueError(f"completion takes at least one sweep, and averages over at most all of them, found {steps=} and {average=}")
+    v = as_tensor(v)
+    missing = v.isnan() if missing is None else as_tensor(missing)
     visible, like, shape = model.visible, model.visible.zero_input(), v.shape
     v, missing = folded(visible, v), folded(visible, missing)
     check_mask(visible, missing, "missing")

@@ -163,7 +163,7 @@ class DBNRegressor(RegressorMixin, StackPredictor):  # type: ignore[misc]
         self.scale_ = np.where(scale > 0, scale, 1.0)
         self.model_ = self._learn_stack(X)
         net = feed_forward(self.model_, y.shape[1], seed=self.seed_)
-        targets = torch.from_numpy((y - self.mean_) / self.scale_).to(net[-1].weight.dtype)
+        targets = torch.from_numpy((y - self.mean_) / self.scale_).to(next(net.parameters()))
         self._tune(net, X, targets, F.mse_loss)
         return self
 

@@ -10,7 +10,7 @@ MOST_REPEATED = 10  # rows become at most so many times as many; beyond, they ke
 
 
 def canonical(X: Any, weights: Any) -> tuple[Any, Any]:
-    """Rows sorted by their bytes, and their weights. Rows of whole weights are repeated in place of weighted, those of weight zero left out.
+    """Rows sorted by their bytes, and their weights. Rows of whole weights are repeated instead, and those of weight zero left out.
 
     A row of weight 2 then is the row twice, to the last bit.
     """
