@@ -182,3 +182,9 @@ def test_validation_gives_the_free_energy_gap():
     state = fit(rbm, epochs=2, validation=1 - DATA[:4])
     gap = hm.likelihood.free_energy_gap(rbm, DATA[:4], 1 - DATA[:4])
     assert state.history[-1]["free_energy_gap"] == pytest.approx(gap, abs=1e-5)
+
+
+def test_a_plain_function_is_a_callback():
+    seen = []
+    hm.fit(hm.RBM(6, 4), torch.eye(6), epochs=3, callbacks=[lambda state: seen.append(state.epoch)], progress=False)
+    assert seen == [1, 2, 3]

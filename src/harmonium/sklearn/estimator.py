@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,9 +14,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import Tensor
 
 from harmonium.couplings.products import Precision
-from harmonium.learning import ContrastiveDivergence, MomentumSGD, Rule, TrainingState, fit
+from harmonium.learning import ContrastiveDivergence, Rule, TrainingState, fit
 from harmonium.models import RBM
 from harmonium.sklearn.kinds import Kind, kind_of, unit_of
+from harmonium.sklearn.rates import MakeOptimizer, optimizer_of
 from harmonium.sklearn.row_order import canonical
 from harmonium.units import NOTHING, Given, Unit
 
@@ -47,7 +47,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         momentum: float = 0.9,
         weight_cost: float = 0.0,
         batch_size: int = 100,
-        updates: int = 3000,
+        updates: int = 700,
         gradient: Literal["plain", "centred", "enhanced"] = "plain",
         precision: Precision = "float32",
         warm_start: bool = False,
@@ -87,12 +87,13 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
             The estimator.
         """
         X, again = self._checked(X, reset=True), self.warm_start and hasattr(self, "model_")
+        X, weights = canonical(X, self._weights(X, sample_weight))
+        epochs = epochs_of(self.updates, len_of(X), self.batch_size)
         if not again:
             self._begin(X)
         elif self.model_.visible.shape != (X.shape[1],):
             raise ValueError(f"warm_start goes on with {self.model_.visible.shape[0]} features, found {X.shape[1]}")
-        X, weights = canonical(X, self._weights(X, sample_weight))
-        return self._learn(X, weights, epochs_of(self.updates, len_of(X), self.batch_size))
+        return self._learn(X, weights, epochs)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from the rows of X once, after all rows before. The parameters are those of `fit`."""
@@ -122,7 +123,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
             negative=ContrastiveDivergence() if self.rule is None else self.rule,
             epochs=epochs + (0 if self.state_ is None else self.state_.epoch),
             batch_size=min(self.batch_size, len_of(X)),
-            optimizer=optimizer_of(self) if self.state_ is None else None,
+            optimizer=self._optimizer(X) if self.state_ is None else None,
             weight_cost=self.weight_cost,
             sample_weight=weights,
             given=given,
@@ -133,6 +134,9 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
             progress=self.verbose,
         )
         return self
+
+    def _optimizer(self, X: Any) -> MakeOptimizer | None:
+        return optimizer_of(X, (self.model_.visible, self.model_.hidden), self.learning_rate, self.momentum)
 
     @property
     def components_(self) -> Any:
@@ -180,13 +184,6 @@ def visible_of(kind: Kind, X: Any, states: bool = False) -> Unit:
     return unit_of(kind_of(X, states) if isinstance(kind, str) and kind == "auto" else kind, X.shape[1])
 
 
-def optimizer_of(estimator: Any) -> Callable[..., torch.optim.Optimizer] | None:
-    """SGD with the estimator's rate and momentum, or None for the default of `hm.fit`."""
-    if estimator.learning_rate is None:
-        return None
-    return partial(MomentumSGD, lr=estimator.learning_rate, momentum=estimator.momentum)
-
-
 def epochs_of(updates: int, rows: int, batch_size: int) -> int:
     """So many epochs that there are at least `updates` updates."""
     if min(updates, batch_size) < 1:
@@ -219,7 +216,7 @@ def states(estimator: Any, X: Any) -> Iterator[Tensor]:
 @torch.no_grad()
 def each(estimator: Any, X: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """A function of the rows of X, some at a time, as an array: of the type of X, or float32 for bytes."""
-    check_is_fitted(estimator)
+    check_is_fitted(estimator, "model_")
     X = estimator._checked(X, reset=False)
     found = np.concatenate([function(rows).cpu().numpy() for rows in states(estimator, X)])
     return found.astype(np.float32 if X.dtype == np.uint8 else X.dtype, copy=False)

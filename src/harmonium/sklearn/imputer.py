@@ -37,7 +37,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):  # type:
     @torch.no_grad()
     def transform(self, X: Any) -> Any:
         """X with its NaN filled in, (cases, features)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         X = self._checked(X, reset=False)
         generator, parts = torch.Generator().manual_seed(self.seed_), []
         for first in range(0, len_of(X), BLOCK):

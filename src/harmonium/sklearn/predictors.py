@@ -18,7 +18,7 @@ from harmonium.learning import fine_tune, predict
 from harmonium.nets import classifier, feed_forward
 from harmonium.sklearn.estimator import TYPES, epochs_of, len_of
 from harmonium.sklearn.kinds import Kind
-from harmonium.sklearn.stack import StackEstimator
+from harmonium.sklearn.stack_estimator import StackEstimator
 
 
 class StackPredictor(StackEstimator):
@@ -37,7 +37,7 @@ class StackPredictor(StackEstimator):
         momentum: float = 0.9,
         weight_cost: float = 0.0,
         batch_size: int = 100,
-        updates: int = 3000,
+        updates: int = 700,
         fine_tuning_rate: float = 0.1,
         fine_tuning_updates: int = 3000,
         precision: Precision = "float32",

@@ -36,7 +36,7 @@ class Sampling:
         numpy.ndarray
             (n_samples, features).
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         source = check_random_state(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(int(source.randint(np.iinfo(np.int32).max)))
         start, given = self.model_.initial_states(n_samples, generator=generator)

@@ -8,7 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from harmonium.learning import features
 from harmonium.sklearn.estimator import each
-from harmonium.sklearn.stack import StackEstimator
+from harmonium.sklearn.stack_estimator import StackEstimator
 
 
 class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StackEstimator):  # type: ignore[misc]
@@ -20,7 +20,7 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StackEst
         Numbers of hidden units, from the data upwards.
     visible, hidden, learning_rate, momentum, weight_cost, batch_size, precision, random_state, verbose
         As for `RBMTransformer`.
-    updates : int, default 3000
+    updates : int, default 700
         At least so many updates of each layer, in whole epochs.
 
     Attributes

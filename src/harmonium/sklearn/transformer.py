@@ -29,14 +29,14 @@ class RBMTransformer(Sampling, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     rule : Rule, optional
         The learning rule, by default `hm.ContrastiveDivergence()`.
     learning_rate : float, optional
-        The rate of SGD, by default that of `hm.fit`.
+        The rate of SGD. By default that of `hm.fit`, and between binary layers 0.3 / √E|v|² or at most 0.1.
     momentum : float, default 0.9
-        The momentum, where a rate is given.
+        The momentum.
     weight_cost : float, default 0
         Weight decay.
     batch_size : int, default 100
         Cases per mini-batch.
-    updates : int, default 3000
+    updates : int, default 700
         The length of `fit`: at least so many updates, in whole epochs.
     gradient : {"plain", "centred", "enhanced"}, default "plain"
         As for `hm.fit`.
@@ -76,14 +76,14 @@ class RBMTransformer(Sampling, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     @torch.no_grad()
     def inverse_transform(self, X: Any) -> Any:
         """The visible means given hidden states or means, (cases, features)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         weight = next(self.model_.parameters())
         rows = check_array(X, dtype=np.float64 if weight.dtype == torch.float64 else np.float32)
         return self.model_.visible_mean(torch.from_numpy(np.array(rows))).numpy()
 
     def gibbs(self, v: Any) -> Any:
         """The visible states after one sweep of Gibbs sampling from `v`, (cases, features)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         if not hasattr(self, "random_state_"):
             self.random_state_ = check_random_state(self.random_state)
         generator = torch.Generator().manual_seed(int(self.random_state_.randint(np.iinfo(np.int32).max)))

@@ -54,6 +54,20 @@ class Callback:
         """Called after the last step, or after the step at which training was interrupted."""
 
 
+Action = Callback | Callable[[TrainingState], object]
+"""A callback, or a plain function of the state that is called after each epoch."""
+
+
+class AfterEpoch(Callback):
+    """A plain function of the state, called after each epoch."""
+
+    def __init__(self, function: Callable[[TrainingState], object]) -> None:
+        self.function = function
+
+    def on_epoch(self, state: TrainingState) -> None:
+        self.function(state)
+
+
 @contextmanager
 def deferred_interrupt(active: bool) -> Iterator[Callable[[], bool]]:
     """Defers Ctrl-C until the present step is done. Yields a function that says whether it was pressed."""

@@ -13,8 +13,9 @@ from sklearn.utils.validation import validate_data
 from harmonium.couplings.products import Precision
 from harmonium.learning import greedy
 from harmonium.models import DBN
-from harmonium.sklearn.estimator import TYPES, epochs_of, len_of, optimizer_of, visible_of
+from harmonium.sklearn.estimator import TYPES, epochs_of, len_of, visible_of
 from harmonium.sklearn.kinds import Kind, unit_of
+from harmonium.sklearn.rates import optimizer_of
 
 
 class StackEstimator(BaseEstimator):  # type: ignore[misc]
@@ -33,7 +34,7 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
         momentum: float = 0.9,
         weight_cost: float = 0.0,
         batch_size: int = 100,
-        updates: int = 3000,
+        updates: int = 700,
         precision: Precision = "float32",
         random_state: Any = None,
         verbose: bool = False,
@@ -65,7 +66,7 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
             [unit.double() if X.dtype == np.float64 else unit for unit in units],
             epochs=epochs_of(self.updates, len_of(X), self.batch_size),
             batch_size=min(self.batch_size, len_of(X)),
-            optimizer=optimizer_of(self),
+            optimizer=optimizer_of(X, units, self.learning_rate, self.momentum),
             weight_cost=self.weight_cost,
             precision=self.precision,
             seed=self.seed_,
