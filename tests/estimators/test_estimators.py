@@ -113,6 +113,23 @@ def test_density_is_exact_or_estimated_once() -> None:
     assert large.log_z_estimate_ is estimate
 
 
+def test_two_modes_are_learnt_as_such() -> None:
+    """All eight bits on or all off, each half of the time: -log 2 nats at best, -8 log 2 for independent bits."""
+    twins = (np.random.default_rng(0).random((500, 1)) < 0.5).repeat(8, axis=1).astype(np.float32)
+    for seed in range(3):
+        assert RBMDensity(2, random_state=seed).fit(twins).score(twins) > -1.6
+
+
+def test_averaged_parameters_are_judged_and_the_others_go_on() -> None:
+    found = RBMDensity(5, **QUICK).fit(BITS)
+    assert found.state_ is not None
+    assert found.model_ is not found.state_.model
+    first = found.log_z_
+    found.partial_fit(BITS)
+    assert found.log_z_ != first
+    assert found.state_.epoch == 8  # of three updates, at least twenty, and one more
+
+
 def test_density_of_real_numbers() -> None:
     real = np.random.default_rng(0).normal([0, 5], [1, 0.1], size=(2000, 2))
     found = RBMDensity(3, updates=2000, random_state=0).fit(real)

@@ -89,7 +89,24 @@ def feed_forward(
 ) -> nn.Sequential:
     """A feed-forward net with the recognition weights of a stack and new linear outputs on top, such as those of a regression.
 
-    The parameters are those of `classifier`, but that any number of outputs will do.
+    Parameters
+    ----------
+    dbn : DBN
+        The trained stack.
+    outputs : int
+        The number of outputs.
+    seed, scale, dropout, input_dropout
+        As for `classifier`.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Maps (cases, visible) to (cases, outputs).
+
+    Raises
+    ------
+    TypeError
+        As for `classifier`.
 
     Examples
     --------

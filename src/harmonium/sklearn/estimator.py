@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -35,6 +35,11 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
     """Whether NaN stands for a missing value."""
     states = False
     """Whether data must be states of the visible units, as what has a probability must."""
+    usual_rule: Rule = ContrastiveDivergence()
+    usual_momentum = 0.9
+    usual_updates = 700
+    averaging: float | None = None
+    """The share of the last updates over which parameters are averaged."""
 
     def __init__(
         self,
@@ -44,10 +49,10 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         hidden: Kind = "bernoulli",
         rule: Rule | None = None,
         learning_rate: float | None = None,
-        momentum: float = 0.9,
+        momentum: float | None = None,
         weight_cost: float = 0.0,
         batch_size: int = 100,
-        updates: int = 700,
+        updates: int | None = None,
         gradient: Literal["plain", "centred", "enhanced"] = "plain",
         precision: Precision = "float32",
         warm_start: bool = False,
@@ -88,7 +93,8 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         """
         X, again = self._checked(X, reset=True), self.warm_start and hasattr(self, "model_")
         X, weights = canonical(X, self._weights(X, sample_weight))
-        epochs = epochs_of(self.updates, len_of(X), self.batch_size)
+        updates = self.usual_updates if self.updates is None else self.updates
+        epochs = epochs_of(updates, len_of(X), self.batch_size)
         if not again:
             self._begin(X)
         elif self.model_.visible.shape != (X.shape[1],):
@@ -117,10 +123,11 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, X: Any, weights: Any, epochs: int) -> Self:
         rows, given = filled(X) if self.missing else (X, NOTHING)
+        machine: Any = self.model_ if self.state_ is None else self.state_.model
         self.state_ = fit(
-            self.model_,
+            machine,
             rows,
-            negative=ContrastiveDivergence() if self.rule is None else self.rule,
+            negative=self.usual_rule if self.rule is None else self.rule,
             epochs=epochs + (0 if self.state_ is None else self.state_.epoch),
             batch_size=min(self.batch_size, len_of(X)),
             optimizer=self._optimizer(X) if self.state_ is None else None,
@@ -128,15 +135,18 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
             sample_weight=weights,
             given=given,
             gradient=self.gradient,
+            averaging=self.averaging,
             precision=self.precision,
             seed=self.seed_,
             state=self.state_,
             progress=self.verbose,
         )
+        self.model_ = machine if self.averaging is None else cast("RBM", self.state_.averaged())
         return self
 
     def _optimizer(self, X: Any) -> MakeOptimizer | None:
-        return optimizer_of(X, (self.model_.visible, self.model_.hidden), self.learning_rate, self.momentum)
+        momentum = self.usual_momentum if self.momentum is None else self.momentum
+        return optimizer_of(X, (self.model_.visible, self.model_.hidden), self.learning_rate, momentum)
 
     @property
     def components_(self) -> Any:

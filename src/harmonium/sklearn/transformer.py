@@ -30,14 +30,14 @@ class RBMTransformer(Sampling, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         The learning rule, by default `hm.ContrastiveDivergence()`.
     learning_rate : float, optional
         The rate of SGD. By default that of `hm.fit`, and between binary layers 0.3 / √E|v|² or at most 0.1.
-    momentum : float, default 0.9
-        The momentum.
+    momentum : float, optional
+        The momentum, by default 0.9.
     weight_cost : float, default 0
         Weight decay.
     batch_size : int, default 100
         Cases per mini-batch.
-    updates : int, default 700
-        The length of `fit`: at least so many updates, in whole epochs.
+    updates : int, optional
+        The length of `fit`: at least so many updates, by default 700, in whole epochs.
     gradient : {"plain", "centred", "enhanced"}, default "plain"
         As for `hm.fit`.
     precision : {"float32", "bfloat16", "auto"}, default "float32"
