@@ -50,6 +50,7 @@ suppress_warnings = [
 # The API
 napoleon_preprocess_types = True
 viewcode_line_numbers = True
+autodoc_default_options = {"exclude-members": "set_fit_request, set_partial_fit_request, set_score_request"}  # made by scikit-learn
 autodoc_inherit_docstrings = False  # a public name is documented once, where it is defined
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
