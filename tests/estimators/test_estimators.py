@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -160,6 +160,19 @@ def test_stacks_classify_and_regress() -> None:
     assert found.predict(X[200:]).shape == (100, 2)
     assert found.score(X[200:], two[200:]) > 0.5
     assert DBNTransformer((8, 4), **QUICK).fit_transform(X).shape == (300, 4)
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_features_of_any_unit_are_classified_by_default(load: Any) -> None:
+    """Measured in their own units, some in thousands: without standardising, the net has the commonest class alone."""
+    rows, labels = load(return_X_y=True)
+    scores = []
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        train, test = order[: 2 * len(rows) // 3], order[2 * len(rows) // 3 :]
+        net = DBNClassifier(fine_tuning_updates=1000, random_state=seed).fit(rows[train], labels[train])
+        scores.append(net.score(rows[test], labels[test]))
+    assert np.mean(scores) > 0.9
 
 
 def test_searches_and_pipelines_take_them() -> None:

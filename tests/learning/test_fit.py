@@ -188,3 +188,23 @@ def test_a_plain_function_is_a_callback():
     seen = []
     hm.fit(hm.RBM(6, 4), torch.eye(6), epochs=3, callbacks=[lambda state: seen.append(state.epoch)], progress=False)
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: hm.fit(hm.RBM(6, 4), torch.eye(6), callbacks=[3], progress=False), "found 3 in it"),
+        (lambda: hm.fit(hm.RBM(6, 4), torch.eye(6), callbacks=[hm.Callback], progress=False), "in it"),
+        (lambda: hm.fit(hm.RBM(6, 4), torch.eye(6), negative="cd", progress=False), r"hm\.ContrastiveDivergence\(\).* found 'cd'"),
+        (lambda: hm.RBM("6", 4), "number of binary ones, found '6'"),
+        (lambda: hm.RBM(6, True), "found True"),
+        (lambda: hm.RBM(6.0, 4), r"found 6\.0"),
+    ],
+)
+def test_what_is_no_layer_rule_or_callback_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_any_integer_is_a_number_of_units():
+    assert hm.RBM(np.int64(6), np.int32(4)).coupling.weight.shape == (6, 4)

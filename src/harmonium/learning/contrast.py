@@ -65,7 +65,9 @@ class ExactPhase:
 
 
 def phase_of(model: RBM | DBM, rule: Rule, sweeps: int | None, *given: Given) -> PositivePhase:
-    """The positive phase of a model. Raises TypeError for models that `fit` does not train."""
+    """The positive phase of a model. Raises TypeError for models that `fit` does not train, and for what is no rule."""
+    if not isinstance(rule, Rule):
+        raise TypeError(f"negative= is a rule, such as hm.ContrastiveDivergence() or hm.PersistentCD(100), found {rule!r}")
     if isinstance(model, RBM):
         return ExactPhase(model, sweeps)
     if isinstance(model, DBM):

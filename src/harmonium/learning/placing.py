@@ -15,7 +15,7 @@ Device = str | torch.device
 
 
 def place(model: nn.Module, device: Device | None, state: TrainingState | None = None) -> None:
-    """Move a model to a device, in place: "cpu", "cuda", "auto" (a GPU if there is one), another of PyTorch's names, or None to leave it.
+    """Move a model to a device, in place: "cpu", "cuda", "auto" (a GPU if there is one), or None to leave it.
 
     Processes that `torchrun` started are joined then. Raises a ValueError for a device that is not there, and if a training goes on from a
     state of another device.
@@ -29,10 +29,10 @@ def checked(device: Device, model: nn.Module, state: TrainingState | None) -> to
     """The device of that name."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        wanted = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f'device is "cpu", "cuda" or "auto", or one of PyTorch\'s names, found {device!r}') from error
+    name = str(device)
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f'device is "cpu", "cuda", one of several GPUs such as "cuda:1", or "auto", found {device!r}')
+    wanted = torch.device(device)
     if wanted.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={device!r} needs a GPU that PyTorch sees, and it sees none here")
     found = next(model.parameters()).device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -81,7 +82,7 @@ class RBM(nn.Module):
 
     def __init__(self, visible: Unit | int, hidden: Unit | int, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
-        visible, hidden = (Bernoulli(layer) if isinstance(layer, int) else layer for layer in (visible, hidden))
+        visible, hidden = _layer(visible), _layer(hidden)
         self.visible, self.hidden = visible, hidden
         if coupling is None:  # with the layers' dtype and device
             coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())
@@ -267,3 +268,12 @@ class RBM(nn.Module):
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments, which make an untrained copy."""
         return {"visible": self.visible, "hidden": self.hidden, "coupling": self.coupling}
+
+
+def _layer(layer: Unit | int) -> Unit:
+    """A layer of units, or as many binary ones. Raises a TypeError for anything else."""
+    if isinstance(layer, Integral) and not isinstance(layer, bool):
+        return Bernoulli(int(layer))
+    if not isinstance(layer, Unit):
+        raise TypeError(f"a layer is units, such as hm.Bernoulli(10), or a number of binary ones, found {layer!r}")
+    return layer

@@ -206,6 +206,11 @@ def len_of(X: Any) -> int:
     return int(X.shape[0])
 
 
+def dense(X: Any) -> Any:
+    """A matrix that is not sparse."""
+    return X.toarray() if hasattr(X, "toarray") else X
+
+
 def filled(X: Any) -> tuple[Any, Given]:
     """Data with zeros where NaN stood, and what is missing."""
     gaps = np.isnan(X)
@@ -218,7 +223,7 @@ def states(estimator: Any, X: Any) -> Iterator[Tensor]:
     like = next(estimator.model_.parameters()).detach()
     for first in range(0, len_of(X), BLOCK):
         rows = X[first : first + BLOCK]
-        held = torch.from_numpy(np.array(rows.toarray() if hasattr(rows, "toarray") else rows))
+        held = torch.from_numpy(np.array(dense(rows)))
         visible.check(held)
         yield visible.from_data(held, like)
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from harmonium.couplings.products import Precision
 from harmonium.learning import fine_tune, predict
 from harmonium.nets import classifier, feed_forward
-from harmonium.sklearn.estimator import TYPES, epochs_of, len_of
+from harmonium.sklearn.estimator import TYPES, dense, epochs_of, len_of
 from harmonium.sklearn.kinds import Kind
 from harmonium.sklearn.stack_estimator import StackEstimator
 
@@ -120,6 +120,7 @@ class DBNClassifier(ClassifierMixin, StackPredictor):  # type: ignore[misc]
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs rows of at least two classes, found one class: {self.classes_[0]!r}")
+        X = self._scale(X)
         self.model_ = self._learn_stack(X)
         self._tune(classifier(self.model_, len(self.classes_), seed=self.seed_), X, torch.from_numpy(numbers), F.cross_entropy)
         return self
@@ -161,6 +162,7 @@ class DBNRegressor(RegressorMixin, StackPredictor):  # type: ignore[misc]
         y = y.reshape(len(y), -1)
         self.mean_, scale = y.mean(0), y.std(0)
         self.scale_ = np.where(scale > 0, scale, 1.0)
+        X = self._scale(X)
         self.model_ = self._learn_stack(X)
         net = feed_forward(self.model_, y.shape[1], seed=self.seed_)
         targets = torch.from_numpy((y - self.mean_) / self.scale_).to(next(net.parameters()))
@@ -176,8 +178,3 @@ class DBNRegressor(RegressorMixin, StackPredictor):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def dense(X: Any) -> Any:
-    """A matrix that is not sparse."""
-    return X.toarray() if hasattr(X, "toarray") else X

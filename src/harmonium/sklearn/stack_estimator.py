@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harmonium.couplings.products import Precision
 from harmonium.learning import greedy
 from harmonium.models import DBN
 from harmonium.sklearn.estimator import TYPES, epochs_of, len_of, visible_of
-from harmonium.sklearn.kinds import Kind, unit_of
+from harmonium.sklearn.kinds import Kind, kind_of, unit_of
 from harmonium.sklearn.rates import optimizer_of
 
 
@@ -52,7 +53,18 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _checked(self, X: Any, reset: bool) -> Any:
-        return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=TYPES)
+        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=TYPES)
+        return self._scale(X) if reset else self._scaled(X)
+
+    def _scale(self, X: Any) -> Any:
+        """Find how real-valued data are standardised, and do so: a net learns little from features of several hundred units."""
+        kind = kind_of(X) if isinstance(self.visible, str) and self.visible == "auto" else self.visible
+        self.scaler_ = StandardScaler(with_mean=not hasattr(X, "tocsr")).fit(X) if isinstance(kind, str) and kind == "gaussian" else None
+        return self._scaled(X)
+
+    def _scaled(self, X: Any) -> Any:
+        check_is_fitted(self, "scaler_")
+        return X if self.scaler_ is None else self.scaler_.transform(X)
 
     def _learn_stack(self, X: Any) -> DBN:
         """The stack of all layers, in the floating-point type of the data."""

@@ -20,6 +20,7 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StackEst
         Numbers of hidden units, from the data upwards.
     visible, hidden, learning_rate, momentum, weight_cost, batch_size, precision, random_state, verbose
         As for `RBMTransformer`.
+        Data of Gaussian units by name, or by "auto", are standardised first (`scaler_`).
     updates : int, default 700
         At least so many updates of each layer, in whole epochs.
 

@@ -17,7 +17,7 @@ from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.learning.loop.state import TrainingState
-from harmonium.learning.loop.trainer import Action, AfterEpoch, Callback
+from harmonium.learning.loop.trainer import Action, Callback, as_callback
 from harmonium.processes import is_first, only_first_warns, own_purpose
 from harmonium.seeds import derive, fresh_generator
 
@@ -83,7 +83,7 @@ class Plan:
 
     def watchers(self, name: str = "learning") -> list[Callback]:
         """The callbacks, and a progress bar if it is wanted, in the first process."""
-        own = [each if isinstance(each, Callback) else AfterEpoch(each) for each in self.callbacks]
+        own = [as_callback(each) for each in self.callbacks]
         if not is_first():
             return [each for each in own if not isinstance(each, Progress)]
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []

@@ -68,6 +68,15 @@ class AfterEpoch(Callback):
         self.function(state)
 
 
+def as_callback(action: Action) -> Callback:
+    """A callback, or a function made into one. Raises a TypeError for anything else."""
+    if isinstance(action, Callback):
+        return action
+    if isinstance(action, type) or not callable(action):
+        raise TypeError(f"callbacks are a list of hm.Callback objects and of functions of the state, found {action!r} in it")
+    return AfterEpoch(action)
+
+
 @contextmanager
 def deferred_interrupt(active: bool) -> Iterator[Callable[[], bool]]:
     """Defers Ctrl-C until the present step is done. Yields a function that says whether it was pressed."""
