@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 import warnings
@@ -31,7 +32,17 @@ def join_processes(device: torch.device) -> None:
     if device.type == "cuda":
         cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    atexit.register(dist.destroy_process_group)
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Leave the group and end its threads while the interpreter still runs: one that needs it later ends the process by an abort."""
+    from torch import distributed as dist
+
+    gc.collect()  # what a failed training holds of the group
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    gc.collect()
 
 
 def world_size() -> int:

@@ -29,6 +29,7 @@ def each(folder: Path) -> list[Found]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {**os.environ, "WORLD_SIZE": str(PROCESSES), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    common["PYTHONFAULTHANDLER"] = "1"  # a process that is aborted says where
     command = [sys.executable, "-m", "tests.learning.in_processes", str(folder)]
     running = [
         subprocess.Popen(command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True, cwd=ROOT)
