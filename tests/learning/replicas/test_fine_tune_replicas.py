@@ -3,6 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -102,13 +103,13 @@ def test_gradients_as_products_and_in_memory_are_the_same(momentum, cost, monkey
     close(found[0], found[1], 1e-6)
 
 
-def test_the_rule_without_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("own", [EACH, partial(hm.ReplicaSGD, lr=RATES)])
+def test_replicas_that_are_updated_in_turn_learn_as_all_at_once(monkeypatch: pytest.MonkeyPatch, own: Any) -> None:
     found = []
-    for fused in (True, False):
-        if not fused:
-            monkeypatch.setattr("harmonium.learning.replicas.replica_sgd.FUSED", None)
+    for in_cache in (1, 1 << 30):
+        monkeypatch.setattr("harmonium.learning.replicas.replica_sgd.IN_CACHE", in_cache)
         many = hm.Replicas([dense(seed) for seed in SEEDS])
-        hm.fine_tune(many, INPUTS, LABELS, optimizer=EACH, weight_cost=COSTS, epochs=3, batch_size=10, progress=False)
+        hm.fine_tune(many, INPUTS, LABELS, optimizer=own, weight_cost=COSTS, epochs=3, batch_size=10, progress=False)
         found.append(many)
     close(found[0], found[1], 1e-6)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harmonium.learning.loop.momentum import FUSED
-
 Each = float | Sequence[float]
+IN_CACHE = 5 << 20  # bytes of a parameter's replicas that are updated in turn
 
 
 class ReplicaSGD(torch.optim.Optimizer):
@@ -81,83 +81,67 @@ class ReplicaSGD(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = [parameter for parameter in group["params"] if parameter.grad is not None and parameter not in self.products]
-            if params:
-                self._update(params, group)
             for parameter in group["params"]:
                 if parameter in self.products:
-                    self._add_product(parameter, *self.products[parameter], group)
+                    self._update(parameter, group, *self.products[parameter])
+                elif parameter.grad is not None:
+                    self._update(parameter, group, parameter.grad)
         self.products.clear()
         return loss
 
-    def _add_product(self, parameter: Tensor, left: Tensor, right: Tensor, group: dict[str, Any]) -> None:
-        """The update by a gradient left' right: one pass over the memory less than writing the gradient and reading it."""
-        rates, momentum, decay = (spread(group[name], parameter) for name in ("rates", "momentum", "weight_decay"))
-        lr = group["lr"] * rates
-        if group["momentum"] == 0.0:
-            if group["weight_decay"] != 0.0:
-                parameter.mul_(1 - lr * decay)
-            parameter.baddbmm_((left * -lr).mT, right)
+    def _update(self, parameter: Tensor, group: dict[str, Any], *factors: Tensor) -> None:
+        """The update by a gradient, or by a gradient left' right, which then costs one pass over the memory less."""
+        rates, momentum, decay = (column(group[name], parameter) for name in ("rates", "momentum", "weight_decay"))
+        step, decays, moves = rates * -group["lr"], group["weight_decay"] != 0.0, group["momentum"] != 0.0
+        if moves and "momentum_buffer" not in self.state[parameter]:
+            self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        if not moves:
+            for theta, own, kept, *each in in_turn(parameter, step, 1 + step * decay, *factors):
+                if decays:
+                    theta.mul_(kept)
+                add(theta, own, *each)
             return
-        velocity = self.state[parameter].get("momentum_buffer")
-        if velocity is None:
-            velocity = self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        if isinstance(momentum, Tensor):
-            velocity.mul_(momentum).baddbmm_(left.mT, right)
-        else:
-            velocity.baddbmm_(left.mT, right, beta=momentum)
-        if group["weight_decay"] != 0.0:
-            velocity.add_(decay * parameter) if not isinstance(decay, Tensor) else velocity.addcmul_(parameter, decay)
-        velocity_step = -lr if isinstance(lr, Tensor) else parameter.new_full((1, 1, 1), -lr)
-        parameter.addcmul_(velocity, velocity_step)
-
-    def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        gradients = [parameter.grad for parameter in params if parameter.grad is not None]
-        moving = group["momentum"] != 0.0
-        first = moving and "momentum_buffer" not in self.state[params[0]]
-        if first:
-            for parameter in params:
-                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        velocities = [self.state[parameter]["momentum_buffer"] for parameter in params] if moving else []
-        alike = not any(isinstance(group[name], list) for name in ("rates", "momentum", "weight_decay"))
-        if FUSED is not None and alike:
-            settings = [settings_of(group, 0)]
-            parts: list[tuple[Any, ...]] = [(params, gradients, velocities)]
-        elif FUSED is not None and params[0].device.type == "cpu":  # a replica at a time, which stays in the cache
-            settings = [settings_of(group, replica) for replica in range(len(params[0]))]
-            each = [[tensor.unbind() for tensor in tensors] for tensors in (params, gradients, velocities)]
-            parts = [tuple([tensor[replica] for tensor in tensors] for tensors in each) for replica in range(len(params[0]))]
-        else:
-            elementwise(params, gradients, velocities, group)
-            return
-        for (part, slopes, moved), own in zip(parts, settings, strict=True):
-            FUSED(part, slopes, moved if own["momentum"] else [], **own, **ALWAYS, is_first_step=first and own["momentum"] != 0.0)
+        velocities = self.state[parameter]["momentum_buffer"]
+        for theta, velocity, own, moved, cost, *each in in_turn(parameter, velocities, step, momentum, decay, *factors):
+            add(velocity.mul_(moved), None, *each)
+            if decays:
+                velocity.addcmul_(theta, cost)
+            theta.addcmul_(velocity, own)
 
 
-ALWAYS = {"dampening": 0.0, "nesterov": False, "maximize": False, "grad_scale": None, "found_inf": None}
+def in_turn(parameter: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Parts of some tensors, (replicas, ...): those replicas at a time that stay in a processor's cache over several operations."""
+    size = parameter[0].numel() * parameter.element_size()
+    count = max(1, IN_CACHE // size) if parameter.device.type == "cpu" else len(parameter)
+    return zip(*(torch.split(tensor, count) for tensor in (parameter, *others)), strict=True)
+
+
+def add(target: Tensor, scale: Tensor | None, left: Tensor, right: Tensor | None = None) -> None:
+    """Add a gradient, or the gradient left' right, to a tensor, times the scale of each replica."""
+    if right is not None:
+        target.baddbmm_((left if scale is None else left * scale).mT, right)
+    elif scale is None:
+        target.add_(left)
+    else:
+        target.addcmul_(left, scale)
+
+
+def column(setting: Each, like: Tensor) -> Tensor:
+    """A setting in a shape that broadcasts to a parameter, (replicas, ...)."""
+    values = (float(setting),) * len(like) if isinstance(setting, float | int) else tuple(setting)
+    return kept_column(values, like.dtype, like.device, like.dim())
+
+
+@lru_cache(maxsize=64)
+def kept_column(values: tuple[float, ...], dtype: torch.dtype, device: torch.device, dims: int) -> Tensor:
+    """These values along the first of so many axes, made once."""
+    return torch.tensor(values, dtype=dtype, device=device).reshape(-1, *[1] * (dims - 1))
 
 
 def settings_of(group: dict[str, Any], replica: int) -> dict[str, float]:
     """The settings of one replica."""
     own = {name: group[name][replica] if isinstance(group[name], list) else group[name] for name in ("rates", "momentum", "weight_decay")}
     return {"lr": group["lr"] * own["rates"], "momentum": own["momentum"], "weight_decay": own["weight_decay"]}
-
-
-def elementwise(params: list[Tensor], gradients: list[Tensor], velocities: list[Tensor], group: dict[str, Any]) -> None:
-    """The rule by plain operations on all replicas at once, for devices on which many small kernels cost more."""
-    for index, (parameter, gradient) in enumerate(zip(params, gradients, strict=True)):
-        lr, momentum, decay = (spread(group[name], parameter) for name in ("rates", "momentum", "weight_decay"))
-        slope = gradient + decay * parameter
-        if velocities:
-            slope = velocities[index].mul_(momentum).add_(slope)
-        parameter.sub_(group["lr"] * lr * slope)
-
-
-def spread(setting: Each, like: Tensor) -> Tensor | float:
-    """A setting in a shape that broadcasts to a parameter, (replicas, ...)."""
-    if isinstance(setting, float | int):
-        return setting
-    return torch.tensor(setting, dtype=like.dtype).to(like.device, non_blocking=True).reshape(-1, *[1] * (like.dim() - 1))
 
 
 def listed(setting: Any) -> Any:
