@@ -1,16 +1,112 @@
-"""The default optimiser of `fit`."""
+"""How `fit` learns where it is told neither an optimiser nor a gradient."""
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
+import torch
+from torch import Tensor
+
+from harmonium.couplings import Dense
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
+from harmonium.learning.start import as_made
+from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import RBM
 from harmonium.units import Exponential
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
+
+Gradient = Literal["plain", "centred", "enhanced"]
+MOMENTUM = 0.9
+BINARY, SCALED, ENDLESS = 0.8, 0.15, 0.1
+"""Rate times the data's largest variance in any direction: of bounded layers, with real-valued data, with unbounded hidden units."""
+HIGHEST = 0.5
+BRITTLE = 0.02  # the rate of Adam
+SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number
+SWEEPS = 30  # of the power method
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """How a machine learns by default.
+
+    Parameters
+    ----------
+    optimizer : callable
+        Parameter groups -> the optimiser.
+    rate : float
+        Its learning rate at the first update.
+    gradient : {"plain", "centred"}
+        The gradient.
+    falls : bool
+        Whether the rate falls linearly to zero over the training.
+    """
+
+    optimizer: MakeOptimizer
+    rate: float
+    gradient: Gradient
+    falls: bool
+
+
+def defaults_of(model: RBM, rows: Tensor | None, updates: int, standardise: bool = True) -> Defaults:
+    """The defaults of a machine, whose training has so many updates.
+
+    The rate of SGD with momentum 0.9 is a constant over the largest eigenvalue of the data's covariance, which bounds the curvature that a
+    weight meets. Exponential hidden units, which one step too large can give an input without a distribution, learn by Adam, whose steps
+    are bounded.
+
+    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, and for couplings in which a
+    weight serves many places, the rate is low, the same throughout, and the gradient plain.
+    """
+    hidden = [leaf for _, _, leaf in leaves(model.hidden)]
+    if rows is None or type(model.coupling) is not Dense:
+        rate = cautious_rate(model, standardise)
+        return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
+    length = min(1.0, (SHORT / max(updates, 1)) ** 0.5)
+    if any(isinstance(leaf, Exponential) for leaf in hidden):
+        rate = BRITTLE * length
+        return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", True)
+    standard = standardise and StandardForm.changes(model)
+    endless = any(leaf.count == math.inf or isinstance(leaf, Scaled) for leaf in hidden)
+    constant = ENDLESS if endless else SCALED if standard else BINARY
+    rate = min(constant / largest_variance(model, rows, standard), HIGHEST) * length
+    plain = standard or model.visible.scales_hidden_bias
+    return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", True)
+
+
+def cautious_rate(model: RBM, standardise: bool) -> float:
+    """A rate for any machine and any data. It is lower if a layer is real-valued or unbounded.
+
+    It is lowest where one step too large makes an input that an exponential unit cannot take.
+    """
+    layers = [[leaf for _, _, leaf in leaves(unit)] for unit in (model.visible, model.hidden)]
+    endless = [any(leaf.count == math.inf for leaf in layer) for layer in layers]
+    scaled = any(isinstance(leaf, Scaled) for layer in layers for leaf in layer)
+    brittle = any(isinstance(leaf, Exponential) for leaf in layers[1])
+    return 1e-4 if brittle or (scaled and (all(endless) or not standardise)) else 1e-3 if any(endless) else 1e-2
+
+
+@torch.no_grad()
+def largest_variance(model: RBM, rows: Tensor, standard: bool) -> float:
+    """The largest eigenvalue of the covariance of the visible units' statistics, in standard form if `standard`; by the power method."""
+    visible = model.visible
+    if standard and as_made(visible):
+        visible = copy.deepcopy(visible)
+        visible.init_from(rows)
+    found = visible.statistic(rows).double()
+    scale = visible.standard() if standard else None
+    x = (found if scale is None else found * scale[1].double()).flatten(1)
+    x = x - x.mean(0)
+    direction = x[x.square().sum(1).argmax()]
+    for _ in range(SWEEPS):
+        direction = x.mT @ (x @ direction)
+        direction = direction / direction.norm().clamp_min(1e-300)
+    return float((x @ direction).square().mean())
 
 
 def groups_of(model: RBM, weight_cost: float) -> Groups:
@@ -19,16 +115,3 @@ def groups_of(model: RBM, weight_cost: float) -> Groups:
         {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
         {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},
     ]
-
-
-def default_optimizer(model: RBM, standardise: bool = True) -> MakeOptimizer:
-    """Fused SGD with momentum. The rate is lower if a layer is real-valued or unbounded.
-
-    It is lowest where one step too large makes an input that an exponential unit cannot take.
-    """
-    layers = [[leaf for _, _, leaf in leaves(unit)] for unit in (model.visible, model.hidden)]
-    endless = [any(leaf.count == math.inf for leaf in layer) for layer in layers]
-    scaled = any(isinstance(leaf, Scaled) for layer in layers for leaf in layer)
-    brittle = any(isinstance(leaf, Exponential) for leaf in layers[1])
-    rate = 1e-4 if brittle or (scaled and (all(endless) or not standardise)) else 1e-3 if any(endless) else 1e-2
-    return partial(MomentumSGD, lr=rate, momentum=0.9)

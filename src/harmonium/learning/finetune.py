@@ -132,10 +132,10 @@ def fine_tune(
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
     batches = Batches([rows, ArrayRows(targets, lambda chosen: chosen.to(like.device))], batch_size=batch_size, seed=derive(seed, ORDER))
-    plan = Plan(epochs, optimizer, partial(torch.optim.SGD, lr=0.1), schedule, seed, callbacks, state, checkpoint, progress)
+    plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     kind = described_type(precision, like)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "precision": kind}
-    training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings)
+    training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings, partial(torch.optim.SGD, lr=0.1))
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):

@@ -13,7 +13,9 @@ from torch import Tensor
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
-from harmonium.learning.defaults import default_optimizer, groups_of
+from harmonium.learning.defaults import defaults_of, groups_of
+from harmonium.learning.length import epochs_of
+from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -38,7 +40,8 @@ def fit(
     data: Data,
     *,
     negative: Rule = ContrastiveDivergence(),  # noqa: B008 (frozen)
-    epochs: int = 10,
+    epochs: int | None = None,
+    updates: int | None = None,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
@@ -49,7 +52,7 @@ def fit(
     given: Given = NOTHING,
     validation_given: Given = NOTHING,
     sweeps: int | None = None,
-    gradient: Literal["plain", "centred", "enhanced"] = "plain",
+    gradient: Literal["plain", "centred", "enhanced"] | None = None,
     standardise: bool = True,
     averaging: float | None = None,
     transforms: Sequence[Transform] = (),
@@ -76,16 +79,18 @@ def fit(
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
     negative : Rule, default ContrastiveDivergence()
         The learning rule, which makes the model's part of the gradient.
-    epochs : int, default 10
+    epochs : int, optional
         Number of epochs in all, those of a `state` or checkpoint included.
+    updates : int, optional
+        Number of updates in all, in place of `epochs`, rounded up to whole epochs. By default 3,000; 10 epochs of an iterable, whose length
+        is not known.
     batch_size : int, default 100
         Cases per mini-batch, those of all processes together. It need not divide the number of cases.
     optimizer : callable, optional
-        Parameter groups -> any `torch.optim` optimiser. The default is fused SGD with momentum 0.9 and learning rate 0.01. The rate is
-        0.001 if a layer is real-valued or unbounded. It is 0.0001 if a Gaussian layer, rectified or not, faces an unbounded one, or if
-        hidden units are exponential.
+        Parameter groups -> any `torch.optim` optimiser. The default is fused SGD with momentum 0.9, whose rate is chosen from the data, the
+        units and the number of updates, and falls linearly to zero. See the notes.
     schedule : callable, optional
-        Optimiser -> scheduler, stepped once per epoch.
+        Optimiser -> scheduler, stepped once per epoch. With one, the default rate does not fall by itself.
     weight_cost : float, default 0
         Weight decay of the optimiser, on the couplings' weights only.
     sparsity : Sparsity, optional
@@ -100,9 +105,10 @@ def fit(
     sweeps : int, optional
         Sweeps of clamped Gibbs sampling, which draws missing values (5 by default; few sweeps bias learning, as few steps of CD do), or
         sweeps of a deep machine's mean field (10 by default; the metric `mean_field_change` shows whether they suffice).
-    gradient : {"plain", "centred", "enhanced"}, default "plain"
+    gradient : {"plain", "centred", "enhanced"}, optional
         "plain" learns in the machine's own parameters. "centred" and "enhanced" learn in those of the centred machine. That makes learning
-        faster and invariant to which state of a binary unit is called 1 (see `harmonium.learning.Centring`).
+        faster and invariant to which state of a binary unit is called 1 (see `harmonium.learning.Centring`). The default is "plain" with an
+        optimiser, a schedule or transforms of your own, and otherwise "centred" where that applies.
     standardise : bool, default True
         Real-valued units take the steps that standardised data would give. So neither the unit of measurement nor the mean of the data
         matters (see `harmonium.learning.StandardForm`), and learned variances stay within a factor of 1,000 of the data's. It already
@@ -150,6 +156,12 @@ def fit(
 
     Notes
     -----
+    *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
+    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded or
+    real-valued hidden units 0.1. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by Adam
+    with rate 0.02 instead. For other couplings, deep Boltzmann machines and streams the rate is fixed: 0.01; 0.001 if a layer is real-valued
+    or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
+
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
@@ -172,11 +184,15 @@ def fit(
     infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
-    plan = Plan(epochs, optimizer, default_optimizer(machine, standardise), schedule, seed, callbacks, state, checkpoint, progress)
+    epochs = epochs_of(epochs, updates, batches)
+    plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     monitor = Monitor(visible, infer, plan, batches)
     if validation is not None:
         monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
     negative.check(machine, monitor.known)
+    usual = defaults_of(machine, monitor.rows_for_base_rates if isinstance(model, RBM) else None, epochs * len(batches), standardise)
+    free = optimizer is None and schedule is None and (state is None or state.settings.get("rate") is not None)
+    gradient = gradient or (usual.gradient if free and not transforms else "plain")
     changes = chosen_transforms(machine, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
@@ -188,14 +204,16 @@ def fit(
         "precision": described_type(precision, like),
         "sparsity": None if sparsity is None else described(sparsity),
         "transforms": [described(each) for each in transforms],
+        "rate": usual.rate if free and usual.falls else None,
     }
-    training = plan.begin(model, groups_of(machine, weight_cost), batches, settings)
+    training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
         start(training, machine, visible, batches, changes)
     make_slots(training, machine, changes, negative)
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
-    watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
+    falls = [LinearFall(usual.rate)] if settings["rate"] is not None else []
+    watchers, metrics = [*falls, *plan.watchers()], partial(monitor.metrics, training, negative)
     train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     step.report()
     return training

@@ -26,7 +26,7 @@ def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | 
     """
     before = machine.visible.standard()
     scale = None if before is None else before[1].clone()
-    if isinstance(batches, Batches) and _as_made(visible):
+    if isinstance(batches, Batches) and as_made(visible):
         rows, shares, side = batches.some(STARTING, state.generator)
         visible.init_from(for_base_rates(visible, rows, shares, side), shares)
         for transform in transforms:
@@ -51,7 +51,7 @@ def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:
     return {name: tuple(slot.shape) for name, slot in slots.items()}
 
 
-def _as_made(unit: Unit) -> bool:
+def as_made(unit: Unit) -> bool:
     """Whether a layer's biases, or all parameters of units without biases, still have their initial values."""
     for _, _, leaf in leaves(unit):
         made = type(leaf)(**leaf.arguments())  # type: ignore[arg-type]

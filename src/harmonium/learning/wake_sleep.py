@@ -16,6 +16,7 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
+from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan
@@ -43,7 +44,8 @@ def wake_sleep(
     labels: Labels | None = None,
     negative: Rule | Callable[[int], Rule] = ContrastiveDivergence(3),  # noqa: B008 (frozen)
     pixels: Pixels = "mean",
-    epochs: int = 10,
+    epochs: int | None = None,
+    updates: int | None = None,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
@@ -138,7 +140,8 @@ def wake_sleep(
     held = Held(dbn, validation, keep_best)
     choose = _schedule(negative)
     changes = [] if averaging is None else [Averaging(averaging)]
-    plan = Plan(epochs, optimizer, default_optimizer(dbn), schedule, seed, callbacks, state, checkpoint, progress)
+    epochs = epochs_of(epochs, updates, batches)
+    plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     settings = {
         "batch_size": batch_size,
         "negative": described(choose(0)),  # the first rule of a schedule: functions cannot be compared
@@ -147,7 +150,7 @@ def wake_sleep(
         "averaging": averaging,
         "precision": described_type(precision, like),
     }
-    training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings)
+    training = plan.begin(dbn, groups(dbn, weight_cost), batches, settings, default_optimizer(dbn))
     signal = UpDown(training, choose, pixels, batches)
     training.slots |= {change.name: change.init(dbn, training.step) for change in changes if change.name not in training.slots}
     training.divided = choose(0).divided

@@ -33,7 +33,6 @@ class Plan:
 
     epochs: int
     optimizer: MakeOptimizer | None
-    default: MakeOptimizer
     schedule: MakeSchedule | None
     seed: int
     callbacks: Iterable[Action]
@@ -41,7 +40,9 @@ class Plan:
     checkpoint: str | os.PathLike[str] | None
     progress: bool | None
 
-    def begin(self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any]) -> TrainingState:
+    def begin(
+        self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any], default: MakeOptimizer
+    ) -> TrainingState:
         """A new state, or the given one, which continues with its own optimiser and schedule. Several processes begin with one model.
 
         Raises ValueError if the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read
@@ -50,7 +51,7 @@ class Plan:
         if isinstance(batches, Stream) and batches.once and self.epochs > 1:
             raise ValueError(ONCE)
         like = next(model.parameters()).detach()
-        optimizer = (self.optimizer or self.default)(groups)
+        optimizer = (self.optimizer or default)(groups)
         words = compared.of_optimizer(optimizer)
         schedule = None if self.schedule is None else self.schedule(optimizer)
         settings = {

@@ -62,9 +62,9 @@ def fine_tune_replicas(
         check_cases(pattern, *validation, loss)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
     draws = derive(seeds[0], *seeds[1:])
-    plan = Plan(epochs, optimizer, partial(ReplicaSGD, lr=0.1), schedule, draws, callbacks, state, checkpoint, progress)
+    plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
-    training = begin(plan, net, weight_cost, batches, settings, seeds)
+    training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=0.1))
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from harmonium.data.batches import Source
 from harmonium.learning.cases import Rows, as_rows
-from harmonium.learning.defaults import default_optimizer
+from harmonium.learning.defaults import MOMENTUM, defaults_of
+from harmonium.learning.length import epochs_of
+from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -30,7 +32,7 @@ from harmonium.learning.start import STARTING
 from harmonium.learning.transforms.normalising import KeepNormalisable
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import RBM
-from harmonium.seeds import derive
+from harmonium.seeds import derive, fresh_generator
 from harmonium.units import NOTHING
 
 
@@ -39,7 +41,8 @@ def fit_replicas(
     data: Rows,
     *,
     negative: Rule = ContrastiveDivergence(),  # noqa: B008 (frozen)
-    epochs: int = 10,
+    epochs: int | None = None,
+    updates: int | None = None,
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
@@ -59,11 +62,15 @@ def fit_replicas(
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
     batches = ReplicaBatches([_rows(first, data, like)], batch_size=batch_size, seeds=seeds, rows=model.rows)
-    rate = default_optimizer(first, standardise).keywords  # type: ignore[attr-defined]
+    epochs = epochs_of(epochs, updates, batches)
     draws = derive(seeds[0], *seeds[1:])
-    plan = Plan(epochs, optimizer, partial(ReplicaSGD, **rate), schedule, draws, callbacks, state, checkpoint, progress)
+    plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
-    training = begin(plan, model, weight_cost, batches, settings, seeds)
+    (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
+    usual = defaults_of(first, some, epochs * len(batches), standardise)
+    falls = optimizer is None and schedule is None and usual.falls and (state is None or state.settings.get("rate") is not None)
+    settings["rate"] = usual.rate if falls else None
+    training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
         start(model, batches, training.generator)
     if RULE not in training.slots:
@@ -72,7 +79,8 @@ def fit_replicas(
     held = None if validation is None else ReplicaBatches([_rows(first, validation, like)], batch_size=batch_size, seeds=seeds, rows=None)
     step = Step(training, ReplicaContrast(training, negative), (), model.stacked)
     metrics = partial(metrics_of_machines, model, batches, held, partial(_monitor, plan, like, training))
-    train(training, batches, step, metrics, epochs=epochs, callbacks=plan.watchers(), checkpoint=plan.path)
+    watchers = [*([LinearFall(usual.rate)] if falls else []), *plan.watchers()]
+    train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     return training  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from harmonium.learning.loop.momentum import MomentumSGD
-from harmonium.learning.loop.plan import Plan
+from harmonium.learning.loop.plan import MakeOptimizer, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Choice
 from harmonium.learning.replicas.orders import ReplicaBatches
@@ -153,7 +153,15 @@ class ReplicaState(TrainingState):
         return self.model, self.optimizer
 
 
-def begin(plan: Plan, model: Replicas[Any], weight_cost: Each, batches: ReplicaBatches, settings: dict[str, Any], seeds: list[int]) -> Any:
+def begin(
+    plan: Plan,
+    model: Replicas[Any],
+    weight_cost: Each,
+    batches: ReplicaBatches,
+    settings: dict[str, Any],
+    seeds: list[int],
+    default: MakeOptimizer,
+) -> Any:
     """A new `ReplicaState`, or the given one. Raises ValueError for weight costs that the optimiser cannot take."""
     if world_size() > 1:
         raise ValueError(f"replicas are trained by one process, found {world_size()}: start the search once, or give each process its own")
@@ -163,7 +171,7 @@ def begin(plan: Plan, model: Replicas[Any], weight_cost: Each, batches: ReplicaB
             raise ValueError(f"a weight cost for each replica takes hm.ReplicaSGD, found {type(probe).__name__}")
     groups = replica_groups(model, weight_cost)
     rows = None if model.rows is None else int(model.rows.sum())
-    training = plan.begin(model, groups, batches, {"seed": seeds, "rows": rows, **settings})
+    training = plan.begin(model, groups, batches, {"seed": seeds, "rows": rows, **settings}, default)
     if isinstance(training, ReplicaState):
         return training
     own = {each.name: getattr(training, each.name) for each in fields(training)}
