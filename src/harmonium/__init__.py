@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harmonium import analysis, data, likelihood, nets, sampling
+    from harmonium import analysis, data, likelihood, nets, report, sampling
     from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
     from harmonium.learning import (
         Callback,
@@ -128,6 +128,7 @@ __all__ = [
     "load",
     "nets",
     "predict",
+    "report",
     "sampling",
     "save",
     "search",
@@ -135,7 +136,7 @@ __all__ = [
     "zero_sum_gauge",
 ]
 
-_ROOMS = ("analysis", "data", "likelihood", "nets", "sampling")  # modules that are public names themselves
+_ROOMS = ("analysis", "data", "likelihood", "nets", "report", "sampling")  # modules that are public names themselves
 _HOMES = ("couplings", "units", "models", "learning")  # rooms that the other names are taken from, the lightest first
 
 
