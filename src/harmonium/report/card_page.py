@@ -20,19 +20,16 @@ WIDTH, HEIGHT = 120, 22  # of a curve, in dots
 MOST_POINTS, BINS = 200, 24
 
 # Borders and quiet type are shares of the text's own colour, which follows the theme of the notebook.
-_STYLE = (
-    (
-        "<style>.hm-card{{font:13px/1.45 system-ui,sans-serif;color:inherit;max-width:46em;margin:.3em 0}}"
-        ".hm-card table{{border-collapse:collapse;margin:.3em 0;background:none;border:0}}"
-        ".hm-card tr,.hm-card td{{background:none!important;color:inherit}}"
-        ".hm-card td{{border:0;border-top:1px solid color-mix(in srgb,currentColor 22%,transparent);padding:.15em .9em .15em 0;"
-        "text-align:left;vertical-align:middle;font-variant-numeric:tabular-nums}}"
-        ".hm-card td:first-child{{opacity:.7}}.hm-card p{{margin:.3em 0}}.hm-card .hm-note{{opacity:.7}}"
-        ".hm-card svg{{display:block;color:#3a8fd0}}.hm-card img{{max-width:min(100%,40em);height:auto;border-radius:4px;display:block}}</style>"
-    )
-    .replace("{{", "{")
-    .replace("}}", "}")
-)
+_STYLE = """<style>
+.hm-card{font:13px/1.45 system-ui,sans-serif;color:inherit;max-width:46em;margin:.3em 0}
+.hm-card table{border-collapse:collapse;margin:.3em 0;background:none;border:0}
+.hm-card tr,.hm-card td{background:none!important;color:inherit}
+.hm-card td{border:0;border-top:1px solid color-mix(in srgb,currentColor 22%,transparent);padding:.15em .9em .15em 0;
+text-align:left;vertical-align:middle;font-variant-numeric:tabular-nums}
+.hm-card td:first-child{opacity:.7}.hm-card p{margin:.3em 0}.hm-card .hm-note{opacity:.7}
+.hm-card svg{display:block;color:#3a8fd0}
+.hm-card img{max-width:min(100%,40em);height:auto;border-radius:4px;display:block}
+</style>"""
 
 
 def page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from harmonium.learning.loop.figures import sentence
+from harmonium.learning.loop.epoch_figures import sentence
 from harmonium.learning.loop.notebook_bar import NotebookBar
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning.loop.figures import sentence
+from harmonium.learning.loop.epoch_figures import sentence
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.models.saving import renamed, restore, unshared
 from harmonium.notebook import as_html
