@@ -64,6 +64,12 @@ def as_tensor(data: Any) -> Tensor:
     found = as_data(data)
     if isinstance(found, SparseRows):
         return found.rows(torch.arange(len(found)), torch.Generator())
+    if isinstance(found, list | tuple) and found and all(isinstance(each, Tensor) for each in found):
+        if len({each.shape for each in found}) > 1:
+            raise ValueError(
+                f"tensors of one shape are expected in a list, found {', '.join(str(tuple(each.shape)) for each in found[:5])}"
+            )
+        return torch.stack(list(found))
     if isinstance(found, Tensor):
         return found
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from html import escape
 from importlib import import_module
+from typing import Any
 
 SECONDS = 0.25  # between updates, which the browser draws
+DELAY = 1.0  # before the bar appears: what ends sooner needs none
 
 
 class NotebookBar:
@@ -17,15 +19,20 @@ class NotebookBar:
         self.name, self.total, self.done, self.text = name, total, 0, ""
         self.began = self.drawn = time.monotonic()
         self.first: int | None = None
-        self.handle = self.display.display(self._page(), display_id=True)
+        self.handle: Any = None
 
     def update(self, done: int, text: str | None = None, now: bool = False) -> None:
-        """Shows how much is done, at most every quarter of a second unless it must be `now`."""
+        """Shows how much is done, at most every quarter of a second unless it must be `now`; nothing in the first second."""
         self.first = done if self.first is None else self.first
         self.done, self.text = done, self.text if text is None else text
-        if now or time.monotonic() - self.drawn > SECONDS:
-            self.drawn = time.monotonic()
+        present = time.monotonic()
+        if self.handle is None and present - self.began >= DELAY:
+            self.handle = self.display.display(self._page(), display_id=True)
+        elif self.handle is not None and (now or present - self.drawn > SECONDS):
             self.handle.update(self._page())
+        else:
+            return
+        self.drawn = present
 
     def _page(self) -> object:
         share = f'value="{self.done}" max="{self.total}"' if self.total else ""
