@@ -45,10 +45,11 @@ class CSVLogger(Callback):
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> import torch, harmonium as hm
     >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
     >>> state = hm.fit(rbm, torch.eye(6), epochs=3, callbacks=hm.CSVLogger("log.csv"), progress=False)
-    >>> lines = open("log.csv").read().splitlines()
+    >>> lines = Path("log.csv").read_text().splitlines()
     >>> len(lines), lines[0].split(",")[:3]
     (4, ['epoch', 'step', 'reconstruction_error'])
     """
@@ -95,6 +96,13 @@ class TensorBoardLogger(Callback):
     ------
     ImportError
         If TensorBoard is not installed.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    >>> logger = hm.TensorBoardLogger("logs")  # doctest: +SKIP
+    >>> state = hm.fit(rbm, torch.eye(6), callbacks=logger, progress=False)  # doctest: +SKIP
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
