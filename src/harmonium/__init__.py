@@ -7,11 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harmonium import analysis, data, likelihood, nets, sampling
+    from harmonium import analysis, data, likelihood, nets, report, sampling
     from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
     from harmonium.learning import (
         Callback,
         ContrastiveDivergence,
+        CSVLogger,
         ExactGradient,
         FastPCD,
         Gibbs,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Schedule,
         Sparsity,
         Tempering,
+        TensorBoardLogger,
         TrainingState,
         Trajectory,
         Transform,
@@ -76,6 +78,7 @@ __all__ = [
     "Bernoulli",
     "Binomial",
     "BoltzmannMachine",
+    "CSVLogger",
     "Callback",
     "Chain",
     "Conditional",
@@ -111,6 +114,7 @@ __all__ = [
     "Spin",
     "SteppedSigmoid",
     "Tempering",
+    "TensorBoardLogger",
     "TrainingState",
     "Trajectory",
     "Transform",
@@ -128,6 +132,7 @@ __all__ = [
     "load",
     "nets",
     "predict",
+    "report",
     "sampling",
     "save",
     "search",
@@ -135,7 +140,7 @@ __all__ = [
     "zero_sum_gauge",
 ]
 
-_ROOMS = ("analysis", "data", "likelihood", "nets", "sampling")  # modules that are public names themselves
+_ROOMS = ("analysis", "data", "likelihood", "nets", "report", "sampling")  # modules that are public names themselves
 _HOMES = ("couplings", "units", "models", "learning")  # rooms that the other names are taken from, the lightest first
 
 

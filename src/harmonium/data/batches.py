@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.order import Order
+from harmonium.data.tables import native
 from harmonium.processes import own_part, times_held, world_size
 from harmonium.seeds import derive
 
@@ -57,7 +58,7 @@ class ArrayRows:
         if isinstance(self.data, Tensor):
             rows = self.data.index_select(0, indices.to(self.data.device, non_blocking=True))
         else:
-            rows = torch.from_numpy(np.ascontiguousarray(self.data[indices.numpy()]))
+            rows = torch.from_numpy(native(np.ascontiguousarray(self.data[indices.numpy()])))
         return rows if self.convert is None else self.convert(rows)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from harmonium.data.sparse import SparseRows, is_sparse
 
 NUMBERS = "biuf"  # kinds of NumPy types
+WIDER = {"uint16": "int32", "uint32": "int64", "uint64": "int64", "longdouble": "float64"}  # types that PyTorch lacks, or only stores
 
 
 def as_data(data: Any) -> Any:
@@ -41,11 +42,63 @@ def as_data(data: Any) -> Any:
 
 
 def as_tensor(data: Any) -> Tensor:
-    """Data in memory of any of these forms as one tensor. Sparse matrices become dense."""
+    """Data in memory of any of these forms as one tensor. Sparse matrices become dense. Tensors are returned as they are.
+
+    Raises
+    ------
+    TypeError
+        For what holds no numbers, None included.
+    ValueError
+        As `as_data`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from harmonium.data.tables import as_tensor
+    >>> as_tensor(np.array([[0, 1], [2, 65535]], dtype=np.uint16))
+    tensor([[    0,     1],
+            [    2, 65535]], dtype=torch.int32)
+    """
+    if isinstance(data, Tensor) and data.layout == torch.strided:
+        return data
     found = as_data(data)
     if isinstance(found, SparseRows):
         return found.rows(torch.arange(len(found)), torch.Generator())
-    return torch.as_tensor(found)
+    if isinstance(found, list | tuple) and found and all(isinstance(each, Tensor) for each in found):
+        if len({each.shape for each in found}) > 1:
+            raise ValueError(
+                f"tensors of one shape are expected in a list, found {', '.join(str(tuple(each.shape)) for each in found[:5])}"
+            )
+        return torch.stack(list(found))
+    if isinstance(found, Tensor):
+        return found
+    try:
+        array = np.asarray(found)
+    except (TypeError, ValueError):
+        raise no_numbers(data) from None
+    if array.dtype == object and array.ndim and array.size:
+        array = numeric(array.ravel(), "the array").reshape(array.shape)
+    if array.dtype.kind not in NUMBERS:
+        raise no_numbers(data)
+    return torch.from_numpy(native(array))
+
+
+def no_numbers(data: Any) -> TypeError:
+    """The error for what is no data in memory."""
+    found = repr(data) if data is None or isinstance(data, str | bytes) else type(data).__name__
+    if isinstance(data, np.ndarray):
+        found = f"an array of {data.dtype}"
+    return TypeError(f"expected numbers, in a tensor, a NumPy array, a list of rows, a SciPy sparse matrix or a frame, found {found}")
+
+
+def native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same numbers in a type, byte order and layout that PyTorch computes with; the array itself where it is so already."""
+    wide = WIDER.get("longdouble" if array.dtype == np.longdouble and array.dtype.itemsize > 8 else array.dtype.name)
+    if wide is not None or not array.dtype.isnative:
+        array = array.astype(wide or array.dtype.newbyteorder("="))
+    if array.flags.writeable and all(stride >= 0 for stride in array.strides):
+        return array
+    return array.copy()  # PyTorch takes no negative strides, and warns of memory that it must not write to
 
 
 def of_frame(frame: Any) -> np.ndarray[Any, Any]:
@@ -59,7 +112,7 @@ def of_frame(frame: Any) -> np.ndarray[Any, Any]:
 def numeric(values: np.ndarray[Any, Any], what: str) -> np.ndarray[Any, Any]:
     """Values of a type of numbers; objects that are numbers, or None or NA for a missing one, as float64."""
     if values.dtype.kind in NUMBERS:
-        return values if values.flags.writeable else values.copy()  # PyTorch warns of memory that it must not write to
+        return native(values)
     try:
         return np.array([np.nan if _is_blank(value) else float(value) for value in values])
     except (TypeError, ValueError):

@@ -6,6 +6,7 @@ from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import features, greedy
 from harmonium.learning.greedy_dbm import greedy_dbm
+from harmonium.learning.loop.loggers import CSVLogger, TensorBoardLogger
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Schedule
@@ -36,6 +37,7 @@ from harmonium.learning.wake_sleep import wake_sleep
 
 __all__ = [
     "Averaging",
+    "CSVLogger",
     "Callback",
     "Centring",
     "ContrastiveDivergence",
@@ -60,6 +62,7 @@ __all__ = [
     "StandardForm",
     "Step",
     "Tempering",
+    "TensorBoardLogger",
     "TrainingState",
     "Trajectory",
     "Transform",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.data.batches import BLOCK, ArrayRows, Batches, Numbered, Source, Stream
 from harmonium.data.sparse import SparseRows
-from harmonium.data.tables import as_data, as_tensor
+from harmonium.data.tables import as_data, as_tensor, native
 from harmonium.learning.checked import CheckedRows, is_mapped
 from harmonium.learning.placing import resident
 from harmonium.models.labels import with_labels
@@ -69,7 +69,7 @@ def blocks(data: Tensor | np.ndarray[Any, Any]) -> Iterator[Tensor]:
     """
     for start in range(0, len(data), BLOCK):
         rows = data[start : start + BLOCK]
-        yield rows if isinstance(rows, Tensor) else torch.as_tensor(np.array(rows))
+        yield rows if isinstance(rows, Tensor) else torch.from_numpy(native(np.array(rows)))
 
 
 def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = None, kept: Tensor | None = None) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -21,7 +21,7 @@ from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Pla
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
-from harmonium.learning.loop.trainer import Action, Choice, train
+from harmonium.learning.loop.trainer import Actions, Choice, train
 from harmonium.learning.placing import Device, place, resident
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
@@ -50,7 +50,7 @@ def fine_tune(
     device: Device | None = None,
     capture: bool = False,
     seed: int = 0,
-    callbacks: Iterable[Action] = (),
+    callbacks: Actions = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,

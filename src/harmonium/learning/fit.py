@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Pla
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
-from harmonium.learning.loop.trainer import Action, train
+from harmonium.learning.loop.trainer import Actions, train
 from harmonium.learning.monitor import Monitor
 from harmonium.learning.placing import Device, place
 from harmonium.learning.replicas.dispatch import or_replicas
@@ -60,7 +60,7 @@ def fit(
     device: Device | None = None,
     capture: bool = False,
     seed: int = 0,
-    callbacks: Iterable[Action] = (),
+    callbacks: Actions = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -130,8 +130,8 @@ def fit(
         for the host. The draws and the results are the same. Rates that a callback changes inside an epoch take effect at the next.
     seed : int, default 0
         Seed of the order and of all draws. The same seed, machine and number of threads and processes give the same bits.
-    callbacks : iterable of Callback or callable, optional
-        Actions after steps and epochs. A plain function is called with the state after each epoch.
+    callbacks : Callback or callable, or a list of them, optional
+        Actions after steps and epochs. A plain function, such as `print`, is called with the state after each epoch.
     state : TrainingState, optional
         A state that `fit` returned, to continue from, with its optimiser and schedule.
     checkpoint : path-like, optional

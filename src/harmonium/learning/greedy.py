@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harmonium.couplings import Coupling
 from harmonium.data.batches import BLOCK, ArrayRows, Source
-from harmonium.data.tables import as_data
+from harmonium.data.tables import as_data, as_tensor
 from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.loop.state import TrainingState
@@ -162,7 +162,7 @@ class _StreamOfFeatures:
     def __iter__(self) -> Iterator[Any]:
         for item in self.batches:
             rows, *weights = item if isinstance(item, tuple | list) else (item,)
-            means = features(torch.as_tensor(rows), *self.rbms)
+            means = features(as_tensor(rows), *self.rbms)
             yield (means, *weights) if weights else means
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.data.tables import as_tensor
 from harmonium.learning.loop.state import TrainingState
 from harmonium.processes import join_processes
 
@@ -49,4 +50,4 @@ def resident(data: Tensor | np.ndarray[Any, Any], device: torch.device) -> Tenso
     if device.type != "cuda" or (isinstance(data, Tensor) and data.device.type == "cuda"):
         return data
     free, _ = torch.cuda.mem_get_info(device)
-    return torch.as_tensor(data).to(device) if data.nbytes <= free / 2 else data
+    return as_tensor(data).to(device) if data.nbytes <= free / 2 else data

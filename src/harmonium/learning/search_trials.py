@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from harmonium.data.tables import as_tensor
 from harmonium.learning.finetune import fine_tune, held_out
 from harmonium.learning.fit import fit
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
@@ -202,7 +203,7 @@ def default_score(settings: Mapping[str, Any], model: Any, validation: Any) -> f
         return held_out(model, inputs, targets, settings.get("loss", F.cross_entropy))["validation_loss"]
     exact = min(model.visible.count, model.hidden.count) <= EXACT
     log_z = exact_log_z(model) if exact else ais(model, chains=100, betas=1000, seed=derive(0)).log_z
-    rows = model.visible.from_data(torch.as_tensor(validation), next(model.parameters()).detach())
+    rows = model.visible.from_data(as_tensor(validation), next(model.parameters()).detach())
     return -float(log_likelihood(model, rows, log_z=log_z).mean())
 
 

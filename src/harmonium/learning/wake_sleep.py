@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSched
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.loop.step import Step
-from harmonium.learning.loop.trainer import Action, Choice, train
+from harmonium.learning.loop.trainer import Actions, Choice, train
 from harmonium.learning.monitor import MONITORED
 from harmonium.learning.placing import Device, place
 from harmonium.learning.rules import ContrastiveDivergence, Rule, makes_particles
@@ -57,7 +57,7 @@ def wake_sleep(
     device: Device | None = None,
     capture: bool = False,
     seed: int = 0,
-    callbacks: Iterable[Action] = (),
+    callbacks: Actions = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,

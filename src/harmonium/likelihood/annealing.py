@@ -15,6 +15,7 @@ from torch import Tensor
 
 from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM
+from harmonium.notebook import as_html
 from harmonium.units import NOTHING, Given
 
 Step = TypeVar("Step")
@@ -36,6 +37,8 @@ class Estimate:
     log_weights : Tensor
         Logarithms of the importance weights, (chains,), float64.
     """
+
+    _repr_html_ = as_html
 
     log_z: float
     standard_error: float

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.likelihood.as_states import as_states
 from harmonium.models import RBM
+from harmonium.notebook import as_html
 from harmonium.units import NOTHING, Given
 
 HALVINGS = 200  # of the bracket of log Z2 - log Z1, until float64 has no number between its ends
@@ -33,6 +34,8 @@ class Difference:
     overlap : float
         ∫ p1 p2 / (π1 p1 + π2 p2) with the shares π of the samples: 0 if the machines have no state in common, 1 if they are the same.
     """
+
+    _repr_html_ = as_html
 
     log_z: float
     standard_error: float

@@ -12,6 +12,7 @@ from torch import Tensor
 from harmonium.likelihood.log_likelihood import checked, log_likelihood
 from harmonium.models import DBN, label_free_energy
 from harmonium.models.dbn import above
+from harmonium.notebook import as_html
 from harmonium.units import NOTHING, Exponential, Gaussian, Given, TruncatedGaussian, Unit
 from harmonium.units.checks import no_joint
 from harmonium.units.groups import leaves
@@ -44,6 +45,8 @@ class VariationalBound:
     ess : Tensor
         Effective sample size of each case's importance weights, (cases,), between 1 and `samples`.
     """
+
+    _repr_html_ = as_html
 
     mean: float
     sample_error: float

@@ -11,6 +11,7 @@ from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.log_z import LONGER, LogZ
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate
 from harmonium.likelihood.tempered_samples import Tempered
+from harmonium.notebook import as_html
 
 
 class Row(NamedTuple):
@@ -80,6 +81,8 @@ class Evaluation:
     each : tuple of LogZ
         log Z for each distinct condition; one entry if all cases share it.
     """
+
+    _repr_html_ = as_html
 
     nats: float
     case_error: float

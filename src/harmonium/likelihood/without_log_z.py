@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harmonium.models import RBM
+from harmonium.models.takes import states_of
 from harmonium.units import NOTHING, Bernoulli, Given
 
 
@@ -49,6 +50,7 @@ def free_energy_gap(
     >>> hm.likelihood.free_energy_gap(rbm, torch.eye(6), torch.eye(6))
     0.0
     """
+    training, validation = states_of(model, model.visible, training, given), states_of(model, model.visible, validation, validation_given)
     given, validation_given = model.visible.given_by(training, given), model.visible.given_by(validation, validation_given)
     rise = model.free_energy(validation, validation_given).double().mean() - model.free_energy(training, given).double().mean()
     return rise.item()
@@ -96,6 +98,7 @@ def pseudo_likelihood(model: RBM, data: Tensor, *, generator: torch.Generator, g
     """
     if not isinstance(model.visible, Bernoulli):
         raise TypeError(f"the pseudo-likelihood by flipping takes Bernoulli visible units, found {type(model.visible).__name__}")
+    data = states_of(model, model.visible, data, given)
     flat = data.flatten(1)
     if given.present is None:
         pixel = torch.randint(flat.shape[1], (len(flat), 1), generator=generator, device=flat.device)

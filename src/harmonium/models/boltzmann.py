@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from harmonium.couplings.coupling import rows
 from harmonium.models.enumerate_states import enumerate_states
+from harmonium.models.shown import Shown
+from harmonium.models.takes import data_layer, one_layer, takes
 from harmonium.units import NOTHING, Bernoulli, Given, Groups, Spin, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.sums import add_to_grad
@@ -17,7 +19,7 @@ MOST_NUMBERS = 2**26
 BLOCK = 2**22  # numbers per block of work
 
 
-class BoltzmannMachine(nn.Module):
+class BoltzmannMachine(Shown):
     """A general Boltzmann machine: binary units with symmetric connections between any two, some of the units visible.
 
     Hidden units are connected to one another. So neither p(h | v) nor p(v | h) is factorial. Gibbs sampling updates one unit at a time, and
@@ -100,10 +102,12 @@ class BoltzmannMachine(nn.Module):
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
+    @takes(states=one_layer)
     def energy(self, states: Tensor) -> Tensor:
         """E(v, h): (*leading)."""
         return self.units.energy(states) - ((states @ self.matrix()) * states).sum(-1) / 2
 
+    @takes(v=data_layer)
     def free_energy(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """F(v) = -log Σ_h exp(-E(v, h)), by enumeration of the hidden states: (*leading).
 
@@ -142,6 +146,7 @@ class BoltzmannMachine(nn.Module):
         terms = torch.cat([-self.energy(block).double() for block in torch.split(states, max(1, BLOCK // states.shape[-1]))])
         return states, torch.softmax(terms, dim=0).to(states)
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def posterior(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """All joint states that contain each case, and their probabilities p(h | v). They are the clamped phase of exact learning.
@@ -178,6 +183,7 @@ class BoltzmannMachine(nn.Module):
 
     # Sampling -------------------------------------------------------------------------------------------------------------------
 
+    @takes(states=one_layer)
     @torch.no_grad()
     def gibbs(self, states: Tensor, *, steps: int = 1, clamped: bool = False, generator: torch.Generator) -> Tensor:
         """States after `steps` sweeps of Gibbs sampling, each unit in turn given all others.
@@ -216,6 +222,7 @@ class BoltzmannMachine(nn.Module):
                 states[..., unit] = torch.where(u[..., unit] < p, 1.0, off[unit])
         return states
 
+    @takes(v=data_layer)
     def start(self, v: Tensor, *, generator: torch.Generator) -> Tensor:
         """Initial states of chains, (cases, units): the data beside hidden units drawn from their own biases."""
         self.visible.check_states(v)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harmonium.couplings import Chain, Coupling
 from harmonium.couplings.between import between
 from harmonium.models.dbm_mean_field import MeanField, change
 from harmonium.models.rbm import RBM, Phase
+from harmonium.models.shown import Shown
+from harmonium.models.takes import data_layer, hidden_layers, takes
 from harmonium.units import NOTHING, Given, Groups, Unit
 from harmonium.units.checks import no_joint
 
@@ -21,7 +23,7 @@ TOLERANCE = 1e-5  # the mean change of a case's hidden units at which it has con
 NO_LABELS = "a deep Boltzmann machine has no labels to clamp: leave labels out"
 
 
-class DBM(nn.Module):
+class DBM(Shown):
     """A deep Boltzmann machine: layers of units with undirected connections between neighbours (Salakhutdinov & Hinton 2009).
 
     Parameters
@@ -124,6 +126,7 @@ class DBM(nn.Module):
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer, hidden=hidden_layers)
     def energy(self, v: Tensor, hidden: Sequence[Tensor]) -> Tensor:
         """E(v, h1, ..., hL): (*leading). `hidden`: each hidden layer's states."""
         return self.joint.energy(*self.join([v, *hidden]))
@@ -148,6 +151,7 @@ class DBM(nn.Module):
 
     # Inference ------------------------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def mean_field(self, v: Tensor, *, sweeps: int = 10, tolerance: float | None = None) -> MeanField:
         """A factorial distribution of the hidden layers that maximises the variational bound, or nearly so.
@@ -160,10 +164,8 @@ class DBM(nn.Module):
         ----------
         v : Tensor
             (*leading, units), data.
-        sweeps : int, default 10
-            Largest number of sweeps.
-        tolerance : float, optional
-            Stop when no case's mean change over its units exceeds this.
+        sweeps, tolerance
+            Largest number of sweeps; None, or the mean change over a case's units at which no case goes on.
         """
         if sweeps < 1:
             raise ValueError(f"mean field takes at least one sweep, found sweeps={sweeps}")
@@ -189,6 +191,7 @@ class DBM(nn.Module):
         phase = Phase(even, self.even.statistic(even), odd_input, odd)
         return MeanField(phase, even_input, change(means, before))
 
+    @takes(v=data_layer)
     def hidden_mean(self, v: Tensor, *, sweeps: int = SETTLED, tolerance: float | None = TOLERANCE) -> list[Tensor]:
         """Each hidden layer's mean-field means given data: [(*leading, units of h1), ..., (*leading, units of hL)].
 
@@ -197,12 +200,14 @@ class DBM(nn.Module):
         phase = self.mean_field(v, sweeps=sweeps, tolerance=tolerance).phase
         return self.split(phase.v, phase.hidden_mean)[1:]
 
+    @takes(hidden=hidden_layers)
     def visible_mean(self, hidden: Sequence[Tensor]) -> Tensor:
         """E[v | h1, ..., hL], exact: (*leading, units of the data's layer). It depends on h1 alone."""
         return self.visible.mean(self.chain.from_above(0, self.layers[1].statistic(hidden[0])))
 
     # Sampling -------------------------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer)
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """Data after `steps` sweeps of block Gibbs sampling of all layers: (*leading, units).
 
@@ -211,12 +216,8 @@ class DBM(nn.Module):
 
         Parameters
         ----------
-        v : Tensor
-            (*leading, units), the data before.
-        steps : int, default 1
-            Number of sweeps.
-        generator : torch.Generator
-            The source of all draws.
+        v, steps, generator
+            As for `RBM.gibbs`.
         given : Given, optional
             Must be empty: a ValueError is raised otherwise.
         """
@@ -230,12 +231,8 @@ class DBM(nn.Module):
 
         Parameters
         ----------
-        count : int
-            Number of samples.
-        steps : int, default 1000
-            Number of Gibbs sweeps of all layers.
-        generator : torch.Generator
-            The source of all draws.
+        count, steps, generator
+            The number of samples, of Gibbs sweeps of all layers, and the source of all draws.
         start : Tensor, optional
             (count, units), data, whose hidden states are drawn by mean field. By default draws from the units' own biases.
         """
@@ -260,6 +257,7 @@ class DBM(nn.Module):
             raise ValueError("a deep Boltzmann machine takes whole cases without side information, found given=...")
         return NOTHING
 
+    @takes(start=data_layer)
     @torch.no_grad()
     def initial_states(
         self, count: int, *, generator: torch.Generator, start: Tensor | None = None, labels: Tensor | None = None, given: Given = NOTHING
@@ -278,6 +276,7 @@ class DBM(nn.Module):
         """E[v | h1] for odd layers drawn given states of the even ones: (*leading, units)."""
         return self.visible_mean(self.odd.split(self.joint.sample_hidden(states, generator=generator)))
 
+    @takes(v=data_layer)
     def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """Data beside the converged means of the even hidden layers: (cases, *even.shape)."""
         self.machine_given(given)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from harmonium.models.directed import Directed
 from harmonium.models.labels import check_labels, label_free_energy, labelled, no_labels, with_labels
 from harmonium.models.rbm import RBM
+from harmonium.models.shown import Shown
+from harmonium.models.takes import anything, data_layer, takes
 from harmonium.units import NOTHING, Given, Softmax, Unit
 
 
@@ -20,7 +22,7 @@ def above(given: Given) -> Given:
     return Given(context=given.context)
 
 
-class DBN(nn.Module):
+class DBN(Shown):
     """A deep belief net: a stack of RBMs as one generative model, with directed layers below a top RBM (Hinton, Osindero & Teh 2006).
 
     Parameters
@@ -150,6 +152,7 @@ class DBN(nn.Module):
             return states
         return states[..., : self.penultimate.shape[-1]]
 
+    @takes(v=data_layer)
     def up(self, v: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
         """The states below the top RBM, without labels, which `join` adds: (*leading, *penultimate.shape) by default.
 
@@ -168,6 +171,7 @@ class DBN(nn.Module):
             v, given = layer(v, generator, given), above(given)
         return v
 
+    @takes(h=anything)
     def down(self, h: Tensor, *, generator: torch.Generator | None = None, layers: int | None = None, given: Given = NOTHING) -> Tensor:
         """Visible means given the states of a layer above: (*leading, *visible.shape).
 
@@ -177,10 +181,8 @@ class DBN(nn.Module):
             States of the top RBM's visible layer, with or without labels, or of the layer that `layers` names.
         generator : torch.Generator, optional
             With a generator the layers in between are sampled. By default they hold means, as the visible layer always does.
-        layers : int, optional
-            Number of directed layers from `h` to the data. By default all.
-        given : Given, optional
-            As for `up`.
+        layers, given
+            Number of directed layers from `h` to the data, by default all; the rest as for `up`.
         """
         h = self.part(h) if layers is None else h
         path = list(self.generative[:layers])[::-1]
@@ -203,12 +205,8 @@ class DBN(nn.Module):
 
         Parameters
         ----------
-        count : int
-            Number of samples.
-        steps : int, default 1000
-            Gibbs sweeps in the top RBM.
-        generator : torch.Generator
-            The source of all draws.
+        count, steps, generator
+            The number of samples, of Gibbs sweeps in the top RBM, and the source of all draws.
         start : Tensor, optional
             (count, *visible.shape), data that one up-pass sends to the top RBM. By default the chains start at random states of the top
             RBM.
@@ -230,6 +228,7 @@ class DBN(nn.Module):
             return self.part(self.top.visible_mean(h, side))
         return self.down(self.top.sample_visible(h, generator=generator, given=side), generator=generator, given=given)
 
+    @takes(start=data_layer)
     @torch.no_grad()
     def initial_states(
         self, count: int, *, generator: torch.Generator, start: Tensor | None = None, labels: Tensor | None = None, given: Given = NOTHING
@@ -273,6 +272,7 @@ class DBN(nn.Module):
             return self.down(states, generator=generator, given=given)
         return self.part(self.top.data_mean(states, generator=generator, given=given))
 
+    @takes(v=data_layer)
     def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The result of an up-pass of means, beside the labels' probabilities if there are labels: (cases, *top.visible.shape)."""
         x = self.up(v, given=given)

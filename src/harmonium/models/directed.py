@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Coupling
+from harmonium.models.takes import anything, takes
 from harmonium.units import NOTHING, Given, Unit
 
 
@@ -54,6 +55,7 @@ class Directed(nn.Module):
         statistic = self.neighbour.statistic(states, given)
         return statistic, self.coupling.to_hidden(statistic, given)
 
+    @takes(states=anything)
     def forward(self, states: Tensor, generator: torch.Generator | None = None, given: Given = NOTHING) -> Tensor:
         """The mean of the unit given the neighbour, or a sample if a generator is given.
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from harmonium.models.enumerate_states import enumerate_states
 from harmonium.models.rbm import RBM
+from harmonium.models.shown import Shown
+from harmonium.models.takes import data_layer, takes
 from harmonium.units import Unit
 
 MOST_STATES = 2**16
@@ -18,7 +20,7 @@ Expert = Unit | RBM
 """A layer by itself, its units independent with their own biases, or an RBM."""
 
 
-class Experts(nn.Module, ABC):
+class Experts(Shown, ABC):
     """The common part of a mixture and a product: models of the same visible layer.
 
     Raises
@@ -128,15 +130,18 @@ class Mixture(Experts):
         super().__init__(experts)
         self.logits = nn.Parameter(torch.zeros(len(experts)))
 
+    @takes(v=data_layer)
     def log_joint(self, v: Tensor) -> Tensor:
         """log π_k + log p_k(v): (cases, experts) float64, in nats."""
         v = self._states(v)
         found = [-_free_energy(expert, v).double() - _log_z(expert) for expert in self.each()]
         return torch.stack(found, dim=-1) + torch.log_softmax(self.logits.double(), dim=0)
 
+    @takes(v=data_layer)
     def log_probability(self, v: Tensor) -> Tensor:
         return self.log_joint(v).logsumexp(-1)
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def responsibilities(self, v: Tensor) -> Tensor:
         """p(k | v), the probability that each expert generated the case: (cases, experts) float64."""
@@ -186,6 +191,7 @@ class ProductOfExperts(Experts):
     1.0
     """
 
+    @takes(v=data_layer)
     def free_energy(self, v: Tensor) -> Tensor:
         """F(v) = Σ_k F_k(v), so that log p(v) = -F(v) - log Z: (cases,), in nats."""
         v = self._states(v)
@@ -195,6 +201,7 @@ class ProductOfExperts(Experts):
         """log Z in nats, float64, by enumeration of the visible states. Raises a ValueError for more than 2^16 states."""
         return (-self.free_energy(self._every()).double()).logsumexp(0)
 
+    @takes(v=data_layer)
     def log_probability(self, v: Tensor) -> Tensor:
         return -self.free_energy(v).double() - self.log_z()
 

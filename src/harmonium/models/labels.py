@@ -180,6 +180,7 @@ def label_log_probability(
     """
     if passes < 1 or (passes > 1 and generator is None):
         raise ValueError(f"expected at least one pass, and a generator for more than one, found {passes=} and {generator=}")
+    v = as_tensor(v)
     rbm, bottom = machine_of_labels(model)
     like, found = rbm.visible.zero_input(), []
     bottom.check(v)

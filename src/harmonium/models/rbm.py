@@ -6,10 +6,12 @@ from numbers import Integral
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harmonium.couplings import Coupling, Dense
 from harmonium.models.normalisable import check_normalisable
+from harmonium.models.shown import Shown
+from harmonium.models.takes import data_layer, hidden_layer, takes
 from harmonium.units import NOTHING, Bernoulli, Given, Unit
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
@@ -43,7 +45,7 @@ class Phase(NamedTuple):
     hidden_mean: Tensor
 
 
-class RBM(nn.Module):
+class RBM(Shown):
     """A restricted Boltzmann machine: two layers of exponential-family units, with a coupling between them and none within.
 
     Parameters
@@ -97,11 +99,13 @@ class RBM(nn.Module):
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer, h=hidden_layer)
     def energy(self, v: Tensor, h: Tensor, given: Given = NOTHING) -> Tensor:
         """E(v, h): (*leading)."""
         s_v, s_h = self.visible.statistic(v, given), self.hidden.statistic(h)
         return self.visible.energy(v, given) + self.hidden.energy(h) - self.coupling.interaction(s_v, s_h, given)
 
+    @takes(v=data_layer)
     def free_energy(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """F(v) = -log Σ_h exp(-E(v, h)), so that log p(v) = -F(v) - log Z: (*leading).
 
@@ -113,6 +117,7 @@ class RBM(nn.Module):
         alone = self.coupling.visible_alone(s_v, given)
         return self.visible.energy(v, given) - alone - self.hidden.log_partition(self.coupling.to_hidden(s_v, given))
 
+    @takes(h=hidden_layer)
     def hidden_free_energy(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """F(h) = -log Σ_v exp(-E(v, h)): (*leading)."""
         s_h = self.hidden.statistic(h)
@@ -125,32 +130,40 @@ class RBM(nn.Module):
 
     # One layer given the other --------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer)
     def hidden_input(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The hidden layer's total input from v, without its own biases: (*leading, *hidden.statistic_shape)."""
         return self.coupling.to_hidden(self.visible.statistic(v, given), given)
 
+    @takes(h=hidden_layer)
     def visible_input(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """The visible layer's total input from h, without its own biases: (*leading, *visible.statistic_shape)."""
         return self.coupling.to_visible(self.hidden.statistic(h), given)
 
+    @takes(v=data_layer)
     def hidden_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """E[h | v]: (*leading, *hidden.shape)."""
-        return self.hidden.mean(self.hidden_input(v, given))
+        return self.hidden.mean(self.coupling.to_hidden(self.visible.statistic(v, given), given))
 
+    @takes(h=hidden_layer)
     def visible_mean(self, h: Tensor, given: Given = NOTHING) -> Tensor:
         """E[v | h]: (*leading, *visible.shape)."""
-        return self.visible.mean(self.visible_input(h, given), given)
+        return self.visible.mean(self.coupling.to_visible(self.hidden.statistic(h), given), given)
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def sample_hidden(self, v: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """h ~ p(h | v): (*leading, *hidden.shape)."""
-        return self.hidden.sample(self.hidden_input(v, given), generator=generator)
+        return self.hidden.sample(self.coupling.to_hidden(self.visible.statistic(v, given), given), generator=generator)
 
+    @takes(h=hidden_layer)
     @torch.no_grad()
     def sample_visible(self, h: Tensor, *, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """v ~ p(v | h): (*leading, *visible.shape)."""
-        return self.visible.sample(self.visible_input(h, given), generator=generator, given=given)
+        input = self.coupling.to_visible(self.hidden.statistic(h), given)
+        return self.visible.sample(input, generator=generator, given=given)
 
+    @takes(v=data_layer)
     def gibbs(self, v: Tensor, *, steps: int = 1, generator: torch.Generator, given: Given = NOTHING) -> Tensor:
         """Visible states after `steps` sweeps of block Gibbs sampling: all hidden units, then all visible ones.
 
@@ -179,6 +192,7 @@ class RBM(nn.Module):
 
     # Learning -------------------------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer)
     def infer(self, v: Tensor, given: Given = NOTHING) -> Phase:
         """One bottom-up pass from v, (*leading, *visible.shape)."""
         s_v = self.visible.statistic(v, given)
@@ -230,6 +244,7 @@ class RBM(nn.Module):
         """`given` unchanged."""
         return given
 
+    @takes(start=data_layer)
     @torch.no_grad()
     def initial_states(
         self,
@@ -251,6 +266,7 @@ class RBM(nn.Module):
         whole = given.whole()
         return self.visible_mean(self.sample_hidden(states, generator=generator, given=whole), whole)
 
+    @takes(v=data_layer)
     def machine_mean(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """The data unchanged."""
         return v

@@ -14,6 +14,7 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
+from harmonium.models.describe_nets import KIND, build_net, describe_net
 from harmonium.models.experts import Mixture, ProductOfExperts
 from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
@@ -44,6 +45,8 @@ def build(description: Any) -> Any:
         return [build(item) for item in description]
     if not isinstance(description, dict):
         return description
+    if description.get("kind") == KIND:
+        return build_net(description, build)
     arguments = {name: build(value) for name, value in description.items() if name != "kind"}
     found: Callable[..., Any] | None = next(
         (kind for kind in _kinds(*get_args(Model), Unit, Coupling) if kind.__name__ == description.get("kind")), None
@@ -103,23 +106,24 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") 
         tensor.copy_(tensors[name])
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
-    """Writes a model to one file.
+def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
+    """Writes a model, or a net of torch.nn, to one file.
 
     The write is atomic: `path` holds the old model or the new one, never a part. Of several processes that learn together, only the first
-    one writes.
+    one writes. The file holds tensors, and a description in JSON; nothing in it is executed when it is read.
 
     Parameters
     ----------
-    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture or ProductOfExperts
-        The model.
+    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture, ProductOfExperts or torch.nn.Module
+        The model; or a net as `hm.nets` makes them, and others of `nn.Sequential` and modules of torch.nn with plain arguments.
     path : str or path-like
         The file. A file of this name is replaced.
 
     Raises
     ------
     TypeError
-        For an object of another kind.
+        For an object of another kind, and for nets that their modules' arguments do not describe, such as those with a class or a
+        `forward` of one's own.
 
     Examples
     --------
@@ -129,14 +133,15 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     >>> torch.equal(hm.load("rbm.safetensors").coupling.weight, rbm.coupling.weight)
     True
     """
-    if not isinstance(model, Model):
-        raise TypeError(
-            f"hm.save writes the models of this package, found {type(model).__name__}: a net's weights are written by "
-            "torch.save(net.state_dict(), path), and replicas one by one, each taken out by take()"
-        )
+    if isinstance(model, Model):
+        words = describe(model)
+    elif isinstance(model, nn.Module) and not isinstance(model, Unit | Coupling):
+        words = describe_net(model, describe, build)
+    else:
+        raise TypeError(f"hm.save writes models and nets of torch.nn, found {type(model).__name__}")
     tensors = unshared(model)
-    dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    write_tensors(path, tensors, {"model": describe(model), "dtype": dtype})
+    dtype = str(next(model.parameters(), torch.empty(0)).dtype).removeprefix("torch.")
+    write_tensors(path, tensors, {"model": words, "dtype": dtype})
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -149,8 +154,8 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture or ProductOfExperts
-        The model, with the dtype that it was saved with.
+    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture, ProductOfExperts or torch.nn.Module
+        The model, with the dtype that it was saved with; a net in the mode that it was saved in.
 
     Raises
     ------

@@ -14,10 +14,12 @@ from harmonium.models.belief_gibbs import sample_hidden
 from harmonium.models.belief_mean_field import BeliefMeanField, begin, bound_of, settle
 from harmonium.models.belief_posterior import BeliefPosterior, list_posterior
 from harmonium.models.directed import Directed
+from harmonium.models.shown import Shown
+from harmonium.models.takes import all_layers, data_layer, hidden_layers, takes
 from harmonium.units import Bernoulli
 
 
-class SigmoidBeliefNet(nn.Module):
+class SigmoidBeliefNet(Shown):
     """A sigmoid belief net: a directed net of stochastic binary layers. The units of the top layer are independent (Neal 1992).
 
     Samples are drawn from the top downwards. The posterior over the hidden units is not factorial: the possible causes of an effect
@@ -99,6 +101,7 @@ class SigmoidBeliefNet(nn.Module):
             states.insert(0, layer(states[0], generator))
         return states
 
+    @takes(states=all_layers)
     def log_joint(self, states: Sequence[Tensor]) -> Tensor:
         """log p(v, h1, ..., hL) of each layer's states, (*leading, units), from the data upwards: (*leading) float64, in nats."""
         self._check(states)
@@ -107,12 +110,14 @@ class SigmoidBeliefNet(nn.Module):
             total = total + layer.log_probability(below, above)
         return total
 
+    @takes(v=data_layer)
     def log_probability(self, v: Tensor) -> Tensor:
         """log p(v), by enumeration of the hidden states: (cases,) float64, in nats. Its limits are those of `posterior`."""
         return self.posterior(v).log_likelihood
 
     # The posterior, three ways --------------------------------------------------------------------------------------------------
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def posterior(self, v: Tensor) -> BeliefPosterior:
         """The exact p(h1, ..., hL | v) of each case, by enumeration.
@@ -134,6 +139,7 @@ class SigmoidBeliefNet(nn.Module):
         """
         return list_posterior(self.directed(), self.top, self._cases(v))
 
+    @takes(v=data_layer, hidden=hidden_layers)
     @torch.no_grad()
     def gibbs(self, v: Tensor, hidden: Sequence[Tensor] | None = None, *, steps: int = 1, generator: torch.Generator) -> list[Tensor]:
         """States of the hidden layers after `steps` sweeps of Gibbs sampling from p(h1, ..., hL | v).
@@ -146,20 +152,13 @@ class SigmoidBeliefNet(nn.Module):
             (cases, units), data.
         hidden : sequence of Tensor, optional
             (cases, units) each, the chains' states before. By default samples from the prior.
-        steps : int, default 1
-            Number of sweeps.
-        generator : torch.Generator
-            The source of all draws.
+        steps, generator
+            Number of sweeps, and the source of all draws.
 
         Returns
         -------
         list of Tensor
-            (cases, units) for each hidden layer.
-
-        Raises
-        ------
-        ValueError
-            For states that do not fit.
+            (cases, units) for each hidden layer. Raises a ValueError for states that do not fit.
         """
         if steps < 0:
             raise ValueError(f"Gibbs sampling takes 0 sweeps or more, found steps={steps}")
@@ -169,6 +168,7 @@ class SigmoidBeliefNet(nn.Module):
         self._check(states)
         return sample_hidden(self.directed(), self.top, states, steps, generator)
 
+    @takes(v=data_layer)
     @torch.no_grad()
     def mean_field(
         self,
@@ -249,12 +249,8 @@ class SigmoidBeliefNet(nn.Module):
             A result of `posterior` gives the exact gradient of -log p(v_n). A result of `mean_field` gives the gradient of minus its bound,
             where 1/2 + 2 λ_i x_i replaces p_i if the bound is quadratic. The states of each layer from the data upwards, (*leading, units)
             each, as in [v, *net.gibbs(v, ...)], give the rule itself.
-        weights : Tensor, optional
-            (cases,), or the leading shape of the states. One per case by default.
-        scale : float, default 1.0
-            Factor of the sum.
-        fresh : bool, default False
-            Replace `.grad` instead of adding to it.
+        weights, scale, fresh
+            As for `RBM.accumulate_gradient`.
 
         Notes
         -----

@@ -1,6 +1,7 @@
 """Figures of what a model has learnt, the look that they share, and the self-contained HTML report of a run."""
 
 from . import names, style
+from .card import card
 from .charts import confusion, learning_curves
 from .evaluation_picture import evaluation
 from .figures import (
@@ -20,6 +21,7 @@ __all__ = [
     "Section",
     "against_time",
     "before_after",
+    "card",
     "confusion",
     "evaluation",
     "fantasies",

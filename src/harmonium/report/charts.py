@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from .drawn import numbers
 from .style import HAIR, INK, LABEL, LINES, MARGIN, MUTED, SMALL, WIDTH, message, page, quiet, text_width
 
 Rows = Sequence[Mapping[str, float | None]]
@@ -236,7 +237,7 @@ def confusion(matrix: npt.ArrayLike, classes: Sequence[object], *, title: str | 
     >>> confusion([[9, 1], [0, 10]], ["cat", "dog"]).axes[0].get_xlabel()
     'predicted'
     """
-    counts = np.asarray(matrix)
+    counts = numbers(matrix)
     size = len(classes)
     if counts.shape != (size, size) or size == 0:
         raise ValueError(f"matrix must have shape ({size}, {size}) for {size} classes; got {counts.shape}")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from .drawn import numbers
 from .style import MARGIN, SMALL, WIDTH, message, text_width
 from .tiles import colour_limits, draw, in_rows, stack
 
@@ -160,7 +161,7 @@ def mistakes(
     >>> import numpy as np
     >>> figure = mistakes(np.zeros((3, 8, 8)), [0, 1, 2], [0, 2, 1], [0.9, 0.8, 0.6])
     """
-    pictures, sure = stack(images, "images"), np.asarray(confidence, dtype=np.float64)
+    pictures, sure = stack(images, "images"), numbers(confidence)
     truth, guess = np.asarray(true), np.asarray(predicted)
     lengths = (len(pictures), len(truth), len(guess), len(sure))
     if len(set(lengths)) != 1:
@@ -215,7 +216,7 @@ def fantasies(
     >>> import numpy as np
     >>> figure = fantasies(np.random.default_rng(0).random((3, 4, 8, 8)))
     """
-    array = np.asarray(samples, dtype=np.float64)
+    array = numbers(samples)
     if array.ndim == 3:
         if steps is not None:
             raise ValueError("steps belong to frames: give samples as (chains, frames, height, width)")

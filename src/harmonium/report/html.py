@@ -1,7 +1,6 @@
 """One run as one HTML file that needs nothing else: no network, no script, no neighbouring file."""
 
 import base64
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from .drawn import as_png
 from .moving import Film
-from .style import DPI
 
 Value = str | int | float | None
 
@@ -157,10 +156,7 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
 def _picture(shown: Figure | Film) -> str:
     if isinstance(shown, Film):
         return _data(shown.moving)
-    buffer = io.BytesIO()
-    # Without the drawing program's name the same figure gives the same bytes after an upgrade that draws alike.
-    shown.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return _data(buffer.getvalue())
+    return _data(as_png(shown))
 
 
 def _still(shown: Figure | Film) -> str | None:

@@ -28,6 +28,9 @@ class Film:
     moving: bytes
     still: bytes
 
+    def _repr_png_(self) -> bytes:
+        return self.moving
+
 
 def film(
     frames: npt.ArrayLike,

@@ -16,7 +16,9 @@ import textwrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-DPI = 110
+from .drawn import DPI as DPI
+from .drawn import Page
+
 WIDTH = 9.0
 """Widest figure in inches: 990 dots, so that a report 1000 dots wide shows it unscaled."""
 MARGIN = 0.1
@@ -73,7 +75,7 @@ def page(width: float, height: float, title: str | None) -> tuple[Figure, float]
     """
     lines = textwrap.wrap(title or "", max(12, int((width - 2 * MARGIN) / text_width("m", TITLE))))
     head = len(lines) * TITLE * 1.3 / 72 + (0.12 if lines else 0.0)
-    figure = Figure(figsize=(width, height + head), dpi=DPI, facecolor=PAPER)
+    figure = Page(figsize=(width, height + head), dpi=DPI, facecolor=PAPER)
     if lines:
         figure.text(
             MARGIN / width,

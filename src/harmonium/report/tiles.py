@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from .drawn import numbers
 from .style import DPI, HAIR, INK, MARGIN, MUTED, PAPER, SMALL, WIDTH, page, text_width
 
 Array = npt.NDArray[np.float64]
@@ -19,7 +21,7 @@ _SMALLEST_TYPE = 7.0  # points
 
 def stack(images: npt.ArrayLike, name: str, ndim: int = 3) -> Array:
     """`images` as float64 of `ndim` axes; ValueError, naming the argument, for another shape or an empty array."""
-    array = np.asarray(images, dtype=np.float64)
+    array = numbers(images)
     if array.ndim != ndim or array.size == 0:
         wanted = "(images, height, width)" if ndim == 3 else "(chains, frames, height, width)"
         raise ValueError(f"{name} must be a non-empty array of shape {wanted}; got shape {array.shape}")
@@ -27,7 +29,7 @@ def stack(images: npt.ArrayLike, name: str, ndim: int = 3) -> Array:
 
 
 def in_rows(images: Array, columns: int) -> Array:
-    """(N, H, W) -> (rows, columns, H, W), row by row; the last row is filled up with blank (NaN) tiles."""
+    """(N, H, W, ...) -> (rows, columns, H, W, ...), row by row; the last row is filled up with blank (NaN) tiles."""
     if columns < 1:
         raise ValueError(f"columns must be at least 1; got {columns}")
     columns = min(columns, len(images))
@@ -47,17 +49,23 @@ def colour_limits(images: Array, diverging: bool) -> tuple[float, float]:
     return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
+def _coloured(sheet: Array, low: float, high: float, gap: str) -> Array:
+    """(H, W, 3) values as shares of red, green and blue, the gaps in a colour of their own."""
+    shares = np.clip((sheet - low) / (high - low), 0.0, 1.0)
+    return np.where(np.isfinite(sheet).all(-1, keepdims=True), shares, to_rgb(gap))
+
+
 def mosaic(tiles: Array, across: int, below: Sequence[int]) -> tuple[Array, list[int], list[int]]:
-    """Lay `tiles` (rows, columns, H, W) on one sheet whose uncovered pixels are NaN.
+    """Lay `tiles` (rows, columns, H, W), or (..., 3) of colours, on one sheet whose uncovered pixels are NaN.
 
     `across` pixels lie between neighbours in a row and half of them at either end (at least one), `below[r]` under
     row r, one above the first. Returns the sheet, the top of every row and the left of every column, in pixels.
     """
-    rows, columns, height, width = tiles.shape
+    rows, columns, height, width = tiles.shape[:4]
     edge = max(1, across // 2)
     lefts = [edge + column * (width + across) for column in range(columns)]
     tops = [1 + row * height + sum(below[:row]) for row in range(rows)]
-    sheet = np.full((tops[-1] + height + below[-1], lefts[-1] + width + edge), np.nan)
+    sheet = np.full((tops[-1] + height + below[-1], lefts[-1] + width + edge, *tiles.shape[4:]), np.nan)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             sheet[top : top + height, left : left + width] = tiles[row, column]
@@ -75,13 +83,13 @@ def draw(
     row_labels: Sequence[str] = (),
     group: int = 0,
 ) -> Figure:
-    """Draw `tiles` (rows, columns, H, W) on one page.
+    """Draw `tiles` (rows, columns, H, W), or (rows, columns, H, W, 3) of red, green and blue, on one page.
 
     `captions` (rows, columns) stand under tiles, `caption_label` before each line of them, `row_labels` before rows;
     a wider gap follows every `group` rows. The sheet is the only image of the only axes, and each of its pixels covers
     a whole number of dots unless that would make the page too wide or the tiles tiny.
     """
-    rows, columns, height, width = tiles.shape
+    rows, columns, height, width = tiles.shape[:4]
     label_room = max(text_width(label, SMALL) for label in ("", caption_label, *row_labels))
     caption_room = max((text_width(c, _SMALLEST_TYPE) for line in captions or () for c in line), default=0.0)
 
@@ -99,7 +107,7 @@ def draw(
             below[row] += math.ceil(0.1 / inch)
     sheet, tops, lefts = mosaic(tiles, across, below)
 
-    sheet_height, sheet_width = (side * inch for side in sheet.shape)
+    sheet_height, sheet_width = (side * inch for side in sheet.shape[:2])
     page_width = max(sheet_width + label_room + 2 * MARGIN, 3.0)
     figure, head = page(page_width, sheet_height + 2 * MARGIN, title)
     page_height = figure.get_figheight()
@@ -113,10 +121,10 @@ def draw(
     )
     axes.set_axis_off()
     # Zero is white in the diverging map: only tinted gaps then keep neighbouring tiles apart.
-    gap = HAIR if diverging and captions is None and not group else PAPER
+    gap = HAIR if (diverging or tiles.ndim == 5) and captions is None and not group else PAPER
     low, high = limits if limits is not None else colour_limits(tiles, diverging)
     axes.imshow(
-        np.ma.masked_invalid(sheet),
+        np.ma.masked_invalid(sheet) if sheet.ndim == 2 else _coloured(sheet, low, high, gap),
         cmap=matplotlib.colormaps["RdBu_r" if diverging else "gray"].with_extremes(bad=gap),
         vmin=low,
         vmax=high,
@@ -137,7 +145,7 @@ def draw(
     for row, label in enumerate(row_labels):
         y = tops[row] + (height - 1) / 2
         axes.text(-0.5 - 0.06 / inch, y, label, fontsize=SMALL, color=MUTED, ha="right", va="center", parse_math=False)
-    filled = columns - int(np.isnan(tiles[-1]).all(axis=(1, 2))[::-1].argmin())
+    filled = columns - int(np.isnan(tiles[-1]).all(axis=tuple(range(1, tiles.ndim - 1)))[::-1].argmin())
     if gap != PAPER and filled < columns:  # else the unfilled end of the last row is one large tinted block
         corner = lefts[filled] - 0.5, tops[-1] - 0.5
         axes.add_patch(Rectangle(corner, sheet.shape[1], sheet.shape[0], facecolor=PAPER, edgecolor="none"))

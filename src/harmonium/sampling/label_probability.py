@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmonium.data.tables import as_tensor
 from harmonium.models import DBN, RBM
 from harmonium.models.labels import label_rows, labelled, machine_of_labels, without_labels
 from harmonium.units import NOTHING, Given
@@ -62,6 +63,8 @@ def gibbs_label_probability(
         raise ValueError(f"expected at least one sweep, and an average over at most all of them, found {sweeps=} and {average=}")
     rbm, bottom = machine_of_labels(model)
     labels = labelled(rbm)[1]
+    v = as_tensor(v)
+    bottom.check(v)
     x = bottom.from_data(v, rbm.visible.zero_input())
     if not isinstance(model, RBM):
         x, given = model.up(x, generator=generator, given=given), model.machine_given(given)

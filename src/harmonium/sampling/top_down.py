@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmonium.data.tables import as_tensor
 from harmonium.models import DBN, Directed
 from harmonium.units import Bernoulli, Groups, Unit
 
@@ -110,6 +111,7 @@ def init(dbn: DBN, v: Tensor, *, generator: torch.Generator | None = None, sweep
         raise ValueError(f"the top RBM takes at least one sweep per step, found sweeps={sweeps}")
     _check_alike(_directed(dbn.recognition[0]).unit, _own(dbn))
     below, like = _directed(dbn.recognition[0]), dbn.top.visible.zero_input()
+    v = as_tensor(v)
     below.neighbour.check(v)
     v = below.neighbour.from_data(v, like)
     first = _drawn(below.unit, below.input(v), generator)

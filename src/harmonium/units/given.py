@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,6 +62,10 @@ class Given:
                 "a gap is either absent (the unit does not exist for this case: present=) or missing (it exists and was not seen: "
                 "missing=); give one of the two masks"
             )
+        for kind in ("present", "missing", "length", "context"):
+            value = getattr(self, kind)
+            if value is not None and not isinstance(value, Tensor):  # arrays, lists and frames of numbers
+                object.__setattr__(self, kind, torch.as_tensor(value if isinstance(value, list | tuple | float | int) else np.array(value)))
 
     def __bool__(self) -> bool:
         """Whether anything is given."""

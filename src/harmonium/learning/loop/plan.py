@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.learning.loop.state import TrainingState
-from harmonium.learning.loop.trainer import Action, Callback, as_callback
+from harmonium.learning.loop.trainer import Actions, Callback, as_callbacks
 from harmonium.processes import is_first, only_first_warns, own_purpose
 from harmonium.seeds import derive, fresh_generator
 
@@ -35,7 +35,7 @@ class Plan:
     optimizer: MakeOptimizer | None
     schedule: MakeSchedule | None
     seed: int
-    callbacks: Iterable[Action]
+    callbacks: Actions
     state: TrainingState | None
     checkpoint: str | os.PathLike[str] | None
     progress: bool | None
@@ -84,7 +84,7 @@ class Plan:
 
     def watchers(self, name: str = "learning") -> list[Callback]:
         """The callbacks, and a progress bar if it is wanted, in the first process."""
-        own = [as_callback(each) for each in self.callbacks]
+        own = as_callbacks(self.callbacks)
         if not is_first():
             return [each for each in own if not isinstance(each, Progress)]
         shown = [Progress(name)] if self.progress or (self.progress is None and Progress.wanted()) else []

@@ -5,42 +5,22 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from harmonium.learning.loop.epoch_figures import sentence
+from harmonium.learning.loop.notebook_bar import NotebookBar
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Callback
+from harmonium.notebook import in_notebook
 
 if TYPE_CHECKING:
     import rich.progress as bars
 
 STEPS = 10  # between updates of the bar, which take time
-SHOWN = {
-    "reconstruction_error": "error {:.2f}",
-    "wake_error": "wake {:.2f}",
-    "sleep_error": "sleep {:.2f}",
-    "pseudo_likelihood": "pseudo-log-likelihood {:.1f}",
-    "free_energy_gap": "gap {:+.2f}",
-    "mean_field_change": "mean field still changes by {:.0e}",
-    "update_ratio": "update/weight {:.0e}",
-    "dead": "dead {:.0%}",
-    "saturated": "saturated {:.0%}",
-    "swap_rate": "swaps {:.0%}",
-    "least_swap_rate": "at least {:.0%}",
-    "round_trips": "round trips {:.1f}",
-    "train_loss": "loss {:.4f}",
-    "train_error_percent": "training error {:.2f}%",
-    "validation_error_percent": "validation error {:.2f}%",
-    "averaged_error_percent": "averaged {:.2f}%",
-}
-
-
-def sentence(row: dict[str, float]) -> str:
-    """One row of figures in words."""
-    return "  ".join(form.format(row[name]) for name, form in SHOWN.items() if name in row)
 
 
 class Progress(Callback):
-    """Shows the share of steps done, the time left and the last epoch's metrics. Without a terminal it prints about ten lines in all.
+    """Shows the share of steps done, the time left and the last epoch's metrics: a bar in a terminal and in a notebook.
 
-    `fit` adds it with `progress=True`, and by default on a terminal.
+    Elsewhere it prints about ten lines in all. `fit` adds it with `progress=True`, and by default in a terminal and in a notebook.
 
     Parameters
     ----------
@@ -57,14 +37,19 @@ class Progress(Callback):
     def __init__(self, name: str = "learning") -> None:
         self.name = name
         self.bar: bars.Progress | None = None
+        self.page: NotebookBar | None = None
 
     @staticmethod
     def wanted() -> bool:
-        """Whether standard error is a terminal."""
-        return sys.stderr.isatty()
+        """Whether there is a notebook or a terminal to show a bar."""
+        return in_notebook() or sys.stderr.isatty()
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
         self.epochs = epochs
+        if in_notebook():
+            self.page = NotebookBar(self.name, epochs * batches or None)
+            self.page.update(state.step, f"epoch {state.epoch}/{epochs}", now=True)
+            return
         if not self.wanted():
             return
         import rich.progress as bars  # here: only a bar needs it
@@ -86,10 +71,14 @@ class Progress(Callback):
     def on_step(self, state: TrainingState) -> None:
         if self.bar is not None and state.step % STEPS == 0:
             self.bar.update(self.task, completed=state.step)
+        elif self.page is not None:
+            self.page.update(state.step)
 
     def on_epoch(self, state: TrainingState) -> None:
         figures = sentence(state.history[-1])
-        if self.bar is not None:
+        if self.page is not None:
+            self.page.update(state.step, f"epoch {state.epoch}/{self.epochs}  {figures}", now=state.epoch == self.epochs)
+        elif self.bar is not None:
             self.bar.update(self.task, epoch=f"{state.epoch}/{self.epochs}", figures=figures)
         elif state.epoch % max(self.epochs // 10, 1) == 0 or state.epoch == self.epochs:
             seconds = state.history[-1]["seconds"]
@@ -98,6 +87,9 @@ class Progress(Callback):
             print(line, file=sys.stderr, flush=True)
 
     def on_end(self, state: TrainingState) -> None:
+        if self.page is not None:
+            self.page.update(state.step, now=True)
+            self.page = None
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
+from harmonium.learning.loop.epoch_figures import sentence
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.models.saving import renamed, restore, unshared
+from harmonium.notebook import as_html
 from harmonium.processes import add_up, gathered, is_first, own_entries, own_purpose, rank, wait_for_all, world_size
 from harmonium.seeds import derive
 
@@ -24,7 +26,7 @@ ADDED = {"precision": "float32"}  # settings that older checkpoints do not have,
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 
-@dataclass
+@dataclass(repr=False)
 class TrainingState:
     """The complete state of training one model. Restored from disk, training continues to the same bits.
 
@@ -58,10 +60,8 @@ class TrainingState:
         Sums over the present epoch.
     history : list of dict
         One row of metrics per epoch.
-    best : dict of Tensor
-        Weights of the best epoch so far, if training keeps them.
-    best_epoch : int
-        The number of this epoch.
+    best, best_epoch
+        Weights of the best epoch so far, if training keeps them, and its number.
     stream : object
         State of the data, if they are an iterable.
     stopped : bool
@@ -101,6 +101,12 @@ class TrainingState:
     stopped: bool = False
     seconds: float = 0.0
     threads: int = field(default_factory=torch.get_num_threads)
+
+    _repr_html_ = as_html
+
+    def __repr__(self) -> str:
+        figures = f": {sentence(self.history[-1])}" if self.history else ""
+        return f"{type(self).__name__}({type(self.model).__name__}, epoch {self.epoch}, update {self.step:,}{figures})"
 
     @property
     def chains(self) -> Tensor | None:

@@ -68,6 +68,19 @@ class AfterEpoch(Callback):
         self.function(state)
 
 
+Actions = Iterable[Action] | Action
+"""What `callbacks=` takes: a list of callbacks and functions, or one alone."""
+
+
+def as_callbacks(actions: Actions) -> list[Callback]:
+    """A list of callbacks, of one alone too. Raises a TypeError for anything else."""
+    if isinstance(actions, Callback) or callable(actions):
+        return [as_callback(actions)]
+    if isinstance(actions, str | bytes) or not isinstance(actions, Iterable):
+        raise TypeError(f"callbacks= is a list of hm.Callback objects and of functions of the state, or one of them, found {actions!r}")
+    return [as_callback(each) for each in actions]
+
+
 def as_callback(action: Action) -> Callback:
     """A callback, or a function made into one. Raises a TypeError for anything else."""
     if isinstance(action, Callback):

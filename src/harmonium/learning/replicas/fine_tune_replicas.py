@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
+from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, is_classification
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
-from harmonium.learning.loop.trainer import Callback, train
+from harmonium.learning.loop.trainer import Actions, train
 from harmonium.learning.replicas.linear_replicas import LinearReplicas
 from harmonium.learning.replicas.orders import ReplicaBatches, seeds_of
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
@@ -43,7 +43,7 @@ def fine_tune_replicas(
     weight_cost: Each = 0.0,
     patience: int | None = None,
     seed: int | Sequence[int] = 0,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Actions = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -54,11 +54,11 @@ def fine_tune_replicas(
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
     pattern, seeds = net.pattern, seeds_of(seed, len(net))
-    inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
+    inputs, targets = as_tensor(inputs), as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, next(net.parameters()).detach())
     if validation is not None:
-        validation = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
+        validation = as_tensor(validation[0]), as_tensor(validation[1])
         check_cases(pattern, *validation, loss)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
     draws = derive(seeds[0], *seeds[1:])

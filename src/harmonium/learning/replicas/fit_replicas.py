@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import RULE, TrainingState
 from harmonium.learning.loop.step import Step
-from harmonium.learning.loop.trainer import Callback, train
+from harmonium.learning.loop.trainer import Actions, train
 from harmonium.learning.monitor import MONITORED
 from harmonium.learning.replicas.orders import ReplicaBatches, ReplicaSource, seeds_of
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
@@ -50,7 +50,7 @@ def fit_replicas(
     validation: Rows | None = None,
     standardise: bool = True,
     seed: int | Sequence[int] = 0,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Actions = (),
     state: TrainingState | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,

@@ -21,7 +21,7 @@ from harmonium.processes import world_size
 from harmonium.seeds import derive, fresh_generator
 
 
-@dataclass
+@dataclass(repr=False)
 class ReplicaState(TrainingState):
     """The state of training replicas: a `TrainingState` whose model is `Replicas`.
 

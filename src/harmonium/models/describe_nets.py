@@ -1,0 +1,104 @@
+"""Nets of torch.nn as JSON: the class of each module and its constructor's arguments, for the header of a model file."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import nn
+
+# The arguments of a class that are attributes of its objects. Classes with other state, or with code of their own, cannot be described.
+_CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
+_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_POOL = ("kernel_size", "stride", "padding", "ceil_mode")
+ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.Linear: ("in_features", "out_features"),
+    nn.Conv1d: _CONVOLUTION,
+    nn.Conv2d: _CONVOLUTION,
+    nn.BatchNorm1d: _NORM,
+    nn.BatchNorm2d: _NORM,
+    nn.LayerNorm: ("normalized_shape", "eps", "elementwise_affine"),
+    nn.MaxPool1d: _POOL,
+    nn.MaxPool2d: _POOL,
+    nn.AvgPool2d: _POOL,
+    nn.Dropout: ("p",),
+    nn.Flatten: ("start_dim", "end_dim"),
+    nn.Unflatten: ("dim", "unflattened_size"),
+    nn.Hardtanh: ("min_val", "max_val"),
+    nn.LeakyReLU: ("negative_slope",),
+    nn.ELU: ("alpha",),
+    nn.Softplus: ("beta", "threshold"),
+    nn.Softmax: ("dim",),
+    nn.LogSoftmax: ("dim",),
+    **dict.fromkeys((nn.Identity, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.GELU, nn.SiLU, nn.LogSigmoid), ()),
+}
+OF_NETS = {
+    "nets.Dropout": ("p",),
+    "nets.Visible": ("unit",),
+}  # modules of `harmonium.nets`, the room above: found by name when they are needed
+KINDS = {kind.__name__: kind for kind in ARGUMENTS}
+KIND = "torch.nn"  # of the description of a net
+INSTEAD = "its weights alone are written by torch.save(net.state_dict(), path)"
+
+Describe = Callable[[object], Any]
+
+
+def describe_net(net: nn.Module, describe: Describe, build: Describe) -> dict[str, Any]:
+    """A net as JSON, with `describe` for units. Raises a TypeError that names what cannot be described."""
+    members = [id(module) for _, module in net.named_modules(remove_duplicate=False)]
+    tensors = [id(tensor) for tensor in net.state_dict(keep_vars=True).values()]
+    if len(members) > len(set(members)) or len(tensors) > len(set(tensors)):
+        raise TypeError(f"hm.save writes nets whose modules have weights of their own, and this net uses some of them twice; {INSTEAD}")
+    found = {"kind": KIND, "training": net.training, "net": _describe(net, "", describe)}
+    shapes = {name: tensor.shape for name, tensor in net.state_dict().items()}
+    rebuilt = {name: tensor.shape for name, tensor in build_net(found, build).state_dict().items()}
+    if shapes != rebuilt:
+        name = next(iter({*shapes.items()} ^ {*rebuilt.items()}))[0]
+        raise TypeError(f"hm.save describes a net by its modules' arguments, and {name!r} does not follow from them; {INSTEAD}")
+    return found
+
+
+def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any]:
+    kind = type(module)
+    if kind is nn.Sequential:
+        inside = [[key, _describe(each, f"{name}.{key}".lstrip("."), describe)] for key, each in module.named_children()]
+        return {"module": "Sequential", "inside": inside}
+    title = f"nets.{kind.__name__}" if kind.__module__.startswith("harmonium.nets.") else kind.__name__
+    own = OF_NETS.get(title) or ARGUMENTS.get(kind)
+    if own is None:
+        where = f" at {name!r}" if name else ""
+        raise TypeError(
+            "hm.save writes models, and nets of nn.Sequential, nn.Linear and other modules of torch.nn that their arguments describe, "
+            f"found {kind.__name__}{where}: {INSTEAD}, and replicas one by one, each taken out by take()"
+        )
+    arguments = {argument: describe(getattr(module, argument)) for argument in own}
+    if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        arguments["bias"] = module.bias is not None
+    return {"module": title, "arguments": arguments}
+
+
+def build_net(description: Mapping[str, Any], build: Describe) -> nn.Module:
+    """The net of a description, with weights that are not yet set. No random seed is used. Raises a ValueError for an unknown module."""
+    return _build(description["net"], build).train(bool(description["training"]))
+
+
+def _build(description: Mapping[str, Any], build: Describe) -> nn.Module:
+    name = description["module"]
+    if name == "Sequential":
+        return nn.Sequential(OrderedDict((key, _build(each, build)) for key, each in description["inside"]))
+    kind: Any = KINDS.get(name)
+    if name in OF_NETS:
+        kind = getattr(import_module("harmonium.nets"), name.removeprefix("nets."))
+    if kind is None:
+        raise ValueError(f"the file holds a net with {name!r}, which is no module that this version knows")
+    arguments = {key: build(value) for key, value in description["arguments"].items()}
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    if name in OF_NETS:
+        found: nn.Module = kind(**arguments)
+        return found
+    with torch.device("meta"):  # where no weight is drawn
+        found = kind(**arguments)
+    return found.to_empty(device="cpu")
