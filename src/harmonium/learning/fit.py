@@ -14,6 +14,7 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import default_optimizer, groups_of
+from harmonium.learning.held_out import early_stopping
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -45,6 +46,7 @@ def fit(
     weight_cost: float = 0.0,
     sparsity: Sparsity | None = None,
     validation: Rows | None = None,
+    patience: int | None = None,
     sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
     given: Given = NOTHING,
     validation_given: Given = NOTHING,
@@ -92,6 +94,10 @@ def fit(
         A target for the hidden units' mean activity.
     validation, validation_given : optional
         Data for the free-energy gap, and what is given of them.
+    patience : int, optional
+        End training after this many epochs without a better mean log-likelihood of held-out cases, and end with the weights of the best
+        epoch. The held-out cases are those of an `HeldOut` among the callbacks, or else of `validation`. The figure is exact or estimated,
+        as `HeldOut` says.
     sample_weight : sequence of float, optional
         Non-negative weights, (cases,). A row of weight 2 counts as two rows. A row of weight 0 is left out, whatever it holds.
     given : Given, optional
@@ -173,9 +179,8 @@ def fit(
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     plan = Plan(epochs, optimizer, default_optimizer(machine, standardise), schedule, seed, callbacks, state, checkpoint, progress)
-    monitor = Monitor(visible, infer, plan, batches)
-    if validation is not None:
-        monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
+    held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
+    monitor = Monitor(visible, infer, plan, batches, held)
     negative.check(machine, monitor.known)
     changes = chosen_transforms(machine, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
     settings = {
@@ -195,7 +200,7 @@ def fit(
     make_slots(training, machine, changes, negative)
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
-    watchers, metrics = plan.watchers(), partial(monitor.metrics, training, negative)
-    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
+    (watchers, kept), metrics = early_stopping(plan, patience, validation, validation_given), partial(monitor.metrics, training, negative)
+    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
     return training
