@@ -1,6 +1,6 @@
 """Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, and noise."""
 
-from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images, noise
+from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, noise
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.dataset import Dataset
 from harmonium.data.frames import past_frames
@@ -17,6 +17,8 @@ __all__ = [
     "cbcl_faces",
     "digits",
     "mnist",
+    "motion",
+    "music",
     "natural_images",
     "noise",
     "past_frames",
