@@ -45,6 +45,18 @@ def test_noise_gratings_and_silent_units_are_not_localised():
     assert gabor_fit(np.zeros((64, 1)), (8, 8)).explained == 0
 
 
+def test_the_selectivity_of_a_bar_is_that_of_its_aspect():
+    """Of a Gaussian r times as long as wide: (r² - 1) / (r² + 1), for any angle. A blob is localised and no edge."""
+    aspect = np.array([1.0, 1.3, 2.0])
+    bars = np.stack(
+        [gabor(5.5, 5.5, angle, 0.0, 1.2, 1.2 * ratio, 0.0) for ratio, angle in zip(aspect, (0.0, 0.4, 1.3), strict=True)], axis=1
+    )
+    fit = gabor_fit(bars, (12, 12))
+    np.testing.assert_allclose(fit.selectivity, (aspect**2 - 1) / (aspect**2 + 1), atol=0.02)
+    assert fit.localised().all()
+    assert fit.edges().tolist() == [False, False, True]
+
+
 @pytest.mark.parametrize("weights", [np.zeros((63, 2)), np.zeros(64), np.full((64, 1), np.nan)])
 def test_other_weights_are_refused(weights):
     with pytest.raises(ValueError, match=r"expected finite weights of shape \(64, units\)"):

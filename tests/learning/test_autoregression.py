@@ -36,12 +36,13 @@ def by_hand(x, y, weights):
     return found[int(np.argmin(scores))]
 
 
+@pytest.mark.parametrize("cases", [24, 26, 30, 60])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_ridge_regression_is_scikit_learns_by_generalised_cross_validation(weighted):
+def test_ridge_regression_is_scikit_learns_by_generalised_cross_validation(weighted, cases):
     draw = np.random.default_rng(1)
-    x = draw.normal(size=(60, 20)) @ np.diag(np.geomspace(1, 0.01, 20))
-    y = x[:, :3] * 2 + draw.normal(size=(60, 3)) * [0.1, 1, 3]
-    weights = draw.uniform(0.5, 2, 60) if weighted else np.ones(60)
+    x = draw.normal(size=(cases, 20)) @ np.diag(np.geomspace(1, 0.01, 20))
+    y = x[:, :3] * 2 + draw.normal(size=(cases, 3)) * [0.1, 1, 3]
+    weights = draw.uniform(0.5, 2, cases) if weighted else np.ones(cases)
     found = ridge_regression(torch.tensor(x), torch.tensor(y), torch.tensor(weights) if weighted else None)
     np.testing.assert_allclose(found, by_hand(x, y, weights), rtol=1e-6, atol=1e-9)
 
