@@ -23,7 +23,12 @@ def test_the_python_runs(page: Path) -> None:
     assert found
     names: dict[str, object] = {"__name__": page.stem}
     for block in found:
-        exec(compile(block, page.name, "exec"), names)
+        try:
+            exec(compile(block, page.name, "exec"), names)
+        except FileNotFoundError as missing:
+            if "HARMONIUM_DATA" not in str(missing):
+                raise
+            pytest.skip(f"the data of this page are not here: {missing}")
         for name, printed, shape in SHAPE.findall(block):
             tensor = names[name] if name else eval(printed, names)
             assert tuple(tensor.shape if name else tensor) == tuple(int(size) for size in shape.split(",") if size.strip()), shape

@@ -109,8 +109,40 @@ def test_the_sparsity_signal_by_hand():
     assert not added["visible.bias"].any()
 
 
+@pytest.mark.parametrize("hidden", [hm.NoisyReLU, hm.TruncatedGaussian, hm.Poisson, partial(hm.Binomial, copies=4)])
+def test_the_sparsity_signal_of_other_units_is_that_of_their_total_input(hidden):
+    """cost · (q - target) times the derivative of each unit's total input, b + W' v, by autograd."""
+    rbm = hm.RBM(hm.Bernoulli(4), hidden(3), seed=1).double()
+    v = DATA[:5].double()
+    gradients = []
+    for transforms in ((), (hm.Sparsity(0.2, cost=0.7, decay=0.9),)):
+        contrastive_gradient(rbm, v, None, hm.ContrastiveDivergence(), transforms=transforms)
+        gradients.append({name: parameter.grad.clone() for name, parameter in rbm.named_parameters() if parameter.requires_grad})
+    slope = 0.7 * (0.9 * 0.2 + 0.1 * rbm.hidden_mean(v).mean(0) - 0.2).detach()
+    total = (rbm.hidden.bias + v @ rbm.coupling.weight).mean(0) @ slope
+    wanted = torch.autograd.grad(total, (rbm.hidden.bias, rbm.coupling.weight))
+    for name, each in zip(("hidden.bias", "coupling.weight"), wanted, strict=True):
+        torch.testing.assert_close(gradients[1][name] - gradients[0][name], each)
+
+
+def test_a_sparsity_target_lowers_the_mean_of_rectified_units():
+    data, means = DATA.repeat(5, 1), []
+    for sparsity in (None, hm.Sparsity(0.1, cost=1.0)):
+        rbm = hm.RBM(hm.Bernoulli(4), hm.NoisyReLU(3), seed=1)
+        fit(rbm, data, epochs=400, batch_size=len(data), optimizer=partial(hm.MomentumSGD, lr=0.05, momentum=0.9), sparsity=sparsity)
+        means.append(rbm.hidden_mean(data).mean(0))
+    assert (means[1] - 0.1).abs().max() < 0.05
+    assert means[0].min() > 0.2
+
+
+@pytest.mark.parametrize(("hidden", "target"), [(hm.Bernoulli, 1.0), (hm.Bernoulli, 0.0), (hm.NoisyReLU, -0.1)])
+def test_a_target_that_no_unit_can_have_is_refused(hidden, target):
+    with pytest.raises(ValueError, match="a sparsity target is a"):
+        fit(hm.RBM(hm.Bernoulli(4), hidden(3)), sparsity=hm.Sparsity(target))
+
+
 def test_real_hidden_units_have_no_activity_to_make_sparse():
-    with pytest.raises(ValueError, match="found Bernoulli, Gaussian"):
+    with pytest.raises(ValueError, match="found Gaussian units"):
         fit(hm.RBM(hm.Bernoulli(4), hm.Groups(hm.Bernoulli(2), hm.Gaussian(1))), sparsity=hm.Sparsity(0.1))
 
 

@@ -216,15 +216,13 @@ def faces(training):
 
 def patches(training, white=True):
     """Patches, whitened or not, of ten photographs to train on, and of three others to validate with: (cases, 64)."""
-    images, draw = hm.data.natural_images.load(), torch.Generator().manual_seed(0)
-    cut = partial(hm.data.natural_images.patches, size=8, generator=draw)
-    seen, unseen = (
-        hm.data.natural_images.without_mean(cut(some, count=count)) for some, count in ((images[:10], training), (images[10:], 2000))
-    )
+    images = hm.data.natural_images.load()
+    seen = hm.data.without_mean(hm.data.patches(images[:10], 8, training, seed=0))
+    unseen = hm.data.without_mean(hm.data.patches(images[10:], 8, 2000, seed=1))
     if not white:
         return seen, unseen
-    whiten = hm.data.natural_images.whitening(seen)
-    return whiten(seen), whiten(unseen)
+    found, whitening = hm.data.whiten(seen, regularisation=0.01)
+    return found, whitening(unseen)
 
 
 def scaled(data, scale):

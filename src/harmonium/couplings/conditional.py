@@ -30,8 +30,8 @@ class Conditional(Coupling):
     Attributes
     ----------
     dynamic : torch.nn.ParameterDict
-        "visible", A: (context, visible), and "hidden", B: (context, hidden), of flattened shapes. Both start at zero, where the machine is
-        the one without a context.
+        "visible", A: (context, visible), and "hidden", B: (context, hidden), of flattened shapes. Both are made zero, where the machine is
+        the one without a context. `hm.fit` starts A at the linear prediction of real-valued frames, if it is still zero then.
 
     Raises
     ------

@@ -1,21 +1,29 @@
-"""Data sets, each a module with a `load`; binary data from grey images; and noise for images."""
+"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, and noise."""
 
-from harmonium.data import binary_density, cbcl_faces, digits, mnist, natural_images, noise
+from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, noise
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.dataset import Dataset
 from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
+from harmonium.data.patches import patches, without_mean
+from harmonium.data.whitening import Whitening, whiten
 
 __all__ = [
     "Dataset",
     "Resampled",
+    "Whitening",
     "binarise",
     "binary_density",
     "cbcl_faces",
     "digits",
     "mnist",
+    "motion",
+    "music",
     "natural_images",
     "noise",
     "past_frames",
+    "patches",
     "read_idx",
+    "whiten",
+    "without_mean",
 ]

@@ -1,8 +1,7 @@
-"""Grey photographs of nature, patches of them, and whitening (Hyvärinen, Hurri & Hoyer, Natural Image Statistics, 2009)."""
+"""Grey photographs of nature (Hyvärinen, Hurri & Hoyer, Natural Image Statistics, 2009)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
     """Loads the book's 13 photographs, in their order.
 
     The files, as distributed with PMTK3, are looked for in `data_dir` or else in HARMONIUM_DATA, then in the cache (see
-    `harmonium.data.fetch.locate`). Patches for training and for testing should come from different photographs.
+    `harmonium.data.fetch.locate`). `hm.data.patches` cuts patches of them.
 
     Parameters
     ----------
@@ -71,141 +70,3 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
             raise ValueError(f"{path} is not the book's: expected 256 x 512 uint8 grey levels, found {image.shape} of {image.dtype}")
         images.append(torch.from_numpy(image.copy()))
     return images
-
-
-def patches(images: list[Tensor], size: int, count: int, *, generator: torch.Generator) -> Tensor:
-    """Draws square patches, each at a random place of a random image.
-
-    All images are equally probable, and so are all places of an image.
-
-    Parameters
-    ----------
-    images : list of torch.Tensor
-        (height, width) each.
-    size : int
-        The side of a patch, in pixels.
-    count : int
-        The number of patches.
-    generator : torch.Generator
-        The source of randomness.
-
-    Returns
-    -------
-    torch.Tensor
-        (count, size²), of the images' type.
-
-    Raises
-    ------
-    ValueError
-        For an image that is smaller than a patch.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from harmonium.data.natural_images import patches
-    >>> image = torch.arange(16).reshape(4, 4)
-    >>> patches([image], 2, 3, generator=torch.Generator().manual_seed(0)).shape
-    torch.Size([3, 4])
-    """
-    smallest = min(min(image.shape) for image in images)
-    if not 1 <= size <= smallest:
-        raise ValueError(f"patches of {size} x {size} do not fit into these images: expected a size from 1 to {smallest}")
-    which = torch.randint(len(images), (count,), generator=generator)
-    found = torch.empty(count, size, size, dtype=images[0].dtype)
-    for index, image in enumerate(images):
-        here = (which == index).nonzero().flatten()
-        top, left = (torch.randint(length - size + 1, (len(here),), generator=generator) for length in image.shape)
-        windows = image.unfold(0, size, 1).unfold(1, size, 1)
-        found[here] = windows[top, left]
-    return found.reshape(count, -1)
-
-
-@dataclass(frozen=True, eq=False)
-class Whitening:
-    """The map v → (v - mean) matrix, whose result has unit covariance on the data that it was fitted to.
-
-    Parameters
-    ----------
-    mean : torch.Tensor
-        (pixels,).
-    matrix : torch.Tensor
-        (pixels, pixels), symmetric.
-    """
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __call__(self, data: Tensor) -> Tensor:
-        """Whitens data, (cases, pixels) of any type; the result has the type of the mean."""
-        return (data.to(self.mean) - self.mean) @ self.matrix
-
-
-def without_mean(data: Tensor) -> Tensor:
-    """Subtracts from each case its own mean, the brightness of a patch.
-
-    Parameters
-    ----------
-    data : torch.Tensor
-        (cases, pixels).
-
-    Returns
-    -------
-    torch.Tensor
-        (cases, pixels), floating point.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from harmonium.data.natural_images import without_mean
-    >>> without_mean(torch.tensor([[1, 2, 3]]))
-    tensor([[-1.,  0.,  1.]])
-    """
-    rows = data if data.is_floating_point() else data.float()
-    return rows - rows.mean(1, keepdim=True)
-
-
-def whitening(data: Tensor, *, ridge: float = 0.01) -> Whitening:
-    """Fits zero-phase whitening, C^-1/2 for the covariance C of the data.
-
-    Fit it to training data, and apply it to both training and test data.
-
-    Parameters
-    ----------
-    data : torch.Tensor
-        (cases, pixels).
-    ridge : float
-        This multiple of the average variance is added to the variance of each direction. It prevents that noise is amplified in the
-        faintest directions and in those without variance, such as the mean of patches `without_mean`. 0 whitens exactly.
-
-    Returns
-    -------
-    Whitening
-        Computed in float64, returned in the data's type.
-
-    Raises
-    ------
-    ValueError
-        For a ridge of 0 and data that do not span all directions.
-
-    Notes
-    -----
-    Bell & Sejnowski (1997), doi:10.1016/S0042-6989(97)00121-1.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from harmonium.data.natural_images import whitening
-    >>> data = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 5.0, 0.2])
-    >>> white = whitening(data, ridge=0.0)(data)
-    >>> torch.allclose(white.T @ white / 1000, torch.eye(3), atol=1e-4)
-    True
-    """
-    rows = data.double()
-    mean = rows.mean(0)
-    centred = rows - mean
-    variances, directions = torch.linalg.eigh(centred.T @ centred / len(rows))
-    raised = variances.clamp_min(0) + ridge * variances.mean()
-    if not float(raised.min()) > 1e-12 * float(raised.max()):
-        raise ValueError("the data do not vary in every direction, so no matrix whitens them: give a ridge above 0")
-    kind = data.dtype if data.is_floating_point() else torch.float32
-    return Whitening(mean.to(kind), ((directions * raised.rsqrt()) @ directions.T).to(kind))

@@ -6,6 +6,7 @@ from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import features, greedy
 from harmonium.learning.greedy_dbm import greedy_dbm
+from harmonium.learning.held_out import HeldOut
 from harmonium.learning.loop.loggers import CSVLogger, TensorBoardLogger
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.progress import Progress
@@ -44,6 +45,7 @@ __all__ = [
     "ExactGradient",
     "FastPCD",
     "Gibbs",
+    "HeldOut",
     "LogUniform",
     "MomentumSGD",
     "PersistentCD",

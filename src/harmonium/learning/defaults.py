@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings import Dense
+from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
+from harmonium.learning.loop.trainer import Callback
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
-from harmonium.models import RBM
+from harmonium.models import DBM, RBM
 from harmonium.units import Exponential
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
@@ -52,31 +54,37 @@ class Defaults:
     gradient: Gradient
     falls: bool
 
+    @property
+    def watchers(self) -> list[Callback]:
+        """What lets the rate fall."""
+        return [LinearFall(self.rate)] if self.falls else []
 
-def defaults_of(model: RBM, rows: Tensor | None, updates: int, standardise: bool = True) -> Defaults:
+
+def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise: bool = True, chosen: bool = False) -> Defaults:
     """The defaults of a machine, whose training has so many updates.
 
     The rate of SGD with momentum 0.9 is a constant over the largest eigenvalue of the data's covariance, which bounds the curvature that a
     weight meets. Exponential hidden units, which one step too large can give an input without a distribution, learn by Adam, whose steps
     are bounded.
 
-    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, and for couplings in which a
-    weight serves many places, the rate is low, the same throughout, and the gradient plain.
+    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, for deep machines, and for
+    couplings in which a weight serves many places, the rate is low, the same throughout, and the gradient plain. `chosen`: whether the user
+    has chosen how to learn, so that the gradient is plain and no rate falls by itself.
     """
-    hidden = [leaf for _, _, leaf in leaves(model.hidden)]
-    if rows is None or type(model.coupling) is not Dense:
-        rate = cautious_rate(model, standardise)
+    if rows is None or not isinstance(model, RBM) or type(model.coupling) is not Dense:
+        rate = cautious_rate(model.machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     length = min(1.0, (SHORT / max(updates, 1)) ** 0.5)
+    hidden = [leaf for _, _, leaf in leaves(model.hidden)]
     if any(isinstance(leaf, Exponential) for leaf in hidden):
         rate = BRITTLE * length
-        return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", True)
+        return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     standard = standardise and StandardForm.changes(model)
     endless = any(leaf.count == math.inf or isinstance(leaf, Scaled) for leaf in hidden)
     constant = ENDLESS if endless else SCALED if standard else BINARY
     rate = min(constant / largest_variance(model, rows, standard), HIGHEST) * length
-    plain = standard or model.visible.scales_hidden_bias
-    return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", True)
+    plain = chosen or standard or model.visible.scales_hidden_bias
+    return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 
 
 def cautious_rate(model: RBM, standardise: bool) -> float:

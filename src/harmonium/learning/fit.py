@@ -14,8 +14,8 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import defaults_of, groups_of
+from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
-from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -48,6 +48,7 @@ def fit(
     weight_cost: float = 0.0,
     sparsity: Sparsity | None = None,
     validation: Rows | None = None,
+    patience: int | None = None,
     sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
     given: Given = NOTHING,
     validation_given: Given = NOTHING,
@@ -97,6 +98,10 @@ def fit(
         A target for the hidden units' mean activity.
     validation, validation_given : optional
         Data for the free-energy gap, and what is given of them.
+    patience : int, optional
+        End training after this many epochs without a better mean log-likelihood of held-out cases, and end with the weights of the best
+        epoch. The held-out cases are those of an `HeldOut` among the callbacks, or else of `validation`. The figure is exact or estimated,
+        as `HeldOut` says.
     sample_weight : sequence of float, optional
         Non-negative weights, (cases,). A row of weight 2 counts as two rows. A row of weight 0 is left out, whatever it holds.
     given : Given, optional
@@ -157,10 +162,10 @@ def fit(
     Notes
     -----
     *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
-    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded or
-    real-valued hidden units 0.1. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by Adam
-    with rate 0.02 instead. For other couplings, deep Boltzmann machines and streams the rate is fixed: 0.01; 0.001 if a layer is real-valued
-    or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
+    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded
+    or real-valued hidden units 0.1. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by Adam
+    with rate 0.02 instead. For other couplings, deep Boltzmann machines and streams the rate is fixed: 0.01; 0.001 if a layer is
+    real-valued or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
@@ -186,13 +191,11 @@ def fit(
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     epochs = epochs_of(epochs, updates, batches)
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
-    monitor = Monitor(visible, infer, plan, batches)
-    if validation is not None:
-        monitor.hold_out(as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like))
+    held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
+    monitor = Monitor(visible, infer, plan, batches, held)
     negative.check(machine, monitor.known)
-    usual = defaults_of(machine, monitor.rows_for_base_rates if isinstance(model, RBM) else None, epochs * len(batches), standardise)
-    free = optimizer is None and schedule is None and (state is None or state.settings.get("rate") is not None)
-    gradient = gradient or (usual.gradient if free and not transforms else "plain")
+    usual = defaults_of(model, monitor.rows_for_base_rates, epochs * len(batches), standardise, plan.chosen)
+    gradient = gradient or ("plain" if transforms else usual.gradient)
     changes = chosen_transforms(machine, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
@@ -204,7 +207,7 @@ def fit(
         "precision": described_type(precision, like),
         "sparsity": None if sparsity is None else described(sparsity),
         "transforms": [described(each) for each in transforms],
-        "rate": usual.rate if free and usual.falls else None,
+        "falls": usual.falls,
     }
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
@@ -212,8 +215,8 @@ def fit(
     make_slots(training, machine, changes, negative)
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
-    falls = [LinearFall(usual.rate)] if settings["rate"] is not None else []
-    watchers, metrics = [*falls, *plan.watchers()], partial(monitor.metrics, training, negative)
-    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
+    (watchers, kept), metrics = early_stopping(plan, patience, validation, validation_given), partial(monitor.metrics, training, negative)
+    watchers = [*usual.watchers, *watchers]
+    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
     return training

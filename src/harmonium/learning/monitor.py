@@ -17,19 +17,19 @@ MONITORED = 1000  # cases for the metrics of an epoch
 
 
 class Monitor:
-    """Up to 1,000 training cases, and as many held-out ones if there are any. A stream has no training cases here."""
+    """Up to 1,000 training cases, and as many held-out ones if there are any.
 
-    def __init__(self, visible: Unit, phase: PositivePhase, plan: Plan, batches: Batches | Stream) -> None:
+    A stream has no training cases here. ValueError if the held-out cases are a stream.
+    """
+
+    def __init__(
+        self, visible: Unit, phase: PositivePhase, plan: Plan, batches: Batches | Stream, held: Batches | Stream | None = None
+    ) -> None:
         self.visible, self.phase, self.plan = visible, phase, plan
         self.like = visible.zero_input()
         self.training, self.given = self._some(batches)
-        self.held: Tensor | None = None
-        self.held_given: Given = NOTHING
-
-    def hold_out(self, batches: Batches | Stream) -> None:
-        """Validation cases. ValueError for a stream."""
-        self.held, self.held_given = self._some(batches)
-        if self.held is None:
+        self.held, self.held_given = (None, NOTHING) if held is None else self._some(held)
+        if held is not None and self.held is None:
             raise ValueError("validation takes data that can be indexed by case number: a tensor, array or Source")
 
     @property

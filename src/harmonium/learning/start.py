@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from harmonium.data.batches import Batches, Stream
+from harmonium.learning.autoregression import linear_prediction
 from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop import reduce
 from harmonium.learning.loop.state import RULE, TrainingState
@@ -28,9 +29,12 @@ def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | 
     scale = None if before is None else before[1].clone()
     if isinstance(batches, Batches) and as_made(visible):
         rows, shares, side = batches.some(STARTING, state.generator)
-        visible.init_from(for_base_rates(visible, rows, shares, side), shares)
+        rows = for_base_rates(visible, rows, shares, side)
+        prediction = linear_prediction(machine, rows, shares, side)
+        visible.init_from(rows - prediction.means, shares)
         for transform in transforms:
             transform.start(machine, scale)
+        prediction.set()  # after the transforms, which scale what was there before
     reduce.one_model(state.model)
 
 

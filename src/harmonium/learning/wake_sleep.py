@@ -16,6 +16,7 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows, Batches, Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
+from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
@@ -53,6 +54,7 @@ def wake_sleep(
     averaging: float | None = None,
     validation: Rows | tuple[Rows, Labels] | None = None,
     keep_best: bool = False,
+    patience: int | None = None,
     precision: Precision = "float32",
     device: Device | None = None,
     capture: bool = False,
@@ -78,8 +80,10 @@ def wake_sleep(
     pixels : {"mean", "sample"}, default "mean"
         Whether the sleep phase ends in the lowest layer's means, as Hinton's probabilities, or in samples. Samples are those of the
         wake-sleep algorithm itself, and the choice for real-valued data.
-    epochs : int, default 10
+    epochs : int, optional
         Number of epochs in all.
+    updates : int, optional
+        Number of updates in all, in place of `epochs`, rounded up to whole epochs; 3,000 by default.
     batch_size : int, default 100
         Cases per mini-batch.
     optimizer : callable, optional
@@ -94,6 +98,9 @@ def wake_sleep(
         Data, or (data, labels), for the metrics below.
     keep_best : bool, default False
         End with the weights of the epoch with the lowest `validation_error_percent`.
+    patience : int, optional
+        End training after this many epochs without a better one, and end with the weights of the best: with `keep_best` by
+        `validation_error_percent`, else by the variational bound of held-out cases, as for `fit`.
 
     Returns
     -------
@@ -162,8 +169,9 @@ def wake_sleep(
         return signal.metrics() | held.metrics(averaged, lambda *purpose: plan.generator(like, *purpose), training.epoch)
 
     step = captured(Step(training, signal, changes, dtype=reduced_type(precision, like)), capture)
-    watchers, kept = plan.watchers("wake-sleep"), Choice("validation_error_percent") if keep_best else None
-    return train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+    by_error = Choice("validation_error_percent", patience) if keep_best else None
+    watchers, by_nats = early_stopping(plan, None if keep_best else patience, held.images, title="wake-sleep")
+    return train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=by_error or by_nats)
 
 
 class Held:
@@ -171,8 +179,9 @@ class Held:
 
     def __init__(self, dbn: DBN, validation: Rows | tuple[Rows, Labels] | None, keep_best: bool) -> None:
         self.dbn = dbn
-        images, labels = validation if isinstance(validation, tuple) else (validation, None)
-        self.rows = None if images is None else as_rows(dbn.visible, _rows(images), next(dbn.parameters()).detach())
+        self.images: Rows | None
+        self.images, labels = validation if isinstance(validation, tuple) else (validation, None)
+        self.rows = None if self.images is None else as_rows(dbn.visible, _rows(self.images), next(dbn.parameters()).detach())
         self.labels = None if self.rows is None or labels is None else _labels(dbn, labels, len(self.rows))
         if keep_best and self.labels is None:
             raise ValueError("keep_best uses the label error on validation data: give validation=(data, labels)")

@@ -15,12 +15,14 @@ from harmonium.sampling.clamped import Completion, complete
 from harmonium.sampling.films import film
 from harmonium.sampling.label_probability import gibbs_label_probability
 from harmonium.sampling.noise_removal import Cleaned, remove_noise
+from harmonium.sampling.sequences import continue_sequence
 
 __all__ = [
     "Cleaned",
     "Completion",
     "clamped",
     "complete",
+    "continue_sequence",
     "film",
     "gibbs",
     "gibbs_label_probability",

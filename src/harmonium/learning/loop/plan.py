@@ -22,6 +22,7 @@ from harmonium.processes import is_first, only_first_warns, own_purpose
 from harmonium.seeds import derive, fresh_generator
 
 ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
+BY_DEFAULT = "chosen from the data, the units and the number of updates"
 Groups = list[dict[str, Any]]
 MakeOptimizer = Callable[[Groups], torch.optim.Optimizer]
 MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
@@ -58,7 +59,7 @@ class Plan:
             "seed": self.seed,
             "cases": batches.cases if isinstance(batches, Batches) else None,
             **settings,
-            "optimizer": words,
+            "optimizer": BY_DEFAULT if settings.get("falls") else words,
             "schedule": compared.of_schedule(schedule),
             "data": compared.of_data(batches, like),
         }
@@ -77,6 +78,12 @@ class Plan:
         if self.state is None and self.path is not None and self.path.exists():
             with only_first_warns():
                 state.restore(self.path)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the user has chosen how to learn, now or when the given state was made."""
+        before = self.state is not None and self.state.settings["optimizer"] != BY_DEFAULT
+        return self.optimizer is not None or self.schedule is not None or before
 
     @property
     def path(self) -> Path | None:

@@ -22,7 +22,7 @@ from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
-ADDED = {"precision": "float32"}  # settings that older checkpoints do not have, with what they were then
+ADDED: dict[str, Any] = {"precision": "float32", "falls": False}  # settings that older checkpoints do not have, with what they were then
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 

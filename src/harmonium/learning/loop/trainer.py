@@ -146,10 +146,10 @@ def train(
                 row["seconds"] = round(keeper.seconds, 3)
                 state.history.append(row)
                 state.totals.clear()
-                if chosen is not None:
-                    chosen.look(state)
                 for callback in callbacks:
                     callback.on_epoch(state)
+                if chosen is not None:
+                    chosen.look(state)  # last, because a callback may have written the metric
                 (state.stopped,) = in_any([state.stopped], keeper.device)
                 keeper.save()
                 if keeper.agreed(interrupted(), now=True)[0]:
@@ -232,14 +232,20 @@ class Keeper:
 
 @dataclass(frozen=True)
 class Choice:
-    """Keeps the weights of the epoch with the lowest value of a metric. `patience` epochs without a lower value end training."""
+    """Keeps the weights of the epoch with the lowest, or `highest`, value of a metric. `patience` epochs without a better one end training.
+
+    Epochs without the metric are passed over. NaN is never better.
+    """
 
     metric: str
     patience: int | None = None
+    highest: bool = False
 
     def look(self, state: TrainingState) -> None:
-        row = state.history[-1]
-        if all(row[self.metric] < earlier[self.metric] for earlier in state.history[:-1]):
+        if self.metric not in state.history[-1]:
+            return
+        value, *earlier = (-row[self.metric] if self.highest else row[self.metric] for row in reversed(state.history) if self.metric in row)
+        if value < min((each for each in earlier if not math.isnan(each)), default=math.inf):
             state.best_epoch = state.epoch
             state.best = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
         elif self.patience is not None and state.epoch - state.best_epoch >= self.patience:

@@ -15,7 +15,6 @@ from harmonium.data.batches import Source
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.defaults import MOMENTUM, defaults_of
 from harmonium.learning.length import epochs_of
-from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -67,9 +66,8 @@ def fit_replicas(
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
     (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
-    usual = defaults_of(first, some, epochs * len(batches), standardise)
-    falls = optimizer is None and schedule is None and usual.falls and (state is None or state.settings.get("rate") is not None)
-    settings["rate"] = usual.rate if falls else None
+    usual = defaults_of(first, some, epochs * len(batches), standardise, plan.chosen)
+    settings["falls"] = usual.falls
     training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
         start(model, batches, training.generator)
@@ -79,7 +77,7 @@ def fit_replicas(
     held = None if validation is None else ReplicaBatches([_rows(first, validation, like)], batch_size=batch_size, seeds=seeds, rows=None)
     step = Step(training, ReplicaContrast(training, negative), (), model.stacked)
     metrics = partial(metrics_of_machines, model, batches, held, partial(_monitor, plan, like, training))
-    watchers = [*([LinearFall(usual.rate)] if falls else []), *plan.watchers()]
+    watchers = [*usual.watchers, *plan.watchers()]
     train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     return training  # type: ignore[no-any-return]
 

@@ -15,7 +15,7 @@ from harmonium.learning.transforms.sparsity import Sparsity
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
-from harmonium.units import Bernoulli, Given, Softmax
+from harmonium.units import Bernoulli, Gaussian, Given, PooledBlocks, Softmax, Spin
 from harmonium.units.groups import leaves
 
 OFFSETS: dict[str, Literal["data", "both"]] = {"centred": "data", "enhanced": "both"}  # of each gradient
@@ -72,9 +72,14 @@ def chosen_transforms(
 
 
 def _checked(model: RBM, sparsity: Sparsity) -> Sparsity:
-    if any(not isinstance(leaf, Bernoulli | Softmax) for _, _, leaf in leaves(model.hidden)):
+    """The sparsity target, if the hidden units have a mean activity that it can lower. Raises ValueError otherwise."""
+    kinds = [leaf for _, _, leaf in leaves(model.hidden)]
+    signed = sorted({type(leaf).__name__ for leaf in kinds if isinstance(leaf, Gaussian | Spin)})
+    if signed:
+        raise ValueError(f"a sparsity target is a mean activity, for units whose states are zero or more, found {', '.join(signed)} units")
+    binary = all(isinstance(leaf, Bernoulli | Softmax | PooledBlocks) for leaf in kinds)
+    if not sparsity.target > 0 or (binary and sparsity.target >= 1):
         raise ValueError(
-            "a sparsity target is the probability that a hidden unit is on: it takes Bernoulli and Softmax units, found "
-            + ", ".join(sorted({type(leaf).__name__ for _, _, leaf in leaves(model.hidden)}))
+            f"a sparsity target is {'a probability between 0 and 1' if binary else 'a mean activity above 0'}, found {sparsity.target}"
         )
     return sparsity

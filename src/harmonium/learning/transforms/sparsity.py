@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harmonium.learning.rules.rule import Positive, Slots
+from harmonium.learning.transforms.biases import learnt_biases
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
 from harmonium.units import NOTHING, Given
@@ -22,7 +24,8 @@ class Sparsity(Transform):
     Parameters
     ----------
     target : float
-        The mean activity wanted, for Bernoulli or Softmax hidden units.
+        The mean activity wanted: the mean state of each hidden unit. Of Bernoulli and Softmax units that is the probability to be on; of
+        rectified, counting and exponential units it is a mean in their own units, above 0.
     cost : float, default 0.01
         Weight of the penalty.
     decay : float, default 0.9
@@ -32,7 +35,8 @@ class Sparsity(Transform):
     -----
     q ← decay · q + (1 - decay) · (the batch's mean). The penalty's derivative with respect to a hidden unit's total input is `cost` · (q -
     target). It is added to the gradient of the unit's bias and, times the mean of each visible statistic, to that of its weights. So the
-    weights do not grow to compensate for a falling bias.
+    weights do not grow to compensate for a falling bias. The derivative is that of ½ (q - target)² with the slope of the mean left out,
+    which keeps the sign of each pull and lets units that are hardly ever on recover.
 
     Examples
     --------
@@ -76,4 +80,7 @@ class Sparsity(Transform):
         statistic, context = slots["work.statistic"][None], slots.get("work.context")
         given = NOTHING if context is None else Given(context=context[None])
         model.coupling.accumulate_one_way(statistic, slope[None], upward=True, weights=None, scale=-1.0, fresh=False, given=given)
-        model.hidden.add_gradient(model.hidden.parameter_gradient(slope[None], None), scale=-1.0, fresh=False)
+        pull = slope.flatten()
+        for bias, shape, start in learnt_biases(model.hidden):
+            assert bias.grad is not None
+            bias.grad.add_(pull[start : start + math.prod(shape)].reshape(shape).sum_to_size(bias.shape))

@@ -1,0 +1,35 @@
+"""Sequences in MATLAB files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtype) -> dict[str, list[Tensor]]:
+    """The cell arrays of a file, by name: as many matrices of (time, width) as expected, of the given type.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no MATLAB file, or that holds other arrays.
+    """
+    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
+
+    try:
+        held = loadmat(path, variable_names=list(expected))
+    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
+        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    found: dict[str, list[Tensor]] = {}
+    for name, count in expected.items():
+        matrices = [np.asarray(each) for each in held[name].ravel()] if name in held else []
+        shapes = {each.shape[1:] for each in matrices}
+        if len(matrices) != count or shapes != {(width,)}:
+            raise ValueError(
+                f"{path} is another file: expected {name} as {count} matrices of {width} columns, found {len(matrices)} with "
+                f"{', '.join(map(str, sorted(shapes)))}"
+            )
+        found[name] = [torch.from_numpy(each.copy()).to(dtype) for each in matrices]
+    return found
