@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
+from harmonium.learning import advice
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import defaults_of, groups_of
@@ -219,4 +220,5 @@ def fit(
     watchers = [*usual.watchers, *watchers]
     train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
+    advice.of_hidden_units(training, model, monitor)
     return training

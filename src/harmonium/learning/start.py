@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from harmonium.data.batches import Batches, Stream
+from harmonium.learning import advice
 from harmonium.learning.autoregression import linear_prediction
 from harmonium.learning.cases import for_base_rates
 from harmonium.learning.loop import reduce
@@ -32,6 +33,7 @@ def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | 
         rows = for_base_rates(visible, rows, shares, side)
         prediction = linear_prediction(machine, rows, shares, side)
         visible.init_from(rows - prediction.means, shares)
+        advice.of_fixed_variances(visible, rows - prediction.means)
         for transform in transforms:
             transform.start(machine, scale)
         prediction.set()  # after the transforms, which scale what was there before

@@ -1,0 +1,70 @@
+"""What a user should know of a training that went on without an error."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.monitor import Monitor
+from harmonium.models import DBM, RBM
+from harmonium.processes import is_first
+from harmonium.units import Unit
+from harmonium.units.groups import leaves
+from harmonium.units.scaled import Scaled
+
+ENOUGH = 300  # updates before which nothing is said of what was learnt
+STILL = 0.01  # standard deviation over cases of a hidden unit's mean below which it tells nothing of the case
+ALIKE = 0.99  # correlation of two hidden units over cases from which they are copies
+SHARE = 0.25  # share of the hidden units from which it is said
+FAR = 10.0  # ratio of the data's variance and a fixed one
+
+
+@torch.no_grad()
+def of_hidden_units(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> None:
+    """Warn if hidden units of an RBM do not depend on the data, or are copies of each other."""
+    rows = monitor.rows_for_base_rates
+    if rows is None or len(rows) < 2 or state.step < ENOUGH or not isinstance(model, RBM) or not is_first():
+        return
+    means = model.hidden_mean(rows, monitor.known).flatten(1)
+    still = means.std(0) < STILL
+    count, total = int(still.sum()), len(still)
+    if count == total:
+        warn(
+            f"after {state.step} updates no hidden unit depends on the data, so the machine knows base rates alone: give it more updates, "
+            "or a higher learning rate"
+        )
+        return
+    x = means[:, ~still] - means[:, ~still].mean(0)
+    x = x / x.norm(dim=0)
+    copies = int((torch.tril(x.mT @ x, diagonal=-1).abs() > ALIKE).any(1).sum())
+    if max(count, copies) < max(2.0, SHARE * total):
+        return
+    found = " and ".join(
+        text for number, text in ((count, f"{count} do not depend on the data"), (copies, f"{copies} are copies")) if number
+    )
+    warn(f"of {total} hidden units {found}: more updates, fewer hidden units, or a sparsity target makes better use of them")
+
+
+@torch.no_grad()
+def of_fixed_variances(visible: Unit, rows: Tensor) -> None:
+    """Warn if the variance of the data is far from that of units whose variance is fixed."""
+    if len(rows) < 2 or not is_first():
+        return
+    variances = rows.flatten(1).var(0)
+    for first, last, leaf in leaves(visible):
+        if not isinstance(leaf, Scaled) or leaf.bounds(None):
+            continue
+        ratio = float((variances[first:last] / leaf.log_variance.exp().expand(leaf.shape).flatten()).median())
+        if not 1 / FAR < ratio < FAR:
+            warn(
+                f"the variance of the data is {ratio:.3g} times that of the {type(leaf).__name__} units, which is fixed: give the units "
+                "learn_variance=True, or standardise the data"
+            )
+
+
+def warn(text: str) -> None:
+    """A warning that points at the caller of `fit`."""
+    warnings.warn(text, UserWarning, stacklevel=4)
