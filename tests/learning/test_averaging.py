@@ -13,6 +13,7 @@ from harmonium.learning.loop.state import TrainingState
 from tests import oracle
 from tests.models.machines import close, machine, plain, samples
 
+STEADY = partial(hm.MomentumSGD, lr=0.01, momentum=0.9)
 ROWS = torch.tensor(samples(hm.Bernoulli(6), 40, 1))
 
 
@@ -27,7 +28,9 @@ class Recorded(hm.Callback):
 
 
 def learn(rbm: hm.RBM, **settings: object) -> TrainingState:
-    return hm.fit(rbm, ROWS.to(rbm.visible.bias), **{"batch_size": 7, "epochs": 3, "seed": 4, "progress": False, **settings})
+    return hm.fit(
+        rbm, ROWS.to(rbm.visible.bias), **{"batch_size": 7, "epochs": 3, "seed": 4, "optimizer": STEADY, "progress": False, **settings}
+    )
 
 
 @pytest.mark.parametrize("gradient", ["plain", "centred"])

@@ -200,8 +200,9 @@ class Rows:
 
 
 def learnt(data, *, visible=None, **settings):
+    """The same rate throughout, whatever the length."""
     rbm = hm.RBM(visible or hm.Bernoulli(5), hm.Bernoulli(3), seed=1)
-    hm.fit(rbm, data, **{**SETTINGS, **settings})
+    hm.fit(rbm, data, **{"optimizer": partial(hm.MomentumSGD, lr=0.01, momentum=0.9), **SETTINGS, **settings})
     return rbm.state_dict()
 
 

@@ -100,7 +100,7 @@ def test_settings_of_persistent_chains(settings):
 def weights_after(data, *, dtype=torch.float32, **settings):
     rbm = new().to(dtype)
     torch.nn.init.constant_(rbm.visible.bias, 0.1)  # so that the start depends on no look at the data
-    fit(rbm, data, **settings)
+    fit(rbm, data, **{"optimizer": partial(hm.MomentumSGD, lr=0.01, momentum=0.9), **settings})
     return {name: value.clone() for name, value in rbm.state_dict().items()}
 
 

@@ -108,6 +108,7 @@ def needs(file: str) -> pytest.MarkDecorator:
 
 
 @needs("cbcl-faces/facesCBCL.mat")
+@pytest.mark.filterwarnings("ignore:the variance of the data is 0.0392 times")
 @pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
 @pytest.mark.parametrize("variance", [{}, {"learn_variance": True}])
 def test_faces_with_rectified_units_do_not_run_away(variance: dict[str, bool]) -> None:

@@ -162,9 +162,10 @@ def test_interrupt_saves_the_step_in_hand(tmp_path: Path) -> None:
 
 def test_a_state_trains_on(tmp_path: Path) -> None:
     one, two = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7))
-    hm.fit(one, data(), epochs=5, negative=hm.PersistentCD(chains=20))
-    state = hm.fit(two, data(), epochs=2, negative=hm.PersistentCD(chains=20))
-    hm.fit(two, data(), epochs=5, negative=hm.PersistentCD(chains=20), state=state)
+    own = {"negative": hm.PersistentCD(chains=20), "optimizer": partial(hm.MomentumSGD, lr=0.01, momentum=0.9)}
+    hm.fit(one, data(), epochs=5, **own)
+    state = hm.fit(two, data(), epochs=2, **own)
+    hm.fit(two, data(), epochs=5, state=state, **own)
     for name, tensor in one.state_dict().items():
         assert torch.equal(two.state_dict()[name], tensor), name
 

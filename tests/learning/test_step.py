@@ -17,6 +17,7 @@ import harmonium as hm
 from harmonium.learning.loop.step import Step
 
 PACKAGE = Path(hm.__file__).parent
+STEADY = partial(hm.MomentumSGD, lr=0.01, momentum=0.9)  # a rate that falls inside an epoch is no part of a recording
 ROWS = (torch.rand(40, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
 WATCHED = 3  # the update that is looked at: the first ones allocate
 READS = {
@@ -67,7 +68,7 @@ def watching(monkeypatch: pytest.MonkeyPatch, watch: Callable[[Step, Callable[[]
 
 
 def fitted(visible: hm.Unit = hm.Bernoulli(6), hidden: hm.Unit = hm.Bernoulli(4), rows: torch.Tensor = ROWS, **settings: Any) -> None:  # noqa: B008
-    hm.fit(hm.RBM(*copy.deepcopy((visible, hidden))), rows, batch_size=10, epochs=2, progress=False, **settings)
+    hm.fit(hm.RBM(*copy.deepcopy((visible, hidden))), rows, batch_size=10, epochs=2, **{"optimizer": STEADY, "progress": False, **settings})
 
 
 def real(unit: hm.Unit) -> Callable[[], None]:
@@ -78,7 +79,7 @@ def real(unit: hm.Unit) -> Callable[[], None]:
 
 def deep() -> None:
     machine = hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(3)])
-    hm.fit(machine, ROWS, negative=hm.PersistentCD(chains=7), batch_size=10, epochs=2, progress=False)
+    hm.fit(machine, ROWS, negative=hm.PersistentCD(chains=7), batch_size=10, epochs=2, optimizer=STEADY, progress=False)
 
 
 def up_and_down() -> None:

@@ -195,7 +195,7 @@ def test_no_learning_rate_takes_a_variance_out_of_its_bounds(direction):
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path):
     data = blobs().float() * 20 + 100
     whole, halves = dense()(), dense()()
-    settings = {"batch_size": 20, "progress": False, "seed": 2}
+    settings = {"batch_size": 20, "progress": False, "seed": 2, "optimizer": partial(hm.MomentumSGD, lr=1e-3, momentum=0.9)}
     hm.fit(whole, data, epochs=6, **settings)
     hm.fit(halves, data, epochs=3, checkpoint=tmp_path / "c", **settings)
     again = dense()()
@@ -269,6 +269,9 @@ def test_a_few_faces_at_any_scale(scale, variance):
     ("scale", "variance", "hidden"),
     [(0.1, "per unit", partial(hm.Bernoulli, 8)), ("mixed", "per unit", partial(hm.Bernoulli, 8)), (10.0, "shared", partial(LEARNT, 8))],
 )
+@pytest.mark.filterwarnings(
+    "ignore:in .* updates the weights were pulled back:RuntimeWarning"
+)  # raw patches take Gaussian hidden units there
 def test_a_few_patches_at_any_scale(scale, variance, hidden):
     """A thousand of them, grey levels less each one's mean: from whitened ones this few learn nothing that shows."""
     before, after, errors = fifty_epochs(patches(1000, white=False), scale, VISIBLE[variance], hidden)

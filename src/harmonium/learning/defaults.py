@@ -25,8 +25,8 @@ from harmonium.units.scaled import Scaled
 
 Gradient = Literal["plain", "centred", "enhanced"]
 MOMENTUM = 0.9
-BINARY, SCALED, ENDLESS = 0.8, 0.15, 0.1
-"""Rate times the data's largest variance in any direction: of bounded layers, with real-valued data, with unbounded hidden units."""
+BINARY, SCALED, ENDLESS, BOTH = 0.8, 0.2, 0.1, 0.02
+"""Rate times the data's largest variance in any direction: of bounded layers, real-valued data, unbounded hidden units, and both."""
 HIGHEST = 0.5
 BRITTLE = 0.02  # the rate of Adam
 SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number
@@ -67,22 +67,25 @@ def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise
     weight meets. Exponential hidden units, which one step too large can give an input without a distribution, learn by Adam, whose steps
     are bounded.
 
-    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, for deep machines, and for
-    couplings in which a weight serves many places, the rate is low, the same throughout, and the gradient plain. `chosen`: whether the user
-    has chosen how to learn, so that the gradient is plain and no rate falls by itself.
+    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, for deep machines, for
+    couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is low, the same
+    throughout, and the gradient plain. `chosen`: whether the user has chosen how to learn, so that the gradient is plain and no rate falls
+    by itself.
     """
-    if rows is None or not isinstance(model, RBM) or type(model.coupling) is not Dense:
+    machine = model.machine
+    visible, hidden = ([leaf for _, _, leaf in leaves(unit)] for unit in (machine.visible, machine.hidden))
+    standard = standardise and StandardForm.changes(machine)
+    unfit = any(isinstance(leaf, Exponential) or (isinstance(leaf, Scaled) and (leaf.one_sided or not standard)) for leaf in visible)
+    if rows is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
         rate = cautious_rate(model.machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     length = min(1.0, (SHORT / max(updates, 1)) ** 0.5)
-    hidden = [leaf for _, _, leaf in leaves(model.hidden)]
     if any(isinstance(leaf, Exponential) for leaf in hidden):
         rate = BRITTLE * length
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
-    standard = standardise and StandardForm.changes(model)
-    endless = any(leaf.count == math.inf or isinstance(leaf, Scaled) for leaf in hidden)
-    constant = ENDLESS if endless else SCALED if standard else BINARY
-    rate = min(constant / largest_variance(model, rows, standard), HIGHEST) * length
+    real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
+    constant = BOTH if real and endless else ENDLESS if endless else SCALED if real else BINARY
+    rate = constant / max(largest_variance(model, rows, standard), constant / HIGHEST) * length
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 

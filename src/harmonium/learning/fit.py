@@ -29,7 +29,7 @@ from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fit_replicas import fit_replicas
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
-from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
+from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms, described_choice
 from harmonium.models import DBM, RBM
 from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
@@ -163,10 +163,11 @@ def fit(
     Notes
     -----
     *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
-    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded
-    or real-valued hidden units 0.1. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by Adam
-    with rate 0.02 instead. For other couplings, deep Boltzmann machines and streams the rate is fixed: 0.01; 0.001 if a layer is
-    real-valued or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
+    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.2; with unbounded
+    hidden units 0.1; with both 0.02. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by
+    Adam with rate 0.02 instead. The rate is fixed for other couplings, deep Boltzmann machines, streams, rectified or exponential visible
+    units, and real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer
+    faces an unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
@@ -190,35 +191,27 @@ def fit(
     infer = phase_of(model, negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
-    epochs = epochs_of(epochs, updates, batches)
-    plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
+    plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    negative.check(machine, monitor.known)
-    usual = defaults_of(model, monitor.rows_for_base_rates, epochs * len(batches), standardise, plan.chosen)
-    gradient = gradient or ("plain" if transforms else usual.gradient)
-    changes = chosen_transforms(machine, negative, monitor, sparsity, gradient, standardise, averaging, transforms)
+    usual = defaults_of(model, monitor.rows_for_base_rates, plan.epochs * len(batches), standardise, plan.chosen or bool(transforms))
+    changes = chosen_transforms(machine, negative, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
         "negative": described(negative),
-        **infer.settings(given),
-        "gradient": gradient,
-        "standardise": standardise,
-        "averaging": averaging,
         "precision": described_type(precision, like),
-        "sparsity": None if sparsity is None else described(sparsity),
-        "transforms": [described(each) for each in transforms],
         "falls": usual.falls,
     }
+    settings |= infer.settings(given) | described_choice(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
         start(training, machine, visible, batches, changes)
     make_slots(training, machine, changes, negative)
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
-    (watchers, kept), metrics = early_stopping(plan, patience, validation, validation_given), partial(monitor.metrics, training, negative)
-    watchers = [*usual.watchers, *watchers]
-    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+    watchers, kept = early_stopping(plan, patience, validation, validation_given, first=usual.watchers)
+    metrics = partial(monitor.metrics, training, negative)
+    train(training, batches, captured(step, capture), metrics, epochs=plan.epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
     advice.of_hidden_units(training, model, monitor)
     return training

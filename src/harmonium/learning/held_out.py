@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -159,13 +160,20 @@ class HeldOut(Callback):
 
 
 def early_stopping(
-    plan: Plan, patience: int | None, validation: Rows | None, given: Given = NOTHING, *, title: str = "learning"
+    plan: Plan,
+    patience: int | None,
+    validation: Rows | None,
+    given: Given = NOTHING,
+    *,
+    title: str = "learning",
+    first: Sequence[Callback] = (),
 ) -> tuple[list[Callback], Choice | None]:
     """The callbacks, with one for held-out nats if `patience` needs it, and the choice of the best epoch by them.
+    `first`: callbacks before these.
 
     Raises ValueError for a patience below one or without held-out cases, and for several figures of one name.
     """
-    callbacks = plan.watchers(title)
+    callbacks = [*first, *plan.watchers(title)]
     found = [each for each in callbacks if isinstance(each, HeldOut)]
     if len({each.name for each in found}) < len(found):
         raise ValueError("several HeldOut need different names: HeldOut(rows, name=...)")
