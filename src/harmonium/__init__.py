@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         search,
         wake_sleep,
     )
+    from harmonium.likelihood import anomaly_score
     from harmonium.models import (
         DBM,
         DBN,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         save,
         zero_sum_gauge,
     )
+    from harmonium.sampling import impute
     from harmonium.units import (
         Bernoulli,
         Binomial,
@@ -118,11 +120,13 @@ __all__ = [
     "TruncatedGaussian",
     "Unit",
     "analysis",
+    "anomaly_score",
     "data",
     "fine_tune",
     "fit",
     "greedy",
     "greedy_dbm",
+    "impute",
     "infinite_net",
     "likelihood",
     "load",
@@ -136,7 +140,14 @@ __all__ = [
 ]
 
 _ROOMS = ("analysis", "data", "likelihood", "nets", "sampling")  # modules that are public names themselves
-_HOMES = ("couplings", "units", "models", "learning")  # rooms that the other names are taken from, the lightest first
+_HOMES = (
+    "couplings",
+    "units",
+    "models",
+    "sampling",
+    "likelihood",
+    "learning",
+)  # rooms that the other names are taken from, the lightest first
 
 
 def __getattr__(name: str) -> Any:
