@@ -33,8 +33,8 @@ def code_of(cells: Cells, named: Named | None) -> Labels | Numbers:
     if kind not in KINDS:
         raise ValueError(f"column {cells.name!r} can be of the kinds {', '.join(KINDS)}, or a list of its values in order, found {kind!r}")
     if kind in ("binary", "categorical", "ordered"):
-        return _labels(cells, kind)  # type: ignore[arg-type]
-    return _numbers(cells, kind)  # type: ignore[arg-type]
+        return _labels(cells, kind)
+    return _numbers(cells, kind)
 
 
 def guess(cells: Cells) -> Kind:

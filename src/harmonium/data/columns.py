@@ -70,12 +70,12 @@ class Labels:
             found[row] = numbers[value]
         if self.kind != "categorical":
             return found[:, None]
-        one_hot = (found[:, None] == np.arange(len(self.values))).astype(np.float64)
+        one_hot: Floats = (found[:, None] == np.arange(len(self.values))).astype(np.float64)
         one_hot[cells.missing] = np.nan
         return one_hot
 
     def decode(self, states: Floats) -> list[Any] | Array:
-        missing = np.isnan(states).any(1)
+        missing: Array = np.any(np.isnan(states), axis=1)
         filled = np.where(missing[:, None], 0.0, states)
         number = filled.argmax(1) if self.kind == "categorical" else filled[:, 0].round().clip(0, len(self.values) - 1).astype(np.int64)
         return [None if gone else self.values[n] for n, gone in zip(number, missing, strict=True)]
@@ -201,7 +201,9 @@ def numbers_of(cells: Cells) -> Floats:
     if cells.values.dtype.kind in DATES:
         whole = cells.values.astype(DATES[cells.values.dtype.kind]).view(np.int64)
         return np.where(cells.missing, np.nan, whole.astype(np.float64))
-    return np.where(cells.missing, np.nan, numeric(np.where(cells.missing, None, cells.values), f"column {cells.name!r}"))
+    known = cells.values.astype(object)
+    known[cells.missing] = None
+    return numeric(known, f"column {cells.name!r}")
 
 
 def date_step(values: Floats) -> float:

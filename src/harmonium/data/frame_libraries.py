@@ -90,7 +90,8 @@ class Polars:
         import polars
 
         series = frame[name]
-        values = series.to_numpy()
+        gaps = series.dtype.is_integer() and series.null_count()  # to_numpy would give floating-point numbers
+        values = np.array(series.to_list(), dtype=object) if gaps else series.to_numpy()
         missing = series.is_null().to_numpy()
         if values.dtype.kind == "f":
             missing = missing | np.isnan(values)

@@ -14,7 +14,7 @@ from harmonium.data.columns import Numbers
 
 def imputed_cells(table: Table, rows: Tensor, mean: Tensor, standard_deviation: Tensor, probability: Tensor) -> Any:
     """See `Imputation.cells`. Each tensor is (rows, units)."""
-    states, mean, spread, sure = (each.detach().cpu().double().numpy() for each in (rows, mean, standard_deviation, probability))
+    states, means, spread, sure = (each.detach().cpu().double().numpy() for each in (rows, mean, standard_deviation, probability))
     found: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "mean", "standard_deviation", "probability")}
     for column in table.columns:
         here = np.flatnonzero(table.rows[:, column.start].isnan().numpy())
@@ -24,7 +24,7 @@ def imputed_cells(table: Table, rows: Tensor, mean: Tensor, standard_deviation: 
         found["row"] += here.tolist()
         found["column"] += [column.name] * len(here)
         found["value"] += [str(value) for value in code.decode(states[here][:, column.units])]
-        found["mean"] += code.numbers(mean[here, first]).tolist() if isinstance(code, Numbers) else nothing
+        found["mean"] += code.numbers(means[here, first]).tolist() if isinstance(code, Numbers) else nothing
         found["standard_deviation"] += (code.scale * spread[here, first]).tolist() if isinstance(code, Numbers) else nothing
         found["probability"] += nothing if number else sure[here, first].tolist()
     return table.library.frame(found)

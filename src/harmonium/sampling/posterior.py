@@ -57,7 +57,7 @@ def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generat
         first += mean
         second += (visible.variance(input, side).double() + mean.square()).mean(0)
         for place, (units, leaf) in enumerate(listed):
-            levels[place] = levels[place] + _levels(leaf, input.flatten(2)[..., units].double()).mean(0)
+            levels[place] = levels[place] + _levels(leaf, input.flatten(2)[..., units].double()).mean(1)
     mean, second = first.mean(0) / average, second / average
     rows, probability = best_states(visible, mean)
     for (units, _), each in zip(listed, levels, strict=True):
@@ -66,15 +66,14 @@ def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generat
         rows.flatten(1)[:, units], probability.flatten(1)[:, units] = best.indices.to(rows), best.values
     spread = (second - mean.square()).clamp_min(0).sqrt()
     error = (first / average).std(0) / math.sqrt(chains) if chains > 1 else torch.full_like(mean, math.nan)
-    seen = v.double()
-    pairs = (
-        (rows, seen),
-        (mean, seen),
-        (spread, torch.zeros_like(seen)),
-        (error, torch.zeros_like(seen)),
-        (probability, torch.ones_like(seen)),
+    nothing = torch.zeros_like(mean)
+
+    def at_gaps(found: Tensor, known: Tensor) -> Tensor:
+        return torch.where(missing, found, known.to(found)).to(v)
+
+    return Posterior(
+        at_gaps(rows, v), at_gaps(mean, v), at_gaps(spread, nothing), at_gaps(error, nothing), at_gaps(probability, nothing + 1), state.v
     )
-    return Posterior(*(torch.where(missing, found, known).to(v) for found, known in pairs), state.v)
 
 
 def _listable(unit: Unit) -> bool:
