@@ -66,7 +66,7 @@ def _guess_numbers(values: Floats) -> Kind:
         return "real"
     if whole and values.mean() <= FEW:
         return "count"
-    return "non-negative" if values.mean() < 2 * values.std() else "real"
+    return "non-negative" if values.mean() < 1.5 * values.std() else "real"
 
 
 def _labels(cells: Cells, kind: Any) -> Labels:

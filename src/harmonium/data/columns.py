@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +21,6 @@ STEPS = [86_400 * 10**9, 3600 * 10**9, 60 * 10**9, 10**9, 10**6, 10**3, 1]  # a 
 SHOWN = 8  # known values in an error
 
 
-class Code(Protocol):
-    """What one column's values are as states of units."""
-
-    width: int
-    """The number of units."""
-
-    def layer(self, columns: int) -> Unit:
-        """The units of so many columns of this kind, side by side."""
-
-    def encode(self, cells: Cells) -> Floats:
-        """States, (rows, width), with NaN where a value is missing. Raises a ValueError that names the row and the column."""
-
-    def decode(self, states: Floats) -> list[Any] | Array:
-        """Values, (rows,). A missing value is None, or NaN or NaT in an array."""
-
-    def told(self) -> str:
-        """What the units and the values are, in a few words."""
-
-
 @dataclass(frozen=True)
 class Labels:
     """Values of a finite list: `values` in the order of the states."""
@@ -48,15 +29,23 @@ class Labels:
     values: tuple[Any, ...]
 
     @property
+    def states(self) -> int:
+        """The number of labels. Columns of one kind and as many labels share a part of the layer."""
+        return len(self.values)
+
+    @property
     def width(self) -> int:
+        """The number of units."""
         return len(self.values) if self.kind == "categorical" else 1
 
     def layer(self, columns: int) -> Unit:
+        """The units of so many columns of this kind, side by side."""
         if self.kind == "categorical":
             return Softmax(columns, categories=len(self.values))
         return Bernoulli(columns) if self.kind == "binary" else Binomial(columns, copies=len(self.values) - 1)
 
     def encode(self, cells: Cells) -> Floats:
+        """States, (rows, width), with NaN where a value is missing. Raises a ValueError that names the row and the column."""
         numbers = {value: number for number, value in enumerate(self.values)}
         found = np.full(len(cells.values), np.nan)
         for row in np.flatnonzero(~cells.missing):
@@ -75,12 +64,14 @@ class Labels:
         return one_hot
 
     def decode(self, states: Floats) -> list[Any] | Array:
+        """Values, (rows,). A missing value is None, or NaN or NaT in an array."""
         missing: Array = np.any(np.isnan(states), axis=1)
         filled = np.where(missing[:, None], 0.0, states)
         number = filled.argmax(1) if self.kind == "categorical" else filled[:, 0].round().clip(0, len(self.values) - 1).astype(np.int64)
         return [None if gone else self.values[n] for n, gone in zip(number, missing, strict=True)]
 
     def told(self) -> str:
+        """What the units and the values are, in a few words."""
         shown = [str(value) for value in self.values[:4]] + ["..."] * (len(self.values) > 4)
         return f"{type(self.layer(1)).__name__}: {(' < ' if self.kind == 'ordered' else ', ').join(shown)}"
 
@@ -90,7 +81,7 @@ class Numbers:
     """Numbers or dates, as states (value - centre) / scale.
 
     `step`: values are whole multiples of it; 0 where they are not. `dates`: the NumPy type of dates, which count in nanoseconds; empty for
-    numbers.
+    numbers. `width`: the number of units. `states`: no labels.
     """
 
     kind: Literal["count", "non-negative", "real"]
@@ -99,13 +90,16 @@ class Numbers:
     step: float = 0.0
     dates: str = ""
     width: int = 1
+    states: int = 0
 
     def layer(self, columns: int) -> Unit:
+        """The units of so many columns of this kind, side by side."""
         if self.kind == "count":
             return Poisson(columns)
         return (Gaussian if self.kind == "real" else TruncatedGaussian)(columns, learn_variance=True)
 
     def encode(self, cells: Cells) -> Floats:
+        """States, (rows, width), with NaN where a value is missing. Raises a ValueError that names the row and the column."""
         values = numbers_of(cells)
         wrong = {
             "a finite number": np.isinf(values),
@@ -126,6 +120,7 @@ class Numbers:
         return self.centre + self.scale * states
 
     def decode(self, states: Floats) -> list[Any] | Array:
+        """Values, (rows,). A missing value is None, or NaN or NaT in an array."""
         values = self.numbers(states[:, 0])
         if self.step:
             values = (values / self.step).round() * self.step
@@ -137,6 +132,7 @@ class Numbers:
         return [None if np.isnan(value) else int(value) for value in values] if np.isnan(values).any() else values.astype(np.int64)
 
     def told(self) -> str:
+        """What the units and the values are, in a few words."""
         unit = type(self.layer(1)).__name__
         if self.kind == "count":
             return f"{unit}: 0, 1, 2, ..."

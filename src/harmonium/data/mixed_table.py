@@ -16,8 +16,6 @@ from harmonium.data.columns import Column, Kind, plain
 from harmonium.data.frame_libraries import Library, library_of, names_of
 from harmonium.units import NOTHING, Given, Groups
 
-ALONE = ("categorical", "ordered")  # kinds whose columns have a part of the layer each
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
@@ -63,8 +61,8 @@ class Table:
 
     @property
     def visible(self) -> Groups:
-        """A new layer for the rows, untrained. Neighbouring columns of one kind share a part of it."""
-        runs = groupby(self.columns, key=lambda column: column.name if column.kind in ALONE else f"kind {column.kind}")
+        """A new layer for the rows, untrained. Neighbouring columns of one kind, and of as many labels, share a part of it."""
+        runs = groupby(self.columns, key=lambda column: (column.kind, column.code.states))
         parts = [list(run) for _, run in runs]
         return Groups(*(run[0].code.layer(len(run)) for run in parts))
 
@@ -166,7 +164,7 @@ def from_frame(frame: Any, kinds: Mapping[str, Named] | None = None) -> Table:
     "categorical"  k labels without order      `Softmax`, one-hot            texts and categories, at most 100 different ones
     "ordered"      k labels in order           `Binomial` with k - 1 copies  categories whose type is ordered
     "count"        0, 1, 2, ...                `Poisson`                     whole numbers of zero or more with a mean of at most 20
-    "non-negative" real numbers, zero or more  `TruncatedGaussian`           numbers of zero or more with a mean below 2 standard deviations
+    "non-negative" real numbers, zero or more  `TruncatedGaussian`           numbers of zero or more with a mean below 1.5 standard deviations
     "real"         real numbers, or dates      `Gaussian`                    all other numbers, dates and durations
     ============== =========================== ============================= ===============================================================
 

@@ -18,13 +18,16 @@ def imputed_cells(table: Table, rows: Tensor, mean: Tensor, standard_deviation: 
     found: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "mean", "standard_deviation", "probability")}
     for column in table.columns:
         here = np.flatnonzero(table.rows[:, column.start].isnan().numpy())
-        code, first = column.code, column.start
-        number = isinstance(code, Numbers)
-        nothing = [math.nan] * len(here)
+        code, first, nothing = column.code, column.start, [math.nan] * len(here)
         found["row"] += here.tolist()
         found["column"] += [column.name] * len(here)
         found["value"] += [str(value) for value in code.decode(states[here][:, column.units])]
-        found["mean"] += code.numbers(means[here, first]).tolist() if isinstance(code, Numbers) else nothing
-        found["standard_deviation"] += (code.scale * spread[here, first]).tolist() if isinstance(code, Numbers) else nothing
-        found["probability"] += nothing if number else sure[here, first].tolist()
+        if isinstance(code, Numbers):
+            found["mean"] += code.numbers(means[here, first]).tolist()
+            found["standard_deviation"] += (code.scale * spread[here, first]).tolist()
+            found["probability"] += nothing
+        else:
+            found["mean"] += nothing
+            found["standard_deviation"] += nothing
+            found["probability"] += sure[here, first].tolist()
     return table.library.frame(found)
