@@ -16,8 +16,8 @@ KINDS += ["poisson", "unbounded_stepped", "learnt_truncated", "poisson_truncated
 CASES = 5
 
 
-def case(visible, hidden="bernoulli"):
-    rbm = machine(visible, hidden, seed=3, size=0.8)
+def case(visible, hidden="bernoulli", size=0.8):
+    rbm = machine(visible, hidden, seed=3, size=size)
     return rbm, plain(rbm), samples(rbm.visible, CASES, 1)
 
 
@@ -53,9 +53,9 @@ def test_scores_of_gaussian_hidden_units_need_no_integral_where_columns_are_disc
 
 @pytest.mark.parametrize("visible", ["bernoulli_softmax", "gaussian_bernoulli", "binomial"])
 def test_rows_with_gaps_are_scored_by_what_was_seen(visible):
-    rbm, exact, v = case(visible)
+    rbm, exact, v = case(visible, size=2.0)
     gaps = gapped.mask(exact, CASES, 4)
-    found = hm.anomaly_score(rbm, torch.tensor(np.where(gaps, math.nan, v)), chains=2000, steps=20)
+    found = hm.anomaly_score(rbm, torch.tensor(np.where(gaps, math.nan, v)), chains=4000, steps=30)
     log_z = oracle.log_z(exact)
     seen = np.array([gapped.log_seen(exact, *pair) for pair in zip(v, gaps, strict=True)])
     close(found.score, log_z - seen)
