@@ -164,7 +164,7 @@ def from_frame(frame: Any, kinds: Mapping[str, Named] | None = None) -> Table:
     "categorical"  k labels without order      `Softmax`, one-hot            texts and categories, at most 100 different ones
     "ordered"      k labels in order           `Binomial` with k - 1 copies  categories whose type is ordered
     "count"        0, 1, 2, ...                `Poisson`                     whole numbers of zero or more with a mean of at most 20
-    "non-negative" real numbers, zero or more  `TruncatedGaussian`           numbers of zero or more with a mean below 1.5 standard deviations
+    "non-negative" real numbers, zero or more  `TruncatedGaussian`           numbers of zero or more, mean below 1.5 standard deviations
     "real"         real numbers, or dates      `Gaussian`                    all other numbers, dates and durations
     ============== =========================== ============================= ===============================================================
 
