@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harmonium.learning import write_gradient
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.defaults import groups_of
 
+STEADY = partial(hm.MomentumSGD, lr=0.01, momentum=0.9)  # the default rate depends on the length of a training
 KINDS: dict[str, Callable[[], hm.Unit]] = {
     "Bernoulli": lambda: hm.Bernoulli(3),
     "Spin": lambda: hm.Spin(3),
@@ -183,7 +185,8 @@ def resumes(rule: hm.Rule, device: torch.device) -> dict[str, Any]:
 
     def learn(epochs: int, path: Path | None) -> hm.RBM:
         rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(device)
-        hm.fit(rbm, rows, negative=rule, epochs=epochs, batch_size=50, averaging=0.2, checkpoint=path, progress=False)
+        own = {"epochs": epochs, "batch_size": 50, "optimizer": STEADY, "checkpoint": path}
+        hm.fit(rbm, rows, negative=rule, averaging=0.2, progress=False, **own)
         return rbm
 
     with tempfile.TemporaryDirectory() as folder:

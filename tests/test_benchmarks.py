@@ -520,3 +520,16 @@ def test_large(tmp_path: Path) -> None:
         assert each["first_s"] > 0
         assert each["times_fewest"] > 0
         assert each["holds"] == (each["times_fewest"] <= 1.5)
+
+
+def test_mixed_tables(tmp_path: Path, here: Callable[..., str]) -> None:
+    path = tmp_path / "tables.json"
+    shown = here("mixed_tables", tables="wine", first=1, seeds=1, updates=20, json=path)
+    lines = json.loads(path.read_text())["lines"]
+    assert set(lines) == {"wine", "benign tumours", "two cultivars", "zeros"}
+    (wine,) = lines["wine"]
+    for method in ("harmonium", "nearest neighbours", "iterative", "iterative, codes"):
+        assert 0.3 < wine[method]["real"] < 1.2
+        assert 0 <= wine[method]["categorical"] <= 0.8
+    assert f"| wine, real | {wine['harmonium']['real']:.3f} |" in shown
+    assert all(0.5 < lines[name][0]["isolation forest"] <= 1 for name in ("benign tumours", "two cultivars", "zeros"))

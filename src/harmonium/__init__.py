@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         search,
         wake_sleep,
     )
+    from harmonium.likelihood import anomaly_score
     from harmonium.models import (
         DBM,
         DBN,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         save,
         zero_sum_gauge,
     )
+    from harmonium.sampling import impute
     from harmonium.units import (
         Bernoulli,
         Binomial,
@@ -124,11 +126,13 @@ __all__ = [
     "TruncatedGaussian",
     "Unit",
     "analysis",
+    "anomaly_score",
     "data",
     "fine_tune",
     "fit",
     "greedy",
     "greedy_dbm",
+    "impute",
     "infinite_net",
     "likelihood",
     "load",
@@ -143,7 +147,8 @@ __all__ = [
 ]
 
 _ROOMS = ("analysis", "data", "likelihood", "nets", "report", "sampling")  # modules that are public names themselves
-_HOMES = ("couplings", "units", "models", "learning")  # rooms that the other names are taken from, the lightest first
+# rooms that the other names are taken from, the lightest first
+_HOMES = ("couplings", "units", "models", "sampling", "likelihood", "learning")
 
 
 def __getattr__(name: str) -> Any:

@@ -82,11 +82,12 @@ def test_the_rate_is_a_constant_over_the_largest_variance() -> None:
         largest = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))[-1]
         for updates in (100, 300, 30_000):
             expected = min(constant / largest, HIGHEST) * min(1, (SHORT / updates) ** 0.5)
-            assert defaults_of(rbm, rows, updates).rate == pytest.approx(expected, rel=0.02)
+            assert defaults_of(rbm, rows, updates, True, hm.ContrastiveDivergence()).rate == pytest.approx(expected, rel=0.02)
 
 
 def test_the_unit_of_real_valued_data_does_not_matter() -> None:
-    rates = [defaults_of(hm.RBM(real(), 6), REALS * unit, 300).rate for unit in (0.001, 1.0, 1000.0)]
+    rule = hm.ContrastiveDivergence()
+    rates = [defaults_of(hm.RBM(real(), 6), REALS * unit, 300, True, rule).rate for unit in (0.001, 1.0, 1000.0)]
     assert rates == pytest.approx([rates[0]] * 3, rel=1e-4)
 
 
@@ -129,7 +130,7 @@ def test_the_rate_falls_to_zero_and_an_interrupted_training_goes_on_to_the_same_
     hm.fit(hm.RBM(12, 4), BITS[:1000], epochs=7, checkpoint=tmp_path / "cut", progress=False)
 
 
-def test_who_names_an_optimiser_a_schedule_or_a_transform_has_a_plain_gradient() -> None:
+def test_who_names_an_optimiser_or_a_schedule_has_a_plain_gradient() -> None:
     optimizer = partial(hm.MomentumSGD, lr=0.01)
     for own in ({"optimizer": optimizer}, {"schedule": partial(hm.Schedule, lr=lambda epoch: 1.0)}):
         watch = Watch()

@@ -2,20 +2,25 @@
 
 from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, noise
 from harmonium.data.binarise import Resampled, binarise
+from harmonium.data.columns import Column
 from harmonium.data.dataset import Dataset
 from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
+from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
 from harmonium.data.whitening import Whitening, whiten
 
 __all__ = [
+    "Column",
     "Dataset",
     "Resampled",
+    "Table",
     "Whitening",
     "binarise",
     "binary_density",
     "cbcl_faces",
     "digits",
+    "from_frame",
     "mnist",
     "motion",
     "music",

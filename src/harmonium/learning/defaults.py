@@ -16,6 +16,7 @@ from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.rules import Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
@@ -28,6 +29,7 @@ MOMENTUM = 0.9
 BINARY, SCALED, ENDLESS, BOTH = 0.8, 0.2, 0.1, 0.02
 """Rate times the data's largest variance in any direction: of bounded layers, real-valued data, unbounded hidden units, and both."""
 HIGHEST = 0.5
+PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
 SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number
 SWEEPS = 30  # of the power method
@@ -60,7 +62,7 @@ class Defaults:
         return [LinearFall(self.rate)] if self.falls else []
 
 
-def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise: bool = True, chosen: bool = False) -> Defaults:
+def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False) -> Defaults:
     """The defaults of a machine, whose training has so many updates.
 
     The rate of SGD with momentum 0.9 is a constant over the largest eigenvalue of the data's covariance, which bounds the curvature that a
@@ -85,6 +87,7 @@ def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
     constant = BOTH if real and endless else ENDLESS if endless else SCALED if real else BINARY
+    constant *= PERSISTENT if rule.divided else 1.0
     rate = constant / max(largest_variance(model, rows, standard), constant / HIGHEST) * length
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)

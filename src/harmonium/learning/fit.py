@@ -19,7 +19,7 @@ from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
-from harmonium.learning.loop.settings import described
+from harmonium.learning.loop.settings import described, of_transforms
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Actions, train
@@ -29,7 +29,7 @@ from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fit_replicas import fit_replicas
 from harmonium.learning.rules import ContrastiveDivergence, Rule
 from harmonium.learning.start import make_slots, start
-from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms, described_choice
+from harmonium.learning.transforms import Sparsity, Transform, chosen_transforms
 from harmonium.models import DBM, RBM
 from harmonium.seeds import derive
 from harmonium.units import NOTHING, Given
@@ -114,7 +114,7 @@ def fit(
     gradient : {"plain", "centred", "enhanced"}, optional
         "plain" learns in the machine's own parameters. "centred" and "enhanced" learn in those of the centred machine. That makes learning
         faster and invariant to which state of a binary unit is called 1 (see `harmonium.learning.Centring`). The default is "plain" with an
-        optimiser, a schedule or transforms of your own, and otherwise "centred" where that applies.
+        optimiser or a schedule of your own, and otherwise "centred" where that applies.
     standardise : bool, default True
         Real-valued units take the steps that standardised data would give. So neither the unit of measurement nor the mean of the data
         matters (see `harmonium.learning.StandardForm`), and learned variances stay within a factor of 1,000 of the data's. It already
@@ -164,10 +164,10 @@ def fit(
     -----
     *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
     visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.2; with unbounded
-    hidden units 0.1; with both 0.02. Over more than 300 updates it is multiplied by √(300 / updates). Exponential hidden units learn by
-    Adam with rate 0.02 instead. The rate is fixed for other couplings, deep Boltzmann machines, streams, rectified or exponential visible
-    units, and real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer
-    faces an unbounded one, or hidden units are exponential.
+    hidden units 0.1; with both 0.02; and a quarter of it for rules with persistent chains, which have to follow. Over more than 300 updates
+    the rate is multiplied by √(300 / updates). Exponential hidden units learn by Adam with rate 0.02 instead. The rate is fixed for other
+    couplings, deep Boltzmann machines, streams, rectified or exponential visible units, and real-valued data with `standardise=False`:
+    0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
@@ -194,7 +194,7 @@ def fit(
     plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    usual = defaults_of(model, monitor.rows_for_base_rates, plan.epochs * len(batches), standardise, plan.chosen or bool(transforms))
+    usual = defaults_of(model, monitor.rows_for_base_rates, plan.epochs * len(batches), standardise, negative, plan.chosen)
     changes = chosen_transforms(machine, negative, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,
@@ -202,7 +202,7 @@ def fit(
         "precision": described_type(precision, like),
         "falls": usual.falls,
     }
-    settings |= infer.settings(given) | described_choice(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
+    settings |= infer.settings(given) | of_transforms(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
         start(training, machine, visible, batches, changes)

@@ -2,6 +2,7 @@
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.annealing import Estimate
+from harmonium.likelihood.anomaly import AnomalyScore, anomaly_score
 from harmonium.likelihood.bridge import Difference, bridge
 from harmonium.likelihood.dbm_bound import dbm_bound
 from harmonium.likelihood.dbn_bound import VariationalBound, dbn_bound
@@ -21,6 +22,7 @@ from harmonium.likelihood.without_log_z import free_energy_gap, pseudo_likelihoo
 
 __all__ = [
     "AnnealingBound",
+    "AnomalyScore",
     "Difference",
     "Distribution",
     "Estimate",
@@ -31,6 +33,7 @@ __all__ = [
     "Transition",
     "VariationalBound",
     "ais",
+    "anomaly_score",
     "bridge",
     "dbm_bound",
     "dbn_bound",

@@ -13,6 +13,7 @@ and infos are named tuples or frozen dataclasses. All randomness comes from `gen
 from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
 from harmonium.sampling.films import film
+from harmonium.sampling.impute import Imputation, impute
 from harmonium.sampling.label_probability import gibbs_label_probability
 from harmonium.sampling.noise_removal import Cleaned, remove_noise
 from harmonium.sampling.sequences import continue_sequence
@@ -20,12 +21,14 @@ from harmonium.sampling.sequences import continue_sequence
 __all__ = [
     "Cleaned",
     "Completion",
+    "Imputation",
     "clamped",
     "complete",
     "continue_sequence",
     "film",
     "gibbs",
     "gibbs_label_probability",
+    "impute",
     "remove_noise",
     "tempering",
     "top_down",

@@ -7,11 +7,10 @@ import warnings
 from typing import Any, Self
 
 from harmonium.learning import PersistentCD
-from harmonium.likelihood import Estimate, ais, exact_log_z, log_likelihood
+from harmonium.likelihood import Estimate, log_likelihood
+from harmonium.likelihood.known_log_z import known_log_z
 from harmonium.sklearn.estimator import RBMEstimator, each
 from harmonium.sklearn.sampling_mixin import Sampling
-
-LISTED = 2**16  # joint states of the smaller side up to which log Z is exact
 
 
 class RBMDensity(Sampling, RBMEstimator):
@@ -53,12 +52,7 @@ class RBMDensity(Sampling, RBMEstimator):
 
     def _known(self) -> tuple[float, Estimate | None]:
         if self._log_z is None:
-            model = self.model_
-            if min(model.hidden.count, model.visible.count) <= LISTED:
-                self._log_z = exact_log_z(model), None
-            else:
-                found = ais(model, chains=100, betas=2000, seed=self.seed_)
-                self._log_z = found.log_z, found
+            self._log_z = known_log_z(self.model_, self.seed_)
         return self._log_z
 
     @property

@@ -9,7 +9,7 @@ import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium.sampling import complete
+from harmonium.sampling import impute
 from harmonium.sklearn.estimator import BLOCK, RBMEstimator, filled, len_of
 
 
@@ -31,21 +31,22 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):  # type:
     """
 
     missing = True
-    steps = 100
-    """Sweeps of Gibbs sampling, of which the later half is averaged."""
+    chains, steps = 5, 40
+    """Chains of each row, and their sweeps of Gibbs sampling, of which the later half is averaged."""
 
     @torch.no_grad()
     def transform(self, X: Any) -> Any:
         """X with its NaN filled in, (cases, features)."""
         check_is_fitted(self, "model_")
         X = self._checked(X, reset=False)
-        generator, parts = torch.Generator().manual_seed(self.seed_), []
+        parts = []
         for first in range(0, len_of(X), BLOCK):
             rows = np.array(X[first : first + BLOCK])
             gaps = np.isnan(rows)
             if gaps.any():
                 known = torch.from_numpy(filled(rows)[0])
-                found = complete(self.model_, known, torch.from_numpy(gaps), steps=self.steps, generator=generator)
+                seed = self.seed_ + first
+                found = impute(self.model_, known, torch.from_numpy(gaps), chains=self.chains, steps=self.steps, seed=seed)
                 rows[gaps] = found.mean.numpy()[gaps]
             parts.append(rows)
         return np.concatenate(parts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,6 +54,19 @@ def of_schedule(schedule: Scheduler | None) -> str | None:
         return None
     state = {**schedule.state_dict(), **getattr(schedule, "sampled", dict)()}
     return f"{type(schedule).__qualname__}({', '.join(f'{name}={_word(state[name])}' for name in sorted(state))})"
+
+
+def of_transforms(
+    sparsity: object | None, gradient: str, standardise: bool, averaging: float | None, others: Sequence[object]
+) -> dict[str, Any]:
+    """What changes the gradient."""
+    return {
+        "gradient": gradient,
+        "standardise": standardise,
+        "averaging": averaging,
+        "sparsity": None if sparsity is None else described(sparsity),
+        "transforms": [described(each) for each in others],
+    }
 
 
 def of_data(batches: Batches | Stream, like: Tensor) -> str | None:

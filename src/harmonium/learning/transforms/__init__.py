@@ -2,10 +2,10 @@
 
 from harmonium.learning.transforms.averaging import Averaging
 from harmonium.learning.transforms.centring import Centring
-from harmonium.learning.transforms.choice import chosen_transforms, described_choice
+from harmonium.learning.transforms.choice import chosen_transforms
 from harmonium.learning.transforms.normalising import KeepNormalisable
 from harmonium.learning.transforms.sparsity import Sparsity
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.learning.transforms.transform import Transform
 
-__all__ = ["Averaging", "Centring", "KeepNormalisable", "Sparsity", "StandardForm", "Transform", "chosen_transforms", "described_choice"]
+__all__ = ["Averaging", "Centring", "KeepNormalisable", "Sparsity", "StandardForm", "Transform", "chosen_transforms"]

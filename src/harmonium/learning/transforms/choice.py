@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
 
-from harmonium.learning.loop.settings import described
 from harmonium.learning.rules.rule import Rule
 from harmonium.learning.transforms.averaging import Averaging
 from harmonium.learning.transforms.centring import Centring
@@ -71,19 +70,6 @@ def chosen_transforms(
     if len(set(names)) < len(names):
         raise ValueError(f"transforms must have different names, found {', '.join(names)}: override `name` in one of them")
     return found
-
-
-def described_choice(
-    sparsity: Sparsity | None, gradient: str, standardise: bool, averaging: float | None, others: Sequence[Transform]
-) -> dict[str, Any]:
-    """What was chosen, as settings that must match on resume."""
-    return {
-        "gradient": gradient,
-        "standardise": standardise,
-        "averaging": averaging,
-        "sparsity": None if sparsity is None else described(sparsity),
-        "transforms": [described(each) for each in others],
-    }
 
 
 def _checked(model: RBM, sparsity: Sparsity) -> Sparsity:
