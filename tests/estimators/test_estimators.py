@@ -191,7 +191,7 @@ def test_searches_and_pipelines_take_them() -> None:
 def test_units_by_name_by_layer_and_by_function() -> None:
     for name in UNITS:
         assert np.prod(unit_of(name, 6).shape) == 6, name
-    layer = hm.Gaussian(64)
+    layer = hm.Gaussian(64, learn_variance=True)
     rbm = RBMTransformer(5, visible=layer, hidden=hm.NoisyReLU, **QUICK).fit(X)
     assert rbm.model_.visible is not layer
     assert isinstance(rbm.model_.hidden, hm.NoisyReLU)

@@ -82,12 +82,12 @@ def test_the_rate_is_a_constant_over_the_largest_variance() -> None:
         largest = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))[-1]
         for updates in (100, 300, 30_000):
             expected = min(constant / largest, HIGHEST) * min(1, (SHORT / updates) ** 0.5)
-            assert defaults_of(rbm, rows, updates, True, hm.ContrastiveDivergence()).rate == pytest.approx(expected, rel=0.02)
+            assert defaults_of(rbm, (rows, None), updates, True, hm.ContrastiveDivergence()).rate == pytest.approx(expected, rel=0.02)
 
 
 def test_the_unit_of_real_valued_data_does_not_matter() -> None:
     rule = hm.ContrastiveDivergence()
-    rates = [defaults_of(hm.RBM(real(), 6), REALS * unit, 300, True, rule).rate for unit in (0.001, 1.0, 1000.0)]
+    rates = [defaults_of(hm.RBM(real(), 6), (REALS * unit, None), 300, True, rule).rate for unit in (0.001, 1.0, 1000.0)]
     assert rates == pytest.approx([rates[0]] * 3, rel=1e-4)
 
 

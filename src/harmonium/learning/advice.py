@@ -19,7 +19,7 @@ ENOUGH = 300  # updates before which nothing is said of what was learnt
 STILL = 0.01  # standard deviation over cases of a hidden unit's mean below which it tells nothing of the case
 ALIKE = 0.99  # correlation of two hidden units over cases from which they are copies
 SHARE = 0.25  # share of the hidden units from which it is said
-FAR = 10.0  # ratio of the data's variance and a fixed one
+FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data below the last are constant
 
 
 @torch.no_grad()
@@ -58,7 +58,7 @@ def of_fixed_variances(visible: Unit, rows: Tensor) -> None:
         if not isinstance(leaf, Scaled) or leaf.bounds(None):
             continue
         ratio = float((variances[first:last] / leaf.log_variance.exp().expand(leaf.shape).flatten()).median())
-        if not 1 / FAR < ratio < FAR:
+            if ratio > FAR or NONE < ratio < 1 / FAR:
             warn(
                 f"the variance of the data is {ratio:.3g} times that of the {type(leaf).__name__} units, which is fixed: give the units "
                 "learn_variance=True, or standardise the data"

@@ -62,23 +62,25 @@ class Defaults:
         return [LinearFall(self.rate)] if self.falls else []
 
 
-def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False) -> Defaults:
+def defaults_of(
+    model: RBM | DBM, cases: tuple[Tensor, Tensor | None] | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False
+) -> Defaults:
     """The defaults of a machine, whose training has so many updates.
 
     The rate of SGD with momentum 0.9 is a constant over the largest eigenvalue of the data's covariance, which bounds the curvature that a
     weight meets. Exponential hidden units, which one step too large can give an input without a distribution, learn by Adam, whose steps
     are bounded.
 
-    `rows`: some training cases, (cases, *visible.shape), with filled gaps; None for a stream. Without them, for deep machines, for
-    couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is low, the same
-    throughout, and the gradient plain. `chosen`: whether the user has chosen how to learn, so that the gradient is plain and no rate falls
-    by itself.
+    `cases`: some training cases, (cases, *visible.shape), with filled gaps, and their weights; None for a stream. Without them, for deep
+    machines, for couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is low,
+    the same throughout, and the gradient plain. `chosen`: whether the user has chosen how to learn, so that the gradient is plain and no
+    rate falls by itself.
     """
     machine = model.machine
     visible, hidden = ([leaf for _, _, leaf in leaves(unit)] for unit in (machine.visible, machine.hidden))
     standard = standardise and StandardForm.changes(machine)
     unfit = any(isinstance(leaf, Exponential) or (isinstance(leaf, Scaled) and (leaf.one_sided or not standard)) for leaf in visible)
-    if rows is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
+    if cases is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
         rate = cautious_rate(model.machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     length = min(1.0, (SHORT / max(updates, 1)) ** 0.5)
@@ -88,7 +90,7 @@ def defaults_of(model: RBM | DBM, rows: Tensor | None, updates: int, standardise
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
     constant = BOTH if real and endless else ENDLESS if endless else SCALED if real else BINARY
     constant *= PERSISTENT if rule.divided else 1.0
-    rate = constant / max(largest_variance(model, rows, standard), constant / HIGHEST) * length
+    rate = constant / max(largest_variance(model, *cases, standard), constant / HIGHEST) * length
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 
@@ -106,21 +108,22 @@ def cautious_rate(model: RBM, standardise: bool) -> float:
 
 
 @torch.no_grad()
-def largest_variance(model: RBM, rows: Tensor, standard: bool) -> float:
+def largest_variance(model: RBM, rows: Tensor, weights: Tensor | None, standard: bool) -> float:
     """The largest eigenvalue of the covariance of the visible units' statistics, in standard form if `standard`; by the power method."""
     visible = model.visible
     if standard and as_made(visible):
         visible = copy.deepcopy(visible)
-        visible.init_from(rows)
+        visible.init_from(rows, weights)
     found = visible.statistic(rows).double()
     scale = visible.standard() if standard else None
     x = (found if scale is None else found * scale[1].double()).flatten(1)
-    x = x - x.mean(0)
+    share = (x.new_ones(len(x)) if weights is None else weights.to(x)) / (len(x) if weights is None else weights.sum())
+    x = (x - share @ x) * share.sqrt()[:, None]
     direction = x[x.square().sum(1).argmax()]
     for _ in range(SWEEPS):
         direction = x.mT @ (x @ direction)
         direction = direction / direction.norm().clamp_min(1e-300)
-    return float((x @ direction).square().mean())
+    return float((x @ direction).square().sum())
 
 
 def groups_of(model: RBM, weight_cost: float) -> Groups:

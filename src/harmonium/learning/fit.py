@@ -194,7 +194,7 @@ def fit(
     plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    usual = defaults_of(model, monitor.rows_for_base_rates, plan.epochs * len(batches), standardise, negative, plan.chosen)
+    usual = defaults_of(model, monitor.some, plan.epochs * len(batches), standardise, negative, plan.chosen)
     changes = chosen_transforms(machine, negative, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {
         "batch_size": batch_size,

@@ -27,8 +27,8 @@ class Monitor:
     ) -> None:
         self.visible, self.phase, self.plan = visible, phase, plan
         self.like = visible.zero_input()
-        self.training, self.given = self._some(batches)
-        self.held, self.held_given = (None, NOTHING) if held is None else self._some(held)
+        self.training, self.shares, self.given = self._some(batches)
+        self.held, _, self.held_given = (None, None, NOTHING) if held is None else self._some(held)
         if held is not None and self.held is None:
             raise ValueError("validation takes data that can be indexed by case number: a tensor, array or Source")
 
@@ -44,6 +44,12 @@ class Monitor:
             return None
         return self.phase.states(for_base_rates(self.visible, self.training, None, self.given))
 
+    @property
+    def some(self) -> tuple[Tensor, Tensor | None] | None:
+        """The same, and their weights if they have any."""
+        rows = self.rows_for_base_rates
+        return None if rows is None else (rows, self.shares)
+
     def metrics(self, state: TrainingState, rule: Rule) -> dict[str, float]:
         """Metrics of the epoch that ends."""
         own = rule.metrics(state.slots[RULE])
@@ -52,11 +58,11 @@ class Monitor:
         generator = self.plan.generator(self.like, state.epoch)
         return self.phase.metrics(self.training, self.given, self.held, self.held_given, generator) | own
 
-    def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Given]:
+    def _some(self, batches: Batches | Stream) -> tuple[Tensor | None, Tensor | None, Given]:
         """Some rows, and what is given of them; none for a stream. The rows of a source are checked here."""
         found = batches.some(MONITORED, self.plan.generator(self.like))
         if not found:
-            return None, NOTHING
-        rows, _, side = found
+            return None, None, NOTHING
+        rows, shares, side = found
         self.visible.check(fill(self.visible, rows, gaps(side)))
-        return rows, side
+        return rows, shares, side

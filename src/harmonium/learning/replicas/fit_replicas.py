@@ -66,7 +66,7 @@ def fit_replicas(
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
     (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
-    usual = defaults_of(first, some, epochs * len(batches), standardise, negative, plan.chosen)
+    usual = defaults_of(first, (some, None), epochs * len(batches), standardise, negative, plan.chosen)
     settings["falls"] = usual.falls
     training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
