@@ -58,7 +58,7 @@ def of_fixed_variances(visible: Unit, rows: Tensor) -> None:
         if not isinstance(leaf, Scaled) or leaf.bounds(None):
             continue
         ratio = float((variances[first:last] / leaf.log_variance.exp().expand(leaf.shape).flatten()).median())
-            if ratio > FAR or NONE < ratio < 1 / FAR:
+        if ratio > FAR or NONE < ratio < 1 / FAR:
             warn(
                 f"the variance of the data is {ratio:.3g} times that of the {type(leaf).__name__} units, which is fixed: give the units "
                 "learn_variance=True, or standardise the data"
