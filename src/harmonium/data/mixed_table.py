@@ -157,16 +157,14 @@ def from_frame(frame: Any, kinds: Mapping[str, Named] | None = None) -> Table:
 
     Notes
     -----
-    ============== =========================== ============================= ===============================================================
-    kind           values                      units                         guessed for
-    ============== =========================== ============================= ===============================================================
-    "binary"       two of any type             `Bernoulli`                   booleans; two labels; two whole numbers
-    "categorical"  k labels without order      `Softmax`, one-hot            texts and categories, at most 100 different ones
-    "ordered"      k labels in order           `Binomial` with k - 1 copies  categories whose type is ordered
-    "count"        0, 1, 2, ...                `Poisson`                     whole numbers of zero or more with a mean of at most 20
-    "non-negative" real numbers, zero or more  `TruncatedGaussian`           numbers of zero or more, mean below 1.5 standard deviations
-    "real"         real numbers, or dates      `Gaussian`                    all other numbers, dates and durations
-    ============== =========================== ============================= ===============================================================
+    The kinds, their units, and what they are guessed for:
+
+    - "binary", two values of any type, `Bernoulli`: booleans; two labels; two whole numbers.
+    - "categorical", k labels without order, `Softmax`: texts and categories, at most 100 different ones.
+    - "ordered", k labels in order, `Binomial` with k - 1 copies: categories whose type is ordered.
+    - "count", 0, 1, 2, ..., `Poisson`: whole numbers of zero or more with a mean of at most 20.
+    - "non-negative", real numbers of zero or more, `TruncatedGaussian`: those with a mean below 1.5 standard deviations.
+    - "real", real numbers or dates, `Gaussian`: all other numbers, dates and durations.
 
     Real columns are standardised, and non-negative ones divided by their root mean square; both units learn their variance. `to_frame` and
     `filled` bring back the column's own scale. Columns of one number are real. Dates count in nanoseconds; as float32 states they keep

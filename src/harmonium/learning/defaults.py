@@ -26,12 +26,12 @@ from harmonium.units.scaled import Scaled
 
 Gradient = Literal["plain", "centred", "enhanced"]
 MOMENTUM = 0.9
-BINARY, SCALED, ENDLESS, BOTH = 0.8, 0.2, 0.1, 0.02
+BINARY, SCALED, ENDLESS, BOTH = 0.8, 0.15, 0.1, 0.02
 """Rate times the data's largest variance in any direction: of bounded layers, real-valued data, unbounded hidden units, and both."""
 HIGHEST = 0.5
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
-SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number
+SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number, with real-valued data faster
 SWEEPS = 30  # of the power method
 
 
@@ -83,11 +83,12 @@ def defaults_of(
     if cases is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
         rate = cautious_rate(model.machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
-    length = min(1.0, (SHORT / max(updates, 1)) ** 0.5)
+    real = any(isinstance(leaf, Scaled) for leaf in visible)
+    length = min(1.0, (SHORT / max(updates, 1)) ** (0.75 if real else 0.5))
     if any(isinstance(leaf, Exponential) for leaf in hidden):
         rate = BRITTLE * length
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
-    real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
+    endless = any(leaf.count == math.inf for leaf in hidden)
     constant = BOTH if real and endless else ENDLESS if endless else SCALED if real else BINARY
     constant *= PERSISTENT if rule.divided else 1.0
     rate = constant / max(largest_variance(model, *cases, standard), constant / HIGHEST) * length

@@ -99,10 +99,7 @@ class TensorBoardLogger(Callback):
 
     Examples
     --------
-    >>> import torch, harmonium as hm
-    >>> rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
-    >>> logger = hm.TensorBoardLogger("logs")  # doctest: +SKIP
-    >>> state = hm.fit(rbm, torch.eye(6), callbacks=logger, progress=False)  # doctest: +SKIP
+    ``hm.fit(rbm, rows, callbacks=hm.TensorBoardLogger("logs"))`` writes what ``tensorboard --logdir logs`` shows.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
