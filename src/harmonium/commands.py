@@ -52,6 +52,14 @@ def carry_out(words: Sequence[str]) -> None:
     if command == "run":
         name, *options = rest
         run(parse(find(name), options, f"harmonium run {name}"))
+    elif command == "train":
+        from harmonium.train_commands import Train  # here: no other command reads files of data
+
+        train(parse(Train, rest, "harmonium train"))
+    elif command in ON_A_MODEL:
+        from harmonium import data_commands
+
+        parse(_later(getattr(data_commands, command)), rest, f"harmonium {command}")()
     elif command == "list":
         if len(rest) > 1 or rest[0].startswith("-"):
             raise UsageError(f"list takes the name of one recipe or nothing, found {' '.join(rest)!r}")
@@ -149,6 +157,12 @@ def run(recipe: Recipe) -> None:
     steps(recipe, found)
 
 
+def train(options: Recipe) -> None:
+    """Learn a model of the user's own data, into a folder of its own."""
+    data: Path = vars(options)["data"]
+    run(dataclasses.replace(options, data=data.resolve(), out=options.out or Path("runs") / data.stem))  # type: ignore[call-arg]
+
+
 def resume(folder: Folder) -> None:
     """Go on with a run from its last checkpoint, to the same bits."""
     found = Run.open(folder)
@@ -177,6 +191,9 @@ def steps(options: Recipe, found: Run) -> None:
         results = options.run(found)
     except KeyboardInterrupt:
         raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+    if "learnt" in results:
+        console.print(f"{found.folder}: {results['learnt']}", markup=False, highlight=False, soft_wrap=True)
+        return
     show(results)
     console.print(f"Pictures: {found.folder / REPORT}")
     if options.record and is_first():
@@ -185,13 +202,22 @@ def steps(options: Recipe, found: Run) -> None:
 
 def options_of(found: Run) -> Recipe:
     """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
-    if found.recipe not in RECIPES:
+    if found.recipe != "train" and found.recipe not in RECIPES:
         raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
     try:
-        kind = RECIPES[found.recipe]
+        kind = kind_of(found.recipe)
         return dataclasses.replace(from_settings(kind, found.settings), **earlier(kind, found.settings))
     except (TypeError, KeyError) as error:
         raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
+
+
+def kind_of(name: str) -> type[Recipe]:
+    """The class of a run's recipe, or of a model of the user's own data."""
+    if name != "train":
+        return RECIPES[name]
+    from harmonium.train_commands import Train  # here: as above
+
+    return Train
 
 
 def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
@@ -287,6 +313,8 @@ def show(results: dict[str, Any]) -> None:
     console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 
 
+ON_A_MODEL = ("features", "predict", "impute", "compare")
+"""The commands on a model of the user's own data, each a function of `harmonium.data_commands`."""
 FUNCTIONS: dict[str, Callable[..., None]] = {
     "resume": resume,
     "evaluate": evaluate,
