@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -11,15 +12,14 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Column, Table, from_frame
+from harmonium.data.column_kinds import FEW
 from harmonium.data.columns import Labels, Numbers, plain
 from harmonium.data.frame_libraries import library_of
-from harmonium.data.readers import is_table
+from harmonium.data.readers import is_table, read
 from harmonium.data.sparse import is_sparse
 from harmonium.data.tables import as_tensor, numeric
 from harmonium.sklearn.kinds import UNITS
 from harmonium.units import NOTHING, Given, Unit
-
-FEW = 20  # the highest mean of whole numbers that are taken for counts
 
 
 class Rows(NamedTuple):
@@ -37,10 +37,13 @@ class Rows(NamedTuple):
 class Encoding(Protocol):
     """How data become states of a visible layer."""
 
-    image_shape: tuple[int, ...]
-    """Of one case that is an image, and else empty."""
-    has_nats: bool
-    """Whether data have a probability: states do, grey levels that are probabilities do not."""
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one case that is an image, and else empty."""
+
+    @property
+    def has_nats(self) -> bool:
+        """Whether data have a probability: states do, grey levels that are probabilities do not."""
 
     def layer(self) -> Unit:
         """A new visible layer."""
@@ -204,6 +207,27 @@ def cells_of(data: Any, name: str) -> list[Any]:
     cells = library_of(data).read(data, name)
     values = (None if gone else plain(value) for value, gone in zip(cells.values, cells.missing, strict=True))
     return [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+
+
+def labels_of(data: Any, where: str) -> tuple[list[Any], Any]:
+    """The labels of a column or file, and the data without them."""
+    names = list(getattr(data, "columns", ()))
+    if where in names:
+        found, rest = cells_of(data, where), without(data, where)
+    elif Path(where).is_file():
+        table = read(Path(where))
+        if hasattr(table, "columns"):
+            found, rest = cells_of(table, list(table.columns)[-1]), data
+        else:
+            found, rest = table.reshape(-1).tolist(), data
+    else:
+        raise ValueError(
+            f"--labels names a column or a file, and {where!r} is neither" + (f" (columns: {', '.join(names)})" if names else "")
+        )
+    blank = next((row for row, label in enumerate(found) if label is None or label != label), None)
+    if blank is not None:
+        raise ValueError(f"row {blank} of {where} holds no label")
+    return found, rest
 
 
 def without(data: Any, name: str) -> Any:

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import torch
 import tyro
 from torch import Tensor
 
+from harmonium.data.batches import BLOCK
 from harmonium.data.readers import read
 from harmonium.data.tables import as_tensor
 from harmonium.learning import fine_tune, fit, greedy, predict
 from harmonium.likelihood import Evaluation, evaluate, exact_log_z, log_likelihood
 from harmonium.models import DBN, RBM, load, save
 from harmonium.nets import classifier
-from harmonium.own_data import Encoding, Rows, cells_of, described_encoding, encoding, without
+from harmonium.own_data import Encoding, Rows, described_encoding, encoding, labels_of
 from harmonium.processes import is_first
 from harmonium.report import Section, evaluation, fantasies, filters, learning_curves
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import EVALUATION, SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
+from harmonium.sampling.gaps import fill
 from harmonium.seeds import derive
-from harmonium.units import Bernoulli
+from harmonium.units import NOTHING, Bernoulli
 
 MODEL, CLASSIFIER, DATA = "model.safetensors", "classifier.safetensors", "data.json"
 HELD_OUT, FEWEST, MOST = 0.1, 20, 10_000  # share of the rows; none of fewer rows than this; and no more than this
 LISTED = 2**16  # joint states of the smaller side of an RBM up to which log Z is exact
 TUNING = "backpropagation"
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """The user's data: the rules by which they became rows, the rows, the classes, and the number of each row's class."""
+
+    rules: Encoding
+    rows: Rows
+    classes: list[Any]
+    labels: Tensor | None
+
+    def __len__(self) -> int:
+        return int(self.rows.states.shape[0])
+
+    def __str__(self) -> str:
+        return f"{len(self)} rows of {self.rules}" + (f"; {len(self.classes)} classes" if self.classes else "")
 
 
 class Cases(NamedTuple):
@@ -67,6 +86,8 @@ class Train(Recipe):
     """Updates of each RBM, in place of epochs."""
     rate: float | None = None
     """Learning rate. By default it is chosen from the data, the units and the number of updates."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """The run's folder; runs/ and the name of DATA by default."""
     smoke: tyro.conf.Suppress[bool] = False
     record: tyro.conf.Suppress[bool] = False
     supersede: tyro.conf.Suppress[str | None] = None
@@ -87,21 +108,37 @@ class Train(Recipe):
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn each layer, then the classifier."""
-        data, rules, classes, labels = self.prepare(run)
-        cases = self.split(rules.encode(data), labels)
+        rules, classes, cases = self.own.rules, self.own.classes, self.cases()
+        described = json.loads(json.dumps({**rules.described(), "label": self.labels, "classes": classes, "rows": len(self.own)}))
+        path = run.folder / DATA
+        if run.checkpoint("layer 1").exists() and path.exists() and json.loads(path.read_text()) != described:
+            raise ValueError(
+                f"{self.data} has changed since {run.folder} was begun: begin anew with --fresh, or in another folder with --out"
+            )
+        run.write(DATA, described)
         dbn = self.stack(run, rules, cases)
         model = dbn.rbms[0] if len(dbn.rbms) == 1 else dbn
         save(model, run.folder / MODEL)
         metrics, learnt = self.judged(run, rules, dbn.rbms, cases)
+        (run.folder / CLASSIFIER).unlink(missing_ok=True)  # of a run that --fresh replaced
         if classes:
             found = self.classifier(run, dbn, len(classes), cases)
             metrics, learnt = [*metrics, *found[0]], found[1]
-        results = self.results(run, "own data", metrics, learnt=learnt, rows=len(labels) if labels is not None else rows_of(cases.rows))
+        results = self.results(run, "own data", metrics, learnt=learnt, rows=len(self.own))
         self.report(run)
         return results
 
-    def prepare(self, run: Run) -> tuple[Any, Encoding, list[Any], Tensor | None]:
-        """The data, the rules by which they are read, the classes, and the label of each row. What is guessed is said, and kept."""
+    def begun(self) -> Self:
+        """With its places written out, after a look at the data: what cannot be learnt leaves no folder."""
+        assert self.data is not None
+        found = dataclasses.replace(self, data=self.data.resolve(), out=self.out or Path("runs") / self.data.stem)
+        if is_first():
+            print(f"{self.data.name}: {found.own}")
+        return found
+
+    @functools.cached_property
+    def own(self) -> Own:
+        """The data, read once."""
         assert self.data is not None
         data = read(self.data, key=self.key, missing=self.missing)
         classes: list[Any] = []
@@ -112,24 +149,21 @@ class Train(Recipe):
             if len(classes) < 2:
                 raise ValueError(f"--labels must have at least two different values, found only {classes[0]!r}")
             labels = torch.tensor([classes.index(label) for label in found])
-        path = run.folder / DATA
-        if path.exists():
-            rules = kept(run)[0]
-        else:
-            rules = encoding(data, self.visible, self.missing)
-            run.write(DATA, {**rules.described(), "label": self.labels, "classes": classes})
-            if is_first():
-                print(f"{self.data.name}: {data.shape[0] if hasattr(data, 'shape') else len(data)} rows of {rules}")
-        return data, rules, classes, labels
+        rules = encoding(data, self.visible, self.missing)
+        own = Own(rules, rules.encode(data), classes, labels)
+        layer = rules.layer()
+        for block in torch.split(torch.arange(len(own)), BLOCK):  # now, because a folder is made before learning begins
+            rows = own.rows.pick(block)
+            layer.check(fill(layer, as_tensor(rows.states), rows.given.missing))
+        if labels is not None and len(labels) != len(own):
+            raise ValueError(f"expected a label for each of {len(own)} rows, found {len(labels)}")
+        if labels is not None and own.rows.given:
+            raise ValueError("a classifier takes rows without gaps: fill them by `harmonium impute` first")
+        return own
 
-    def split(self, rows: Rows, labels: Tensor | None) -> Cases:
+    def cases(self) -> Cases:
         """Hold out one row in ten."""
-        count = rows_of(rows)
-        if labels is not None:
-            if len(labels) != count:
-                raise ValueError(f"expected a label for each of {count} rows, found {len(labels)}")
-            if rows.given:
-                raise ValueError("a classifier takes rows without gaps: fill them by `harmonium impute` first")
+        count, rows, labels = len(self.own), self.own.rows, self.own.labels
         if count < FEWEST:
             return Cases(rows, None, labels, None)
         held = min(MOST, max(1, round(HELD_OUT * count)))
@@ -142,7 +176,9 @@ class Train(Recipe):
         optimizer = None if self.rate is None else partial(torch.optim.SGD, lr=self.rate, momentum=0.9)
 
         def train(rbm: RBM, below: Any, index: int) -> Any:
-            held = {} if index or cases.held_out is None else {"validation": cases.held_out[0], "validation_given": cases.held_out[1]}
+            held, given = cases.held_out or Rows(None, NOTHING), cases.rows.given
+            if index:  # what is held out, and the gaps, are the data's
+                held, given = Rows(None, NOTHING), NOTHING
             phase = f"layer {index + 1}"
             return fit(
                 rbm,
@@ -155,8 +191,10 @@ class Train(Recipe):
                 callbacks=run.callbacks(phase),
                 checkpoint=run.checkpoint(phase),
                 progress=False,
-                **({} if index else {"given": cases.rows.given}),
-                **held,
+                given=given,
+                validation=held.states,
+                validation_given=held.given,
+                device=self.device,
             )
 
         layers = [rules.layer(), *(Bernoulli(size) for size in self.hidden)]
@@ -167,21 +205,31 @@ class Train(Recipe):
         """What the lowest machine has learnt, as metrics and in a line."""
         rbm, held = rbms[0], cases.held_out
         if held is not None and len(rbms) == 1 and rules.has_nats and min(rbm.hidden.count, rbm.visible.count) <= LISTED:
-            log_p = log_likelihood(rbm, as_tensor(held.states), log_z=exact_log_z(rbm), given=held.given)
-            return [("held_out_nats", log_p.mean().item(), "nats")], f"held-out log p: {log_p.mean():.2f} nats per row, exact"
+            nats = log_likelihood(rbm, as_tensor(held.states), log_z=exact_log_z(rbm), given=held.given).mean().item()
+            metrics, line = [("held_out_nats", nats, "nats")], f"held-out log p {nats:.2f} nats per row, exact"
+            if cases.rows.given:
+                return metrics, line
+            base = RBM(rules.layer(), Bernoulli(1))
+            for weight in base.coupling.parameters():
+                weight.detach().zero_()
+            base.visible.init_from(base.visible.from_data(as_tensor(cases.rows.states), base.visible.zero_input()))
+            alone = log_likelihood(base, as_tensor(held.states), log_z=exact_log_z(base)).mean().item()
+            return [*metrics, ("held_out_nats_of_independent_units", alone, "nats")], f"{line}; of independent columns {alone:.2f}"
         last = run.histories()["layer 1"][-1]
-        errors = {name: last[name] for name in ("reconstruction_error", "free_energy_gap") if name in last}
-        if held is None or "free_energy_gap" not in errors:
-            return [(name, value, "") for name, value in errors.items()], f"learnt; {', '.join(map(str, errors))}"
-        line = f"free energy of held-out rows less that of learnt ones: {errors['free_energy_gap']:.2f} nats"
-        return [(name, value, "nats" if "energy" in name else "") for name, value in errors.items()], line
+        metrics = [("reconstruction_error", last["reconstruction_error"], "")]
+        if "free_energy_gap" not in last:
+            return metrics, f"reconstruction error {last['reconstruction_error']:.4g} per row"
+        line = f"free energy of held-out rows {last['free_energy_gap']:.2f} nats above that of learnt ones"
+        return [*metrics, ("free_energy_gap", last["free_energy_gap"], "nats")], line
 
     def classifier(self, run: Run, dbn: DBN, classes: int, cases: Cases) -> tuple[list[Metric], str]:
         """A classifier that begins as the stack, fine-tuned and saved."""
         net = classifier(dbn, classes, seed=derive(self.seed, 98))
         rows, labels = as_tensor(cases.rows.states), cases.labels
         assert labels is not None
-        held = None if cases.held_out is None else (as_tensor(cases.held_out.states), cases.held_out_labels)
+        held = (
+            None if cases.held_out is None or cases.held_out_labels is None else (as_tensor(cases.held_out.states), cases.held_out_labels)
+        )
         fine_tune(
             net,
             rows,
@@ -194,7 +242,7 @@ class Train(Recipe):
         )
         save(net, run.folder / CLASSIFIER)
         judged, of = ((rows, labels), "learnt") if held is None else (held, "held-out")
-        wrong = 100 * (predict(net, judged[0]).argmax(1) != judged[1]).double().mean().item()
+        wrong = 100 * predict(net, judged[0]).argmax(1).ne(judged[1]).double().mean().item()
         return [(f"{of.replace('-', '_')}_error_percent", wrong, "%")], f"error on {len(judged[0])} {of} rows: {wrong:.1f} %"
 
     def report(self, run: Run) -> None:
@@ -210,31 +258,27 @@ class Train(Recipe):
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
         """The mean log-probability of the held-out rows, or of all if none are held out; drawn into evaluation.png."""
         model = load(run.folder / MODEL)
-        data, rules, _, labels = self.prepare(run)
-        if not rules.has_nats:
-            raise ValueError(f"the data of {run.folder} have no probability under the model: they are {rules}")
-        cases = self.split(rules.encode(data), labels)
+        if not self.own.rules.has_nats:
+            raise ValueError(f"the data of {run.folder} have no probability under the model: {self.own}")
+        cases = self.cases()
         rows, given = cases.held_out or cases.rows
         found = evaluate(model, as_tensor(rows), betas=betas, chains=chains, sweeps=sweeps, seed=self.seed, given=given)
         evaluation(found, title=f"{run.folder.name}: nats").savefig(run.folder / EVALUATION, dpi=110)
         return found
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
-        """Chains of the lowest machine, drawn into samples.png; only of images."""
+        """Chains of the lowest machine, drawn into samples.png; only of grey images."""
         shape = kept(run)[0].image_shape
         if not shape:
-            raise ValueError(f"{run.folder} holds a model of rows that are no images: hm.load({str(run.folder / MODEL)!r}).gibbs draws rows")
+            raise ValueError(
+                f"{run.folder} holds a model of rows that are no images: hm.load({str(run.folder / MODEL)!r}).gibbs draws rows"
+            )
         rbm, generator = lowest(run), torch.Generator().manual_seed(seed)
         v = rbm.visible.sample(rbm.visible.zero_input().expand(8, *rbm.visible.shape), generator=generator)
         frames = [v := rbm.gibbs(v, steps=steps, generator=generator) for _ in range(10)]
         picture = fantasies(torch.stack(frames, 1).reshape(8, 10, *shape), steps=[steps * (n + 1) for n in range(10)])
         picture.savefig(run.folder / SAMPLES, dpi=110)
         return run.folder / SAMPLES
-
-
-def rows_of(rows: Rows) -> int:
-    """The number of cases."""
-    return int(rows.states.shape[0])
 
 
 def lowest(run: Run) -> RBM:
@@ -254,22 +298,3 @@ def kept(run: Run) -> tuple[Encoding, str | None, list[Any]]:
         return described_encoding(found), found["label"], found["classes"]
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-
-
-def labels_of(data: Any, where: str) -> tuple[list[Any], Any]:
-    """The labels of a column or file, and the data without them."""
-    names = list(getattr(data, "columns", ()))
-    if where in names:
-        found, rest = cells_of(data, where), without(data, where)
-    elif Path(where).is_file():
-        table = read(Path(where))
-        if hasattr(table, "columns"):
-            found, rest = cells_of(table, list(table.columns)[-1]), data
-        else:
-            found, rest = table.reshape(-1).tolist(), data
-    else:
-        raise ValueError(f"--labels names a column or a file, and {where!r} is neither" + (f" (columns: {', '.join(names)})" if names else ""))
-    blank = next((row for row, label in enumerate(found) if label is None or label != label), None)
-    if blank is not None:
-        raise ValueError(f"row {blank} of {where} holds no label")
-    return found, rest

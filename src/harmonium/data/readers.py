@@ -112,7 +112,10 @@ def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
 def _matrix(path: Path) -> Any:
     from scipy.io import mminfo, mmread
 
-    _, _, entries, form, field, _ = mminfo(path)
+    try:
+        _, _, entries, form, field, _ = mminfo(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no Matrix Market file: {error}") from error
     if field not in ("real", "integer", "pattern", "double"):
         raise ValueError(f"{path} must hold real numbers, found {field}")
     _check_size(path, 16 * entries)

@@ -92,7 +92,7 @@ def text_of(value: Any) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, float | np.floating):
-        return str(int(value)) if value == round(value) and abs(value) < 2**53 else f"{value:.7g}"
+        return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else f"{value:.7g}"
     return str(value)
 
 
@@ -110,8 +110,10 @@ def parse(text: str, what: str, blank: frozenset[str] = BLANK) -> Sheet:
     array([1.7, nan])
     """
     first = text.partition("\n")[0]
-    separator = max("\t;,", key=first.count)
-    reader, rows, lines = csv.reader(io.StringIO(text), delimiter=separator), [], []
+    separator = max("\t;,", key=lambda sign: len(first.split(sign)))
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    rows: list[list[str]] = []
+    lines: list[int] = []
     for row in reader:
         if row:
             rows.append([cell.strip() for cell in row])
