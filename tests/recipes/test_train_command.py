@@ -46,7 +46,7 @@ def rows(path: str) -> list[dict[str, str]]:
 def test_a_table_is_learnt_its_gaps_filled_and_its_features_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran(monkeypatch, "train", "birds.csv", "--hidden", "4", "--missing", "?", "--threads", "1", "--updates", "300")
+    ran(monkeypatch, "train", "birds.csv", "--hidden", "4", "--missing", "?", "--threads", "1", "--updates", "150")
     said = capsys.readouterr().out
     assert "birds.csv: 200 rows of 4 columns, taken for 1 real, 2 binary, 1 count" in said
     ran(monkeypatch, "impute", "runs/birds", "birds.csv", "-o", "filled.csv")

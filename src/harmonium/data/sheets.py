@@ -89,10 +89,11 @@ def text_of(value: Any) -> str:
     >>> text_of(2.0), text_of(0.5), text_of(None), text_of("red")
     ('2', '0.5', '', 'red')
     """
-    if value is None or value != value:
+    if value is None or bool(value != value):  # NaN and NaT
         return ""
     if isinstance(value, float | np.floating):
-        return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else f"{value:.7g}"
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else f"{number:.7g}"
     return str(value)
 
 
@@ -110,7 +111,7 @@ def parse(text: str, what: str, blank: frozenset[str] = BLANK) -> Sheet:
     array([1.7, nan])
     """
     first = text.partition("\n")[0]
-    separator = max("\t;,", key=lambda sign: len(first.split(sign)))
+    separator = max("\t;,", key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     rows: list[list[str]] = []
     lines: list[int] = []
