@@ -44,9 +44,7 @@ class Asked:
         run = Run.open(folder)
         rules, label, _ = kept(run)
         found = read(data, key=key or (run.settings["key"] if data.suffix == ".npz" else None), missing=run.settings["missing"])
-        if label is not None and is_table(found) and label in found.columns:
-            found = without(found, label)
-        return cls(run, rules, found)
+        return cls(run, rules, without(found, [*run.settings["without"], *([label] if label else ())], known=False))
 
     @property
     def rows(self) -> Rows:

@@ -213,7 +213,7 @@ def labels_of(data: Any, where: str) -> tuple[list[Any], Any]:
     """The labels of a column or file, and the data without them."""
     names = list(getattr(data, "columns", ()))
     if where in names:
-        found, rest = cells_of(data, where), without(data, where)
+        found, rest = cells_of(data, where), without(data, [where])
     elif Path(where).is_file():
         table = read(Path(where))
         if hasattr(table, "columns"):
@@ -230,9 +230,13 @@ def labels_of(data: Any, where: str) -> tuple[list[Any], Any]:
     return found, rest
 
 
-def without(data: Any, name: str) -> Any:
-    """A table without one of its columns, if it has it."""
-    return data[[each for each in data.columns if each != name]]
+def without(data: Any, names: Sequence[str], *, known: bool = True) -> Any:
+    """A table without some of its columns. Raises ValueError, if they are to be `known`, for a column that it does not have."""
+    columns = list(data.columns) if is_table(data) else []
+    absent = [name for name in names if name not in columns]
+    if known and absent:
+        raise ValueError(f"there is no column {absent[0]!r}" + (f", only {', '.join(columns)}" if columns else ": the data are no table"))
+    return data[[each for each in columns if each not in names]] if len(absent) < len(names) else data
 
 
 def _plain(data: Any) -> Any:

@@ -22,7 +22,7 @@ from harmonium.learning import fine_tune, fit, greedy, predict
 from harmonium.likelihood import Evaluation, evaluate, exact_log_z, log_likelihood
 from harmonium.models import DBN, RBM, load, save
 from harmonium.nets import classifier
-from harmonium.own_data import Encoding, Rows, described_encoding, encoding, labels_of
+from harmonium.own_data import Encoding, Rows, described_encoding, encoding, labels_of, without
 from harmonium.processes import is_first
 from harmonium.report import Section, evaluation, fantasies, filters, learning_curves
 from harmonium.runs.contract import Metric, Recipe
@@ -70,12 +70,13 @@ class Train(Recipe):
     data: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
     """A .npy, .npz, .csv, .tsv, .parquet or .mtx file, or a folder of .png and .jpg images of one size. One case per row."""
     visible: str | None = None
-    """The kind of all numbers: bernoulli, binary, spin, gaussian, poisson, words, truncated, ... By default it is guessed, of a table
-    column by column."""
+    """The kind of all numbers: bernoulli, binary, gaussian, poisson, words ... By default guessed, in a table column by column."""
     hidden: tuple[int, ...] = (64,)
     """Number of hidden units; several numbers make a stack, from the data upwards."""
     missing: str | None = None
     """A value that stands for a gap, beside NaN and empty cells."""
+    without: tuple[str, ...] = ()
+    """Columns of a table that are left out, such as names and numbers of cases."""
     labels: str | None = None
     """A column of the table, or a .npy, .csv or .tsv file of one label for each row: learn a classifier."""
     key: str | None = None
@@ -117,8 +118,7 @@ class Train(Recipe):
             )
         run.write(DATA, described)
         dbn = self.stack(run, rules, cases)
-        model = dbn.rbms[0] if len(dbn.rbms) == 1 else dbn
-        save(model, run.folder / MODEL)
+        save(dbn.rbms[0] if len(dbn.rbms) == 1 else dbn, run.folder / MODEL)
         metrics, learnt = self.judged(run, rules, dbn.rbms, cases)
         (run.folder / CLASSIFIER).unlink(missing_ok=True)  # of a run that --fresh replaced
         if classes:
@@ -140,7 +140,7 @@ class Train(Recipe):
     def own(self) -> Own:
         """The data, read once."""
         assert self.data is not None
-        data = read(self.data, key=self.key, missing=self.missing)
+        data = without(read(self.data, key=self.key, missing=self.missing), self.without)
         classes: list[Any] = []
         labels = None
         if self.labels is not None:

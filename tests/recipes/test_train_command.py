@@ -46,7 +46,7 @@ def rows(path: str) -> list[dict[str, str]]:
 def test_a_table_is_learnt_its_gaps_filled_and_its_features_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran(monkeypatch, "train", "birds.csv", "--hidden", "4", "--missing", "?", "--threads", "1", "--updates", "150")
+    ran(monkeypatch, "train", "birds.csv", "--hidden", "4", "--missing", "?", "--threads", "1", "--updates", "300")
     said = capsys.readouterr().out
     assert "birds.csv: 200 rows of 4 columns, taken for 1 real, 2 binary, 1 count" in said
     ran(monkeypatch, "impute", "runs/birds", "birds.csv", "-o", "filled.csv")
@@ -200,6 +200,22 @@ def test_what_cannot_be_learnt_is_refused_and_leaves_no_folder(monkeypatch: pyte
     assert "take" in str(harmonium(monkeypatch, "train", "birds.csv", "--epochs", "1", "--updates", "1")) or capsys.readouterr().err
     assert not Path("runs").exists()
     assert not Path("sprung").exists()
+
+
+def test_columns_are_left_out_and_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"case {row},{one},{one},{two}" for row, (one, two) in enumerate(rng.integers(0, 2, (80, 2)))]
+    Path("named.csv").write_text("\n".join(["name,a,b,c", *lines]))
+    assert "'name'" in str(harmonium(monkeypatch, "train", "named.csv"))
+    assert "no column 'nam'" in str(harmonium(monkeypatch, "train", "named.csv", "--without", "nam"))
+    for kind in ((), ("--visible", "binary")):
+        out = f"run-{len(kind)}"
+        ran(monkeypatch, "train", "named.csv", "--without", "name", "--hidden", "3", "--out", out, *kind, *FAST)
+        ran(monkeypatch, "features", out, "named.csv", "-o", f"{out}.csv")
+        assert len(rows(f"{out}.csv")) == 80
+        ran(monkeypatch, "evaluate", out, "--betas", "20", "--chains", "10", "--sweeps", "10")
+    assert Path("run-0.csv").read_text() == Path("run-2.csv").read_text()
+    assert "nats per case, over 8 cases" in capsys.readouterr().out
 
 
 def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
