@@ -16,18 +16,18 @@ from harmonium.recipes import REGISTRY
 from harmonium.usage import HELP, UsageError, suggestion
 
 COMMANDS = {
-    "run": "RECIPE  reproduce a published result, into a folder of its own",
-    "train": "DATA    learn a model of your own data: an RBM, a stack or a classifier",
-    "features": "RUN DATA  the hidden units' means for each row, into a file",
-    "predict": "RUN DATA  the label of each row, by a classifier",
-    "impute": "RUN DATA  fill the gaps of a table",
-    "compare": "RUN RUN  two runs side by side",
-    "resume": "RUN     go on with a run from its last checkpoint, to the same bits",
-    "evaluate": "RUN     how good a finished run is: its errors, and its likelihood",
-    "sample": "RUN     draw samples of a run's model into samples.png",
-    "report": "RUN     draw a run's report again, from whatever it has learnt",
+    "run": "RECIPE    reproduce a published result, into a folder of its own",
+    "train": "DATA      learn a model of your own data: an RBM, a stack or a classifier",
+    "features": "RUN DATA  write the means of such a model's hidden units for each row",
+    "predict": "RUN DATA  write the label of each row, by such a classifier",
+    "impute": "RUN DATA  fill the gaps of a table by such a model",
+    "resume": "RUN       go on with a run from its last checkpoint, to the same bits",
+    "evaluate": "RUN       how good a finished run is: its errors, and its likelihood",
+    "sample": "RUN       draw samples of a run's model into samples.png",
+    "report": "RUN       draw a run's report again, from whatever it has learnt",
+    "compare": "RUN RUN   two runs side by side: settings that differ, and figures",
     "list": "[RECIPE]  the recipes; or all that is recorded of one",
-    "record": "ACTION  look after the recorded outcomes in results/",
+    "record": "ACTION    look after the recorded outcomes in results/",
 }
 """Each command, with what it takes and does."""
 ON_A_RUN = ("resume", "evaluate", "sample", "report", "features", "predict", "impute", "compare")
