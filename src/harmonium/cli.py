@@ -16,16 +16,21 @@ from harmonium.recipes import REGISTRY
 from harmonium.usage import HELP, UsageError, suggestion
 
 COMMANDS = {
-    "run": "RECIPE  reproduce a published result, into a folder of its own",
-    "resume": "RUN     go on with a run from its last checkpoint, to the same bits",
-    "evaluate": "RUN     how good a finished run is: its errors, and its likelihood",
-    "sample": "RUN     draw samples of a run's model into samples.png",
-    "report": "RUN     draw a run's report again, from whatever it has learnt",
+    "run": "RECIPE    reproduce a published result, into a folder of its own",
+    "train": "DATA      learn a model of your own data: an RBM, a stack or a classifier",
+    "features": "RUN DATA  write the means of such a model's hidden units for each row",
+    "predict": "RUN DATA  write the label of each row, by such a classifier",
+    "impute": "RUN DATA  fill the gaps of a table by such a model",
+    "resume": "RUN       go on with a run from its last checkpoint, to the same bits",
+    "evaluate": "RUN       how good a finished run is: its errors, and its likelihood",
+    "sample": "RUN       draw samples of a run's model into samples.png",
+    "report": "RUN       draw a run's report again, from whatever it has learnt",
+    "compare": "RUN RUN   two runs side by side: settings that differ, and figures",
     "list": "[RECIPE]  the recipes; or all that is recorded of one",
-    "record": "ACTION  look after the recorded outcomes in results/",
+    "record": "ACTION    look after the recorded outcomes in results/",
 }
 """Each command, with what it takes and does."""
-ON_A_RUN = ("resume", "evaluate", "sample", "report")
+ON_A_RUN = ("resume", "evaluate", "sample", "report", "features", "predict", "impute", "compare")
 CONFIGURATION = "config.json"  # what makes a folder a run's
 
 
@@ -121,6 +126,8 @@ def answer(words: list[str]) -> str | None:
 
             stars = "* published of another protocol or model; harmonium list RECIPE shows all that is recorded of one"
             return f"{listing(shutil.get_terminal_size().columns)}\n{stars}"
+    elif command == "train" and not asked and first is None:
+        raise UsageError("train takes a file or a folder of data first, and none was given: `harmonium train table.csv`, say")
     elif command in ON_A_RUN and not asked:
         if first is None:
             raise UsageError(f"{command} takes the folder of a run, and none was given: `harmonium {command} runs/digits`, say")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
-import io
 import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from harmonium.parsing import later, parse
 from harmonium.processes import is_first, join_processes, wait_for_all
 from harmonium.recipes import RECIPES, REGISTRY, find
 from harmonium.recipes.listing import results_folder
@@ -27,7 +25,10 @@ from harmonium.runs import table
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
 from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier, from_settings
-from harmonium.usage import HELP, UsageError, suggestion
+from harmonium.usage import UsageError
+
+if TYPE_CHECKING:
+    from harmonium.train_commands import Train
 
 console = Console()
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -52,87 +53,20 @@ def carry_out(words: Sequence[str]) -> None:
     if command == "run":
         name, *options = rest
         run(parse(find(name), options, f"harmonium run {name}"))
+    elif command == "train":
+        from harmonium.train_commands import Train  # here: no other command reads files of data
+
+        train(parse(Train, rest, "harmonium train"))
+    elif command in ON_A_MODEL:
+        from harmonium import data_commands
+
+        parse(later(getattr(data_commands, command)), rest, f"harmonium {command}")()
     elif command == "list":
         if len(rest) > 1 or rest[0].startswith("-"):
             raise UsageError(f"list takes the name of one recipe or nothing, found {' '.join(rest)!r}")
         details(rest[0])
     else:
-        parse(_later(FUNCTIONS[command]), rest, f"harmonium {command}")()
-
-
-def parse(kind: Callable[..., Any], words: Sequence[str], program: str) -> Any:
-    """A dataclass or a function called with options.
-
-    Parameters
-    ----------
-    kind
-        What to call; its signature makes the options.
-    words
-        Of the command line, from the first option on.
-    program
-        The command's name in help and errors.
-
-    Returns
-    -------
-    object
-        What the call gives.
-
-    Raises
-    ------
-    UsageError
-        The words do not fit, in one sentence.
-    """
-    if set(words) & set(HELP):
-        return tyro.cli(kind, prog=program, args=words)
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=program, args=words)
-    except SystemExit:
-        raise UsageError(f"{sentence(said.getvalue())}; `{program} --help` shows what it takes") from None
-
-
-def sentence(box: str) -> str:
-    """The first paragraph of a framed message, in one line, with the option that may have been meant.
-
-    Examples
-    --------
-    >>> sentence("│ Error parsing --seed: invalid literal for int() with base 10: 'one' │")
-    "--seed takes a whole number, found 'one'"
-    """
-    framed = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]  # on a terminal that has such signs
-    lines = framed or [line.strip() for line in box.splitlines()]
-    parts = [part.strip() for part in re.split("[─-]{3,}", " ".join(lines))][0 if framed else 1 :] or [""]
-    said = parts[0].rstrip(".")
-    for found, plain in PLAIN:
-        said = re.sub(found, plain, said)
-    if said.startswith("Missing from"):
-        wanted = [line for line in lines if re.fullmatch(r"--\w\S* \S+|[A-Z|]+", line)]
-        said = f"missing: {', '.join(wanted)}"
-    _, _, perhaps = " ".join(parts).partition("Perhaps you meant:")
-    near = re.findall(r"--[a-z][\w.-]*", perhaps)
-    meant = suggestion(said.split()[0], near).removeprefix("; ") if said else ""
-    return said + (f" ({meant})" if meant else "")
-
-
-PLAIN = (
-    (r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", r"\1 takes a whole number, found \2"),
-    (r"Error parsing (\S+): could not convert string to float: (.*)", r"\1 takes a number, found \2"),
-    (r"^Error parsing \S+: ", ""),
-    ("^Unrecognized options: ([^,]*).*", r"\1 is not known here"),
-    (r"[Ii]nvalid choice '(.*)' for argument '(.*)'. Expected one of \((.*)\)", r"\2 takes one of \3, found '\1'"),
-)
-"""What the parser says, and how it is said here."""
-
-
-def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-    """Has a function's options parsed without calling it."""
-
-    @functools.wraps(function)
-    def gathered(*args: Any, **kwargs: Any) -> Callable[[], None]:
-        return functools.partial(function, *args, **kwargs)
-
-    return gathered
+        parse(later(FUNCTIONS[command]), rest, f"harmonium {command}")()
 
 
 def run(recipe: Recipe) -> None:
@@ -147,6 +81,11 @@ def run(recipe: Recipe) -> None:
         wait_for_all()  # for the folder, which the first process makes
         found = Run.begin(recipe.name, dataclasses.replace(recipe, fresh=False))
     steps(recipe, found)
+
+
+def train(options: Train) -> None:
+    """Learn a model of the user's own data, into a folder of its own."""
+    run(options.begun())
 
 
 def resume(folder: Folder) -> None:
@@ -177,6 +116,9 @@ def steps(options: Recipe, found: Run) -> None:
         results = options.run(found)
     except KeyboardInterrupt:
         raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+    if "learnt" in results:
+        console.print(f"{found.folder}: {results['learnt']}", markup=False, highlight=False, soft_wrap=True)
+        return
     show(results)
     console.print(f"Pictures: {found.folder / REPORT}")
     if options.record and is_first():
@@ -185,13 +127,22 @@ def steps(options: Recipe, found: Run) -> None:
 
 def options_of(found: Run) -> Recipe:
     """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
-    if found.recipe not in RECIPES:
+    if found.recipe != "train" and found.recipe not in RECIPES:
         raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
     try:
-        kind = RECIPES[found.recipe]
+        kind = kind_of(found.recipe)
         return dataclasses.replace(from_settings(kind, found.settings), **earlier(kind, found.settings))
     except (TypeError, KeyError) as error:
         raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
+
+
+def kind_of(name: str) -> type[Recipe]:
+    """The class of a run's recipe, or of a model of the user's own data."""
+    if name != "train":
+        return RECIPES[name]
+    from harmonium.train_commands import Train  # here: as above
+
+    return Train
 
 
 def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
@@ -287,6 +238,8 @@ def show(results: dict[str, Any]) -> None:
     console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 
 
+ON_A_MODEL = ("features", "predict", "impute", "compare")
+"""The commands on a model of the user's own data, each a function of `harmonium.data_commands`."""
 FUNCTIONS: dict[str, Callable[..., None]] = {
     "resume": resume,
     "evaluate": evaluate,

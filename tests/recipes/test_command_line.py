@@ -283,7 +283,7 @@ def answered(*words: str, folder: Path) -> tuple[str, int]:
     ("words", "answer", "code"),
     [
         ((), "usage: harmonium COMMAND", 0),
-        (("--help",), "resume    RUN     go on with a run", 0),
+        (("--help",), "resume    RUN       go on with a run", 0),
         (("--version",), f"harmonium {hm.__version__}\n", 0),
         (("list",), "mnist-rbm", 0),
         (("run", "--help"), "The demo: a deep belief net", 0),

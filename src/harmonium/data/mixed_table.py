@@ -83,7 +83,7 @@ class Table:
         absent = [column.name for column in self.columns if column.name not in names]
         if absent:
             raise ValueError(f"expected the columns {', '.join(map(repr, self.kinds))}, found none named {', '.join(map(repr, absent))}")
-        return _encoded(self.columns, frame, library)
+        return encoded(self.columns, frame, library)
 
     def to_frame(self, rows: Tensor) -> Any:
         """States, such as samples, as a frame of the same columns, types, categories and scales. NaN becomes a missing value.
@@ -195,10 +195,10 @@ def from_frame(frame: Any, kinds: Mapping[str, Named] | None = None) -> Table:
         cells = library.read(frame, name)
         columns.append(Column(name, code_of(cells, kinds.get(name)), start, cells.dtype))
         start = columns[-1].stop
-    return _encoded(tuple(columns), frame, library)
+    return encoded(tuple(columns), frame, library)
 
 
-def _encoded(columns: tuple[Column, ...], frame: Any, library: Library) -> Table:
+def encoded(columns: tuple[Column, ...], frame: Any, library: Library) -> Table:
     states = np.concatenate([column.code.encode(library.read(frame, column.name)) for column in columns], axis=1)
     rows = torch.from_numpy(states.astype(np.float32))
     missing = rows.isnan()

@@ -1,0 +1,164 @@
+"""Files of data as people have them: arrays, sparse matrices, tables, and folders of images."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonium.data.sheets import BLANK, Sheet, parse
+
+LARGEST = 2**32  # bytes that are read into memory
+IMAGES = {".png", ".jpg", ".jpeg"}
+TABLES = {".csv", ".tsv", ".parquet"}
+ARRAYS = {".npy", ".npz", ".mtx"}
+
+
+def read(path: Path, *, key: str | None = None, missing: str | None = None) -> Any:
+    """Read a file of data, or a folder of images. Nothing in it is executed.
+
+    Parameters
+    ----------
+    path : Path
+        A .npy, .npz, .csv, .tsv, .parquet or .mtx (Matrix Market) file, or a folder of .png and .jpg images of one size.
+    key : str, optional
+        The array of an .npz file that holds several.
+    missing : str, optional
+        A further text that stands for a missing value in a .csv or .tsv file, beside nothing, NA, NaN and null.
+
+    Returns
+    -------
+    numpy.ndarray, scipy.sparse matrix, Sheet or polars/pandas frame
+        One case per row. Of images uint8, (cases, height, width) or (cases, height, width, 3).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For a file that is too large, or not what its name says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from harmonium.data.readers import read
+    >>> np.save("four.npy", np.eye(4))
+    >>> read(Path("four.npy")).shape
+    (4, 4)
+    """
+    if path.is_dir():
+        return _images(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    suffix = path.suffix.lower()
+    if suffix not in ARRAYS | TABLES:
+        known = ", ".join(sorted(ARRAYS | TABLES))
+        raise ValueError(f"{path} is of no kind that is read here: {known}, or a folder of images")
+    if key is not None and suffix != ".npz":
+        raise ValueError(f"--key names an array of an .npz file, and {path} is none")
+    _check_size(path, path.stat().st_size)
+    if suffix in ARRAYS:
+        try:
+            return _matrix(path) if suffix == ".mtx" else _array(path, key)
+        except (EOFError, zipfile.BadZipFile, TypeError, IndexError, OverflowError) as error:
+            raise ValueError(f"{path} is no complete {suffix} file: {error}") from error
+    if suffix == ".parquet":
+        return _parquet(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+    return parse(text, str(path), BLANK if missing is None else BLANK | {missing})
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"{path} takes {size / 2**30:.1f} GiB, and at most {LARGEST / 2**30:.0f} are read here: hm.fit takes memory maps")
+
+
+def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
+    try:
+        if path.suffix.lower() == ".npy":
+            return _numbers(path, np.load(path, allow_pickle=False))
+        with zipfile.ZipFile(path) as members:
+            names = [name.removesuffix(".npy") for name in members.namelist()]
+            if key is None and len(names) != 1:
+                raise ValueError(f"{path} holds {len(names)} arrays: name one with --key, of {', '.join(names)}")
+            name = names[0] if key is None else key
+            if name not in names:
+                raise ValueError(f"{path} holds no array {name!r}, only {', '.join(names)}")
+            _check_size(path, members.getinfo(f"{name}.npy").file_size)
+        with np.load(path, allow_pickle=False) as arrays:
+            return _numbers(path, arrays[name])
+    except KeyError as error:
+        raise ValueError(f"{path} is no .npz file of arrays: {error}") from error
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read") from None
+        raise
+
+
+def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim < 1 or not array.size:
+        raise ValueError(f"{path} must hold an array of numbers, one case per row, found {getattr(array, 'dtype', type(array).__name__)}")
+    return array
+
+
+def _matrix(path: Path) -> Any:
+    from scipy.io import mminfo, mmread
+
+    try:
+        _, _, entries, form, field, _ = mminfo(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no Matrix Market file: {error}") from error
+    if field not in ("real", "integer", "pattern", "double"):
+        raise ValueError(f"{path} must hold real numbers, found {field}")
+    _check_size(path, 16 * entries)
+    found = mmread(path)
+    return found if form == "array" else found.tocsr()
+
+
+def _parquet(path: Path) -> Any:
+    from_polars = find_spec("polars") is not None
+    if not from_polars and find_spec("pandas") is None:
+        raise ValueError(f"{path} is read by polars or pandas: `pip install 'harmonium[frames]'`, or write a .csv file")
+    try:
+        return import_module("polars" if from_polars else "pandas").read_parquet(path)
+    except ImportError as error:
+        raise ValueError(f"{path} cannot be read: pandas needs pyarrow for it, or install polars") from error
+    except Exception as error:  # the libraries' errors of damaged files have no class in common
+        raise ValueError(f"{path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from error
+
+
+def _images(folder: Path) -> np.ndarray[Any, Any]:
+    if find_spec("PIL") is None:
+        raise ValueError(f"{folder} is a folder, and images are read by Pillow: `pip install pillow`")
+    from PIL import Image, UnidentifiedImageError
+
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+    if not paths:
+        raise ValueError(f"{folder} holds no .png or .jpg images")
+    found: list[np.ndarray[Any, Any]] = []
+    colour, size = False, (0, 0)
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                if not found:
+                    colour, size = image.mode not in ("1", "L", "LA", "I;16"), image.size
+                    _check_size(folder, len(paths) * size[0] * size[1] * (3 if colour else 1))
+                if image.size != size:
+                    raise ValueError(f"images of one size are expected: {paths[0].name} is {size[0]} x {size[1]}, {path.name} is not")
+                found.append(np.asarray(image.convert("RGB" if colour else "L")))
+        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+            raise ValueError(f"{path} is no image that can be read: {error}") from error
+    return np.stack(found)
+
+
+def is_table(data: Any) -> bool:
+    """Whether data have named columns."""
+    return isinstance(data, Sheet) or hasattr(data, "columns")
