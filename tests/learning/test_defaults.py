@@ -81,7 +81,7 @@ def test_the_rate_is_a_constant_over_the_largest_variance() -> None:
         x = numbers / numbers.std(0) if constant == SCALED else numbers
         largest = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))[-1]
         for updates in (100, 300, 30_000):
-            expected = min(constant / largest, HIGHEST) * min(1, (SHORT / updates) ** 0.5)
+            expected = min(constant / largest, HIGHEST) * min(1, (SHORT / updates) ** (0.75 if constant == SCALED else 0.5))
             assert defaults_of(rbm, (rows, None), updates, True, hm.ContrastiveDivergence()).rate == pytest.approx(expected, rel=0.02)
 
 

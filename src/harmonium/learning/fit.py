@@ -163,11 +163,12 @@ def fit(
     Notes
     -----
     *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
-    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.2; with unbounded
+    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded
     hidden units 0.1; with both 0.02; and a quarter of it for rules with persistent chains, which have to follow. Over more than 300 updates
-    the rate is multiplied by √(300 / updates). Exponential hidden units learn by Adam with rate 0.02 instead. The rate is fixed for other
-    couplings, deep Boltzmann machines, streams, rectified or exponential visible units, and real-valued data with `standardise=False`:
-    0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
+    the rate is multiplied by (300 / updates) to the power ½, with real-valued visible units ¾. Exponential hidden units learn by Adam with
+    rate 0.02 instead. The rate is fixed for other couplings, deep Boltzmann machines, streams, rectified or exponential visible units, and
+    real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an
+    unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
