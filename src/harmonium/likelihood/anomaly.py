@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Table
-from harmonium.data.tables import as_tensor
 from harmonium.likelihood.check_machine import check_machine
 from harmonium.likelihood.column_surprise import Surprise, column_surprise
 from harmonium.likelihood.known_log_z import known_log_z
 from harmonium.likelihood.log_likelihood import log_likelihood
 from harmonium.likelihood.seen_ais import seen_ais
 from harmonium.models import RBM
-from harmonium.sampling.gaps import check_mask, fill
+from harmonium.sampling.gaps import rows_with_gaps
 from harmonium.sampling.posterior import Effort, posterior
 from harmonium.units import NOTHING, Given
 
@@ -154,14 +153,7 @@ def anomaly_score(
     """
     check_machine(model, "hm.anomaly_score")
     visible, like = model.visible, model.visible.zero_input()
-    table = data if isinstance(data, Table) else None
-    v = as_tensor(data if table is None else table.rows)
-    if v.shape[1:] != visible.shape or not len(v):
-        raise ValueError(f"expected rows of shape (cases, {', '.join(map(str, visible.shape))}), at least one, found {tuple(v.shape)}")
-    missing = (v.isnan() if missing is None else as_tensor(missing)).to(like.device)
-    check_mask(visible, missing, "missing")
-    missing = missing.bool().expand(v.shape)
-    v = fill(visible, v.to(like.device), missing)
+    v, missing, table = rows_with_gaps(visible, data, missing)
     visible.check_states(v)
     v = v.to(like)
     method, error = "free energy", 0.0

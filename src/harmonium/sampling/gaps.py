@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from harmonium.data import Table
+from harmonium.data.tables import as_tensor
 from harmonium.units import Given, Groups, PooledBlocks, Softmax, Unit
 
 
@@ -70,3 +73,18 @@ def fill(unit: Unit, states: Tensor, where: Tensor | None) -> Tensor:
         return states
     word = Given(length=unit.zero_input().new_ones(()))  # for documents, which have no state without a length
     return torch.where(where.to(states.device), unit.mode(unit.zero_input(), word).to(states), states)
+
+
+def rows_with_gaps(visible: Unit, data: Any, missing: Any) -> tuple[Tensor, Tensor, Table | None]:
+    """Rows of any form whose gaps are filled, where the gaps are, and the table, if the rows came as one.
+
+    `missing`: true where values are missing, (cases, *shape) or (*shape); by default where they are NaN. Raises ValueError for wrong shapes.
+    """
+    table = data if isinstance(data, Table) else None
+    v, device = as_tensor(data if table is None else table.rows), visible.zero_input().device
+    if v.shape[1:] != visible.shape or not len(v):
+        raise ValueError(f"expected rows of shape (cases, {', '.join(map(str, visible.shape))}), at least one, found {tuple(v.shape)}")
+    where = (v.isnan() if missing is None else as_tensor(missing)).to(device)
+    check_mask(visible, where, "missing")
+    where = where.bool().expand(v.shape)
+    return fill(visible, v.to(device), where), where, table

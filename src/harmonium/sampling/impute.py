@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Table
-from harmonium.data.tables import as_tensor
 from harmonium.models import RBM
-from harmonium.sampling.gaps import check_mask, fill
+from harmonium.sampling.gaps import rows_with_gaps
 from harmonium.sampling.imputed_cells import imputed_cells
 from harmonium.sampling.posterior import Effort, Posterior, posterior
 from harmonium.units import NOTHING, Given
@@ -157,14 +156,7 @@ def impute(
             f"hm.impute takes an RBM, found {type(model).__name__}; hm.sampling.complete draws missing values for deeper models"
         )
     visible, like = model.visible, model.visible.zero_input()
-    table = data if isinstance(data, Table) else None
-    v = as_tensor(data if table is None else table.rows)
-    if v.shape[1:] != visible.shape or not len(v):
-        raise ValueError(f"expected rows of shape (cases, {', '.join(map(str, visible.shape))}), at least one, found {tuple(v.shape)}")
-    missing = (v.isnan() if missing is None else as_tensor(missing)).to(like.device)
-    check_mask(visible, missing, "missing")
-    missing = missing.bool().expand(v.shape)
-    v = fill(visible, v.to(like.device), missing)
+    v, missing, table = rows_with_gaps(visible, data, missing)
     visible.check(v)
     v = visible.from_data(v, like)
     seen = Posterior(v.clone(), v.clone(), torch.zeros_like(v), torch.zeros_like(v), torch.ones_like(v), v.repeat(chains, *[1] * v.dim()))
