@@ -32,7 +32,7 @@ HIGHEST = 0.5
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
 SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number, with real-valued data faster
-SWEEPS = 30  # of the power method
+SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def cautious_rate(model: RBM, standardise: bool) -> float:
 @torch.no_grad()
 def largest_variance(model: RBM, rows: Tensor, weights: Tensor | None, standard: bool) -> float:
     """The largest eigenvalue of the covariance of the visible units' statistics, in standard form if `standard`; by the power method."""
-    visible = model.visible
+    every = -(-rows.numel() // MOST)
+    rows, weights, visible = rows[::every], None if weights is None else weights[::every], model.visible
     if standard and as_made(visible):
         visible = copy.deepcopy(visible)
         visible.init_from(rows, weights)

@@ -78,7 +78,7 @@ def fill(unit: Unit, states: Tensor, where: Tensor | None) -> Tensor:
 def rows_with_gaps(visible: Unit, data: Any, missing: Any) -> tuple[Tensor, Tensor, Table | None]:
     """Rows of any form whose gaps are filled, where the gaps are, and the table, if the rows came as one.
 
-    `missing`: true where values are missing, (cases, *shape) or (*shape); by default where they are NaN. Raises ValueError for wrong shapes.
+    `missing`: true where values are missing, (cases, *shape) or (*shape); by default where they are NaN. Wrong shapes raise a ValueError.
     """
     table = data if isinstance(data, Table) else None
     v, device = as_tensor(data if table is None else table.rows), visible.zero_input().device
