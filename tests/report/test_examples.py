@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("report.charts", "report.figures", "report.names", "report.style", "report.time_curves", "recipes", "usage", "commands")
+MODULES = ("report.charts", "report.figures", "report.names", "report.style", "report.time_curves", "recipes", "usage", "parsing")
 
 
 @pytest.mark.parametrize("name", MODULES)
