@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import BINARY, ENDLESS, HIGHEST, SCALED, SHORT, defaults_of
+from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, HIGHEST_REAL, REAL, defaults_of
 
 GENERATOR = torch.Generator().manual_seed(0)
 PATTERNS = (torch.rand(6, 12, generator=GENERATOR) < 0.5).float()
@@ -72,17 +72,31 @@ def test_every_pair_learns_most_of_what_the_best_of_a_search_learns(name: str) -
 def test_the_rate_is_a_constant_over_the_largest_variance() -> None:
     wide = (3 * BITS[:, :8]).clamp_max(12)
     for rbm, rows, constant in (
-        (hm.RBM(12, 8), BITS, BINARY),
-        (hm.RBM(hm.Binomial(8, copies=12), hm.Bernoulli(8)), wide, BINARY),
+        (hm.RBM(12, 8), BITS, COUNTED),
+        (hm.RBM(hm.Binomial(8, copies=12), hm.Bernoulli(8)), wide, COUNTED),
         (hm.RBM(hm.Bernoulli(12), hm.TruncatedGaussian(8)), BITS, ENDLESS),
-        (hm.RBM(real(), hm.Bernoulli(8)), REALS, SCALED),
+        (hm.RBM(real(), hm.Bernoulli(8)), REALS, REAL),
     ):
         numbers = rows.double().numpy()
-        x = numbers / numbers.std(0) if constant == SCALED else numbers
+        x = numbers / numbers.std(0) if constant == REAL else numbers
         largest = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))[-1]
-        for updates in (100, 300, 30_000):
-            expected = min(constant / largest, HIGHEST) * min(1, (SHORT / updates) ** (0.75 if constant == SCALED else 0.5))
-            assert defaults_of(rbm, (rows, None), updates, True, hm.ContrastiveDivergence()).rate == pytest.approx(expected, rel=0.02)
+        for updates, share in ((100, 1.0), (300, 1.0), (30_000, 0.01)):
+            rate = defaults_of(rbm, (rows, None), updates, True, hm.ContrastiveDivergence()).rate
+            steepest = constant / largest
+            assert rate == pytest.approx(
+                min(steepest, HIGHEST_REAL * share) if constant == REAL else min(steepest, HIGHEST) * share**0.5, rel=0.02
+            )
+
+
+def test_a_weight_counts_as_repeated_rows_and_chains_take_a_quarter() -> None:
+    weights = torch.arange(1500) % 3
+    rbm, plain = hm.RBM(hm.Binomial(8, copies=12), hm.Bernoulli(8)), hm.ContrastiveDivergence()
+    counts = COUNTS.clamp_max(12)
+    weighted = defaults_of(rbm, (counts, weights.float()), 300, True, plain).rate
+    repeated = defaults_of(rbm, (counts.repeat_interleave(weights, 0), None), 300, True, plain).rate
+    assert weighted == pytest.approx(repeated, rel=1e-6)
+    assert weighted != pytest.approx(defaults_of(rbm, (counts, None), 300, True, plain).rate, rel=1e-6)
+    assert defaults_of(rbm, (counts, weights.float()), 300, True, hm.PersistentCD(10)).rate == pytest.approx(weighted / 4)
 
 
 def test_the_unit_of_real_valued_data_does_not_matter() -> None:

@@ -26,12 +26,12 @@ from harmonium.units.scaled import Scaled
 
 Gradient = Literal["plain", "centred", "enhanced"]
 MOMENTUM = 0.9
-BINARY, SCALED, ENDLESS, BOTH = 0.8, 0.15, 0.1, 0.02
-"""Rate times the data's largest variance in any direction: of bounded layers, real-valued data, unbounded hidden units, and both."""
-HIGHEST = 0.5
+COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.04
+"""Rate times the data's largest variance: of bounded layers and counts, unbounded hidden units, real-valued data, and both."""
+HIGHEST, HIGHEST_REAL = 0.5, 0.05
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
-SHORT = 300  # updates up to which a rate is highest; over more it falls with the square root of their number, with real-valued data faster
+SHORT = 300  # updates; longer trainings have lower rates
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
@@ -65,33 +65,49 @@ class Defaults:
 def defaults_of(
     model: RBM | DBM, cases: tuple[Tensor, Tensor | None] | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False
 ) -> Defaults:
-    """The defaults of a machine, whose training has so many updates.
+    """How a model learns by default, by SGD with momentum or, with exponential hidden units, by Adam, whose steps are bounded.
 
-    The rate of SGD with momentum 0.9 is a constant over the largest eigenvalue of the data's covariance, which bounds the curvature that a
-    weight meets. Exponential hidden units, which one step too large can give an input without a distribution, learn by Adam, whose steps
-    are bounded.
+    The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
+    larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
+    times √(300 / updates); real-valued data the lower of c / λ and 15 / updates, at most 0.05.
 
-    `cases`: some training cases, (cases, *visible.shape), with filled gaps, and their weights; None for a stream. Without them, for deep
-    machines, for couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is low,
-    the same throughout, and the gradient plain. `chosen`: whether the user has chosen how to learn, so that the gradient is plain and no
-    rate falls by itself.
+    Parameters
+    ----------
+    model : RBM or DBM
+        The model.
+    cases : tuple of Tensor and Tensor or None, optional
+        Some training cases, (cases, *visible.shape), with filled gaps, and their weights; None for a stream. Without them, for deep
+        machines, for couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is
+        low, the same throughout, and the gradient plain.
+    updates : int
+        Updates of the training.
+    standardise : bool
+        Whether real-valued units learn in standard form.
+    rule : Rule
+        The learning rule.
+    chosen : bool, default False
+        Whether the user has chosen how to learn, so that the gradient is plain and no rate falls by itself.
+
+    Returns
+    -------
+    Defaults
+        The optimiser, its rate, the gradient, and whether the rate falls.
     """
     machine = model.machine
     visible, hidden = ([leaf for _, _, leaf in leaves(unit)] for unit in (machine.visible, machine.hidden))
     standard = standardise and StandardForm.changes(machine)
     unfit = any(isinstance(leaf, Exponential) or (isinstance(leaf, Scaled) and (leaf.one_sided or not standard)) for leaf in visible)
     if cases is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
-        rate = cautious_rate(model.machine, standardise)
+        rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
-    real = any(isinstance(leaf, Scaled) for leaf in visible)
-    length = min(1.0, (SHORT / max(updates, 1)) ** (0.75 if real else 0.5))
+    share = SHORT / max(updates, SHORT)
     if any(isinstance(leaf, Exponential) for leaf in hidden):
-        rate = BRITTLE * length
+        rate = BRITTLE * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
-    endless = any(leaf.count == math.inf for leaf in hidden)
-    constant = BOTH if real and endless else ENDLESS if endless else SCALED if real else BINARY
-    constant *= PERSISTENT if rule.divided else 1.0
-    rate = constant / max(largest_variance(model, *cases, standard), constant / HIGHEST) * length
+    real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
+    constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED)
+    steepest = constant * (PERSISTENT if rule.divided else 1.0) / max(largest_variance(model, *cases, standard), 1e-12)
+    rate = min(steepest, HIGHEST_REAL * share) if real else min(steepest, HIGHEST) * share**0.5
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 
