@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,9 @@ def measure(pipe: Any, kind: str, rows: int, args: Arguments, folder: Path) -> N
 
 def learn(data: Any, args: Arguments, watch: Watch | None = None) -> None:
     rbm = hm.RBM(hm.Bernoulli(args.units[0]), hm.Bernoulli(args.units[1]))
-    callbacks = [Watch(args.updates) if watch is None else watch]
+    callbacks, steady = [Watch(args.updates) if watch is None else watch], partial(hm.MomentumSGD, lr=0.01, momentum=0.9)
     try:
-        hm.fit(rbm, data, batch_size=args.batch, epochs=args.updates, callbacks=callbacks, progress=False)
+        hm.fit(rbm, data, batch_size=args.batch, epochs=args.updates, optimizer=steady, callbacks=callbacks, progress=False)
     except StopIteration:
         return
 

@@ -86,7 +86,8 @@ def patches(seed: int) -> Tensor:
 def real(hidden: Callable[[], hm.Unit], precision: str, seed: int) -> float:
     data = patches(seed)
     rbm = hm.RBM(hm.Gaussian(64, learn_variance=True), hidden(), seed=seed)
-    hm.fit(rbm, data[:10_000], epochs=40, precision=precision, seed=seed, progress=False)
+    own = {"epochs": 40, "optimizer": partial(hm.MomentumSGD, lr=1e-3, momentum=0.9)}
+    hm.fit(rbm, data[:10_000], precision=precision, seed=seed, progress=False, **own)
     return hm.likelihood.log_likelihood(rbm, data[10_000:], log_z=hm.likelihood.exact_log_z(rbm)).mean().item()
 
 

@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning"),
 ]
 DEVICE = "cuda"
+STEADY = partial(hm.MomentumSGD, lr=0.01, momentum=0.9)  # the default rate depends on the length, and falls inside an epoch
 KINDS = list(EVERY)
 
 
@@ -66,7 +67,7 @@ def test_learning_resumes_to_the_same_bits(rule: hm.Rule, gradient: str, tmp_pat
 
     def learn(epochs: int, path: Path | None) -> torch.nn.Module:
         rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(DEVICE)
-        settings = {"gradient": gradient, "averaging": 0.2, "sparsity": hm.Sparsity(0.1), "progress": False}
+        settings = {"gradient": gradient, "optimizer": STEADY, "averaging": 0.2, "sparsity": hm.Sparsity(0.1), "progress": False}
         return hm.fit(rbm, rows, negative=rule, epochs=epochs, batch_size=50, checkpoint=path, **settings).averaged()
 
     whole = learn(6, None)
@@ -152,7 +153,7 @@ def test_a_recorded_update_learns_the_same_bits(rule: hm.Rule, tmp_path: Path) -
 
     def learnt(capture: bool, epochs: int = 4, path: Path | None = None) -> list[torch.Tensor]:
         rbm = hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7), seed=2).to(DEVICE)
-        settings = {"negative": rule, "averaging": 0.5, "checkpoint": path, "capture": capture, "progress": False}
+        settings = {"negative": rule, "optimizer": STEADY, "averaging": 0.5, "checkpoint": path, "capture": capture, "progress": False}
         state = hm.fit(rbm, rows, batch_size=40, epochs=epochs, **settings)
         return [*rbm.parameters(), state.generator.get_state()]
 

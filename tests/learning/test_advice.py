@@ -23,8 +23,9 @@ def machine(change: bool = False) -> hm.RBM:
 
 
 def test_a_machine_that_has_not_left_its_base_rates_says_so() -> None:
-    with pytest.warns(UserWarning, match="after 300 updates no hidden unit depends on the data"):
+    with pytest.warns(UserWarning, match="after 300 updates no hidden unit depends on the data") as said:
         hm.fit(hm.RBM(10, 6), BITS, updates=300, optimizer=SLOW, progress=False)
+    assert said[0].filename == __file__
     hm.fit(hm.RBM(10, 6), BITS, updates=296, optimizer=SLOW, progress=False)  # too short to be told
 
 
@@ -39,8 +40,9 @@ def test_a_fixed_variance_that_does_not_suit_the_data_is_named() -> None:
     with pytest.warns(UserWarning, match=r"variance of the data is .* times that of the Gaussian units, which is fixed"):
         hm.fit(hm.RBM(hm.Gaussian(4), hm.Bernoulli(3)), rows, epochs=1, progress=False)
     visible = hm.Groups(hm.Bernoulli(10), hm.Gaussian(4))
-    with pytest.warns(UserWarning, match="is fixed: give the units learn_variance=True, or standardise"):
+    with pytest.warns(UserWarning, match="is fixed: give the units learn_variance=True, or standardise") as said:
         hm.fit(hm.RBM(visible, hm.Bernoulli(3)), torch.cat([BITS[:200], rows], 1), epochs=1, progress=False)
+    assert said[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=True), hm.Bernoulli(3)), rows, epochs=1, progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import torch
@@ -66,5 +67,8 @@ def of_fixed_variances(visible: Unit, rows: Tensor) -> None:
 
 
 def warn(text: str) -> None:
-    """A warning that points at the caller of `fit`."""
-    warnings.warn(text, UserWarning, stacklevel=4)
+    """A warning that points at the line outside the library that trains."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("harmonium", "torch"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)

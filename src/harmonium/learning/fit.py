@@ -133,7 +133,8 @@ def fit(
         kept on a GPU if they take at most half of its free memory.
     capture : bool, default False
         On a GPU, record the second update of each epoch as a CUDA graph and replay it for those after it: small updates then no longer wait
-        for the host. The draws and the results are the same. Rates that a callback changes inside an epoch take effect at the next.
+        for the host. The draws and the results are the same, but for rates that change inside an epoch, as the default one does: they take
+        effect at the next.
     seed : int, default 0
         Seed of the order and of all draws. The same seed, machine and number of threads and processes give the same bits.
     callbacks : Callback or callable, or a list of them, optional
