@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import tyro
+from torch import Tensor
 
 from harmonium.data.batches import BLOCK
 from harmonium.data.readers import read
@@ -30,7 +31,7 @@ from harmonium.runs.folder import EVALUATION, SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.sampling.gaps import fill
 from harmonium.seeds import derive
-from harmonium.units import NOTHING, Bernoulli
+from harmonium.units import NOTHING, Bernoulli, Gaussian
 
 MODEL, CLASSIFIER, DATA = "model.safetensors", "classifier.safetensors", "data.json"
 LISTED = 2**16  # joint states of the smaller side of an RBM up to which log Z is exact
@@ -196,9 +197,14 @@ class Train(Recipe):
         epochs = max(
             TUNING_EPOCHS, -(-TUNING_UPDATES // -(-len(rows) // size))
         )  # thirty epochs of a small table leave the net where it was
+        real = isinstance(dbn.visible, Gaussian)  # a net learns little from numbers of several hundred
+        centre, scale = rows.double().mean(0), rows.double().std(0)
+        scale = torch.where(scale > 0, scale, 1.0)
+        if real:
+            of_inputs(net[1], centre, scale)
         fine_tune(
             net,
-            rows,
+            ((rows - centre) / scale).float() if real else rows,
             labels,
             epochs=epochs,
             head_epochs=max(1, epochs // 10),
@@ -209,6 +215,8 @@ class Train(Recipe):
             checkpoint=run.checkpoint(TUNING),
             progress=False,
         )
+        if real:
+            of_inputs(net[1], -centre / scale, 1 / scale)
         save(net, run.folder / CLASSIFIER)
         judged, of = ((rows, labels), "learnt") if held is None else (held, "held-out")
         wrong = 100 * predict(net, judged[0]).argmax(1).ne(judged[1]).double().mean().item()
@@ -248,6 +256,13 @@ class Train(Recipe):
         picture = fantasies(torch.stack(frames, 1).reshape(8, 10, *shape), steps=[steps * (n + 1) for n in range(10)])
         picture.savefig(run.folder / SAMPLES, dpi=110)
         return run.folder / SAMPLES
+
+
+@torch.no_grad()
+def of_inputs(linear: Any, centre: Tensor, scale: Tensor) -> None:
+    """Makes a linear layer take x where it took scale x + centre, each (units,): its outputs are the same."""
+    linear.bias.add_((linear.weight.double() @ centre).float())
+    linear.weight.mul_(scale.float())
 
 
 def lowest(run: Run) -> RBM:

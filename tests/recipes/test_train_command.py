@@ -111,6 +111,17 @@ def test_labels_make_a_classifier_of_a_stack(monkeypatch: pytest.MonkeyPatch) ->
     assert "holds no label" not in str(harmonium(monkeypatch, "compare", "runs/whole", "runs/whole"))
 
 
+def test_a_classifier_of_numbers_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    group = np.arange(200) % 2
+    np.save("large.npy", 5000 + 300 * (rng.normal(size=(200, 4)) + 3 * group[:, None]))
+    np.save("groups.npy", group)
+    ran(monkeypatch, "train", "large.npy", "--hidden", "6", "--labels", "groups.npy", "--threads", "1", "--updates", "100")
+    assert Run.open("runs/large").results()["metrics"]["held_out_error_percent"]["value"] == 0
+    ran(monkeypatch, "predict", "runs/large", "large.npy", "-o", "labels.csv")
+    assert np.mean([int(found["label"]) == one for found, one in zip(rows("labels.csv"), group, strict=True)]) > 0.99
+
+
 def test_an_interrupted_run_resumes_to_the_same_bits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--missing", "?", "--hidden", "3", "--threads", "1", "--epochs", "4")
     ran(monkeypatch, "train", "birds.csv", *words)
