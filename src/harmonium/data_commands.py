@@ -199,14 +199,13 @@ def write(path: Path, array: np.ndarray[Any, Any], name: str) -> None:
 
 def write_table(path: Path, frame: Any) -> None:
     """Writes a table of any library as text."""
+    separator = SEPARATORS[path.suffix.lower()]
     if isinstance(frame, Sheet):
         write_sheet(path, frame)
-    elif hasattr(frame, "write_csv"):
-        frame.write_csv(path, separator=SEPARATORS[path.suffix.lower()])
-        print(f"{path}: {len(frame)} x {len(frame.columns)}")
-    else:
-        frame.to_csv(path, sep=SEPARATORS[path.suffix.lower()], index=False)
-        print(f"{path}: {len(frame)} x {len(frame.columns)}")
+        return
+    text = frame.write_csv(separator=separator) if hasattr(frame, "write_csv") else frame.to_csv(sep=separator, index=False)
+    write_atomically(path, text.encode())
+    print(f"{path}: {len(frame)} x {len(frame.columns)}")
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:
