@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,6 +135,8 @@ def impute(folder: Folder, data: Data, out: Out, key: str | None = None, chains:
     if isinstance(model, DBN):
         raise ValueError(f"impute takes a run of one layer of hidden units, and {folder} has {len(model.rbms)}")
     rows = asked.rows
+    if is_table(asked.data) and out.suffix.lower() not in SEPARATORS:
+        raise ValueError(f"a table is written to a file that ends in {', '.join(SEPARATORS)}, found {out}")
     if not rows.given:
         raise ValueError(f"{data} has no gaps (--missing of `harmonium train` names a value that stands for one)")
     found: Tensor = impute_rows(model, as_tensor(rows.states), chains=chains, steps=steps, seed=seed).rows
@@ -177,12 +181,16 @@ def check_out(path: Path, suffixes: set[str]) -> None:
     """Raises a ValueError, before any work, for a file of a kind that is not written."""
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"-o takes a file that ends in {', '.join(sorted(suffixes))}, found {path}")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"-o takes a file in a folder that can be written to, found {path}")
 
 
 def write(path: Path, array: np.ndarray[Any, Any], name: str) -> None:
     """Writes an array, to a table with numbered columns if the file is one."""
     if path.suffix.lower() == ".npy":
-        np.save(path, array)
+        content = io.BytesIO()
+        np.save(content, array)
+        write_atomically(path, content.getvalue())
         print(f"{path}: {' x '.join(map(str, array.shape))}")
     else:
         columns = array.reshape(len(array), -1).T
@@ -191,12 +199,13 @@ def write(path: Path, array: np.ndarray[Any, Any], name: str) -> None:
 
 def write_table(path: Path, frame: Any) -> None:
     """Writes a table of any library as text."""
+    separator = SEPARATORS[path.suffix.lower()]
     if isinstance(frame, Sheet):
         write_sheet(path, frame)
-    elif hasattr(frame, "write_csv"):
-        frame.write_csv(path, separator=SEPARATORS[path.suffix.lower()])
-    else:
-        frame.to_csv(path, sep=SEPARATORS[path.suffix.lower()], index=False)
+        return
+    text = frame.write_csv(separator=separator) if hasattr(frame, "write_csv") else frame.to_csv(sep=separator, index=False)
+    write_atomically(path, text.encode())
+    print(f"{path}: {len(frame)} x {len(frame.columns)}")
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import tyro
@@ -22,6 +22,7 @@ from harmonium.learning import fine_tune, fit, greedy, predict
 from harmonium.likelihood import Evaluation, evaluate, exact_log_z, log_likelihood
 from harmonium.models import DBN, RBM, load, save
 from harmonium.nets import classifier
+from harmonium.own_cases import Cases, Own
 from harmonium.own_data import Encoding, Rows, described_encoding, encoding, labels_of, without
 from harmonium.processes import is_first
 from harmonium.report import Section, evaluation, fantasies, filters, learning_curves
@@ -30,37 +31,11 @@ from harmonium.runs.folder import EVALUATION, SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.sampling.gaps import fill
 from harmonium.seeds import derive
-from harmonium.units import NOTHING, Bernoulli
+from harmonium.units import NOTHING, Bernoulli, Gaussian
 
 MODEL, CLASSIFIER, DATA = "model.safetensors", "classifier.safetensors", "data.json"
-HELD_OUT, FEWEST, MOST = 0.1, 20, 10_000  # share of the rows; none of fewer rows than this; and no more than this
 LISTED = 2**16  # joint states of the smaller side of an RBM up to which log Z is exact
-TUNING = "backpropagation"
-
-
-@dataclasses.dataclass(frozen=True)
-class Own:
-    """The user's data: the rules by which they became rows, the rows, the classes, and the number of each row's class."""
-
-    rules: Encoding
-    rows: Rows
-    classes: list[Any]
-    labels: Tensor | None
-
-    def __len__(self) -> int:
-        return int(self.rows.states.shape[0])
-
-    def __str__(self) -> str:
-        return f"{len(self)} rows of {self.rules}" + (f"; {len(self.classes)} classes" if self.classes else "")
-
-
-class Cases(NamedTuple):
-    """Rows to learn from, and rows that are held out: one in ten, drawn by the seed. Labels are numbers of classes."""
-
-    rows: Rows
-    held_out: Rows | None
-    labels: Tensor | None
-    held_out_labels: Tensor | None
+TUNING, TUNING_UPDATES, TUNING_EPOCHS, TUNING_RATE = "backpropagation", 1_000, 30, 0.03  # at least so many of both; with momentum 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +121,6 @@ class Train(Recipe):
         if self.labels is not None:
             found, data = labels_of(data, self.labels)
             classes = sorted(set(found), key=lambda value: (isinstance(value, str), value))
-            if len(classes) < 2:
-                raise ValueError(f"--labels must have at least two different values, found only {classes[0]!r}")
             labels = torch.tensor([classes.index(label) for label in found])
         rules = encoding(data, self.visible, self.missing)
         own = Own(rules, rules.encode(data), classes, labels)
@@ -155,21 +128,11 @@ class Train(Recipe):
         for block in torch.split(torch.arange(len(own)), BLOCK):  # now, because a folder is made before learning begins
             rows = own.rows.pick(block)
             layer.check(fill(layer, as_tensor(rows.states), rows.given.missing))
-        if labels is not None and len(labels) != len(own):
-            raise ValueError(f"expected a label for each of {len(own)} rows, found {len(labels)}")
-        if labels is not None and own.rows.given:
-            raise ValueError("a classifier takes rows without gaps: fill them by `harmonium impute` first")
         return own
 
     def cases(self) -> Cases:
         """Hold out one row in ten."""
-        count, rows, labels = len(self.own), self.own.rows, self.own.labels
-        if count < FEWEST:
-            return Cases(rows, None, labels, None)
-        held = min(MOST, max(1, round(HELD_OUT * count)))
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(derive(self.seed, 99)))
-        out, kept = order[:held], order[held:].sort().values
-        return Cases(rows.pick(kept), rows.pick(out), *((None, None) if labels is None else (labels[kept], labels[out])))
+        return Cases.of(self.own, self.seed)
 
     def stack(self, run: Run, rules: Encoding, cases: Cases) -> DBN:
         """Learn the layers from the data upwards, each from its checkpoint where there is one."""
@@ -230,16 +193,30 @@ class Train(Recipe):
         held = (
             None if cases.held_out is None or cases.held_out_labels is None else (as_tensor(cases.held_out.states), cases.held_out_labels)
         )
+        size = min(100, max(1, len(rows) // 10))
+        epochs = max(
+            TUNING_EPOCHS, -(-TUNING_UPDATES // -(-len(rows) // size))
+        )  # thirty epochs of a small table leave the net where it was
+        real = isinstance(dbn.visible, Gaussian)  # a net learns little from numbers of several hundred
+        centre, scale = rows.double().mean(0), rows.double().std(0)
+        scale = torch.where(scale > 0, scale, 1.0)
+        if real:
+            of_inputs(net[1], centre, scale)
         fine_tune(
             net,
-            rows,
+            ((rows - centre) / scale).float() if real else rows,
             labels,
-            batch_size=min(100, max(1, len(rows) // 10)),
+            epochs=epochs,
+            head_epochs=max(1, epochs // 10),
+            batch_size=size,
+            optimizer=partial(torch.optim.SGD, lr=TUNING_RATE, momentum=0.9),
             seed=derive(self.seed, 97),
             callbacks=run.callbacks(TUNING),
             checkpoint=run.checkpoint(TUNING),
             progress=False,
         )
+        if real:
+            of_inputs(net[1], -centre / scale, 1 / scale)
         save(net, run.folder / CLASSIFIER)
         judged, of = ((rows, labels), "learnt") if held is None else (held, "held-out")
         wrong = 100 * predict(net, judged[0]).argmax(1).ne(judged[1]).double().mean().item()
@@ -279,6 +256,13 @@ class Train(Recipe):
         picture = fantasies(torch.stack(frames, 1).reshape(8, 10, *shape), steps=[steps * (n + 1) for n in range(10)])
         picture.savefig(run.folder / SAMPLES, dpi=110)
         return run.folder / SAMPLES
+
+
+@torch.no_grad()
+def of_inputs(linear: Any, centre: Tensor, scale: Tensor) -> None:
+    """Makes a linear layer take x where it took scale x + centre, each (units,): its outputs are the same."""
+    linear.bias.add_((linear.weight.double() @ centre).float())
+    linear.weight.mul_(scale.float())
 
 
 def lowest(run: Run) -> RBM:

@@ -97,6 +97,9 @@ def test_large_machines_are_annealed_and_say_so():
 
 
 def test_what_cannot_be_scored_is_told():
+    for effort in ({"chains": 0}, {"steps": 0}):
+        with pytest.raises(ValueError, match="at least one chain and one sweep"):
+            hm.anomaly_score(hm.RBM(2, 2), torch.zeros(1, 2), **effort)
     with pytest.raises(ValueError, match="Gaussian units cannot be integrated: their input has no bound"):
         hm.anomaly_score(hm.RBM(hm.Gaussian(2), hm.Gaussian(1)), torch.zeros(1, 2))
     with pytest.raises(TypeError, match="one Exponential unit"):

@@ -105,8 +105,12 @@ def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
 
 def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim < 1 or not array.size:
-        raise ValueError(f"{path} must hold an array of numbers, one case per row, found {getattr(array, 'dtype', type(array).__name__)}")
+        raise ValueError(f"{path} must hold an array of numbers, one case per row, found {_shown(array)}")
     return array
+
+
+def _shown(array: Any) -> str:
+    return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def _matrix(path: Path) -> Any:

@@ -115,10 +115,13 @@ def parse(text: str, what: str, blank: frozenset[str] = BLANK) -> Sheet:
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     rows: list[list[str]] = []
     lines: list[int] = []
-    for row in reader:
-        if row:
-            rows.append([cell.strip() for cell in row])
-            lines.append(reader.line_num)
+    try:
+        for row in reader:
+            if row:
+                rows.append([cell.strip() for cell in row])
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num + 1} of {what} cannot be read: {error} (is a quotation mark never closed?)") from error
     if rows and not all(_is_number(cell) or cell in blank for cell in rows[0]):
         names, rows, lines = [name or f"column {place}" for place, name in enumerate(rows[0], 1)], rows[1:], lines[1:]
     else:

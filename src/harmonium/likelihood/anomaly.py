@@ -16,7 +16,7 @@ from harmonium.likelihood.known_log_z import known_log_z
 from harmonium.likelihood.log_likelihood import log_likelihood
 from harmonium.likelihood.seen_ais import seen_ais
 from harmonium.models import RBM
-from harmonium.sampling.gaps import rows_with_gaps
+from harmonium.sampling.gaps import blocks_with_gaps, rows_with_gaps
 from harmonium.sampling.posterior import Effort, posterior
 from harmonium.units import NOTHING, Given
 
@@ -126,7 +126,7 @@ def anomaly_score(
         For models that are no RBM, and for visible units of other kinds.
     ValueError
         For rows outside the units' support, and where a column's density cannot be integrated: if unbounded hidden units face real-valued
-        or unbounded visible ones.
+        or unbounded visible ones; and for a number of chains or sweeps below one.
 
     Notes
     -----
@@ -152,6 +152,7 @@ def anomaly_score(
             [0.7000, 0.7000,    nan]], dtype=torch.float64)
     """
     check_machine(model, "hm.anomaly_score")
+    effort = Effort(chains, steps, 1)
     visible, like = model.visible, model.visible.zero_input()
     v, missing, table = rows_with_gaps(visible, data, missing)
     visible.check_states(v)
@@ -166,13 +167,11 @@ def anomaly_score(
     surprise = column_surprise(model, v)
     score = -log_likelihood(model, v, log_z=log_z if normalise and log_z is not None else 0.0)
     errors = torch.full_like(score, error)
-    gapped = missing.flatten(1).any(1).nonzero().squeeze(1)
     generator = torch.Generator(like.device).manual_seed(seed)
-    for here in torch.split(gapped, max(1, BLOCK // chains)) if len(gapped) else ():
+    for here in blocks_with_gaps(missing, BLOCK // chains):
         joint, spread = _seen(model, v[here], missing[here], chains, generator)
         score[here] = (log_z if normalise and log_z is not None else 0.0) - joint
         errors[here] = torch.hypot(errors[here], spread)
-        effort = Effort(chains, steps, 1)
         draws = posterior(model, v[here], missing[here], effort, generator=generator, given=NOTHING).draws
         surprise.surprise[here], surprise.expected[here] = _over_draws(model, draws)
     parts = torch.where(missing.flatten(1)[:, surprise.starts], math.nan, surprise.surprise)

@@ -13,7 +13,8 @@ and infos are named tuples or frozen dataclasses. All randomness comes from `gen
 from harmonium.sampling import clamped, gibbs, tempering, top_down, trajectory
 from harmonium.sampling.clamped import Completion, complete
 from harmonium.sampling.films import film
-from harmonium.sampling.impute import Imputation, impute
+from harmonium.sampling.imputation import Imputation
+from harmonium.sampling.impute import impute
 from harmonium.sampling.label_probability import gibbs_label_probability
 from harmonium.sampling.noise_removal import Cleaned, remove_noise
 from harmonium.sampling.sequences import continue_sequence

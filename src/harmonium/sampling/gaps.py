@@ -88,3 +88,9 @@ def rows_with_gaps(visible: Unit, data: Any, missing: Any) -> tuple[Tensor, Tens
     check_mask(visible, where, "missing")
     where = where.bool().expand(v.shape)
     return fill(visible, v.to(device), where), where, table
+
+
+def blocks_with_gaps(missing: Tensor, size: int) -> tuple[Tensor, ...]:
+    """The numbers of the cases that lack a value, at most `size` of them (at least one) in each block. `missing`: (cases, *shape)."""
+    gapped = missing.flatten(1).any(1).nonzero().squeeze(1)
+    return torch.split(gapped, max(1, size)) if len(gapped) else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,37 +12,35 @@ from harmonium.models import RBM
 from harmonium.sampling.best_states import best_states
 from harmonium.sampling.clamped import init
 from harmonium.sampling.gibbs import step
+from harmonium.sampling.imputation import Imputation
 from harmonium.units import Binomial, Given, SteppedSigmoid, Unit
 from harmonium.units.groups import leaves
 
 
-class Effort(NamedTuple):
-    """Chains of each row, their sweeps, and over how many of the last ones moments are averaged."""
+@dataclass(frozen=True)
+class Effort:
+    """Chains of each row, their sweeps, and over how many of the last ones moments are averaged. ValueError if there is nothing to do."""
 
     chains: int
     steps: int
     average: int
 
-
-class Posterior(NamedTuple):
-    """See `Imputation`. Each (cases, *shape), `draws` (chains, cases, *shape)."""
-
-    rows: Tensor
-    mean: Tensor
-    standard_deviation: Tensor
-    standard_error: Tensor
-    probability: Tensor
-    draws: Tensor
+    def __post_init__(self) -> None:
+        if self.chains < 1 or not 1 <= self.average <= self.steps:
+            raise ValueError(
+                "gaps take at least one chain and one sweep, and an average over at most all sweeps, found "
+                f"chains={self.chains}, steps={self.steps}, average={self.average}"
+            )
 
 
-def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generator: torch.Generator, given: Given) -> Posterior:
+def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generator: torch.Generator, given: Given) -> Imputation:
     """Moments of p(v_missing | v_observed).
 
     Given h the moments of v are known: E[v | h] and E[v² | h] = Var[v | h] + E[v | h]² are averaged, not draws. `v`, `missing`:
     (cases, *shape), with valid states in the gaps.
     """
     visible = model.visible
-    chains, steps, average = effort
+    chains, steps, average = effort.chains, effort.steps, effort.average
     side = given.expand(chains)
     state = init(model, v.expand(chains, *v.shape), missing.expand(chains, *v.shape), generator=generator, given=side)
     first = torch.zeros(state.v.shape, dtype=torch.float64, device=v.device)
@@ -71,9 +69,8 @@ def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generat
     def at_gaps(found: Tensor, known: Tensor) -> Tensor:
         return torch.where(missing, found, known.to(found)).to(v)
 
-    return Posterior(
-        at_gaps(rows, v), at_gaps(mean, v), at_gaps(spread, nothing), at_gaps(error, nothing), at_gaps(probability, nothing + 1), state.v
-    )
+    moments = at_gaps(mean, v), at_gaps(spread, nothing), at_gaps(error, nothing)
+    return Imputation(at_gaps(rows, v), *moments, at_gaps(probability, nothing + 1), state.v, missing)
 
 
 def _listable(unit: Unit) -> bool:
