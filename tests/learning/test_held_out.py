@@ -91,6 +91,28 @@ def test_patience_ends_training_with_the_weights_of_the_best_epoch(given):
     assert all(torch.equal(value, record.weights[best][name]) for name, value in state.model.state_dict().items())
 
 
+class Counted(hm.HeldOut):
+    """Counts its figures."""
+
+    looks = 0
+
+    def figures(self, model, epoch=0):
+        self.looks += 1
+        return super().figures(model, epoch)
+
+
+@pytest.mark.parametrize("patience", [None, 9])
+def test_several_look_once_an_epoch_each_and_before_all_other_callbacks(tmp_path, patience):
+    watches = [Counted(halves(20, seed=7)), Counted(halves(20, seed=8), name="other", every=2)]
+    seen = []
+    logged = [lambda state: seen.append(dict(state.history[-1])), hm.CSVLogger(tmp_path / "log.csv")]
+    state = learn(4, callbacks=[*logged, *watches], patience=patience)
+    assert [each.looks for each in watches] == [4, 2]
+    assert seen == state.history
+    assert {"nats", "other"} <= set((tmp_path / "log.csv").read_text().splitlines()[0].split(","))
+    assert str(state.history[-1]["other"]) in (tmp_path / "log.csv").read_text().splitlines()[-1].split(",")
+
+
 def test_an_interrupted_run_ends_at_the_same_bits(tmp_path):
     held = 1 - halves(20, seed=9)
     whole = learn(30, patience=4, validation=held)
