@@ -185,6 +185,12 @@ def test_what_cannot_be_watched_is_refused_before_the_first_step():
     given = hm.Given(context=torch.linspace(0, 1, 120)[:, None])
     with pytest.raises(ValueError, match="for each of 120 contexts, and HeldOut takes at most 100"):
         hm.fit(conditional, rows, given=given, callbacks=[hm.HeldOut(rows, given=given), seen.append], progress=False)
+    square = [hm.Bernoulli(10) for _ in range(3)]
+    with pytest.raises(ValueError, match="cases of one layer, and a stack has 2"):
+        hm.greedy(rows, square, callbacks=iter([hm.HeldOut(rows), seen.append]), progress=False)
+    for wrong in (None, "rows.csv"):
+        with pytest.raises(ValueError, match="expected data as a tensor"):
+            learn(callbacks=[hm.HeldOut(wrong), seen.append])
     assert not seen
     with pytest.raises(ValueError, match="every=0"):
         hm.HeldOut(rows, every=0)
