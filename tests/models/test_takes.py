@@ -109,7 +109,7 @@ def test_tensors_of_integers_are_converted_where_a_method_would_compute_with_the
         with pytest.raises(ValueError, match="found values from 3 to 3"):
             method(torch.full((1, 3), 3))
     with pytest.raises(ValueError, match="found values from 3 to 3"):
-        dbm.energy(rows, [torch.full((1, 2), 3)] * 2)
+        dbm.energy(rows, [torch.ones(1, 2), torch.full((1, 2), 3)])
 
 
 def test_means_pass_as_they_do_in_tensors(rbm):
