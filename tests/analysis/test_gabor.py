@@ -1,6 +1,7 @@
 """Gabor fits of fields whose parameters are known, and of fields that are none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -61,3 +62,16 @@ def test_the_selectivity_of_a_bar_is_that_of_its_aspect():
 def test_other_weights_are_refused(weights):
     with pytest.raises(ValueError, match=r"expected finite weights of shape \(64, units\)"):
         gabor_fit(weights, (8, 8))
+
+
+def test_weights_of_every_form_and_the_shape_of_one_image():
+    weights = np.random.default_rng(0).normal(size=(16, 2))
+    expected = gabor_fit(weights, (4, 4)).explained
+    for same in (weights.tolist(), torch.nn.Parameter(torch.tensor(weights)), pd.DataFrame(weights)):
+        np.testing.assert_allclose(gabor_fit(same, (4, 4)).explained, expected)
+    assert gabor_fit(torch.tensor(weights, dtype=torch.bfloat16), (4, 4)).explained == pytest.approx(expected, abs=0.02)
+    for shape in (16, (3, 4, 4)):
+        with pytest.raises(ValueError, match=r"image_shape is \(height, width\)"):
+            gabor_fit(weights, shape)
+    with pytest.raises(ValueError, match="found 3 NaN"):
+        gabor_fit(np.where(np.arange(32).reshape(16, 2) < 3, np.nan, weights), (4, 4))

@@ -45,6 +45,16 @@ def test_images_that_do_not_go_together_are_refused():
             patches(images, 2, 3)
 
 
+def test_channels_last_and_no_patches_are_refused():
+    with pytest.raises(ValueError, match=r"from 1 to 3; for images with channels last use image\.permute"):
+        patches([np.zeros((20, 30, 3))], 8, 5)
+    for count in (0, -5):
+        with pytest.raises(ValueError, match=f"at least one patch, found count={count}"):
+            patches([torch.zeros(6, 5)], 2, count)
+    with pytest.raises(ValueError, match=r"expected rows of shape \(cases, \.\.\.\), found \(3,\)"):
+        without_mean([1.0, 2.0, 3.0])
+
+
 def test_the_mean_of_each_case_is_gone():
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 5, 5)).astype(np.uint8)
     np.testing.assert_allclose(without_mean(images), images - images.mean((1, 2, 3), keepdims=True), rtol=1e-4, atol=1e-4)

@@ -27,6 +27,10 @@ def test_motion_in_its_format(tmp_path):
     savemat(tmp_path / "mit_mocap.mat", {"train_data": cell(*frames[:34]), "test_data": cell(*frames[35:])})
     with pytest.raises(ValueError, match="expected train_data as 35 matrices of 49 columns, found 34"):
         motion.load(tmp_path)
+    for wrong in (np.full((3, 49), np.nan), np.full((3, 49), 1j)):
+        savemat(tmp_path / "mit_mocap.mat", {"train_data": cell(*frames[:35]), "test_data": cell(*frames[35:38], wrong)})
+        with pytest.raises(ValueError, match="is damaged: expected finite numbers in test_data"):
+            motion.load(tmp_path)
     (tmp_path / "mit_mocap.mat").write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match="is not a readable MATLAB file"):
         motion.load(tmp_path)
@@ -41,6 +45,9 @@ def test_music_in_its_format(tmp_path):
     assert [len(part) for part in found] == [87, 12, 25]
     assert found.train[0].dtype == torch.bool
     assert found.test[24].nonzero().tolist() == [[2, 40]]
+    savemat(tmp_path / "Piano_midi.mat", parts | {"testdata": cell(*[roll * 60] * 25)})  # velocities
+    with pytest.raises(ValueError, match="is damaged: expected zeros and ones in testdata"):
+        music.load("Piano_midi", tmp_path)
     with pytest.raises(ValueError, match=r"the collections are JSB_Chorales.*found 'Bach'"):
         music.load("Bach")
 

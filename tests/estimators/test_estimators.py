@@ -225,6 +225,10 @@ def test_the_rate_falls_with_the_norm_of_the_data() -> None:
         (RBMTransformer(0), "n_components is the number of hidden units"),
         (RBMTransformer(5, updates=0), "at least one update"),
         (DBNTransformer(()), "layers are the numbers of hidden units"),
+        (DBNTransformer(5), "layers are the numbers of hidden units.* found 5"),  # type: ignore[arg-type]
+        (DBNTransformer((5, 2.5)), "layers are the numbers of hidden units"),  # type: ignore[arg-type]
+        (RBMTransformer(4.0), "n_components is the number of hidden units.* found 4.0"),  # type: ignore[arg-type]
+        (RBMTransformer(4, hidden=3), "units are one of bernoulli, .* found 3"),  # type: ignore[arg-type]
     ],
 )
 def test_settings_are_refused_by_a_sentence(estimator: Any, message: str) -> None:

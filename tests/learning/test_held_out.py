@@ -91,6 +91,28 @@ def test_patience_ends_training_with_the_weights_of_the_best_epoch(given):
     assert all(torch.equal(value, record.weights[best][name]) for name, value in state.model.state_dict().items())
 
 
+class Counted(hm.HeldOut):
+    """Counts its figures."""
+
+    looks = 0
+
+    def figures(self, model, epoch=0):
+        self.looks += 1
+        return super().figures(model, epoch)
+
+
+@pytest.mark.parametrize("patience", [None, 9])
+def test_several_look_once_an_epoch_each_and_before_all_other_callbacks(tmp_path, patience):
+    watches = [Counted(halves(20, seed=7)), Counted(halves(20, seed=8), name="other", every=2)]
+    seen = []
+    logged = [lambda state: seen.append(dict(state.history[-1])), hm.CSVLogger(tmp_path / "log.csv")]
+    state = learn(4, callbacks=[*logged, *watches], patience=patience)
+    assert [each.looks for each in watches] == [4, 2]
+    assert seen == state.history
+    assert {"nats", "other"} <= set((tmp_path / "log.csv").read_text().splitlines()[0].split(","))
+    assert str(state.history[-1]["other"]) in (tmp_path / "log.csv").read_text().splitlines()[-1].split(",")
+
+
 def test_an_interrupted_run_ends_at_the_same_bits(tmp_path):
     held = 1 - halves(20, seed=9)
     whole = learn(30, patience=4, validation=held)
@@ -163,6 +185,12 @@ def test_what_cannot_be_watched_is_refused_before_the_first_step():
     given = hm.Given(context=torch.linspace(0, 1, 120)[:, None])
     with pytest.raises(ValueError, match="for each of 120 contexts, and HeldOut takes at most 100"):
         hm.fit(conditional, rows, given=given, callbacks=[hm.HeldOut(rows, given=given), seen.append], progress=False)
+    square = [hm.Bernoulli(10) for _ in range(3)]
+    with pytest.raises(ValueError, match="cases of one layer, and a stack has 2"):
+        hm.greedy(rows, square, callbacks=iter([hm.HeldOut(rows), seen.append]), progress=False)
+    for wrong in (None, "rows.csv"):
+        with pytest.raises(ValueError, match="expected data as a tensor"):
+            learn(callbacks=[hm.HeldOut(wrong), seen.append])
     assert not seen
     with pytest.raises(ValueError, match="every=0"):
         hm.HeldOut(rows, every=0)

@@ -58,6 +58,20 @@ def test_a_state_that_continues_is_one_training_and_layers_are_several(tmp_path)
     assert found[["training", "epoch"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
 
 
+def test_a_training_after_one_without_an_epoch_is_another(tmp_path):
+    """Both histories are empty when they begin."""
+
+    class Interrupt(hm.Callback):
+        def on_step(self, state):
+            raise KeyboardInterrupt
+
+    logger = hm.CSVLogger(tmp_path / "log.csv")
+    with pytest.raises(KeyboardInterrupt):
+        learn(2, callbacks=[logger, Interrupt()])
+    state = learn(2, callbacks=logger)
+    same(tmp_path / "log.csv", [{"training": 2.0, **row} for row in state.history])
+
+
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         hm.CSVLogger(tmp_path)

@@ -144,3 +144,18 @@ def test_two_gaussian_layers_are_a_factor_analyser(seed):
 def test_documents_cannot_be_hidden():
     with pytest.raises(ValueError, match="layer of data"):
         hm.RBM(hm.Bernoulli(3), hm.ReplicatedSoftmax(4))
+
+
+def test_one_object_cannot_stand_for_two_layers():
+    """[hm.Bernoulli(3)] * 3 is one layer thrice: its biases would be learned as one."""
+    one, other = hm.Bernoulli(3), hm.Bernoulli(3)
+    makers = (
+        lambda: hm.RBM(one, one),
+        lambda: hm.RBM(hm.Groups(other, one), one),
+        lambda: hm.DBM([one, other, one]),
+        lambda: hm.BoltzmannMachine(one, one),
+        lambda: hm.greedy(torch.eye(3), [other, one, one], epochs=1, progress=False),
+    )
+    for make in makers:
+        with pytest.raises(ValueError, match="one Bernoulli object stands for two layers"):
+            make()

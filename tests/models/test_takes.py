@@ -86,6 +86,32 @@ def test_bytes_mean_what_the_units_say():
         hm.RBM(3, 2).hidden_mean(grey)
 
 
+def test_tensors_of_integers_are_converted_where_a_method_would_compute_with_them_too():
+    """Their levels would count 255 times as much, and 3 would pass for a probability."""
+    grey = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
+    rows, seen = grey / 255, hm.Bernoulli(3, values="probabilities")
+    rbm = hm.RBM(seen, hm.Bernoulli(2), hm.Dense(3, 2, scale=1.0))
+    net = hm.DBN([rbm, hm.RBM(2, 2)])
+    dbm = hm.DBM([hm.Bernoulli(3, values="probabilities"), hm.Bernoulli(2), hm.Bernoulli(2)], [hm.Dense(3, 2, scale=1.0), None])
+    hidden = [torch.ones(1, 2)] * 2
+    methods = {
+        "up": net.up,
+        "machine_mean": rbm.machine_mean,
+        "energy": lambda v: dbm.energy(v, hidden),
+        "energy of integers above": lambda v: dbm.energy(v, [each.to(grey.dtype) if v.dtype == grey.dtype else each for each in hidden]),
+        "energy by name": lambda v: dbm.energy(hidden=hidden, v=v),
+        "no steps": lambda v: rbm.gibbs(v, steps=0, generator=generator()),
+    }
+    for name, method in methods.items():
+        found, expected = method(grey), method(rows)
+        assert found.dtype == torch.float32, name
+        torch.testing.assert_close(found, expected, msg=name)
+        with pytest.raises(ValueError, match="found values from 3 to 3"):
+            method(torch.full((1, 3), 3))
+    with pytest.raises(ValueError, match="found values from 3 to 3"):
+        dbm.energy(rows, [torch.ones(1, 2), torch.full((1, 2), 3)])
+
+
 def test_means_pass_as_they_do_in_tensors(rbm):
     w, b, _ = parameters(rbm)
     mean = rbm.hidden_mean(BITS)

@@ -58,6 +58,17 @@ def test_convolutions_and_buffers_come_back(tmp_path):
     assert [parameter.dtype for parameter in again.parameters()] == [torch.float64] * 7
 
 
+def test_arguments_that_change_the_numbers_come_back(tmp_path):
+    pools = [nn.MaxPool2d(2, stride=1, dilation=2), nn.AvgPool2d(2, padding=1, count_include_pad=False)]
+    net = nn.Sequential(nn.GELU("tanh"), *pools, nn.ReLU(inplace=True), nn.Dropout(0.5, inplace=True)).eval()
+    net.note = "an attribute that computes nothing"
+    hm.save(net, tmp_path / "net.safetensors")
+    again = hm.load(tmp_path / "net.safetensors")
+    assert repr(again) == repr(net)
+    rows = torch.randn(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(again(rows.clone()), net(rows.clone()))
+
+
 class OfOnesOwn(nn.Linear):
     def forward(self, input):
         return -super().forward(input)
@@ -70,7 +81,15 @@ def test_what_its_arguments_do_not_describe_is_refused_by_name(tmp_path):
     normed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
     more = nn.Sequential(nn.Linear(3, 3))
     more[0].register_buffer("mask", torch.ones(3))
+    hooked, replaced, changed = (nn.Sequential(nn.Linear(3, 3)) for _ in range(3))
+    hooked[0].register_forward_hook(lambda module, inputs, output: 2 * output)
+    replaced[0].forward = lambda rows: -rows
+    changed.register_forward_pre_hook(lambda module, inputs: None)
     for net, message in (
+        (hooked, "do not hold the forward hooks of '0'; its weights alone"),
+        (replaced, "do not hold the forward of '0'; "),
+        (changed, "do not hold the forward pre hooks of the net; "),
+        (nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3).double()), "one type, found torch.float32 and torch.float64"),
         (nn.Sequential(nn.ReLU(), OfOnesOwn(3, 3)), "found OfOnesOwn at '1'"),
         (nn.Sequential(twice, nn.ReLU(), twice), "some of them twice"),
         (tied, "some of them twice"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
+
+from harmonium.data.tables import as_tensor
 
 Array = npt.NDArray[np.float64]
 
@@ -153,11 +154,14 @@ def _selectivity(unit: Array, image_shape: tuple[int, int]) -> Array:
 
 def _fields(weights: npt.ArrayLike, image_shape: tuple[int, int]) -> Array:
     """(K, H · W), float64."""
-    found: Any = weights
-    matrix = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, dtype=np.float64)
+    matrix: Array = as_tensor(weights).double().numpy(force=True)
+    if np.shape(image_shape) != (2,):
+        raise ValueError(f"image_shape is (height, width), found {image_shape}: give each colour of an image by itself")
     size = image_shape[0] * image_shape[1]
-    if matrix.ndim != 2 or matrix.shape[0] != size or not np.isfinite(matrix).all():
-        raise ValueError(f"expected finite weights of shape ({size}, units) for images of {image_shape}, found {matrix.shape}")
+    wrong, bad = matrix.ndim != 2 or len(matrix) != size, int((~np.isfinite(matrix)).sum())
+    if wrong or bad:
+        found = matrix.shape if wrong else f"{bad:,} NaN or infinite ones"
+        raise ValueError(f"expected finite weights of shape ({size}, units) for images of {image_shape}, found {found}")
     return matrix.T
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from harmonium.data.tables import NUMBERS, native
 
 
 def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtype) -> dict[str, list[Tensor]]:
@@ -14,7 +17,7 @@ def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtyp
     Raises
     ------
     ValueError
-        For a file that is no MATLAB file, or that holds other arrays.
+        For a file that is no MATLAB file, or that holds other arrays, or values that are not finite, or for bool not 0 or 1.
     """
     from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
 
@@ -31,5 +34,14 @@ def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtyp
                 f"{path} is another file: expected {name} as {count} matrices of {width} columns, found {len(matrices)} with "
                 f"{', '.join(map(str, sorted(shapes)))}"
             )
-        found[name] = [torch.from_numpy(each.copy()).to(dtype) for each in matrices]
+        if not all(_fits(each, dtype) for each in matrices):
+            raise ValueError(f"{path} is damaged: expected {'zeros and ones' if dtype == torch.bool else 'finite numbers'} in {name}")
+        found[name] = [torch.from_numpy(native(each.copy())).to(dtype) for each in matrices]
     return found
+
+
+def _fits(values: np.ndarray[Any, Any], dtype: torch.dtype) -> bool:
+    """Whether values can be held by the type without a change of meaning."""
+    if values.dtype.kind not in NUMBERS:
+        return False
+    return bool(((values == 0) | (values == 1)).all() if dtype == torch.bool else np.isfinite(values).all())

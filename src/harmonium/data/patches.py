@@ -10,6 +10,9 @@ from torch import Tensor
 
 from harmonium.data.tables import as_tensor
 
+LAST = "; for images with channels last use image.permute(2, 0, 1)"
+CHANNELS = 4  # most of an image whose last axis may be that of its colours
+
 
 def patches(images: Sequence[Any] | Tensor, size: int, count: int, *, seed: int = 0) -> Tensor:
     """Draw square patches, each at a random place of a random image.
@@ -36,7 +39,7 @@ def patches(images: Sequence[Any] | Tensor, size: int, count: int, *, seed: int 
     Raises
     ------
     ValueError
-        For an image that is smaller than a patch, and for images of different channels or types.
+        For an image that is smaller than a patch, for images of different channels or types, and for fewer than one patch.
 
     Examples
     --------
@@ -50,12 +53,14 @@ def patches(images: Sequence[Any] | Tensor, size: int, count: int, *, seed: int 
     if len(kinds) != 1 or any(image.dim() not in (2, 3) for image in found):
         raise ValueError(
             "expected images of shape (height, width) or (channels, height, width), of one type and number of channels, found "
-            f"{sorted({f'{tuple(image.shape)} of {image.dtype}' for image in found}) or 'none'}; for images with channels last use "
-            "image.permute(2, 0, 1)"
+            f"{sorted({f'{tuple(image.shape)} of {image.dtype}' for image in found}) or 'none'}{LAST}"
         )
     smallest = min(min(image.shape[-2:]) for image in found)
     if not 1 <= size <= smallest:
-        raise ValueError(f"patches of {size} x {size} do not fit into these images: expected a size from 1 to {smallest}")
+        last = LAST if found[0].dim() == 3 and found[0].shape[-1] <= CHANNELS else ""
+        raise ValueError(f"patches of {size} x {size} do not fit into these images: expected a size from 1 to {smallest}{last}")
+    if count < 1:
+        raise ValueError(f"expected at least one patch, found count={count}")
     generator = torch.Generator().manual_seed(seed)
     which = torch.randint(len(found), (count,), generator=generator)
     drawn = torch.empty(count, *found[0].shape[:-2], size, size, dtype=found[0].dtype)
@@ -80,6 +85,11 @@ def without_mean(rows: Any) -> Tensor:
     Tensor
         (cases, *shape), floating point.
 
+    Raises
+    ------
+    ValueError
+        For a single vector, which has no axis of cases.
+
     Examples
     --------
     >>> import torch, harmonium as hm
@@ -87,6 +97,8 @@ def without_mean(rows: Any) -> Tensor:
     tensor([[-1.,  0.,  1.]])
     """
     data = as_tensor(rows)
+    if data.dim() < 2:
+        raise ValueError(f"expected rows of shape (cases, ...), found {tuple(data.shape)}")
     data = data if data.is_floating_point() else data.float()
     found: Tensor = data - data.flatten(1).mean(1).reshape(-1, *[1] * (data.dim() - 1))
     return found

@@ -94,13 +94,15 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     Raises
     ------
     ValueError
-        For data of another shape, without a case, or outside the support.
+        For data of another shape or form, without a case, or outside the support.
     """
     data = as_data(data)
     if isinstance(data, SparseRows):
         check_cases(visible, data)
         return CheckedRows(data, visible, given, lambda rows: visible.from_data(rows, like))
     if not isinstance(data, Tensor | np.ndarray):
+        if not isinstance(data, Source):
+            raise ValueError(f"expected data as a tensor, array or Source, found {type(data).__name__}")
         return CheckedRows(data, visible, given, lambda rows: rows.to(device=like.device, dtype=like.dtype))
     check_cases(visible, data)
     if is_mapped(data):

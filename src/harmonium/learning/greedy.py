@@ -16,7 +16,9 @@ from harmonium.data.batches import BLOCK, ArrayRows, Source
 from harmonium.data.tables import as_data, as_tensor
 from harmonium.learning.cases import Data, GivenRows, LabelledRows, as_rows
 from harmonium.learning.fit import fit
+from harmonium.learning.held_out import HeldOut
 from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.trainer import as_callbacks
 from harmonium.learning.replicas.dispatch import or_many
 from harmonium.learning.replicas.greedy_replicas import greedy_replicas
 from harmonium.models import DBN, RBM
@@ -25,6 +27,7 @@ from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.seeds import derive, fresh_generator
 from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
+from harmonium.units.groups import check_distinct
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
 
@@ -83,7 +86,8 @@ def greedy(
     ------
     ValueError
         For labels that do not fit, for labels with an iterable of batches (its cases have no numbers), for an iterator that can be used
-        only once, for fewer than two layers, for another number of couplings, and for both `train` and `settings`.
+        only once, for fewer than two layers, for one object as two layers, for another number of couplings, for both `train` and
+        `settings`, and for an `HeldOut` among the callbacks of several layers.
 
     Notes
     -----
@@ -100,6 +104,14 @@ def greedy(
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
+    check_distinct(*layers)
+    if "callbacks" in settings:
+        settings["callbacks"] = as_callbacks(settings["callbacks"])
+        if len(layers) > 2 and any(isinstance(each, HeldOut) for each in settings["callbacks"]):
+            raise ValueError(
+                f"an hm.HeldOut has cases of one layer, and a stack has {len(layers) - 1} with features of their own: give validation= and "
+                "patience=, or train= with an hm.HeldOut for each layer"
+            )
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")

@@ -168,24 +168,51 @@ def early_stopping(
     title: str = "learning",
     first: Sequence[Callback] = (),
 ) -> tuple[list[Callback], Choice | None]:
-    """The callbacks, with one for held-out nats if `patience` needs it, and the choice of the best epoch by them.
-    `first`: callbacks before these.
+    """The callbacks, those of held-out nats first, and the choice of the best epoch by them.
 
-    Raises ValueError for a patience below one or without held-out cases, and for several figures of one name.
+    Their figures stand in the history before any other callback looks at it. Each callback appears once.
+
+    Parameters
+    ----------
+    plan : Plan
+        What the user gave, callbacks included.
+    patience : int, optional
+        Epochs without a better figure after which training ends. The figure is that of the user's first `HeldOut`, or else of a new one.
+    validation : Tensor, array or Source, optional
+        Held-out cases for a new `HeldOut`.
+    given : Given, optional
+        What is given of each of these cases.
+    title : str
+        What the progress bar calls the training.
+    first : sequence of Callback
+        Callbacks before the user's.
+
+    Returns
+    -------
+    callbacks : list of Callback
+        All callbacks, in their order.
+    choice : Choice, optional
+        The choice of the best epoch, if there is patience.
+
+    Raises
+    ------
+    ValueError
+        For a patience below one or without held-out cases, and for several figures of one name.
     """
     callbacks = [*first, *plan.watchers(title)]
     found = [each for each in callbacks if isinstance(each, HeldOut)]
+    others = [each for each in callbacks if not isinstance(each, HeldOut)]
     if len({each.name for each in found}) < len(found):
         raise ValueError("several HeldOut need different names: HeldOut(rows, name=...)")
     if patience is None:
-        return callbacks, None
+        return [*found, *others], None
     if patience < 1:
         raise ValueError(f"patience is a number of epochs, at least 1, found {patience}")
     if not found:
         if validation is None:
             raise ValueError("patience= ends training by held-out nats: give validation=, or an hm.HeldOut(rows) among the callbacks")
         found = [HeldOut(validation, given=given, seed=plan.seed)]
-    return [*found, *(each for each in callbacks if each is not found[0])], Choice(found[0].name, patience, highest=True)
+    return [*found, *others], Choice(found[0].name, patience, highest=True)
 
 
 def _drawn(visible: Unit, rows: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from harmonium.models.enumerate_states import enumerate_states
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, one_layer, takes
 from harmonium.units import NOTHING, Bernoulli, Given, Groups, Spin, Unit
-from harmonium.units.groups import leaves
+from harmonium.units.groups import check_distinct, leaves
 from harmonium.units.sums import add_to_grad
 from harmonium.units.uniform import uniform
 
@@ -79,6 +79,7 @@ class BoltzmannMachine(Shown):
                     raise TypeError(f"a Boltzmann machine is made of Bernoulli and Spin units, found {type(leaf).__name__}")
                 if len(leaf.shape) != 1:
                     raise ValueError(f"a Boltzmann machine's layers are flat, found one of shape {leaf.shape}")
+        check_distinct(*(unit for unit in (visible, hidden) if unit is not None))
         self.visible, self.hidden = visible, hidden
         self.units = visible if hidden is None else Groups(visible, hidden)
         size = self.units.shape[0]

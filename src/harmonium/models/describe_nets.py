@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
 _NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 _POOL = ("kernel_size", "stride", "padding", "ceil_mode")
+_MAX = (*_POOL, "dilation", "return_indices")
 ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Linear: ("in_features", "out_features"),
     nn.Conv1d: _CONVOLUTION,
@@ -21,25 +23,29 @@ ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.BatchNorm1d: _NORM,
     nn.BatchNorm2d: _NORM,
     nn.LayerNorm: ("normalized_shape", "eps", "elementwise_affine"),
-    nn.MaxPool1d: _POOL,
-    nn.MaxPool2d: _POOL,
-    nn.AvgPool2d: _POOL,
-    nn.Dropout: ("p",),
+    nn.MaxPool1d: _MAX,
+    nn.MaxPool2d: _MAX,
+    nn.AvgPool2d: (*_POOL, "count_include_pad", "divisor_override"),
+    nn.Dropout: ("p", "inplace"),
     nn.Flatten: ("start_dim", "end_dim"),
     nn.Unflatten: ("dim", "unflattened_size"),
-    nn.Hardtanh: ("min_val", "max_val"),
-    nn.LeakyReLU: ("negative_slope",),
-    nn.ELU: ("alpha",),
+    nn.Hardtanh: ("min_val", "max_val", "inplace"),
+    nn.LeakyReLU: ("negative_slope", "inplace"),
+    nn.ELU: ("alpha", "inplace"),
     nn.Softplus: ("beta", "threshold"),
     nn.Softmax: ("dim",),
     nn.LogSoftmax: ("dim",),
-    **dict.fromkeys((nn.Identity, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.GELU, nn.SiLU, nn.LogSigmoid), ()),
+    nn.GELU: ("approximate",),
+    **dict.fromkeys((nn.ReLU, nn.SiLU), ("inplace",)),
+    **dict.fromkeys((nn.Identity, nn.Sigmoid, nn.Tanh, nn.LogSigmoid), ()),
 }
 OF_NETS = {
     "nets.Dropout": ("p",),
     "nets.Visible": ("unit",),
 }  # modules of `harmonium.nets`, the room above: found by name when they are needed
 KINDS = {kind.__name__: kind for kind in ARGUMENTS}
+# Attributes that a file holds in other ways, or that change no number.
+ELSEWHERE = {"training", "_parameters", "_buffers", "_modules", "_compiled_call_impl", "unit", "generator"}
 KIND = "torch.nn"  # of the description of a net
 INSTEAD = "its weights alone are written by torch.save(net.state_dict(), path)"
 
@@ -54,11 +60,24 @@ def describe_net(net: nn.Module, describe: Describe, build: Describe) -> dict[st
         raise TypeError(f"hm.save writes nets whose modules have weights of their own, and this net uses some of them twice; {INSTEAD}")
     found = {"kind": KIND, "training": net.training, "net": _describe(net, "", describe)}
     shapes = {name: tensor.shape for name, tensor in net.state_dict().items()}
-    rebuilt = {name: tensor.shape for name, tensor in build_net(found, build).state_dict().items()}
+    again = build_net(found, build)
+    rebuilt = {name: tensor.shape for name, tensor in again.state_dict().items()}
     if shapes != rebuilt:
         name = next(iter({*shapes.items()} ^ {*rebuilt.items()}))[0]
         raise TypeError(f"hm.save describes a net by its modules' arguments, and {name!r} does not follow from them; {INSTEAD}")
+    for (name, module), copy in zip(net.named_modules(), again.modules(), strict=True):
+        if lost := _lost(module, copy):
+            what = f"the {lost.strip('_').replace('_', ' ')} of {repr(name) if name else 'the net'}"
+            raise TypeError(f"hm.save describes a net by its modules' arguments, which do not hold {what}; {INSTEAD}")
     return found
+
+
+def _lost(module: nn.Module, copy: nn.Module) -> str | None:
+    """An attribute that changes what the module computes, such as a hook, and that a copy made from its arguments lacks."""
+    own, other = vars(module), vars(copy)
+    hides = (name for name in own if name not in other and hasattr(type(module), name))  # a `forward` set on the object
+    changed = (name for name in other if name not in ELSEWHERE and own.get(name) != other[name])
+    return next(chain(hides, changed), None)
 
 
 def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any]:

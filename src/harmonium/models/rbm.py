@@ -13,6 +13,7 @@ from harmonium.models.normalisable import check_normalisable
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layer, takes
 from harmonium.units import NOTHING, Bernoulli, Given, Unit
+from harmonium.units.groups import check_distinct
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
 
@@ -60,7 +61,7 @@ class RBM(Shown):
     Raises
     ------
     ValueError
-        For a coupling that does not fit the layers, and for a `ReplicatedSoftmax` hidden layer.
+        For a coupling that does not fit the layers, a `ReplicatedSoftmax` hidden layer, and one object as two layers.
 
     Notes
     -----
@@ -85,6 +86,7 @@ class RBM(Shown):
     def __init__(self, visible: Unit | int, hidden: Unit | int, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
         visible, hidden = _layer(visible), _layer(hidden)
+        check_distinct(visible, hidden)
         self.visible, self.hidden = visible, hidden
         if coupling is None:  # with the layers' dtype and device
             coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())

@@ -122,8 +122,8 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        For an object of another kind, and for nets that their modules' arguments do not describe, such as those with a class or a
-        `forward` of one's own.
+        For an object of another kind, for parameters of several floating-point types, and for nets that their modules' arguments do not
+        describe, such as those with hooks, or with a class or a `forward` of one's own.
 
     Examples
     --------
@@ -140,6 +140,8 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
     else:
         raise TypeError(f"hm.save writes models and nets of torch.nn, found {type(model).__name__}")
     tensors = unshared(model)
+    if len(kinds := {str(tensor.dtype) for tensor in tensors.values() if tensor.is_floating_point()}) > 1:
+        raise TypeError(f"hm.save writes models of one type, found {' and '.join(sorted(kinds))}: model.double() or .float() makes it one")
     dtype = str(next(model.parameters(), torch.empty(0)).dtype).removeprefix("torch.")
     write_tensors(path, tensors, {"model": words, "dtype": dtype})
 

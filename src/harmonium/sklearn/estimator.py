@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any, Literal, Self, cast
 
 import numpy as np
@@ -182,7 +183,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
 
 def machine_of(estimator: RBMEstimator, X: Any, seed: int) -> RBM:
     """The machine that an estimator begins with, in the floating-point type of the data."""
-    if estimator.n_components < 1:
+    if not isinstance(estimator.n_components, Integral) or estimator.n_components < 1:
         raise ValueError(f"n_components is the number of hidden units, at least 1, found {estimator.n_components}")
     visible = visible_of(estimator.visible, X, estimator.states)
     rbm = RBM(visible, unit_of(estimator.hidden, estimator.n_components), seed=seed)

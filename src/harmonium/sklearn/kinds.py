@@ -42,12 +42,12 @@ UNITS: dict[str, Callable[[int], Unit]] = {
 def unit_of(kind: Kind, size: int) -> Unit:
     """A new layer of `size` units: of a name in `UNITS`, as `kind(size)`, or a copy of a layer.
 
-    Raises a ValueError for another name, and for a layer of another size.
+    Raises a ValueError for anything else, and for a layer of another size.
     """
-    if isinstance(kind, str):
-        if kind not in UNITS:
-            raise ValueError(f"units are one of {', '.join(UNITS)}, a layer of units, or a function of their number, found {kind!r}")
+    if isinstance(kind, str) and kind in UNITS:
         return UNITS[kind](size)
+    if not isinstance(kind, Unit) and not callable(kind):
+        raise ValueError(f"units are one of {', '.join(UNITS)}, a layer of units, or a function of their number, found {kind!r}")
     unit = copy.deepcopy(kind) if isinstance(kind, Unit) else kind(size)
     if math.prod(unit.shape) != size:
         raise ValueError(f"the layer has {math.prod(unit.shape)} units, and {size} are needed")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,8 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn_stack(self, X: Any) -> DBN:
         """The stack of all layers, in the floating-point type of the data."""
-        sizes = tuple(self.layers)
-        if not sizes or min(sizes) < 1:
+        sizes = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
+        if not sizes or any(not isinstance(size, Integral) or size < 1 for size in sizes):
             raise ValueError(f"layers are the numbers of hidden units, at least one layer of at least one unit, found {self.layers!r}")
         self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         units = [visible_of(self.visible, X), *(unit_of(self.hidden, size) for size in sizes)]

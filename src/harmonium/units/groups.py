@@ -235,3 +235,11 @@ def leaves(unit: Unit, start: int = 0) -> Iterator[tuple[int, int, Unit]]:
     for part in unit.layers():
         yield from leaves(part, start)
         start += math.prod(part.statistic_shape)
+
+
+def check_distinct(*layers: Unit) -> None:
+    """Raises a ValueError if one object stands for two layers: they would share their parameters."""
+    parts = [leaf for layer in layers for _, _, leaf in leaves(layer)]
+    twice = next((leaf for number, leaf in enumerate(parts) if any(leaf is other for other in parts[:number])), None)
+    if twice is not None:
+        raise ValueError(f"one {type(twice).__name__} object stands for two layers, which would share its parameters: make one for each")
