@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from harmonium import analysis, data, likelihood, nets, report, sampling
     from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
     from harmonium.learning import (
+        Advice,
         Callback,
         ContrastiveDivergence,
         CSVLogger,
@@ -78,6 +79,7 @@ __all__ = [
     "DBM",
     "DBN",
     "RBM",
+    "Advice",
     "Bernoulli",
     "Binomial",
     "BoltzmannMachine",

@@ -164,6 +164,7 @@ def test_weights_are_drawn_as_a_dense_couplings():
     assert not hm.Convolutional((1, 3), 2, kernel=2, scale=0.0).weight.any()
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_learning_raises_the_exact_likelihood():
     """A pair of neighbours, on together, somewhere on a line: one shared kernel is all that it takes."""
     places = np.random.default_rng(0).integers(7, size=200)

@@ -92,6 +92,7 @@ def test_what_is_no_low_rank_coupling_is_refused(settings, message):
         hm.LowRank(3, 2, **settings)
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_learning_raises_the_exact_likelihood():
     draw = np.random.default_rng(0)
     side = draw.integers(2, size=(200, 1))

@@ -159,6 +159,7 @@ def test_the_gradient_of_an_update_agrees_with_that_in_full(coupling: hm.Couplin
     assert 0 < (found[0] - found[1]).norm() / found[0].norm() < 0.1  # a few of the 2,400 draws turn out differently
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_learning_reaches_the_same_likelihood_and_leaves_no_flag_changed() -> None:
     before = torch.get_float32_matmul_precision(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype()
     nats = []

@@ -130,6 +130,7 @@ def test_averaged_parameters_are_judged_and_the_others_go_on() -> None:
     assert found.state_.epoch == 8  # of three updates, at least twenty, and one more
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_density_of_real_numbers() -> None:
     real = np.random.default_rng(0).normal([0, 5], [1, 0.1], size=(2000, 2))
     found = RBMDensity(3, updates=2000, random_state=0).fit(real)
@@ -163,6 +164,7 @@ def test_stacks_classify_and_regress() -> None:
 
 
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_features_of_any_unit_are_classified_by_default(load: Any) -> None:
     """Measured in their own units, some in thousands: without standardising, the net has the commonest class alone."""
     rows, labels = load(return_X_y=True)

@@ -14,6 +14,7 @@ def total_correlation(p, states):
     return (p * np.log(p / product)).sum()
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_aggregated_posterior():
     found = run("plot_08_aggregated_posterior")
     assert found["figures"] == ["averaging_factorial", "aggregated_posterior"]

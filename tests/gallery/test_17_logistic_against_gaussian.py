@@ -9,6 +9,7 @@ from scipy import integrate
 from tests.gallery.scripts import run
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_logistic_against_gaussian() -> None:
     found = run("plot_17_logistic_against_gaussian")
     assert found["figures"] == ["logistic_against_gaussian"]

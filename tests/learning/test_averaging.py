@@ -63,6 +63,7 @@ def test_the_learning_model_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_it_is_the_better_model_where_few_chains_make_the_other_wander(seed: int) -> None:
     rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4)).double()
     sgd = partial(torch.optim.SGD, lr=0.3)

@@ -291,6 +291,7 @@ def test_refused(visible, settings, message):
 # What it is for -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_centred_learning_gets_further_where_bits_are_mostly_on():
     """Images of a few strokes on white, 16 hidden units, as many updates, exact likelihoods."""
     draw = np.random.default_rng(1)

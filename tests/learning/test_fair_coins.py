@@ -13,6 +13,7 @@ SIZES = [1, 7, 33, 100, 1000]
 
 @pytest.mark.parametrize("batch_size", SIZES)
 @pytest.mark.parametrize("negative", [hm.ContrastiveDivergence(), hm.PersistentCD(chains=9), hm.PersistentCD(chains=100)])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_biases_stay_near_zero(negative, batch_size):
     """A bias that leaves zero is pulled back by its own samples, so that it settles into noise about zero.
 

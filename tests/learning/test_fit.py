@@ -56,6 +56,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("negative", "optimizer"), RULES)
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_the_exact_likelihood_rises(negative, optimizer):
     """By most of what lies between independent pixels of the right base rates and the frequencies of the data themselves."""
     data, most = of_teacher()
@@ -80,6 +81,7 @@ def test_a_gaussian_machine_finds_the_mean_and_the_direction_of_the_data():
     assert learnt[2] < 0.4 * min(learnt[0], learnt[1])
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_sparsity_drives_the_mean_activity_to_its_target():
     data = DATA.repeat(20, 1)
     reached = {}
@@ -125,6 +127,7 @@ def test_the_sparsity_signal_of_other_units_is_that_of_their_total_input(hidden)
         torch.testing.assert_close(gradients[1][name] - gradients[0][name], each)
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_a_sparsity_target_lowers_the_mean_of_rectified_units():
     data, means = DATA.repeat(5, 1), []
     for sparsity in (None, hm.Sparsity(0.1, cost=1.0)):

@@ -156,6 +156,7 @@ def teacher():
 
 
 @pytest.mark.parametrize("negative", [hm.PersistentCD(chains=100), hm.ContrastiveDivergence(steps=5)])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_missing_values_are_learnt_around(negative):
     """With 30 % missing at random, most of what complete data teach beyond base rates is learnt; gaps filled by zeros teach worse."""
     data, held_out, own = teacher()

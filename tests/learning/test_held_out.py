@@ -64,6 +64,7 @@ def test_watching_changes_no_bit_of_learning():
     assert all(torch.equal(value, watched.model.state_dict()[name]) for name, value in plain.model.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_an_estimate_is_the_lower_of_two_and_says_how_far_they_agree(monkeypatch):
     held, rbm = halves(80, seed=7), learn(40).model
     monkeypatch.setattr("harmonium.learning.held_out.LISTED", 8)

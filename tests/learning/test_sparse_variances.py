@@ -15,6 +15,7 @@ def sparse(cases: int = 20_000, units: int = 5) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_sparse_data_keep_their_variance(standardise: bool) -> None:
     """A gradient that is cut at one settles at 0.67, for its mean is then zero elsewhere; the base rates are the best there is to learn."""
     rows = sparse()

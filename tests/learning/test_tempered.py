@@ -226,6 +226,7 @@ def test_resuming_gives_the_same_bits(adapt: int | None, tmp_path: Path) -> None
         learn(hm.PersistentCD(chains=9, steps=2, sampler=hm.Tempering(betas=(0.1, 0.4, 1), adapt=8)), checkpoint=path)
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_it_learns_modes_whose_weights_persistent_chains_miss() -> None:
     """The exact mean log-likelihood after 600 updates, three seeds: each time better than PCD's with as many chains; once adapted too."""
     schedule = partial(hm.Schedule, lr=lambda epoch: 1 - epoch / 150)

@@ -257,6 +257,7 @@ LEARNT = partial(hm.Gaussian, learn_variance=True)
 
 @needs(FACES)
 @pytest.mark.parametrize(("scale", "variance"), [(0.1, "per unit"), (10.0, "shared"), ("mixed", "per unit"), ("mixed", "shared")])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_a_few_faces_at_any_scale(scale, variance):
     """Six hundred of them."""
     before, after, errors = fifty_epochs(faces(600), scale, VISIBLE[variance], partial(hm.Bernoulli, 8))
@@ -269,9 +270,6 @@ def test_a_few_faces_at_any_scale(scale, variance):
     ("scale", "variance", "hidden"),
     [(0.1, "per unit", partial(hm.Bernoulli, 8)), ("mixed", "per unit", partial(hm.Bernoulli, 8)), (10.0, "shared", partial(LEARNT, 8))],
 )
-@pytest.mark.filterwarnings(
-    "ignore:in .* updates the weights were pulled back:RuntimeWarning"
-)  # raw patches take Gaussian hidden units there
 def test_a_few_patches_at_any_scale(scale, variance, hidden):
     """A thousand of them, grey levels less each one's mean: from whitened ones this few learn nothing that shows."""
     before, after, errors = fifty_epochs(patches(1000, white=False), scale, VISIBLE[variance], hidden)

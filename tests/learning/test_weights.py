@@ -29,6 +29,7 @@ def share_of_ones(data, *, epochs, **settings) -> float:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_heavy_rows_are_not_damped_in_small_batches(batch_size: int) -> None:
     """One case in 25 weighs 24 times as much as each other: half of all weight.
 

@@ -131,6 +131,7 @@ def learnt(seed=0):
 
 
 @pytest.mark.filterwarnings("ignore:anneal:UserWarning")
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_a_learnt_machine_of_two_modes(monkeypatch):
     """With as many distributions ordinary annealing often misses the lesser mode, and does not know it: the trajectory does not miss it."""
     monkeypatch.setattr(module, "LISTED", 0)
@@ -148,6 +149,7 @@ def test_a_learnt_machine_of_two_modes(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:annealing:UserWarning")
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_forward_is_low_and_backward_high_where_the_path_is_coarse():
     rbm, models = learnt()
     coarse, log_z = [models[0], models[len(models) // 2], models[-1]], oracle.log_z(plain(rbm))

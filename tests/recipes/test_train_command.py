@@ -43,6 +43,7 @@ def rows(path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter=";" if path == "birds.csv" else ","))
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_a_table_is_learnt_its_gaps_filled_and_its_features_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

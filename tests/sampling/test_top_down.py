@@ -281,6 +281,7 @@ def test_images_of_maps_keep_their_shape():
     close(top_down.init(hm.DBN([bottom, top]), v).input, back.detach(), 1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_a_patch_of_noise_is_found_and_removed():
     """A net that knows two patterns takes neither of them to have ink in its last four pixels."""
     patterns = torch.tensor([[1.0] * 8 + [0.0] * 8 + [0.0] * 4, [0.0] * 8 + [1.0] * 8 + [0.0] * 4])

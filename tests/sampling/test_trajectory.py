@@ -177,6 +177,7 @@ def left_share(rbm):
     return p[v[:, :6].sum(1) > v[:, 6:].sum(1)].sum() / p.sum()
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_both_learnt_modes_are_found_where_gibbs_sampling_stays_in_one():
     rbm, models = learnt(hm.PersistentCD(chains=100, sampler=hm.Tempering(betas=4)))
     share, chains, generator = left_share(rbm), 500, torch.Generator().manual_seed(6)
@@ -192,6 +193,7 @@ def test_both_learnt_modes_are_found_where_gibbs_sampling_stays_in_one():
     assert state.round_trips.sum() > chains
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_chosen_models_swap_about_as_often_as_wanted():
     """Of a machine whose persistent chains did not cross while learning, so that the modes' shares went up and down."""
     _, models = learnt(hm.PersistentCD(200))

@@ -128,6 +128,7 @@ def test_what_needs_an_energy_refuses(what, side):
 
 @pytest.mark.filterwarnings("ignore:in .* updates the weights were pulled back:RuntimeWarning")
 @pytest.mark.parametrize(("noise", "cap"), KINDS)
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_learning_lowers_the_reconstruction_error_and_shows_no_figure_that_needs_an_energy(noise, cap):
     """Real patches are rank-two plus noise here: the hidden layer must learn the two directions."""
     draw = np.random.default_rng(0)

@@ -105,6 +105,7 @@ def test_annealing_needs_nothing_more():
     assert abs(found.log_z - table(rbm.double())[3]) < 4 * found.standard_error + 0.01
 
 
+@pytest.mark.filterwarnings("ignore::harmonium.Advice")
 def test_base_rates_and_learning():
     generator = torch.Generator().manual_seed(0)
     blocs = (torch.randint(0, 2, (1000, 2), generator=generator) * 2 - 1).repeat_interleave(3, 1).float()

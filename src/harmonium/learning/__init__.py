@@ -1,6 +1,7 @@
 """Learning: rules, gradient transforms, the training loop, and the functions that combine them."""
 
 from harmonium.data.batches import Source
+from harmonium.learning.advice import Advice
 from harmonium.learning.contrast import write_gradient
 from harmonium.learning.finetune import fine_tune, predict
 from harmonium.learning.fit import fit
@@ -37,6 +38,7 @@ from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
 
 __all__ = [
+    "Advice",
     "Averaging",
     "CSVLogger",
     "Callback",

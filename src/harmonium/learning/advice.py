@@ -23,6 +23,17 @@ SHARE = 0.25  # share of the hidden units from which it is said
 FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data below the last are constant
 
 
+class Advice(UserWarning):
+    """The category of warnings that say what would make better use of a training that went on without an error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import harmonium as hm
+    >>> warnings.simplefilter("ignore", hm.Advice)  # from here on nothing is said
+    """
+
+
 @torch.no_grad()
 def of_hidden_units(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> None:
     """Warn if hidden units of an RBM do not depend on the data, or are copies of each other."""
@@ -71,4 +82,4 @@ def warn(text: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("harmonium", "torch"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, UserWarning, stacklevel=level)
+    warnings.warn(text, Advice, stacklevel=level)

@@ -163,13 +163,13 @@ def fit(
 
     Notes
     -----
-    *The default rate*, for an RBM with a dense coupling, is c / λ, at most 0.5, where λ is the largest eigenvalue of the covariance of the
-    visible units' statistics (in standard form, that of standardised data). c is 0.8; with real-valued visible units 0.15; with unbounded
-    hidden units 0.1; with both 0.02; and a quarter of it for rules with persistent chains, which have to follow. Over more than 300 updates
-    the rate is multiplied by (300 / updates) to the power ½, with real-valued visible units ¾. Exponential hidden units learn by Adam with
-    rate 0.02 instead. The rate is fixed for other couplings, deep Boltzmann machines, streams, rectified or exponential visible units, and
-    real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an
-    unbounded one, or hidden units are exponential.
+    *The default rate*, for an RBM with a dense coupling, is the lower of c / λ and 0.5, times √(300 / updates) over more than 300
+    updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
+    With real-valued visible units it is the lower of c / λ and 0.05, or 15 / updates where there are more than 300, with λ of the
+    standardised data and c of 0.3, or 0.04 with unbounded hidden units. Rules with persistent chains, which have to follow, have a quarter
+    of c. Exponential hidden units learn by Adam with rate 0.02 instead. The rate is fixed for other couplings, deep Boltzmann machines,
+    streams, rectified or exponential visible units, and real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or
+    unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
