@@ -64,6 +64,7 @@ DOCUMENTED = (
     Setting("scikit-learn", "as documented", batch=10, rate=0.1, chains=10),  # the defaults of BernoulliRBM
     Setting("rbms", "as documented", batch=2000, rate=0.01, chains=2000, steps=100),  # the defaults of `rbms train`, and its README
     Setting("learnergy", "as documented", batch=128, rate=0.1),  # the quick start of its README
+    Setting("ebmkit", "as documented", batch=128, rate=0.01),  # its example train_rbm.py; the rate is Adam's
 )
 
 SEARCHED = (
@@ -221,11 +222,29 @@ def learnergy(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None
     model.fit(dataset, batch_size=setting.batch, epochs=ENDLESS)
 
 
+def ebmkit(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None:
+    """The loop of its example `train_rbm.py`: Adam on the difference of free energies."""
+    import ebm
+
+    torch.manual_seed(seed)
+    rbm, cases = ebm.nets.RBM(n_visible=images.shape[1], n_hidden=HIDDEN), images.float()
+    optimizer = torch.optim.Adam(rbm.parameters(), lr=setting.rate)
+    clock.start()
+    while True:
+        batch = cases[torch.randint(0, len(cases), (setting.batch,))]
+        loss = rbm(batch).mean() - rbm(rbm.gibbs_step(batch)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        clock.tick(lambda: (rbm.W.T, rbm.b, rbm.c))
+
+
 LEARN: dict[str, Callable[[Tensor, Setting, Clock, int], None]] = {
     "harmonium": harmonium,
     "scikit-learn": scikit_learn,
     "rbms": rbms,
     "learnergy": learnergy,
+    "ebmkit": ebmkit,
 }
 """By the name of their distribution: (images (cases, 784) bool, setting, clock, seed), until the clock raises `Over`."""
 

@@ -20,7 +20,8 @@ The lines:
 - rbms, as documented: `rbms train` with its defaults, those of its README. A centred gradient, scaled to the norm 1. An update is 100
   sweeps of 2,000 chains, and the last may end some seconds late, which are given to it.
 - learnergy, as documented: the quick start of its README, with 500 hidden units. It has no persistent chains.
-- each of these, searched: the best of six settings (two sizes of batch or two momenta, several rates: `GRID` in learners.py) after the
+- ebmkit, as documented: the loop of its example, with 500 hidden units. It has no persistent chains of Gibbs sampling in it.
+- each but ebmkit, searched: the best of six settings (two sizes of batch or two momenta, several rates: `GRID` in learners.py) after the
   same seconds on held-out training cases. It was asked to learn as well as it can in that time.
 The peers that are not installed are named, and left out.
 """

@@ -85,4 +85,24 @@ def learnergy(batch: int) -> Contender:
     return Contender("learnergy: RBM.fit", measure, peer=True)
 
 
-PEERS = {"scikit-learn": scikit_learn, "rbms": rbms, "learnergy": learnergy}  # by the name of their distribution
+def ebmkit(batch: int) -> Contender:
+    """The loop of its example `train_rbm.py`, over as many batches as an epoch has."""
+    import ebm
+
+    def measure(images: Tensor) -> float:
+        pixels, updates = grey(images), -(-len(images) // batch)
+        rbm = ebm.nets.RBM(n_visible=images.shape[1], n_hidden=HIDDEN)
+        optimizer = torch.optim.Adam(rbm.parameters(), lr=1e-2)
+        began = time.perf_counter()
+        for _ in range(updates):
+            cases = pixels[torch.randint(0, len(pixels), (batch,))]
+            loss = rbm(cases).mean() - rbm(rbm.gibbs_step(cases)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return 1e3 * (time.perf_counter() - began) / updates
+
+    return Contender("ebmkit: its example's loop", measure, peer=True)
+
+
+PEERS = {"scikit-learn": scikit_learn, "rbms": rbms, "learnergy": learnergy, "ebmkit": ebmkit}  # by the name of their distribution

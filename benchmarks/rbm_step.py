@@ -29,6 +29,8 @@ The lines:
   checkpoints in an archive, and a progress bar.
 - learnergy: RBM.fit: its quick start, one epoch on a `TensorDataset` of float32 in [0, 1]: CD-1 by autograd of the free energy, plain
   SGD, a `DataLoader`, and the reconstruction error and pseudo-likelihood of every batch.
+- ebmkit: its example's loop: CD-1 by autograd of the free energy on random batches of float32 in [0, 1], and Adam; no shuffling, no
+  figures.
 The set-up of a model and of its data is outside the time for all but scikit-learn, where it is less than a hundredth of an epoch. The
 first three are measured over many repeats, the others over one whole epoch; rbms and learnergy by the clocks that they keep
 themselves. The peers that are not installed are named, and left out.

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, HIGHEST_REAL, REAL, defaults_of
+from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, NOISIEST, REAL, defaults_of
 
 GENERATOR = torch.Generator().manual_seed(0)
 PATTERNS = (torch.rand(6, 12, generator=GENERATOR) < 0.5).float()
@@ -84,7 +84,7 @@ def test_the_rate_is_a_constant_over_the_largest_variance() -> None:
             rate = defaults_of(rbm, (rows, None), updates, True, hm.ContrastiveDivergence()).rate
             steepest = constant / largest
             assert rate == pytest.approx(
-                min(steepest, HIGHEST_REAL * share) if constant == REAL else min(steepest, HIGHEST) * share**0.5, rel=0.02
+                min(steepest, NOISIEST / largest**0.5 * share) if constant == REAL else min(steepest, HIGHEST) * share**0.5, rel=0.02
             )
 
 

@@ -28,7 +28,8 @@ Gradient = Literal["plain", "centred", "enhanced"]
 MOMENTUM = 0.9
 COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.04
 """Rate times the data's largest variance: of bounded layers and counts, unbounded hidden units, real-valued data, and both."""
-HIGHEST, HIGHEST_REAL = 0.5, 0.05
+HIGHEST = 0.5
+NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
@@ -70,7 +71,7 @@ def defaults_of(
 
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
-    times √(300 / updates); real-valued data the lower of c / λ and 15 / updates, at most 0.05.
+    times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates.
 
     Parameters
     ----------
@@ -107,8 +108,9 @@ def defaults_of(
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
     constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED)
-    steepest = constant * (PERSISTENT if rule.divided else 1.0) / max(largest_variance(model, *cases, standard), 1e-12)
-    rate = min(steepest, HIGHEST_REAL * share) if real else min(steepest, HIGHEST) * share**0.5
+    largest = max(largest_variance(model, *cases, standard), 1e-12)
+    steepest = constant * (PERSISTENT if rule.divided else 1.0) / largest
+    rate = min(steepest, NOISIEST / largest**0.5 * share) if real else min(steepest, HIGHEST) * share**0.5
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 
