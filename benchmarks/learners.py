@@ -42,6 +42,7 @@ class Setting:
     steps: int = 1
     """Sweeps an update."""
     momentum: float = 0.0
+    hidden: int = HIDDEN
 
     @property
     def name(self) -> str:
@@ -177,7 +178,7 @@ def scikit_learn(images: Tensor, setting: Setting, clock: Clock, seed: int) -> N
             clock.tick(lambda: (self.components_.T, self.intercept_visible_, self.intercept_hidden_))
 
     pixels = images.numpy().astype(np.float32)
-    rbm = Timed(n_components=HIDDEN, learning_rate=setting.rate, batch_size=setting.batch, n_iter=ENDLESS, random_state=seed)
+    rbm = Timed(n_components=setting.hidden, learning_rate=setting.rate, batch_size=setting.batch, n_iter=ENDLESS, random_state=seed)
     clock.start()
     rbm.fit(pixels)
 
@@ -202,7 +203,7 @@ def rbms(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None:
     dataset = RBMDataset(binary, -np.ones(cases), np.ones(cases), np.arange(cases), "images", is_binary=True, device="cpu")
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):  # its progress bar
-        command = f"-d images.h5 --train_size 1 --num_hiddens {HIDDEN} --batch_size {setting.batch} --num_chains {setting.chains}"
+        command = f"-d images.h5 --train_size 1 --num_hiddens {setting.hidden} --batch_size {setting.batch} --num_chains {setting.chains}"
         command += f" --gibbs_steps {setting.steps} --learning_rate {setting.rate} --num_updates {ENDLESS} --n_save 1 --seed {seed}"
         args = match_args_dtype(vars(create_parser().parse_args([*command.split(), "--device", "cpu", "--filename", f"{folder}/rbm.h5"])))
         checkpoints = get_checkpoints(num_updates=ENDLESS, n_save=args["n_save"], spacing=args["spacing"])
@@ -216,7 +217,7 @@ def learnergy(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None
 
     torch.manual_seed(seed)
     dataset = TensorDataset(images.float(), torch.zeros(len(images)))
-    model = RBM(images.shape[1], HIDDEN, steps=setting.steps, learning_rate=setting.rate, momentum=setting.momentum)
+    model = RBM(images.shape[1], setting.hidden, steps=setting.steps, learning_rate=setting.rate, momentum=setting.momentum)
     model.optimizer.register_step_post_hook(lambda *_: clock.tick(lambda: (model.W, model.a, model.b)))
     clock.start()
     model.fit(dataset, batch_size=setting.batch, epochs=ENDLESS)
@@ -227,7 +228,7 @@ def ebmkit(images: Tensor, setting: Setting, clock: Clock, seed: int) -> None:
     import ebm
 
     torch.manual_seed(seed)
-    rbm, cases = ebm.nets.RBM(n_visible=images.shape[1], n_hidden=HIDDEN), images.float()
+    rbm, cases = ebm.nets.RBM(n_visible=images.shape[1], n_hidden=setting.hidden), images.float()
     optimizer = torch.optim.Adam(rbm.parameters(), lr=setting.rate)
     clock.start()
     while True:

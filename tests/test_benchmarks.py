@@ -533,3 +533,29 @@ def test_mixed_tables(tmp_path: Path, here: Callable[..., str]) -> None:
         assert 0 <= wine[method]["categorical"] <= 0.8
     assert f"| wine, real | {wine['harmonium']['real']:.3f} |" in shown
     assert all(0.5 < lines[name][0]["isolation forest"] <= 1 for name in ("benign tumours", "two cultivars", "zeros"))
+
+
+def test_densities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nats are those of all states listed, and the table counts who is first."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    densities = importlib.import_module("densities")
+    draw = np.random.default_rng(0)
+    weight, visible, hidden = draw.normal(size=(5, 3)), draw.normal(size=5), draw.normal(size=3)
+    cases = draw.integers(2, size=(20, 5))
+
+    def free(v: np.ndarray) -> np.ndarray:
+        return v @ visible + np.logaddexp(0, v @ weight + hidden).sum(-1)
+
+    states = np.array(list(np.ndindex(*[2] * 5)))
+    expected = free(cases).mean() - scipy.special.logsumexp(free(states))
+    assert densities.nats((weight, visible, hidden), torch.from_numpy(cases)) == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(densities.nats((weight * np.nan, visible, hidden), torch.from_numpy(cases)))
+    updates, (learnt, *_) = densities.harmonium(torch.from_numpy(cases), 0.0, 3, 0)
+    assert updates == densities.PILOT
+    assert learnt.shape == (5, 3)
+    on = {**importlib.import_module("machine").machine(), "load_average_before": 0.0}
+    row = {"harmonium": {"nats": -1.0}, "rbms": {"nats": float("nan")}, "independent": {"nats": -2.0}}
+    record = {"sets": {"a": row, "b": row}, "settings": {"seconds": 1.0, "threads": 1}, "peers": {}, "machine": on}
+    page = densities.markdown({**record, "commit": "c", "command": "python"})
+    assert "| a | **-1.000** | nan | -2.000 |" in page
+    assert "| first on | 2 | 0 | 0 |" in page
