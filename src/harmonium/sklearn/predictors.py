@@ -140,7 +140,7 @@ class DBNClassifier(ClassifierMixin, StackPredictor):  # type: ignore[misc]
         kept, numbers = np.unique(numbers, return_inverse=True)
         self.classes_ = labels[kept]
         if len(kept) < 2:
-            raise ValueError(f"a classifier needs rows of at least two classes, found one class: {self.classes_[0]!r}")
+            raise ValueError(f"a classifier needs rows of at least two classes, found one class: {self.classes_.tolist()[0]!r}")
         X = self._scale(X, weights)
         self.model_ = self._learn_stack(X, weights)
         net = classifier(self.model_, len(kept), seed=self.seed_)
