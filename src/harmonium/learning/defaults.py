@@ -31,6 +31,7 @@ COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.04
 HIGHEST, HIGHEST_REAL = 0.5, 0.05
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
+TUNING_RATE = 0.05  # of backpropagation
 SHORT = 300  # updates; longer trainings have lower rates
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 

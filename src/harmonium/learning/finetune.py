@@ -16,7 +16,9 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import BLOCK
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
+from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.graph import captured
+from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
@@ -86,7 +88,7 @@ def fine_tune(
     batch_size : int, default 100
         Cases per mini-batch.
     optimizer : callable, optional
-        Parameter groups -> optimiser. The default is SGD with learning rate 0.1.
+        Parameter groups -> optimiser. The default is SGD with learning rate 0.05 and momentum 0.9.
     weight_cost : float, default 0
         Weight decay of the optimiser, on matrices only.
     patience : int, optional
@@ -138,7 +140,9 @@ def fine_tune(
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     kind = described_type(precision, like)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "precision": kind}
-    training = plan.begin(net, groups_of(net, head, weight_cost), batches, settings, partial(torch.optim.SGD, lr=0.1))
+    training = plan.begin(
+        net, groups_of(net, head, weight_cost), batches, settings, partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
+    )
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):

@@ -142,7 +142,7 @@ def test_a_replica_that_diverges_leaves_the_others_alone() -> None:
     with pytest.warns(UserWarning, match="the others continue: 1"):
         state = hm.fine_tune(many, INPUTS, LABELS, optimizer=rates, epochs=3, batch_size=10, progress=False)
     net = dense(SEEDS[2])
-    hm.fine_tune(net, INPUTS, LABELS, seed=2, epochs=3, batch_size=10, progress=False)
+    hm.fine_tune(net, INPUTS, LABELS, seed=2, optimizer=partial(hm.MomentumSGD, lr=0.1), epochs=3, batch_size=10, progress=False)
     close(many.take(2), net)
     assert state.diverged == [1]
     assert math.isnan(state.history[-1]["train_loss.1"])

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from harmonium.data.batches import ArrayRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, each_loss, is_classification
+from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -64,7 +65,7 @@ def fine_tune_replicas(
     draws = derive(seeds[0], *seeds[1:])
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
-    training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=0.1))
+    training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=TUNING_RATE, momentum=MOMENTUM))
     plan.restore(training)
     for module in net.modules():
         if isinstance(module, Dropout):
