@@ -92,6 +92,23 @@ def test_fair_coins_in_odd_parts_stay_fair() -> None:
     assert (np.abs(mean - 0.5) < 3 * errors + 0.02).all()
 
 
+@pytest.mark.parametrize(("part", "rule"), [(7, hm.ContrastiveDivergence()), (137, hm.PersistentCD(10))])
+def test_biases_of_fair_coins_in_odd_parts_stay_within_three_standard_errors(part: int, rule: hm.Rule) -> None:
+    """Of 16 coins: no common drift, and no more spread than the noise of learning gives.
+
+    A bias that leaves zero is pulled back with slope 1/4 by its own samples, so its variance is 2 · rate · s² where that of its gradient is
+    s². Where the halves of the gradient are divided by other counts than their own, biases drift: scikit-learn's reach 13 here with parts
+    of 137.
+    """
+    coins, rbm = np.random.default_rng(0), RBMTransformer(1, rule=rule, learning_rate=0.2, momentum=0, batch_size=part, random_state=0)
+    for _ in range(150):
+        rbm.partial_fit((coins.random((part, 16)) < 0.5).astype(np.float32))
+    biases = rbm.intercept_visible_
+    deviation = np.sqrt(2 * 0.2 * (0.25 / part + 0.25 / (part if rule.paired else 10)))
+    assert abs(biases.mean()) < 3 * deviation / 4
+    assert np.sqrt((biases**2).mean()) < 2 * deviation
+
+
 def test_warm_start_goes_on_and_another_width_is_refused() -> None:
     rbm = RBMTransformer(5, warm_start=True, **QUICK)
     first = rbm.fit(X).state_.step

@@ -79,16 +79,16 @@ SAMPLED = {
 }
 
 
-def tuned() -> Found:
+def tuned(name: str = "tuned", **settings: Any) -> Found:
     net = torch.nn.Sequential(torch.nn.Linear(UNITS, 9), torch.nn.Sigmoid(), torch.nn.Linear(9, 4))
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_(torch.arange(parameter.numel()).float().sin().view_as(parameter))
     rows = data()
     labels = (rows[:, 0] + 2 * rows[:, 1]).long()
-    state = hm.fine_tune(net, rows, labels, epochs=3, head_epochs=1, batch_size=34, progress=False, validation=(rows, labels))
+    state = hm.fine_tune(net, rows, labels, epochs=3, head_epochs=1, batch_size=34, progress=False, validation=(rows, labels), **settings)
     figures = [[row["train_loss"], row["train_error_percent"], row["validation_loss"]] for row in state.history]
-    return {"tuned": vector(net), "tuned.figures": torch.tensor(figures)}
+    return {name: vector(net), f"{name}.figures": torch.tensor(figures)}
 
 
 def stacked() -> Found:
@@ -132,7 +132,7 @@ def main(folder: Path) -> None:
         found |= {name: vector(state.model), f"{name}.figures": figures(state)}
         if state.chains is not None:
             found[f"{name}.chains"] = state.chains
-    found |= tuned() | stacked()
+    found |= tuned() | tuned("tuned weighted", sample_weight=WEIGHTS) | stacked()
     trajectory = hm.Trajectory(folder / f"trajectory of {world_size()}")
     learn(callbacks=[trajectory], negative=hm.PersistentCD(chains=CHAINS))
     found["steps"] = torch.tensor(trajectory.steps)

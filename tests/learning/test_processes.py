@@ -52,7 +52,7 @@ def test_all_processes_have_the_same_bits_and_figures(each: list[Found]) -> None
         assert torch.equal(value, each[1][name]) or name.endswith("chains"), name
 
 
-@pytest.mark.parametrize("name", [*DETERMINISTIC, "tuned", "tuned.figures"])
+@pytest.mark.parametrize("name", [*DETERMINISTIC, *(name + end for name in ("tuned", "tuned weighted") for end in ("", ".figures"))])
 def test_a_deterministic_rule_learns_what_one_process_learns(name: str, each: list[Found], alone: Found) -> None:
     torch.testing.assert_close(each[0][name], alone[name], atol=1e-6, rtol=1e-5 if "." in name else 0)
 

@@ -96,3 +96,15 @@ def test_one_full_batch_is_that_of_the_rows_repeated(gradient: str) -> None:
         found.append(rbm)
     for one, other in zip(found[0].parameters(), found[1].parameters(), strict=True):
         close(one, other.detach().numpy(), 1e-10)
+
+
+def test_every_layer_of_a_stack_has_the_weights() -> None:
+    """In full batches of a rule that draws nothing: as with the rows repeated."""
+    rows, weights = torch.eye(4).double()[[0, 1, 3]], torch.tensor([3.0, 0.0, 2.0])
+    found = []
+    for data, weight in ((rows, weights), (rows.repeat_interleave(weights.long(), 0), None)):
+        layers = [hm.Bernoulli(4).double(), hm.Bernoulli(3).double(), hm.Bernoulli(2).double()]
+        settings = {"epochs": 3, "negative": hm.ExactGradient(), "gradient": "plain", "optimizer": SGD, "progress": False}
+        found.append(hm.greedy(data, layers, seed=1, sample_weight=weight, **settings))
+    for one, other in zip(found[0].parameters(), found[1].parameters(), strict=True):
+        close(one, other.detach().numpy(), 1e-10)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import vmap
+from torch.nn import functional as F
 
 from harmonium.data.batches import Batches
 from harmonium.learning.loop.plan import Groups
@@ -40,7 +42,8 @@ class Backpropagation:
         self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else torch.autocast(device, dtype)
         self._learn_body(state.epoch >= self.head_epochs)
 
-    def gradient(self, x: Tensor, y: Tensor) -> None:
+    def gradient(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> None:
+        """Overwrite every `.grad`. `x`: (cases, ...). `y`: (cases, ...). `weights`: (cases,)."""
         state = self.state
         if state.batch == 0:
             self._learn_body(state.epoch >= self.head_epochs)
@@ -50,15 +53,21 @@ class Backpropagation:
         state.optimizer.zero_grad(set_to_none=False)
         with self.products:
             outputs = self.net(x)
-        loss = self.loss(outputs if self.dtype is None else outputs.float(), y)
-        whole = self.batches.whole
+        outputs = outputs if self.dtype is None else outputs.float()
+        whole, shares = self.batches.whole, None
+        if weights is None:
+            loss = self.loss(outputs, y)
+        else:  # in units of the mean weight of all cases, so that a row of weight 2 is two rows whatever its batch holds
+            shares = weights.to(outputs) / self.batches.mean_weight
+            loss = (shares * each_loss(self.loss, outputs.unsqueeze(1), y.unsqueeze(1))).mean()
         share = loss if whole is None else loss * (len(x) / whole.cases)
         share.backward()  # type: ignore[no-untyped-call]
-        cases = len(x) if whole is None else len(x) / whole.times
-        state.add("loss", loss.detach() * cases)
-        state.add("cases", loss.new_full((), float(cases)))
+        times = 1 if whole is None else whole.times
+        state.add("loss", loss.detach() * (len(x) / times))
+        state.add("cases", loss.new_full((), len(x) / times) if shares is None else shares.sum() / times)
         if is_classification(y):
-            state.add("errors", (outputs.detach().argmax(1) != y).sum() * (cases / len(x)))
+            wrong = outputs.detach().argmax(1) != y
+            state.add("errors", (wrong if shares is None else wrong * shares).sum() / times)
 
     def after(self, complete: Callable[[], None]) -> None:
         """Nothing."""
@@ -81,6 +90,14 @@ class Backpropagation:
             parameter.requires_grad_(learn)
             if not learn:
                 parameter.grad = None  # the optimiser skips parameters without one
+
+
+def each_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean loss of each replica's cases: (replicas)."""
+    if loss is F.cross_entropy and targets.dim() == 2:
+        return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape).mean(1)
+    found: Tensor = vmap(loss)(outputs, targets)
+    return found
 
 
 def is_classification(targets: Tensor) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -145,6 +145,25 @@ def as_weights(weights: Any, cases: int, like: Tensor) -> Tensor:
     return found
 
 
+class CaseWeights(NamedTuple):
+    """The weights of all cases, (cases,); the numbers of the cases that have one, where others have none; the mean weight of these."""
+
+    each: Tensor
+    kept: Tensor | None
+    mean: float
+
+
+def case_weights(sample_weight: Any, cases: int, like: Tensor) -> CaseWeights | None:
+    """The weights of cases, or None where none are given. Raises a ValueError as `as_weights`, and where each weight is zero."""
+    if sample_weight is None:
+        return None
+    each = as_weights(sample_weight, cases, like)
+    kept = None if bool((each > 0).all()) else each.nonzero().squeeze(1).cpu()
+    if cases and kept is not None and not len(kept):
+        raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
+    return CaseWeights(each, kept, float(each.double().sum()) / len(each if kept is None else kept))
+
+
 class Chosen:
     """Only those rows whose numbers are in `kept`, (count,)."""
 
@@ -188,15 +207,13 @@ def as_batches(
     data = as_data(data)
     if isinstance(data, Tensor | np.ndarray | Source):
         cases = 0 if isinstance(data, Tensor | np.ndarray) and not data.ndim else len(data)
-        weights = None if sample_weight is None else as_weights(sample_weight, cases, like)
-        kept = None if weights is None or bool((weights > 0).all()) else weights.nonzero().squeeze(1).cpu()
-        if weights is not None and cases and kept is not None and not len(kept):
-            raise ValueError(f"sample_weight gives each of the {cases} cases a weight of zero: there is nothing to learn from")
+        weights = case_weights(sample_weight, cases, like)
+        kept = None if weights is None else weights.kept
         beside = GivenRows(given, visible, cases, like)
         rows = as_rows(visible, data, like, beside, kept)
-        shares: Numbered | None = None if weights is None else ArrayRows(weights)
+        shares: Numbered | None = None if weights is None else ArrayRows(weights.each)
         sources: list[Numbered | None] = [rows, shares, beside]
-        mean = 1.0 if weights is None else float(weights.double().sum()) / len(weights if kept is None else kept)
+        mean = 1.0 if weights is None else weights.mean
         if kept is not None:
             sources = [None if source is None else Chosen(source, kept) for source in sources]
         return Batches(sources, batch_size=batch_size, seed=seed, weights=sources[1], mean_weight=mean)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
-from harmonium.data.batches import BLOCK, ArrayRows, Batches
+from harmonium.data.batches import BLOCK
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
-from harmonium.learning.cases import blocks
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
@@ -24,11 +24,11 @@ from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Actions, Choice, train
-from harmonium.learning.placing import Device, place, resident
+from harmonium.learning.placing import Device, place
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
+from harmonium.learning.tuned_cases import check_cases, input_rows, tuned_batches
 from harmonium.nets import Dropout
-from harmonium.nets.visible import visible_of
 from harmonium.seeds import derive
 
 
@@ -41,6 +41,7 @@ def fine_tune(
     loss: Loss = F.cross_entropy,
     head: nn.Module | None = None,
     validation: tuple[Tensor, Tensor] | None = None,
+    sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
     epochs: int = 30,
     head_epochs: int = 5,
     batch_size: int = 100,
@@ -76,6 +77,10 @@ def fine_tune(
     validation : tuple of Tensor, optional
         (inputs, targets). The net then ends with the weights of the epoch with the lowest error on them: the percentage of wrong labels or,
         for other targets, the loss.
+    sample_weight : sequence of float, optional
+        Non-negative weights, (cases,). A row of weight 2 counts as two rows, in the metrics too. A row of weight 0 is left out, whatever it
+        holds. The loss must then be the mean of the losses of single cases, and other than cross-entropy it must go through
+        `torch.func.vmap`. Validation cases have no weights.
     epochs : int, default 30
         Number of epochs in all.
     head_epochs : int, default 5
@@ -100,7 +105,8 @@ def fine_tune(
     ------
     ValueError
         For labels outside the classes, for inputs that the visible units cannot take or whose width does not fit, for values that are not
-        finite, and for bytes if the net has no `Visible` module to interpret them.
+        finite, for bytes if the net has no `Visible` module to interpret them, for weights that do not fit, and for weights with a loss
+        that cannot take them.
     FloatingPointError
         If learning diverges.
 
@@ -122,18 +128,15 @@ def fine_tune(
     """
     place(net, device, state)
     like = next(net.parameters()).detach()
-    inputs, targets = as_tensor(inputs), as_tensor(targets)
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
-    check_cases(net, inputs, targets, loss)
-    rows = input_rows(net, inputs, like)
+    batches = tuned_batches(net, inputs, targets, sample_weight, loss, batch_size=batch_size, seed=derive(seed, ORDER))
     kept = None
     if validation is not None:
         validation = as_tensor(validation[0]), as_tensor(validation[1])
         check_cases(net, *validation, loss)
         input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
         kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
-    batches = Batches([rows, ArrayRows(targets, lambda chosen: chosen.to(like.device))], batch_size=batch_size, seed=derive(seed, ORDER))
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     kind = described_type(precision, like)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "precision": kind}
@@ -172,22 +175,6 @@ def described_loss(loss: Loss) -> str:
     return getattr(loss, "__qualname__", None) or described(loss)
 
 
-def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
-    """Inputs as a source, converted as the net's visible units take their data. Raises ValueError for inputs that they cannot take."""
-    visible = visible_of(net)
-    if visible is not None:
-        for rows in blocks(inputs):
-            visible.check(rows)
-        return ArrayRows(resident(inputs, like.device), visible.states)
-    if inputs.dtype == torch.uint8:
-        width = inputs[:1].numel()
-        raise ValueError(
-            "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), or "
-            f'begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
-        )
-    return ArrayRows(resident(inputs, like.device), lambda rows: rows.to(like))
-
-
 @torch.no_grad()
 def predict(net: nn.Module, inputs: Tensor) -> Tensor:
     """Compute the net's outputs without dropout, a block at a time.
@@ -222,29 +209,3 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
     outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
     net.train(training)
     return torch.cat(outputs)
-
-
-def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> None:
-    """Raise a ValueError that says what was expected and what was found, unless the net can learn from these cases."""
-    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
-    first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
-    width = None
-    if isinstance(first, nn.Unflatten):
-        width = math.prod(first.unflattened_size)
-    elif isinstance(first, nn.Linear):
-        width = first.in_features
-    if inputs.dim() < 2 or len(inputs) == 0 or (width is not None and inputs.flatten(1).shape[1] != width):
-        expected = "..." if width is None else width
-        raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found {tuple(inputs.shape)}")
-    if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
-        raise ValueError("expected finite inputs, found NaN or infinite values")
-    if loss is not F.cross_entropy:
-        if len(targets) != len(inputs):
-            raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
-        return
-    if targets.shape != (len(inputs),) or targets.is_floating_point():
-        raise ValueError(f"expected {len(inputs)} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
-    if linear:
-        classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
-        if low < 0 or high >= classes:
-            raise ValueError(f"expected labels from 0 to {classes - 1}, found {low if low < 0 else high}")

@@ -85,7 +85,8 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         y : object
             Not used.
         sample_weight : array, optional
-            One weight per row. Rows of whole weights are repeated so often. The order of the rows does not matter.
+            One weight per row. A row of weight 2 counts as two rows, and rows of weight zero are left out. The order of the rows does not
+            matter.
 
         Returns
         -------
@@ -93,7 +94,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
             The estimator.
         """
         X, again = self._checked(X, reset=True), self.warm_start and hasattr(self, "model_")
-        X, weights = canonical(X, self._weights(X, sample_weight))
+        X, weights, _ = canonical(X, weights_of(X, sample_weight))
         updates = self.usual_updates if self.updates is None else self.updates
         epochs = epochs_of(updates, len_of(X), self.batch_size)
         if not again:
@@ -108,7 +109,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         X = self._checked(X, reset=first)
         if first:
             self._begin(X)
-        return self._learn(X, self._weights(X, sample_weight), 1)
+        return self._learn(X, weights_of(X, sample_weight), 1)
 
     def _checked(self, X: Any, reset: bool) -> Any:
         finite = "allow-nan" if self.missing else True
@@ -118,9 +119,6 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
         self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.model_ = machine_of(self, X, self.seed_)
         self.state_: TrainingState | None = None
-
-    def _weights(self, X: Any, sample_weight: Any) -> Any:
-        return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
     def _learn(self, X: Any, weights: Any, epochs: int) -> Self:
         rows, given = filled(X) if self.missing else (X, NOTHING)
@@ -200,6 +198,11 @@ def epochs_of(updates: int, rows: int, batch_size: int) -> int:
     if min(updates, batch_size) < 1:
         raise ValueError(f"expected at least one update and one case in a batch, found updates={updates} and batch_size={batch_size}")
     return math.ceil(updates / math.ceil(rows / batch_size))
+
+
+def weights_of(X: Any, sample_weight: Any) -> Any:
+    """One finite weight, at least zero, per row of X, (cases,), or None."""
+    return None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
 
 def len_of(X: Any) -> int:

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from harmonium.couplings.products import Precision
 from harmonium.learning import fine_tune, predict
 from harmonium.nets import classifier, feed_forward
-from harmonium.sklearn.estimator import TYPES, dense, epochs_of, len_of
+from harmonium.sklearn.estimator import TYPES, dense, epochs_of, len_of, weights_of
 from harmonium.sklearn.kinds import Kind
+from harmonium.sklearn.row_order import canonical
 from harmonium.sklearn.stack_estimator import StackEstimator
 
 
@@ -60,13 +61,14 @@ class StackPredictor(StackEstimator):
         self.fine_tuning_rate = fine_tuning_rate
         self.fine_tuning_updates = fine_tuning_updates
 
-    def _tune(self, net: nn.Module, X: Any, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def _tune(self, net: nn.Module, X: Any, targets: Tensor, weights: Any, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         rate = self.fine_tuning_rate
         fine_tune(
             net,
             torch.from_numpy(np.array(dense(X))),
             targets,
             loss=loss,
+            sample_weight=weights,
             epochs=epochs_of(self.fine_tuning_updates, len_of(X), self.batch_size),
             head_epochs=epochs_of(max(self.fine_tuning_updates // 10, 1), len_of(X), self.batch_size),
             batch_size=min(self.batch_size, len_of(X)),
@@ -113,16 +115,36 @@ class DBNClassifier(ClassifierMixin, StackPredictor):  # type: ignore[misc]
     True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from rows X, (cases, features), and their labels y, (cases,)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows and their labels.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame
+            (cases, features).
+        y : array
+            The label of each row, (cases,).
+        sample_weight : array, optional
+            One weight per row, (cases,), in both stages. A row of weight 2 counts as two rows, and rows of weight zero are left out. The
+            order of the rows does not matter.
+
+        Returns
+        -------
+        object
+            The estimator.
+        """
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=TYPES)
         check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs rows of at least two classes, found one class: {self.classes_[0]!r}")
-        X = self._scale(X)
-        self.model_ = self._learn_stack(X)
-        self._tune(classifier(self.model_, len(self.classes_), seed=self.seed_), X, torch.from_numpy(numbers), F.cross_entropy)
+        labels, numbers = np.unique(y, return_inverse=True)
+        X, weights, numbers = canonical(X, weights_of(X, sample_weight), numbers)
+        kept, numbers = np.unique(numbers, return_inverse=True)
+        self.classes_ = labels[kept]
+        if len(kept) < 2:
+            raise ValueError(f"a classifier needs rows of at least two classes, found one class: {self.classes_.tolist()[0]!r}")
+        X = self._scale(X, weights)
+        self.model_ = self._learn_stack(X, weights)
+        net = classifier(self.model_, len(kept), seed=self.seed_)
+        self._tune(net, X, torch.from_numpy(numbers), weights, F.cross_entropy)
         return self
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -154,19 +176,35 @@ class DBNRegressor(RegressorMixin, StackPredictor):  # type: ignore[misc]
     True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from rows X, (cases, features), and their targets y, (cases,) or (cases, targets)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows and their targets.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame
+            (cases, features).
+        y : array
+            The targets of each row, (cases,) or (cases, targets).
+        sample_weight : array, optional
+            As for `DBNClassifier`.
+
+        Returns
+        -------
+        object
+            The estimator.
+        """
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=TYPES, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         self.single_ = y.ndim == 1
-        y = y.reshape(len(y), -1)
-        self.mean_, scale = y.mean(0), y.std(0)
+        X, weights, y = canonical(X, weights_of(X, sample_weight), y.reshape(len(y), -1))
+        self.mean_ = np.average(y, axis=0, weights=weights)
+        scale = np.sqrt(np.average((y - self.mean_) ** 2, axis=0, weights=weights))
         self.scale_ = np.where(scale > 0, scale, 1.0)
-        X = self._scale(X)
-        self.model_ = self._learn_stack(X)
+        X = self._scale(X, weights)
+        self.model_ = self._learn_stack(X, weights)
         net = feed_forward(self.model_, y.shape[1], seed=self.seed_)
         targets = torch.from_numpy((y - self.mean_) / self.scale_).to(next(net.parameters()))
-        self._tune(net, X, targets, F.mse_loss)
+        self._tune(net, X, targets, weights, F.mse_loss)
         return self
 
     def predict(self, X: Any) -> Any:

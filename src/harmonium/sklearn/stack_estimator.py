@@ -54,21 +54,22 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _checked(self, X: Any, reset: bool) -> Any:
-        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=TYPES)
-        return self._scale(X) if reset else self._scaled(X)
+        return self._scaled(validate_data(self, X, reset=reset, accept_sparse="csr", dtype=TYPES))
 
-    def _scale(self, X: Any) -> Any:
+    def _scale(self, X: Any, weights: Any = None) -> Any:
         """Find how real-valued data are standardised, and do so: a net learns little from features of several hundred units."""
         kind = kind_of(X) if isinstance(self.visible, str) and self.visible == "auto" else self.visible
-        self.scaler_ = StandardScaler(with_mean=not hasattr(X, "tocsr")).fit(X) if isinstance(kind, str) and kind == "gaussian" else None
+        self.scaler_ = None
+        if isinstance(kind, str) and kind == "gaussian":
+            self.scaler_ = StandardScaler(with_mean=not hasattr(X, "tocsr")).fit(X, sample_weight=weights)
         return self._scaled(X)
 
     def _scaled(self, X: Any) -> Any:
         check_is_fitted(self, "scaler_")
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
-    def _learn_stack(self, X: Any) -> DBN:
-        """The stack of all layers, in the floating-point type of the data."""
+    def _learn_stack(self, X: Any, weights: Any) -> DBN:
+        """The stack of all layers, in the floating-point type of the data. `weights`: one per row, or None."""
         sizes = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
         if not sizes or any(not isinstance(size, Integral) or size < 1 for size in sizes):
             raise ValueError(f"layers are the numbers of hidden units, at least one layer of at least one unit, found {self.layers!r}")
@@ -81,6 +82,7 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
             batch_size=min(self.batch_size, len_of(X)),
             optimizer=optimizer_of(X, units, self.learning_rate, self.momentum),
             weight_cost=self.weight_cost,
+            sample_weight=weights,
             precision=self.precision,
             seed=self.seed_,
             progress=self.verbose,

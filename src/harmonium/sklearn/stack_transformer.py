@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
 
 from harmonium.learning import features
-from harmonium.sklearn.estimator import each
+from harmonium.sklearn.estimator import TYPES, each, weights_of
+from harmonium.sklearn.row_order import canonical
 from harmonium.sklearn.stack_estimator import StackEstimator
 
 
@@ -38,9 +40,27 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StackEst
     (1797, 20)
     """
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from the rows of X, (cases, features). `y` is not used."""
-        self.model_ = self._learn_stack(self._checked(X, reset=True))
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from the rows of X.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame
+            (cases, features).
+        y : object
+            Not used.
+        sample_weight : array, optional
+            One weight per row, (cases,). A row of weight 2 counts as two rows, and rows of weight zero are left out. The order of the rows
+            does not matter.
+
+        Returns
+        -------
+        object
+            The estimator.
+        """
+        X = validate_data(self, X, accept_sparse="csr", dtype=TYPES)
+        X, weights, _ = canonical(X, weights_of(X, sample_weight))
+        self.model_ = self._learn_stack(self._scale(X, weights), weights)
         return self
 
     def transform(self, X: Any) -> Any:

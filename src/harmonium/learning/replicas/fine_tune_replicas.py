@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
-from torch.func import vmap
 from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
 from harmonium.data.tables import as_tensor
-from harmonium.learning.backpropagation import Backpropagation, Loss, is_classification
+from harmonium.learning.backpropagation import Backpropagation, Loss, each_loss, is_classification
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
@@ -24,6 +23,7 @@ from harmonium.learning.replicas.orders import ReplicaBatches, seeds_of
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import EachChoice, begin, together
 from harmonium.learning.replicas.stacking import Replicas
+from harmonium.learning.tuned_cases import check_cases, input_rows
 from harmonium.models import RBM
 from harmonium.nets import Dropout
 from harmonium.seeds import derive
@@ -50,7 +50,7 @@ def fine_tune_replicas(
     progress: bool | None = None,
 ) -> TrainingState:
     """`fine_tune` of replicas. Replica r learns as alone with seed number r: from the same cases in the same order."""
-    from harmonium.learning.finetune import check_cases, described_loss, input_rows  # here: it sends replicas to this function
+    from harmonium.learning.finetune import described_loss  # here: it sends replicas to this function
 
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
@@ -99,8 +99,8 @@ class ReplicaBackpropagation(Backpropagation):
                 layer.products = state.optimizer.products
         self.others = [parameter for parameter in self.net.parameters() if parameter not in own]
 
-    def gradient(self, x: Tensor, y: Tensor) -> None:
-        """`x`: (replicas, cases, ...). `y`: (replicas, cases, ...)."""
+    def gradient(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> None:
+        """`x`: (replicas, cases, ...). `y`: (replicas, cases, ...). `weights`: none, because cases of replicas have none."""
         state = self.state
         if state.batch == 0:
             self._learn_body(state.epoch >= self.head_epochs)
@@ -129,14 +129,6 @@ class ReplicaBackpropagation(Backpropagation):
 
     def metrics(self) -> dict[str, float]:
         raise TypeError("replicas have metrics each: metrics_of_nets")
-
-
-def each_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean loss of each replica's cases: (replicas)."""
-    if loss is F.cross_entropy and targets.dim() == 2:
-        return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape).mean(1)
-    found: Tensor = vmap(loss)(outputs, targets)
-    return found
 
 
 def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Tensor, Tensor] | None) -> dict[str, float]:
