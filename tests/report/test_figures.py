@@ -6,6 +6,7 @@ import weakref
 from itertools import pairwise
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -374,3 +375,20 @@ def test_no_global_state_is_touched_and_figures_are_freed(rng):
     del figure
     gc.collect()
     assert alive() is None
+
+
+def test_the_style_of_your_own_figures_moves_nothing(rng):
+    """The package's own style asks for a layout; tiles stay where they are, at the second saving too."""
+
+    def saved(figure):
+        file = io.BytesIO()
+        figure.savefig(file, format="raw")
+        return file.getvalue()
+
+    images, rows = rng.random((3, 8, 8)), [{"epoch": epoch, "nats": -epoch} for epoch in (1, 2)]
+    for draw in (lambda: image_grid(images, columns=3, title="three"), lambda: learning_curves({"a": rows})):
+        plain = draw()
+        before = [saved(plain), saved(plain)]  # constrained layout moves curves a little at the second
+        with matplotlib.style.context("harmonium.report.figures"):
+            figure = draw()
+            assert [saved(figure), saved(figure)] == before
