@@ -6,6 +6,7 @@ import weakref
 from itertools import pairwise
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -288,6 +289,15 @@ def test_gaps_and_single_epochs_are_drawn():
     png(figure)
 
 
+def test_a_metric_of_every_second_epoch_is_a_line_and_a_value_that_failed_a_gap():
+    values = {2: 1.0, 4: 2.0, 6: float("nan"), 8: 3.0}
+    rows = [{"epoch": epoch} | ({"nats": values[epoch]} if epoch in values else {}) for epoch in range(1, 10)]
+    (line,) = learning_curves({"held out": rows}).axes[0].lines
+    np.testing.assert_array_equal(line.get_xdata(), [1, 2, 4, 6, 8, 9])
+    np.testing.assert_array_equal(line.get_ydata(), [np.nan, 1.0, 2.0, np.nan, 3.0, np.nan])
+    assert line.get_markevery() == [4]
+
+
 @pytest.mark.parametrize("histories", [{}, {"layer 1": []}, {"layer 1": [{"epoch": 1, "dead": float("nan")}]}])
 def test_nothing_recorded_is_said_in_words(histories):
     figure = learning_curves(histories)
@@ -374,3 +384,20 @@ def test_no_global_state_is_touched_and_figures_are_freed(rng):
     del figure
     gc.collect()
     assert alive() is None
+
+
+def test_the_style_of_your_own_figures_moves_nothing(rng):
+    """The package's own style asks for a layout; tiles stay where they are, at the second saving too."""
+
+    def saved(figure):
+        file = io.BytesIO()
+        figure.savefig(file, format="raw")
+        return file.getvalue()
+
+    images, rows = rng.random((3, 8, 8)), [{"epoch": epoch, "nats": -epoch} for epoch in (1, 2)]
+    for draw in (lambda: image_grid(images, columns=3, title="three"), lambda: learning_curves({"a": rows})):
+        plain = draw()
+        before = [saved(plain), saved(plain)]  # constrained layout moves curves a little at the second
+        with matplotlib.style.context("harmonium.report.figures"):
+            figure = draw()
+            assert [saved(figure), saved(figure)] == before

@@ -1,6 +1,6 @@
 """Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, and noise."""
 
-from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, noise
+from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, newsgroups, noise
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.columns import Column
 from harmonium.data.dataset import Dataset
@@ -25,6 +25,7 @@ __all__ = [
     "motion",
     "music",
     "natural_images",
+    "newsgroups",
     "noise",
     "past_frames",
     "patches",

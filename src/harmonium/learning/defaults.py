@@ -33,6 +33,7 @@ NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued d
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
 BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
+PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
@@ -67,7 +68,11 @@ class Defaults:
 def defaults_of(
     model: RBM | DBM, cases: tuple[Tensor, Tensor | None] | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False
 ) -> Defaults:
-    """How a model learns by default, by SGD with momentum or, with exponential hidden units, by Adam, whose steps are bounded.
+    """How a model learns by default, by SGD with momentum or, with exponential hidden units and for documents, by Adam.
+
+    Adam's steps are bounded. A document's part of the gradient grows with its length: a rate of SGD at which the longest do no harm is one
+    at which the others teach nothing. What a step does to a hidden unit's input grows with the length, too: long documents take a lower
+    rate.
 
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
@@ -103,8 +108,9 @@ def defaults_of(
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     share = SHORT / max(updates, SHORT)
-    if any(isinstance(leaf, Exponential) for leaf in hidden):
-        rate = BRITTLE * share**0.5
+    words = model.visible.given_by(cases[0]).length
+    if words is not None or any(isinstance(leaf, Exponential) for leaf in hidden):
+        rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
     constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED)
@@ -113,6 +119,12 @@ def defaults_of(
     rate = min(steepest, NOISIEST / largest**0.5 * share) if real else min(steepest, HIGHEST) * share**0.5
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
+
+
+def mean_of(values: Tensor, weights: Tensor | None) -> float:
+    """The weighted mean over cases, (cases,)."""
+    values = values.double()
+    return float(values.mean() if weights is None else weights.to(values) @ values / weights.sum())
 
 
 def cautious_rate(model: RBM, standardise: bool) -> float:

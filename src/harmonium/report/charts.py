@@ -53,7 +53,8 @@ def learning_curves(histories: Mapping[str, Rows], *, metrics: Sequence[str] | N
     ----------
     histories
         Phase ("layer 1", "fine-tuning") -> one row an epoch; a row has "epoch" (else its place, from 1) and
-        any metrics. Rows may lack a metric; None, NaN and infinities leave a gap.
+        any metrics. Rows may lack a metric, and a line goes on over those between two that have it, as where it is recorded every few
+        epochs; None, NaN and infinities leave a gap.
     metrics
         The keys to draw, in this order; by default every key that has a finite value, in order of appearance.
     title
@@ -134,13 +135,14 @@ def _panel(axes: Axes, label: str, keys: Sequence[str], histories: Mapping[str, 
     for phase, rows in histories.items():
         epochs = np.array([row.get("epoch", place) for place, row in enumerate(rows, start=1)], dtype=np.float64)
         for key in keys:
-            values = _column(rows, key)
+            recorded = _recorded(rows, key)
+            values = _column(rows, key)[recorded]
             finite = np.isfinite(values)
             if finite.any():
                 # A value with a gap on either side is a line of no length: only a dot shows it.
                 alone = finite & ~np.append(finite[1:], False) & ~np.insert(finite[:-1], 0, False)
                 axes.plot(
-                    epochs,
+                    epochs[recorded],
                     values,
                     _SPLITS.get(_split(key)[0], "-"),
                     color=colours[phase],
@@ -199,6 +201,12 @@ def _only_value(histories: Mapping[str, Rows], keys: Sequence[str]) -> float | N
 
 def _has(rows: Rows, key: str) -> bool:
     return bool(np.isfinite(_column(rows, key)).any())
+
+
+def _recorded(rows: Rows, key: str) -> npt.NDArray[np.bool_]:
+    """False for rows that lack the key between two that have it."""
+    has = np.array([key in row for row in rows], dtype=np.bool_)
+    return np.asarray(has | ~np.logical_or.accumulate(has) | ~np.logical_or.accumulate(has[::-1])[::-1])
 
 
 def _column(rows: Rows, key: str) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from .drawn import DPI as DPI
 from .drawn import Page
@@ -75,7 +76,9 @@ def page(width: float, height: float, title: str | None) -> tuple[Figure, float]
     """
     lines = textwrap.wrap(title or "", max(12, int((width - 2 * MARGIN) / text_width("m", TITLE))))
     head = len(lines) * TITLE * 1.3 / 72 + (0.12 if lines else 0.0)
-    figure = Page(figsize=(width, height + head), dpi=DPI, facecolor=PAPER)
+    # A layout that leaves all where it is. Without one, matplotlib takes that of the user's style, at the second saving of a figure too.
+    layout = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
+    figure = Page(figsize=(width, height + head), dpi=DPI, facecolor=PAPER, layout=layout)
     if lines:
         figure.text(
             MARGIN / width,
