@@ -26,12 +26,20 @@ FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data be
 class Advice(UserWarning):
     """The category of warnings that say what would make better use of a training that went on without an error.
 
+    Parameters
+    ----------
+    text : str
+        The sentence.
+
     Examples
     --------
     >>> import warnings
     >>> import harmonium as hm
     >>> warnings.simplefilter("ignore", hm.Advice)  # from here on nothing is said
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
 
 
 @torch.no_grad()
