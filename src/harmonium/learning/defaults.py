@@ -26,7 +26,7 @@ from harmonium.units.scaled import Scaled
 
 Gradient = Literal["plain", "centred", "enhanced"]
 MOMENTUM = 0.9
-COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.04
+COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.05
 """Rate times the data's largest variance: of bounded layers and counts, unbounded hidden units, real-valued data, and both."""
 HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
