@@ -1,6 +1,19 @@
 """Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, and noise."""
 
-from harmonium.data import binary_density, cbcl_faces, digits, mnist, motion, music, natural_images, newsgroups, noise
+from harmonium.data import (
+    alphadigits,
+    binary_density,
+    cbcl_faces,
+    digits,
+    mnist,
+    motion,
+    music,
+    natural_images,
+    newsgroups,
+    noise,
+    omniglot,
+    orl_faces,
+)
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.columns import Column
 from harmonium.data.dataset import Dataset
@@ -16,6 +29,7 @@ __all__ = [
     "Resampled",
     "Table",
     "Whitening",
+    "alphadigits",
     "binarise",
     "binary_density",
     "cbcl_faces",
@@ -27,6 +41,8 @@ __all__ = [
     "natural_images",
     "newsgroups",
     "noise",
+    "omniglot",
+    "orl_faces",
     "past_frames",
     "patches",
     "read_idx",
