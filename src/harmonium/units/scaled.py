@@ -22,43 +22,65 @@ class Scaled(Unit):
     ----------
     shape : int or sequence of int
         Number of units, or their shape.
-    variance : float
-        σ² at first, the same for all units; positive.
+    variance : float, optional
+        σ² at first, the same for all units; positive. By default 1.
     bias_shape, variance_shape : sequence of int, optional
         Shapes that broadcast to `shape`, where units share biases or variances.
-    learn_variance : bool
-        Whether `log_variance` is a parameter rather than a buffer.
+    learn_variance : bool, optional
+        Whether `log_variance` is a parameter rather than a buffer. By default it is not if `variance` is given, and otherwise undecided
+        until the layer joins a machine.
     """
 
     one_sided: bool
     """Whether the states are restricted to x >= 0."""
 
+    learn_variance: bool | None
+    """Whether the variance is learnt. None while undecided: the variance is then fixed."""
+
     def __init__(
         self,
         shape: int | Sequence[int],
         *,
-        variance: float = 1.0,
+        variance: float | None = None,
         bias_shape: Sequence[int] | None = None,
         variance_shape: Sequence[int] | None = None,
-        learn_variance: bool = False,
+        learn_variance: bool | None = None,
     ) -> None:
         super().__init__(shape)
+        if learn_variance is None and variance is not None:
+            learn_variance = False
+        if learn_variance is None and variance_shape is None:
+            variance_shape = bias_shape  # what serves many places alike has one scale
+        variance = 1.0 if variance is None else variance
         if not (math.isfinite(variance) and variance > 0):
             raise ValueError(f"the variance of {type(self).__name__} units must be a positive number, found {variance!r}")
-        self.variance_at_start, self.learn_variance = variance, learn_variance
+        self.variance_at_start, self.learn_variance = variance, None
         self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
         self.variance_shape = self.shape if variance_shape is None else tuple(variance_shape)
         self.bias = nn.Parameter(torch.zeros(self.bias_shape))
         self.log_variance: Tensor
-        log_variance = torch.full(self.variance_shape, math.log(variance))
+        self.register_buffer("log_variance", torch.full(self.variance_shape, math.log(variance)))
+        if learn_variance is not None:
+            self._decide(learn_variance)
+
+    def _decide(self, learn_variance: bool) -> None:
+        self.learn_variance = learn_variance
         if learn_variance:
+            log_variance = self.log_variance
+            del self.log_variance
             self.log_variance = nn.Parameter(log_variance)
-        else:
-            self.register_buffer("log_variance", log_variance)
+
+    def join_machine(self, *, visible: bool) -> None:
+        """Decides whether the variance is learnt, if the constructor's arguments left it open: as a layer of data it is.
+
+        A hidden layer's variance is a unit of measurement that the weights can take up, so it stays fixed.
+        """
+        if self.learn_variance is None:
+            self._decide(visible)
 
     @property
     def statistic_is_learnt(self) -> bool:  # type: ignore[override]
-        return self.learn_variance
+        return bool(self.learn_variance)
 
     def statistic(self, states: Tensor, given: Given = NOTHING) -> Tensor:
         return keep_present(states * torch.exp(-self.log_variance), given)
@@ -85,7 +107,7 @@ class Scaled(Unit):
     def arguments(self) -> dict[str, object]:
         return {
             "shape": self.shape,
-            "variance": self.variance_at_start,
+            "variance": None if self.learn_variance is None else self.variance_at_start,
             "bias_shape": self.bias_shape,
             "variance_shape": self.variance_shape,
             "learn_variance": self.learn_variance,
