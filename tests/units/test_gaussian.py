@@ -91,7 +91,7 @@ def test_bounds_are_a_factor_of_a_thousand_about_the_datas_variance_or_the_one_i
     close(torch.stack([low, high]).flatten(), np.log([pooled / 1000, pooled * 1000]), 1e-9)
     low, high = unit.bounds(None)["log_variance"]
     close(torch.stack([low, high]).flatten(), np.log([4 / 1000, 4 * 1000]), 1e-6)
-    assert hm.Gaussian(3).bounds(None) == {}
+    assert hm.Gaussian(3, learn_variance=False).bounds(None) == {}
     groups = hm.Groups(hm.Bernoulli(2), hm.Gaussian(2, learn_variance=True))
     assert list(groups.bounds(torch.tensor(draw.normal(size=(9, 4))))) == ["parts.1.log_variance"]
 

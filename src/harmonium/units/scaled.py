@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,9 @@ class Scaled(Unit):
     learn_variance: bool | None
     """Whether the variance is learnt. None while undecided: the variance is then fixed."""
 
+    by_place: bool
+    """Whether the layer's place in a machine decides that, because no argument does."""
+
     def __init__(
         self,
         shape: int | Sequence[int],
@@ -49,7 +53,8 @@ class Scaled(Unit):
         super().__init__(shape)
         if learn_variance is None and variance is not None:
             learn_variance = False
-        if learn_variance is None and variance_shape is None:
+        self.by_place = learn_variance is None
+        if self.by_place and variance_shape is None:
             variance_shape = bias_shape  # what serves many places alike has one scale
         variance = 1.0 if variance is None else variance
         if not (math.isfinite(variance) and variance > 0):
@@ -103,6 +108,17 @@ class Scaled(Unit):
     def quadratic(self) -> tuple[Tensor, Tensor] | None:
         scale = (0.5 * self.log_variance.detach().double()).exp().expand(self.shape).flatten()
         return scale, torch.full_like(scale, self.one_sided, dtype=torch.bool)
+
+    def as_visible_layer(self) -> Self:
+        """As for all units. Where the layer's place decides whether the variance is learnt, it decides anew.
+
+        So a net of two such machines has a variance for each direction, as it has biases for each: that of p(h | v), which is fixed, and
+        that of p(h | layer above), which is learnt.
+        """
+        arguments: dict[str, Any] = self.arguments()
+        if self.by_place:
+            arguments |= {"variance": None, "learn_variance": None}
+        return type(self)(**arguments)
 
     def arguments(self) -> dict[str, object]:
         return {

@@ -30,12 +30,14 @@ class TruncatedGaussian(Scaled):
     ----------
     shape : int or sequence of int
         Number of units, or their shape.
-    variance : float
-        σ² at first, the same for all units; positive. It is the variance before truncation.
+    variance : float, optional
+        σ² at first, the same for all units; positive. By default 1. It is the variance before truncation.
     bias_shape, variance_shape : sequence of int, optional
-        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own.
-    learn_variance : bool
-        Whether `log_variance` is a parameter rather than a buffer.
+        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own. Units that share biases
+        share variances in the same way, if neither `variance_shape` nor `variance` nor `learn_variance` is given.
+    learn_variance : bool, optional
+        Whether `log_variance` is a parameter rather than a buffer. If neither it nor `variance` is given, a visible layer learns its
+        variances and a hidden layer keeps them at 1, as for `Gaussian`.
 
     Raises
     ------
@@ -45,6 +47,9 @@ class TruncatedGaussian(Scaled):
     Notes
     -----
     The energy is (x - b)² / 2σ² for x >= 0, and the statistic is x / σ².
+
+    Learnt variances serve data of any scale, and are stable (docs/gaussian-variances.md). Data of unit scale that are mostly zero are the
+    exception: a single wide distribution fits them at the start, hidden units learn slowly, and `variance=1.0` can be better.
 
     Examples
     --------
