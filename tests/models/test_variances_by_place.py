@@ -104,8 +104,39 @@ def test_a_stack_has_a_variance_for_each_direction(train: Callable[..., object] 
     found = [(learnt(rbm.visible), rbm.hidden.statistic_is_learnt) for rbm in dbn.rbms]
     assert found == [(True, False), (True, False), (False, False)]
     assert dbn.recognition[0].unit.log_variance.eq(0).all()
-    assert not dbn.generative[1].unit.log_variance.eq(0).any()
+    assert not dbn.generative[0].unit.log_variance.eq(0).any()
+    assert dbn.generative[1].unit.log_variance.ge(0).all()
     hm.wake_sleep(dbn.untie(), data, epochs=1, progress=False)
+
+
+@KINDS
+def test_what_learns_from_means_has_no_less_than_the_noise_that_they_leave_out(kind: Kind) -> None:
+    """Means that hardly vary are the noise's alone: the net's law would lose it if the variance were fitted to them."""
+    rbm = hm.RBM(hm.Bernoulli(3), kind(2))
+    above = rbm.hidden.as_visible_layer()
+    assert above.arguments()["least_variance"] == 1
+    top = hm.RBM(above, 2)
+    means = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.01, 50.0]) + 0.5
+    hm.fit(top, means, updates=20, progress=False, optimizer=partial(hm.MomentumSGD, lr=0.1, momentum=0.9))
+    small, large = top.visible.log_variance.detach().exp().tolist()
+    assert small == pytest.approx(1, rel=0.3 if kind is hm.TruncatedGaussian else 1e-6)
+    assert large > 50
+    assert rbm.visible.as_visible_layer().arguments().keys() == hm.Bernoulli(3).arguments().keys()
+    assert hm.RBM(kind(2), 2).visible.as_visible_layer().arguments()["least_variance"] == 0
+    assert hm.RBM(2, kind(2, variance=4.0)).hidden.as_visible_layer().arguments()["least_variance"] == 0
+
+
+def test_a_least_variance_bounds_where_learning_starts_and_goes() -> None:
+    unit = hm.Gaussian(2, least_variance=3.0, learn_variance=True)
+    data = torch.tensor([[-1.0, -9], [1, 9], [-1, -9], [1, 9]])
+    unit.init_from(data)
+    torch.testing.assert_close(unit.log_variance.detach().exp(), torch.tensor([3.0, 81]))
+    low, high = unit.bounds(data)["log_variance"]
+    torch.testing.assert_close(low.exp(), torch.tensor([3.0, 3.0]))
+    torch.testing.assert_close(high.exp(), torch.tensor([3e3, 81e3]))
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="a number of zero or more, found"):
+            hm.Gaussian(2, least_variance=wrong)
 
 
 def test_copies_and_files_hold_the_decision(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class Gaussian(Scaled):
         Whether `log_variance` is a parameter rather than a buffer. If neither it nor `variance` is given, the first machine that the layer
         joins decides: as its visible layer it learns its variances, as a hidden layer it keeps them at 1. A learnt variance starts at
         the data's own variance, and `hm.fit` steps along it as docs/gaussian-variances.md describes.
+    least_variance : float, default 0.0
+        A learnt variance stays at or above it.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class Gaussian(Scaled):
     Raises
     ------
     ValueError
-        For a variance that is not a positive number.
+        For a variance that is not a positive number, and a negative least variance.
 
     Notes
     -----

@@ -38,11 +38,13 @@ class TruncatedGaussian(Scaled):
     learn_variance : bool, optional
         Whether `log_variance` is a parameter rather than a buffer. If neither it nor `variance` is given, a visible layer learns its
         variances and a hidden layer keeps them at 1, as for `Gaussian`.
+    least_variance : float, default 0.0
+        A learnt variance stays at or above it.
 
     Raises
     ------
     ValueError
-        For a variance that is not a positive number.
+        For a variance that is not a positive number, and a negative least variance.
 
     Notes
     -----
