@@ -50,8 +50,8 @@ class TruncatedGaussian(Scaled):
     -----
     The energy is (x - b)² / 2σ² for x >= 0, and the statistic is x / σ².
 
-    Learnt variances serve data of any scale, and are stable (docs/gaussian-variances.md). Data of unit scale that are mostly zero are the
-    exception: a single wide distribution fits them at the start, hidden units learn slowly, and `variance=1.0` can be better.
+    Learnt variances serve data of any scale, and are stable. Where data happen to be of unit scale, hidden units can learn faster at first
+    with `variance=1.0` (docs/gaussian-variances.md has the figures).
 
     Examples
     --------
