@@ -480,6 +480,14 @@ append({"recipe": "digits", "paper": recipe.paper, "setting": "full", "seed": se
 """
 
 
+def test_variances(tmp_path: Path, here: Callable[..., str]) -> None:
+    path = tmp_path / "variances.json"
+    for name in ("6 exponential columns", "stack, wine"):
+        assert name in here("variances", updates=2, seeds=1, samples=2, only=name, json=path)
+        (line,) = json.loads(path.read_text())["lines"]
+        assert np.isfinite([line["fixed"], line["learnt"]]).all()
+
+
 def test_the_queue_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It records, fails, cuts short and stops; what it recorded is taken in elsewhere."""
     from harmonium.recipes import RECIPES

@@ -78,7 +78,7 @@ layers = {**kinds(FEATURES), "binary": hm.Bernoulli(FEATURES)}
 scales = torch.logspace(-4, 4, 33, base=2)
 same, different = {}, {}
 for name, hidden in layers.items():
-    rbm = hm.RBM(hm.Gaussian(64), hidden)
+    rbm = hm.RBM(hm.Gaussian(64, learn_variance=False), hidden)
     with torch.no_grad():
         rbm.coupling.weight.copy_(filters)
         reference, other = rbm.hidden_mean(pairs), rbm.hidden_mean(others)

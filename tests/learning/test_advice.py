@@ -38,12 +38,12 @@ def test_still_units_and_copies_are_counted() -> None:
 def test_a_fixed_variance_that_does_not_suit_the_data_is_named() -> None:
     rows = 20 * torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
     with pytest.warns(UserWarning, match=r"variance of the data is .* times that of the Gaussian units, which is fixed"):
-        hm.fit(hm.RBM(hm.Gaussian(4), hm.Bernoulli(3)), rows, epochs=1, progress=False)
-    visible = hm.Groups(hm.Bernoulli(10), hm.Gaussian(4))
+        hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=False), hm.Bernoulli(3)), rows, epochs=1, progress=False)
+    visible = hm.Groups(hm.Bernoulli(10), hm.Gaussian(4, learn_variance=False))
     with pytest.warns(UserWarning, match="is fixed: give the units learn_variance=True, or standardise") as said:
         hm.fit(hm.RBM(visible, hm.Bernoulli(3)), torch.cat([BITS[:200], rows], 1), epochs=1, progress=False)
     assert said[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=True), hm.Bernoulli(3)), rows, epochs=1, progress=False)
-        hm.fit(hm.RBM(hm.Gaussian(4), hm.Bernoulli(3)), rows / 20, epochs=1, progress=False)
+        hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=False), hm.Bernoulli(3)), rows / 20, epochs=1, progress=False)

@@ -80,7 +80,7 @@ NORMAL = each(lambda mean: Piece(stats.norm(mean, 1)), -1.5, 1.5)
 VISIBLE = {
     "Bernoulli": (lambda: hm.Bernoulli(4), BITS),
     "Spin": (lambda: hm.Spin(4), each(spin, 0.1, 0.9)),
-    "Gaussian": (lambda: hm.Gaussian(4), NORMAL),
+    "Gaussian": (lambda: hm.Gaussian(4, learn_variance=False), NORMAL),
     "Gaussian, learnt variances": (
         lambda: hm.Gaussian(4, learn_variance=True),
         each(lambda mean: Piece(stats.norm(mean, 3)), 10, 20),
@@ -91,14 +91,14 @@ VISIBLE = {
     "SteppedSigmoid without end": (lambda: hm.SteppedSigmoid(4), each(stepped, 0.5, 3.5)),
     "Poisson": (lambda: hm.Poisson(4), each(lambda rate: Piece(stats.poisson(rate)), 1, 4)),
     "Exponential": (lambda: hm.Exponential(4), each(lambda mean: Piece(stats.expon(scale=mean)), 0.2, 3)),
-    "TruncatedGaussian": (lambda: hm.TruncatedGaussian(4), each(positive, 0, 3)),
+    "TruncatedGaussian": (lambda: hm.TruncatedGaussian(4, learn_variance=False), each(positive, 0, 3)),
     "TruncatedGaussian, learnt variances": (
         lambda: hm.TruncatedGaussian(4, learn_variance=True),
         each(lambda mean: positive(mean, 3.0), 1, 12),
     ),
     "ReplicatedSoftmax": (lambda: hm.ReplicatedSoftmax(4), ([words([0.4, 0.4, 0.1, 0.1])], [words([0.1, 0.1, 0.4, 0.4])])),
     "PooledBlocks": (lambda: hm.PooledBlocks(6, pool=(2,)), ([pooled([0.8, 0.1])] * 3, [pooled([0.1, 0.8])] * 3)),
-    "Groups": (lambda: hm.Groups(hm.Bernoulli(4), hm.Gaussian(4)), both(BITS, NORMAL)),
+    "Groups": (lambda: hm.Groups(hm.Bernoulli(4), hm.Gaussian(4, learn_variance=False)), both(BITS, NORMAL)),
 }
 HIDDEN = {
     "Bernoulli": lambda: hm.Bernoulli(2),

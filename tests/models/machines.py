@@ -11,7 +11,7 @@ from tests import oracle
 
 LAYERS = {
     "bernoulli": lambda: hm.Bernoulli(3),
-    "gaussian": lambda: hm.Gaussian(2),
+    "gaussian": lambda: hm.Gaussian(2, learn_variance=False),
     "learnt_gaussian": lambda: hm.Gaussian(2, learn_variance=True),
     "softmax": lambda: hm.Softmax(2, categories=3),
     "bernoulli_softmax": lambda: hm.Groups(hm.Bernoulli(2), hm.Softmax(1, categories=3)),
@@ -22,14 +22,14 @@ LAYERS = {
     "unbounded_stepped": lambda: hm.SteppedSigmoid(2),
     "poisson": lambda: hm.Poisson(2),
     "exponential": lambda: hm.Exponential(2),
-    "truncated": lambda: hm.TruncatedGaussian(2),
+    "truncated": lambda: hm.TruncatedGaussian(2, learn_variance=False),
     "learnt_truncated": lambda: hm.TruncatedGaussian(2, learn_variance=True),
     "pooled": lambda: hm.PooledBlocks(4, pool=(2,)),
     "spin_binomial_pooled": lambda: hm.Groups(hm.Spin(1), hm.Binomial(1, copies=2), hm.PooledBlocks(2, pool=(2,))),
     "poisson_truncated_stepped": lambda: hm.Groups(
         hm.Poisson(1), hm.TruncatedGaussian(1, learn_variance=True), hm.SteppedSigmoid(1, copies=2)
     ),
-    "exponential_gaussian_spin": lambda: hm.Groups(hm.Exponential(1), hm.Gaussian(1), hm.Spin(1)),
+    "exponential_gaussian_spin": lambda: hm.Groups(hm.Exponential(1), hm.Gaussian(1, learn_variance=False), hm.Spin(1)),
 }
 WORDS = 3
 VISIBLE_ALONE = {

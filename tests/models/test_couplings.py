@@ -15,7 +15,7 @@ from .test_gradient import agree, autograd, closed, drawn_weights
 CASES, CONTEXT = 4, 2
 SHAPED = {
     "bernoulli": lambda shape: hm.Bernoulli(shape, bias_shape=(shape[0], 1)),
-    "gaussian": lambda shape: hm.Gaussian(shape, bias_shape=(shape[0], 1)),
+    "gaussian": lambda shape: hm.Gaussian(shape, bias_shape=(shape[0], 1), learn_variance=False),
     "learnt_gaussian": lambda shape: hm.Gaussian(shape, learn_variance=True, variance_shape=(shape[0], 1)),
     "spin": lambda shape: hm.Spin(shape, bias_shape=(shape[0], 1)),
     "binomial": lambda shape: hm.Binomial(shape, copies=2, bias_shape=(shape[0], 1)),
@@ -23,7 +23,7 @@ SHAPED = {
     "unbounded_stepped": lambda shape: hm.SteppedSigmoid(shape),
     "poisson": lambda shape: hm.Poisson(shape, bias_shape=(shape[0], 1)),
     "exponential": lambda shape: hm.Exponential(shape, bias_shape=(shape[0], 1)),
-    "truncated": lambda shape: hm.TruncatedGaussian(shape, bias_shape=(shape[0], 1)),
+    "truncated": lambda shape: hm.TruncatedGaussian(shape, bias_shape=(shape[0], 1), learn_variance=False),
     "learnt_truncated": lambda shape: hm.TruncatedGaussian(shape, learn_variance=True),
     "pooled": lambda shape: hm.PooledBlocks(shape, pool=(2,)),
 }

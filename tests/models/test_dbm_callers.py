@@ -141,7 +141,7 @@ def test_completion_is_exact():
 def test_whether_there_is_a_partition_function():
     """Of a chain of Gaussian layers there is one while the joint precision, the identity less the weights, is positive definite."""
     for size, exists in ((0.6, True), (0.8, False)):
-        model = hm.DBM([hm.Gaussian(1), hm.Gaussian(1), hm.Gaussian(1)]).double()
+        model = hm.DBM([hm.Gaussian(1, variance=1.0), hm.Gaussian(1), hm.Gaussian(1)]).double()
         for link in model.couplings:
             link.weight.data.fill_(size)
         precision = np.eye(3) - size * (np.eye(3, k=1) + np.eye(3, k=-1))

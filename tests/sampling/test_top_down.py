@@ -268,6 +268,17 @@ def test_layers_of_other_kinds_mix_likewise(kind):
     close(state.first, mean(total + (0.3 * own(below.unit) + 0.6 * own(above.unit)) / 0.9), 1e-12)
 
 
+def test_variances_that_are_fixed_one_way_mix_too():
+    """(1, 0) is the up-pass, (0, 1) the generative model's own conditional; in between the logarithms of the variances mix as biases do."""
+    dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Gaussian(4)), hm.RBM(hm.Gaussian(4), hm.Bernoulli(3))])
+    up, down = dbn.recognition[0].unit, dbn.penultimate
+    down.log_variance.data.fill_(np.log(16.0))
+    for pair, variance in (((1, 0), 1.0), ((0, 1), 16.0), ((1, 1), 4.0)):
+        unit = top_down._mixed(up, down, *pair)
+        close(unit.variance(torch.zeros(1, 4)), np.full((1, 4), variance), 1e-5)
+    close(up.log_variance, np.zeros(4), 0)
+
+
 def test_images_of_maps_keep_their_shape():
     shape = (1, 6, 6)
     coupling = hm.Convolutional(shape, 2, kernel=3, scale=0.3, seed=1)

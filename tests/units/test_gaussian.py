@@ -23,7 +23,7 @@ def test_the_tutorials_form_has_the_same_energies():
     draw = np.random.default_rng(0)
     v, h, b, c, variance = draw.normal(size=4), np.array([1.0, 0, 1]), draw.normal(size=4), draw.normal(size=3), draw.uniform(0.1, 9, 4)
     theirs = draw.normal(size=(4, 3))
-    rbm = hm.RBM(hm.Gaussian(4), hm.Bernoulli(3)).double()
+    rbm = hm.RBM(hm.Gaussian(4, learn_variance=False), hm.Bernoulli(3)).double()
     rbm.visible.bias.data, rbm.hidden.bias.data = torch.tensor(b), torch.tensor(c)
     rbm.visible.log_variance.copy_(torch.tensor(variance).log())
     rbm.coupling.weight.data = from_tutorial_form(torch.tensor(theirs), torch.tensor(variance))
@@ -37,7 +37,7 @@ def test_the_tutorials_form_with_gaussian_hidden_units():
     draw = np.random.default_rng(1)
     v, h, theirs = draw.normal(size=3), draw.normal(size=2), draw.normal(size=(3, 2))
     variance, spread = draw.uniform(0.1, 9, 3), draw.uniform(0.1, 9, 2)
-    rbm = hm.RBM(hm.Gaussian(3), hm.Gaussian(2)).double()
+    rbm = hm.RBM(hm.Gaussian(3, learn_variance=False), hm.Gaussian(2, learn_variance=False)).double()
     rbm.visible.log_variance.copy_(torch.tensor(variance).log())
     rbm.hidden.log_variance.copy_(torch.tensor(spread).log())
     ours = from_tutorial_form(torch.tensor(theirs), torch.tensor(variance), torch.tensor(spread))
@@ -91,7 +91,7 @@ def test_bounds_are_a_factor_of_a_thousand_about_the_datas_variance_or_the_one_i
     close(torch.stack([low, high]).flatten(), np.log([pooled / 1000, pooled * 1000]), 1e-9)
     low, high = unit.bounds(None)["log_variance"]
     close(torch.stack([low, high]).flatten(), np.log([4 / 1000, 4 * 1000]), 1e-6)
-    assert hm.Gaussian(3).bounds(None) == {}
+    assert hm.Gaussian(3, learn_variance=False).bounds(None) == {}
     groups = hm.Groups(hm.Bernoulli(2), hm.Gaussian(2, learn_variance=True))
     assert list(groups.bounds(torch.tensor(draw.normal(size=(9, 4))))) == ["parts.1.log_variance"]
 

@@ -91,7 +91,8 @@ def greedy(
 
     Notes
     -----
-    See Hinton, Osindero & Teh (2006), doi:10.1162/neco.2006.18.7.1527.
+    See Hinton, Osindero & Teh (2006), doi:10.1162/neco.2006.18.7.1527. A hidden layer of Gaussian units has a fixed variance in its own
+    machine. As the visible layer of the next one it learns another, no smaller one, unless its variance was named.
 
     Examples
     --------

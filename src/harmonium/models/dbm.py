@@ -69,6 +69,7 @@ class DBM(Shown):
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
                 raise ValueError("a document's length scales the biases of the layer above: it cannot be a layer of a deep machine")
+            unit.join_machine(visible=unit is layers[0])  # the joint RBM has hidden layers on its visible side too
         self.joint = RBM(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(between(layers, couplings, seed)))
 
     def __getattr__(self, name: str) -> Any:

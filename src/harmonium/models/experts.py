@@ -38,6 +38,9 @@ class Experts(Shown, ABC):
         others = [type(expert).__name__ for expert in experts if not isinstance(expert, Unit | RBM)]
         if others:
             raise TypeError(f"experts must be layers of units or RBMs, found {', '.join(others)}")
+        for expert in experts:
+            if isinstance(expert, Unit):
+                expert.join_machine(visible=True)
         self.experts = nn.ModuleList(experts)
         kinds = {(type(_visible(expert)).__name__, _visible(expert).shape) for expert in experts}
         if len(kinds) > 1:

@@ -98,6 +98,8 @@ class RBM(Shown):
             raise ValueError("a replicated softmax is a layer of data, because each case has its own length: it cannot be the hidden layer")
         if visible.scales_hidden_bias:
             hidden.bias_from_coupling()
+        visible.join_machine(visible=True)
+        hidden.join_machine(visible=False)
 
     # Energies, in nats ----------------------------------------------------------------------------------------------------------
 

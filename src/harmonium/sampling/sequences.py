@@ -74,7 +74,7 @@ def continue_sequence(
     >>> import torch, harmonium as hm
     >>> wave = torch.sin(torch.arange(200) * 0.3)[:, None] * torch.ones(3)
     >>> frames, contexts = hm.data.past_frames(wave, 2)
-    >>> rbm = hm.RBM(hm.Gaussian(3, learn_variance=True), hm.Bernoulli(5), hm.Conditional(hm.Dense(3, 5), 6))
+    >>> rbm = hm.RBM(hm.Gaussian(3), hm.Bernoulli(5), hm.Conditional(hm.Dense(3, 5), 6))
     >>> state = hm.fit(rbm, frames, given=hm.Given(context=contexts), epochs=5, progress=False)
     >>> generator = torch.Generator().manual_seed(0)
     >>> hm.sampling.continue_sequence(rbm, wave[:10], 20, continuations=4, generator=generator).shape

@@ -202,10 +202,13 @@ def _own(dbn: DBN) -> Unit:
 
 
 def _mixed(upward: Unit, downward: Unit, bottom_up: float, top_down: float) -> Unit:
-    """A layer whose own parameters are the weighted means of two layers' parameters."""
-    unit, total = copy.deepcopy(upward), bottom_up + top_down
-    for mine, one, other in zip(unit.parameters(), upward.parameters(), downward.parameters(), strict=True):
-        mine.copy_((bottom_up * one + top_down * other) / total)
+    """A layer whose own parameters are the weighted means of two layers' parameters.
+
+    A variance counts among them, whether it is learnt in both directions or fixed in one.
+    """
+    unit, total, others = copy.deepcopy(upward), bottom_up + top_down, downward.state_dict()
+    for name, mine in unit.state_dict().items():
+        mine.copy_((bottom_up * mine + top_down * others[name]) / total)
     return unit
 
 
@@ -219,7 +222,7 @@ def _directed(layer: torch.nn.Module) -> Directed:
 
 
 def _check_alike(upward: Unit, downward: Unit) -> None:
-    shapes = [[(name, p.shape) for name, p in unit.named_parameters()] for unit in (upward, downward)]
+    shapes = [{name: tensor.shape for name, tensor in unit.state_dict().items()} for unit in (upward, downward)]
     if type(upward) is not type(downward) or upward.shape != downward.shape or shapes[0] != shapes[1]:
         raise ValueError(
             f"the first hidden layer mixes inputs from below and from above, so it must have one kind and shape in both directions: found "

@@ -22,13 +22,17 @@ class Gaussian(Scaled):
     ----------
     shape : int or sequence of int
         Number of units, or their shape.
-    variance : float
-        σ² at first, the same for all units; positive.
+    variance : float, optional
+        σ² at first, the same for all units; positive. By default 1. Units whose variance is named keep it, unless `learn_variance` is True.
     bias_shape, variance_shape : sequence of int, optional
-        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own.
-    learn_variance : bool
-        Whether `log_variance` is a parameter rather than a buffer. A learnt variance starts at the data's own variance, and `hm.fit`
-        steps along it as docs/gaussian-variances.md describes.
+        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own. Units that share biases
+        share variances in the same way, if neither `variance_shape` nor `variance` nor `learn_variance` is given.
+    learn_variance : bool, optional
+        Whether `log_variance` is a parameter rather than a buffer. If neither it nor `variance` is given, the first machine that the layer
+        joins decides: as its visible layer it learns its variances, as a hidden layer it keeps them at 1. A learnt variance starts at
+        the data's own variance, and `hm.fit` steps along it as docs/gaussian-variances.md describes.
+    least_variance : float, default 0.0
+        A learnt variance stays at or above it.
 
     Attributes
     ----------
@@ -40,7 +44,7 @@ class Gaussian(Scaled):
     Raises
     ------
     ValueError
-        For a variance that is not a positive number.
+        For a variance that is not a positive number, and a negative least variance.
 
     Notes
     -----
@@ -56,11 +60,15 @@ class Gaussian(Scaled):
     >>> units.mean(input).detach(), units.variance(input)
     (tensor([ 0.5000, -1.0000]), tensor([4., 4.]))
 
-    A machine of real-valued data with one learnt variance for all units:
+    A machine of real-valued data learns the variance of each visible unit. With `variance_shape=(1,)` there is one for all units, and a
+    variance that is named stays fixed:
 
-    >>> rbm = hm.RBM(hm.Gaussian(5, learn_variance=True, variance_shape=(1,)), hm.Bernoulli(8))
-    >>> rbm.visible.log_variance.shape
+    >>> hm.RBM(hm.Gaussian(5), 8).visible.log_variance.requires_grad
+    True
+    >>> hm.RBM(hm.Gaussian(5, variance_shape=(1,)), 8).visible.log_variance.shape
     torch.Size([1])
+    >>> hm.RBM(hm.Gaussian(5, variance=1.0), 8).visible.log_variance.requires_grad
+    False
     """
 
     one_sided = False

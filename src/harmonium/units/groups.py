@@ -214,6 +214,10 @@ class Groups(Unit):
             numbers = numbers // int(part.count)
         return torch.cat(columns, dim=-1)
 
+    def join_machine(self, *, visible: bool) -> None:
+        for part in self.layers():
+            part.join_machine(visible=visible)
+
     def as_visible_layer(self) -> Self:
         return type(self)(*(part.as_visible_layer() for part in self.layers()))
 

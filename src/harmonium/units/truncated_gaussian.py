@@ -30,21 +30,28 @@ class TruncatedGaussian(Scaled):
     ----------
     shape : int or sequence of int
         Number of units, or their shape.
-    variance : float
-        σ² at first, the same for all units; positive. It is the variance before truncation.
+    variance : float, optional
+        σ² at first, the same for all units; positive. By default 1. It is the variance before truncation.
     bias_shape, variance_shape : sequence of int, optional
-        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own.
-    learn_variance : bool
-        Whether `log_variance` is a parameter rather than a buffer.
+        Shapes that broadcast to `shape`, where units share biases or variances. By default each unit has its own. Units that share biases
+        share variances in the same way, if neither `variance_shape` nor `variance` nor `learn_variance` is given.
+    learn_variance : bool, optional
+        Whether `log_variance` is a parameter rather than a buffer. If neither it nor `variance` is given, a visible layer learns its
+        variances and a hidden layer keeps them at 1, as for `Gaussian`.
+    least_variance : float, default 0.0
+        A learnt variance stays at or above it.
 
     Raises
     ------
     ValueError
-        For a variance that is not a positive number.
+        For a variance that is not a positive number, and a negative least variance.
 
     Notes
     -----
     The energy is (x - b)² / 2σ² for x >= 0, and the statistic is x / σ².
+
+    Learnt variances serve data of any scale, and are stable. Where data happen to be of unit scale, hidden units can learn faster at first
+    with `variance=1.0` (docs/gaussian-variances.md has the figures).
 
     Examples
     --------

@@ -276,6 +276,12 @@ class Unit(nn.Module, ABC):
         like = next(self.parameters())
         return torch.zeros(*leading, *self.statistic_shape, dtype=like.dtype, device=like.device)
 
+    def join_machine(self, *, visible: bool) -> None:
+        """Decides what depends on whether the layer is one of data (`visible`) or a hidden one. By default nothing.
+
+        A machine calls it when it is made. What is decided stays, in whatever other machine the layer stands later.
+        """
+
     def as_visible_layer(self) -> Unit:
         """A new visible layer for the next machine of a stack: its shape is that of `output`, and it accepts means as data."""
         arguments: dict[str, Any] = self.arguments()

@@ -225,7 +225,10 @@ def stacked_rbm(first: RBM, own: dict[str, Tensor]) -> RBM:
     for side, unit in (("visible", first.visible), ("hidden", first.hidden)):
         if type(unit) not in UNITS or [name for name, _ in unit.named_parameters()] != ["bias"]:
             kinds = ", ".join(kind.__name__ for kind in UNITS)
-            raise TypeError(f"replicas take units whose only parameter is a bias ({kinds}), found {unit}: learn these one by one")
+            raise TypeError(
+                f"replicas take units whose only parameter is a bias ({kinds}), found {unit}: learn these one by one"
+                + (", or give the units learn_variance=False" if isinstance(unit, Gaussian) else "")
+            )
         bias = own[f"{side}.bias"]
         ones = [1] * (1 + len(unit.shape) - (bias.dim() - 1))  # of the cases, and of axes that share a bias
         units.append(with_parameters(unit, {"bias": nn.Parameter(bias.reshape(len(bias), *ones, *bias.shape[1:]))}))
