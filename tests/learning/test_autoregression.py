@@ -64,10 +64,12 @@ def test_a_conditional_machine_starts_at_the_linear_prediction_and_its_residual(
 def test_prediction_that_was_set_is_kept_and_other_units_get_none():
     frames, contexts = hm.data.past_frames(torch.tensor(spiral()[0]).float(), 1)
     given = hm.Given(context=contexts)
-    known = hm.RBM(hm.Gaussian(2, learn_variance=False), hm.Bernoulli(3), hm.Conditional(hm.Dense(2, 3), 2))
+    known = hm.RBM(hm.Gaussian(2), hm.Bernoulli(3), hm.Conditional(hm.Dense(2, 3), 2))
     torch.nn.init.constant_(known.coupling.dynamic["visible"], 0.1)
     hm.fit(known, frames, given=given, epochs=0)
     assert (known.coupling.dynamic["visible"] == 0.1).all()
+    left = frames.mean(0) - 0.1 * contexts.sum(1).mean()  # what the set prediction leaves to the biases
+    assert known.visible.bias.tolist() == pytest.approx(left.tolist(), rel=1e-4)
     mixed = hm.RBM(hm.Groups(hm.Bernoulli(1), hm.Gaussian(1)), hm.Bernoulli(3), hm.Conditional(hm.Dense(2, 3), 2))
     rows = torch.stack([(frames[:, 0] > 3).float(), frames[:, 1]], dim=1)
     hm.fit(mixed, rows, given=given, epochs=0)

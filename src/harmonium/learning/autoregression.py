@@ -41,7 +41,7 @@ class Prediction(NamedTuple):
 
 @torch.no_grad()
 def linear_prediction(machine: RBM, rows: Tensor, weights: Tensor | None, given: Given) -> Prediction:
-    """Dynamic biases with which the Gaussian visible units predict the frames linearly, for a machine whose own ones are still zero.
+    """Dynamic biases with which the Gaussian visible units predict the frames linearly; a machine's own ones, where they are not zero.
 
     The machine then starts at the base rates of frames given their contexts, as one without a context starts at those of the data. From
     zero, thousands of updates would go into the same prediction, and until then the frames that a machine generates may grow without bound.
@@ -60,7 +60,7 @@ def linear_prediction(machine: RBM, rows: Tensor, weights: Tensor | None, given:
     Returns
     -------
     Prediction
-        Dynamic biases that are zero for other units; none where the machine's own are not zero, or are frozen.
+        Dynamic biases that are zero for other units, or those that were set; none where they are frozen at zero.
     """
     dynamic = getattr(machine.coupling, "dynamic", None)
     if not isinstance(dynamic, nn.ParameterDict) or given.context is None or len(rows) < 2:
@@ -69,12 +69,13 @@ def linear_prediction(machine: RBM, rows: Tensor, weights: Tensor | None, given:
     real = torch.zeros(matrix.shape[1], dtype=torch.bool, device=matrix.device)
     for start, stop, leaf in leaves(machine.visible):
         real[start:stop] = isinstance(leaf, Gaussian)
-    if not bool(real.any()) or not matrix.requires_grad or bool(matrix.any()):
+    own = bool(matrix.any())
+    if not bool(real.any()) or not (own or matrix.requires_grad):
         return Prediction(torch.zeros_like(rows))
-    found = torch.zeros_like(matrix)
-    context, frames = given.context.to(matrix).flatten(1), rows.flatten(1)[:, real]
-    found[:, real] = ridge_regression(context.double(), frames.double(), weights).to(found)
-    return Prediction((context @ found).reshape(rows.shape), matrix, found)
+    found, context, frames = matrix.clone(), given.context.to(matrix).flatten(1), rows.flatten(1)[:, real]
+    if not own:
+        found[:, real] = ridge_regression(context.double(), frames.double(), weights).to(found)
+    return Prediction((context @ found * real).reshape(rows.shape), matrix, found)
 
 
 def ridge_regression(inputs: Tensor, outputs: Tensor, weights: Tensor | None = None) -> Tensor:
