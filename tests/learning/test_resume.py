@@ -180,3 +180,11 @@ def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(ValueError, match="not a complete safetensors file"):
         hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), data(), epochs=1, checkpoint=path)
+
+
+def test_a_checkpoint_of_fixed_variances_is_refused_by_a_model_that_learns_them(tmp_path: Path) -> None:
+    settings = {"epochs": 1, "checkpoint": tmp_path / "state", "optimizer": partial(torch.optim.SGD, lr=0.001), "progress": False}
+    hm.fit(hm.RBM(hm.Gaussian(12, learn_variance=False), 7), data(), **settings)
+    learnt = hm.RBM(hm.Gaussian(12), 7)
+    with pytest.raises(ValueError, match=r"with 3 learnt parameters, and this one has 4: are variances fixed"):
+        hm.fit(learnt, data(), **settings)

@@ -169,10 +169,8 @@ class TrainingState:
         for name, value in settings.items():
             own = self.settings.get(name, ADDED.get(name))
             if own != value:
-                raise ValueError(
-                    f"{source} was made with {name}={own!r}, and this run has {name}={value!r}; continue with the "
-                    "settings that it was made with, or start again"
-                )
+                own, value = f"{name}={own!r}", f"{name}={value!r}"
+                raise ValueError(f"{source} was made with {own}, and this run has {value}; continue with its settings, or start again")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one checkpoint file, atomically.
@@ -234,16 +232,18 @@ class TrainingState:
         if "settings" not in header:
             raise ValueError(f"{path} is not a training checkpoint; is it a saved model?")
         if header.get("version") != VERSION:
-            raise ValueError(
-                f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}, whose "
-                "checkpoints this version does not read: finish that training with the same version, or start again"
-            )
-        elsewhere = len(tensors["generator"]) != len(
-            self.generator.get_state()
-        )  # a state of another kind of device, which draws other numbers
+            writer = f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}"
+            raise ValueError(f"{writer}, and this version does not read it: finish that training with the same version, or start again")
+        elsewhere = len(tensors["generator"]) != len(self.generator.get_state())  # another kind of device, which draws other numbers
         wanted, self.settings = self.settings, header["settings"]
         checked = {name: value for name, value in wanted.items() if not (elsewhere and name == "data")}
         self.check_settings(checked, f"the checkpoint {path}")
+        then, now = ([len(group["params"]) for group in each] for each in (header["optimizer"]["groups"], self.optimizer.param_groups))
+        if then != now:
+            learnt = f"the checkpoint {path} is of a model with {sum(then)} learnt parameters, and this one has {sum(now)}: are variances"
+            raise ValueError(
+                f"{learnt} fixed in one (learn_variance=False) and learnt in the other? Make the model as it was, or start again"
+            )
         restore(self.model, tensors, "model.")
         state: dict[int, dict[str, Any]] = {}
         for index, entries in header["optimizer"]["values"].items():
