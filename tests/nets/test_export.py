@@ -54,6 +54,7 @@ def test_an_exported_net_gives_the_same_numbers(tmp_path, name):
             np.testing.assert_allclose(graph(inputs[:count]).detach().numpy(), expected[:count], atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's exporter calls what PyTorch deprecates
 @pytest.mark.skipif(not all(find_spec(name) for name in ONNX), reason=f"needs {', '.join(ONNX)}: the extra `onnx`")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_an_onnx_file_gives_the_same_numbers(tmp_path, name):
