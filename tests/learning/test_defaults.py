@@ -106,6 +106,12 @@ def test_the_unit_of_real_valued_data_does_not_matter() -> None:
     assert rates == pytest.approx([rates[0]] * 3, rel=1e-4)
 
 
+@pytest.mark.parametrize("rows", [REALS[:1], REALS[:1].repeat(50, 1)])
+def test_data_that_do_not_vary_leave_the_rate_low(rows: torch.Tensor) -> None:
+    assert defaults_of(hm.RBM(real(), 6), (rows, None), 300, True, hm.ContrastiveDivergence()).rate <= NOISIEST
+    hm.fit(hm.RBM(real(), 6), rows, updates=20, progress=False)
+
+
 def test_the_length_is_a_number_of_updates() -> None:
     for given, epochs in (({}, 300), ({"updates": 21}, 3), ({"epochs": 2}, 2), ({"updates": 0}, 0)):
         assert hm.fit(hm.RBM(12, 2), BITS[:1000], progress=False, **given).epoch == epochs

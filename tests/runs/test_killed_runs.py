@@ -30,14 +30,22 @@ def work(*words: str) -> None:
     cli.main()
 
 
-def live(seconds: float | None, *words: str) -> int | None:
-    """Runs the command in a process of its own, killing it after a while; gives its exit code."""
-    process = CONTEXT.Process(target=work, args=words)
+def live(folder: Path, *words: str, epochs: int | None = None, seconds: float = 0.0) -> int | None:
+    """Runs the command in a process of its own, killing it so many seconds after so many more epochs; gives its exit code."""
+    before, process = recorded(folder), CONTEXT.Process(target=work, args=words)
     process.start()
-    process.join(seconds)
+    while epochs is not None and process.is_alive() and recorded(folder) < before + epochs:
+        time.sleep(0.005)
+    process.join(None if epochs is None else seconds)
     process.kill()
     process.join()
     return process.exitcode
+
+
+def recorded(folder: Path) -> int:
+    """Epochs that a run has written the figures of."""
+    path = folder / "metrics.jsonl"
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
 def learnt(folder: Path) -> dict[str, torch.Tensor]:
@@ -50,16 +58,13 @@ def learnt(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_kill_9_then_resume_gives_the_same_bits(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    begun = time.monotonic()
-    assert live(None, "run", "digits", *WORDS, "--out", str(whole)) == 0
-    length = time.monotonic() - begun
-    moments, code = random.Random(1), live(0.2 * length, "run", "digits", *WORDS, "--out", str(broken))
-    deaths = int(code == -signal.SIGKILL)
-    for _ in range(5):
+    assert live(whole, "run", "digits", *WORDS, "--out", str(whole)) == 0
+    moments, deaths = random.Random(1), 0
+    for _ in range(6):
         command = ("resume", str(broken)) if (broken / "config.json").exists() else ("run", "digits", *WORDS, "--out", str(broken))
-        deaths += live(moments.uniform(0.1, 0.5) * length, *command) == -signal.SIGKILL
+        deaths += live(broken, *command, epochs=moments.randint(0, 3), seconds=moments.uniform(0, 0.2)) == -signal.SIGKILL
     assert deaths >= 2
-    assert live(None, "resume", str(broken)) == 0
+    assert live(broken, "resume", str(broken)) == 0
     expected, found = learnt(whole), learnt(broken)
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():

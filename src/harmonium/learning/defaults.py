@@ -114,7 +114,7 @@ def defaults_of(
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
     constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED)
-    largest = max(largest_variance(model, *cases, standard), 1e-12)
+    largest = max(largest_variance(model, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
     steepest = constant * (PERSISTENT if rule.divided else 1.0) / largest
     rate = min(steepest, NOISIEST / largest**0.5 * share) if real else min(steepest, HIGHEST) * share**0.5
     plain = chosen or standard or model.visible.scales_hidden_bias
