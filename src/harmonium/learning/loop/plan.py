@@ -46,8 +46,24 @@ class Plan:
     ) -> TrainingState:
         """A new state, or the given one, which continues with its own optimiser and schedule. Several processes begin with one model.
 
-        Raises ValueError if the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read
-        only once and there are several epochs.
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The model.
+        groups : list of dict
+            Its parameters, as groups of the optimiser.
+        batches : Batches or Stream
+            The data.
+        settings : dict
+            What a checkpoint has to have in common with this training, beside the plan itself.
+        default : callable
+            Parameter groups -> the optimiser, if none was chosen.
+
+        Raises
+        ------
+        ValueError
+            If the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read only once and
+            there are several epochs.
         """
         if isinstance(batches, Stream) and batches.once and self.epochs > 1:
             raise ValueError(ONCE)

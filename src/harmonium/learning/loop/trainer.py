@@ -122,11 +122,36 @@ def train(
     checkpoint: Path | None = None,
     chosen: Choice | None = None,
 ) -> TrainingState:
-    """Train until `epochs` are done. `step(*batch)` is one update; `metrics()` ends an epoch.
+    """Train until so many epochs are done.
 
-    A checkpoint is written after each epoch and, if the data can resume inside an epoch, every half minute. Ctrl-C finishes the present
-    step, saves, and raises KeyboardInterrupt. Raises FloatingPointError if a parameter diverges. Several processes stop and save at
-    the same step; the first one writes.
+    A checkpoint is written after each epoch and, if the data can resume inside an epoch, every half minute. Several processes stop and save
+    at the same step; the first one writes.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Where training is. It is changed, and returned.
+    batches : Batches or Stream
+        The mini-batches of each epoch.
+    step : callable
+        One update, from the parts of a batch.
+    metrics : callable
+        The figures at the end of an epoch.
+    epochs : int
+        Number of epochs in all, those of the state included.
+    callbacks : iterable of Callback
+        What watches training.
+    checkpoint : pathlib.Path, optional
+        The file to save to.
+    chosen : Choice, optional
+        What chooses the best epoch.
+
+    Raises
+    ------
+    FloatingPointError
+        If a parameter diverges.
+    KeyboardInterrupt
+        On Ctrl-C, after the present step is finished and saved.
     """
     callbacks = list(callbacks)
     keeper = Keeper(state, batches, checkpoint)
