@@ -42,8 +42,8 @@ import learners
 from harmonium.data.binary_density import NAMES
 from harmonium.runs.provenance import commit
 from learners import Parameters, Setting
-from machine import as_users_run, load_average, machine, markdown_table, where, write
-from rounds import SPAWN
+from machine import as_users_run, kernels, load_average, machine, markdown_table, where, write
+from rounds import SPAWN, all_kernels
 
 OURS, BASE = "harmonium", "independent"
 PILOT = 300  # updates that are timed
@@ -97,7 +97,7 @@ def learnt(name: str, setting: Setting | None, args: Arguments) -> dict[str, Any
         else:
             kept = learners.learn(found.train.bool(), replace(setting, hidden=args.hidden), [args.seconds], args.seed)[-1]
             updates, seconds, parameters = kept.updates, kept.seconds, kept.parameters
-        return {"updates": updates, "seconds": seconds, "nats": nats(parameters, found.test)}
+        return {"updates": updates, "seconds": seconds, "nats": nats(parameters, found.test), "blas": kernels()}
 
 
 def nats(parameters: Parameters, cases: Tensor) -> float:
@@ -161,7 +161,8 @@ def markdown(record: dict[str, Any]) -> str:
     lines.append(["first on", *(str(first[each]) for each in who)])
     given = record["settings"]
     versions = ", ".join(f"{name} {found}" for name, found in record["peers"].items())
-    made_by = f"{where(record['machine'])}, {versions}. Commit {record['commit']}; `{record['command']}`."
+    blas = "; ".join(all_kernels(each["blas"] for row in record["sets"].values() for each in row.values() if "blas" in each))
+    made_by = f"{where(record['machine'])}, {versions}. BLAS: {blas}. Commit {record['commit']}; `{record['command']}`."
     what = f"Exact nats of the test cases after {given['seconds']:g} s of learning on {given['threads']} thread(s)."
     return "\n".join([*markdown_table(["", *who], lines), "", f"{what} {made_by}"])
 

@@ -562,8 +562,9 @@ def test_densities(monkeypatch: pytest.MonkeyPatch) -> None:
     assert updates == densities.PILOT
     assert learnt.shape == (5, 3)
     on = {**importlib.import_module("machine").machine(), "load_average_before": 0.0}
-    row = {"harmonium": {"nats": -1.0}, "rbms": {"nats": float("nan")}, "independent": {"nats": -2.0}}
+    row = {"harmonium": {"nats": -1.0, "blas": ["openblas 1"]}, "rbms": {"nats": float("nan")}, "independent": {"nats": -2.0}}
     record = {"sets": {"a": row, "b": row}, "settings": {"seconds": 1.0, "threads": 1}, "peers": {}, "machine": on}
     page = densities.markdown({**record, "commit": "c", "command": "python"})
     assert "| a | **-1.000** | nan | -2.000 |" in page
     assert "| first on | 2 | 0 | 0 |" in page
+    assert "BLAS: openblas 1." in page

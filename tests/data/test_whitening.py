@@ -112,3 +112,12 @@ def test_rows_of_another_shape_are_refused():
     for function, rows, expected in ((whitening, white, "cases, 6"), (whitening.inverse, np.zeros((2, 6)), "cases, 2")):
         with pytest.raises(ValueError, match=rf"expected rows of shape \({expected}\)"):
             function(rows)
+
+
+def test_values_that_are_not_finite_are_refused_when_it_is_applied():
+    _, whitening = whiten(correlated())
+    rows = correlated(4)
+    rows[2, 1] = np.nan
+    for change in (whitening, whitening.inverse):
+        with pytest.raises(ValueError, match="expected finite values"):
+            change(rows)

@@ -207,3 +207,8 @@ def test_a_choice_passes_over_epochs_without_the_figure_and_is_not_caught_by_nan
         choice.look(state)
         assert state.stopped == (epoch == 8)
     assert state.best_epoch == 5
+
+
+def test_a_name_of_another_figure_is_refused():
+    with pytest.raises(ValueError, match="'seconds' is that of another figure"):
+        hm.HeldOut(halves(), name="seconds")

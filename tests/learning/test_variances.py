@@ -286,7 +286,9 @@ def test_a_few_patches_at_any_scale(scale, variance, hidden):
 @pytest.mark.parametrize("variance", VISIBLE)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0, "mixed"])
 @pytest.mark.parametrize("data", [pytest.param(faces, marks=needs(FACES)), pytest.param(patches, marks=needs(PATCHES))])
-@pytest.mark.filterwarnings("ignore:in .* were pulled back:RuntimeWarning")  # faces take a Gaussian hidden layer to the edge of what can be normalised
+@pytest.mark.filterwarnings(
+    "ignore:in .* were pulled back:RuntimeWarning"
+)  # faces take a Gaussian hidden layer to the edge of what can be normalised
 def test_fifty_epochs_with_the_default_settings(data, scale, variance, hidden):
     """The whole proof, whose figures docs/gaussian-variances.md gives."""
     before, after, errors = fifty_epochs(data(2000 if data is faces else 20_000), scale, VISIBLE[variance], hidden)

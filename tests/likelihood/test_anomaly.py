@@ -108,3 +108,17 @@ def test_what_cannot_be_scored_is_told():
         hm.anomaly_score(hm.DBN([hm.RBM(2, 2)]), torch.ones(1, 2))
     with pytest.raises(ValueError, match="Bernoulli units expect 0 or 1, found values from 2"):
         hm.anomaly_score(hm.RBM(2, 2), torch.full((1, 2), 2.0))
+
+
+def test_more_steps_take_the_bias_from_an_annealed_score():
+    """Six missing values of ten, whose 64 states are listed here; twelve hidden units are too many to be listed there."""
+    rbm, generator = hm.RBM(10, 12).double(), torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(rbm.coupling.weight, std=1.5, generator=generator)
+    v = (torch.rand(20, 10, generator=generator) < 0.5).double()
+    lost = torch.arange(10) < 6
+    filled = v.repeat(64, 1, 1)
+    filled[:, :, :6] = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * 6)[:, None]
+    exact = -(-rbm.free_energy(filled)).logsumexp(0).detach()
+    hurried, patient = (hm.anomaly_score(rbm, torch.where(lost, torch.nan, v), normalise=False, steps=steps) for steps in (1, 300))
+    assert (hurried.score - exact).mean() > 0.1
+    assert abs((patient.score - exact).mean()) < 0.02

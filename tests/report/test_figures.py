@@ -169,6 +169,8 @@ def test_filters_of_zeros_and_of_nan_are_drawn():
 def test_filters_name_the_shape_they_want():
     with pytest.raises(ValueError, match=r"\(6, units\)"):
         filters(np.zeros((5, 3)), (2, 3))
+    with pytest.raises(ValueError, match="at least one filter, got 0"):
+        filters(np.zeros((6, 3)), (2, 3), count=0)
 
 
 def test_before_and_after_share_one_scale_in_a_column(rng):

@@ -51,7 +51,7 @@ class Whitening:
     scale: Tensor
 
     def __call__(self, rows: Any) -> Tensor:
-        """Whiten rows, (cases, *shape). Raises ValueError for another shape."""
+        """Whiten rows, (cases, *shape). Raises ValueError for another shape, and for values that are not finite."""
         return self._in_blocks(rows, tuple(self.mean.shape), self.shape, self._forward)
 
     def inverse(self, white: Any) -> Tensor:
@@ -88,6 +88,8 @@ class Whitening:
         data = as_tensor(rows)
         if tuple(data.shape[1:]) != taken or data.dim() < 2:
             raise ValueError(f"expected rows of shape (cases, {', '.join(map(str, taken))}), found {tuple(data.shape)}")
+        if data.is_floating_point() and not bool(torch.isfinite(data).all()):
+            raise ValueError("expected finite values, found NaN or infinite ones: each would spread over its whole case")
         found = torch.empty(len(data), *given, dtype=_type_of(data), device=data.device)
         for start in range(0, len(data), BLOCK):
             block = data[start : start + BLOCK].to(self.mean).flatten(1)

@@ -22,6 +22,7 @@ from harmonium.seeds import derive, fresh_generator
 from harmonium.units import NOTHING, Bernoulli, Given, Unit
 from harmonium.units.groups import leaves
 
+TAKEN = ("epoch", "step", "seconds", "update_ratio")  # names of other figures of an epoch
 LISTED = 2**16  # most states of one side that are enumerated
 CONDITIONS = 100  # most partition functions at one time
 AGREEMENT = 1.0  # nats: estimates further apart than this are doubtful
@@ -40,7 +41,7 @@ class HeldOut(Callback):
     every : int, default 1
         Epochs from one figure to the next.
     name : str, default "nats"
-        Name of the figure in the rows of `state.history`. Several `HeldOut` need different names.
+        Name of the figure in the rows of `state.history`. Several `HeldOut` need different names, and none that another figure has.
     given : Given, optional
         What is given of each case: absent units, lengths, or contexts.
     betas : int, default 1000
@@ -90,6 +91,8 @@ class HeldOut(Callback):
             raise ValueError(f"held-out cases are looked at every so many epochs, at least 1, found every={every}")
         if betas < 2 or chains < 2:
             raise ValueError(f"estimates take at least two betas and two chains, found betas={betas} and chains={chains}")
+        if name in TAKEN:
+            raise ValueError(f"name={name!r} is that of another figure in each row of the history: choose another name")
         self.rows, self.every, self.name, self.given = rows, every, name, given
         self.betas, self.chains, self.seed = betas, chains, seed
         self.verdict = "no figure yet"

@@ -22,7 +22,6 @@ from harmonium.units import NOTHING, Given
 
 LISTED = 2**10  # hidden states that are listed for each row with gaps
 BLOCK = 2**14  # chains of rows with gaps that are kept at once
-BETAS = 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,7 +110,8 @@ def anomaly_score(
     normalise : bool, default True
         Without, log Z is left out: scores are free energies, in the same order.
     chains, steps : int, default 20 and 100
-        Clamped Gibbs chains of each row with gaps, and their sweeps.
+        Chains of each row with gaps, and their steps: the temperatures of annealing for the score, clamped Gibbs sweeps for the parts. More
+        steps make the score of a row with many gaps less biased, which its standard error does not show.
     seed : int, default 0
         Seed of all draws.
 
@@ -135,7 +135,7 @@ def anomaly_score(
     1975), not to its score.
 
     In a row with gaps, the score is that of what was observed: exact if the hidden layer has at most 2^10 states, and else estimated by
-    annealing its missing values (20 chains of 100 steps by default). Its parts use 1 / p(v_i | observed) = E[1 / p(v_i | all others)] over
+    annealing its missing values, which is high on average. Its parts use 1 / p(v_i | observed) = E[1 / p(v_i | all others)] over
     the posterior of the missing values (Gelfand, Dey & Chang 1992); `expected` is the mean over the same draws.
 
     Real-valued columns of a table are measured in standard deviations, so that their densities do not depend on the unit of measurement.
@@ -169,7 +169,7 @@ def anomaly_score(
     errors = torch.full_like(score, error)
     generator = torch.Generator(like.device).manual_seed(seed)
     for here in blocks_with_gaps(missing, BLOCK // chains):
-        joint, spread = _seen(model, v[here], missing[here], chains, generator)
+        joint, spread = _seen(model, v[here], missing[here], effort, generator)
         score[here] = (log_z if normalise and log_z is not None else 0.0) - joint
         errors[here] = torch.hypot(errors[here], spread)
         draws = posterior(model, v[here], missing[here], effort, generator=generator, given=NOTHING).draws
@@ -179,10 +179,10 @@ def anomaly_score(
     return AnomalyScore(score, errors, parts, surprise.expected, names, method, table)
 
 
-def _seen(model: RBM, v: Tensor, missing: Tensor, chains: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _seen(model: RBM, v: Tensor, missing: Tensor, effort: Effort, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """log p(v_seen) + log Z of each case, and its standard error."""
     if model.hidden.count > LISTED:
-        return seen_ais(model, v, missing, chains=chains, betas=BETAS, generator=generator)
+        return seen_ais(model, v, missing, chains=effort.chains, betas=effort.steps, generator=generator)
     found = log_likelihood(model, v, log_z=0.0, given=Given(missing=missing))
     return found, torch.zeros_like(found)
 

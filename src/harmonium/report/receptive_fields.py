@@ -37,7 +37,8 @@ def filters(weights: npt.ArrayLike, image_shape: Sequence[int], *, count: int = 
     Raises
     ------
     ValueError
-        The weights are not (D, K) for D values of such an image, or the shape does not say which axis is that of the colours.
+        The weights are not (D, K) for D values of such an image, the shape does not say which axis is that of the colours, or the count is
+        below one.
 
     Examples
     --------
@@ -46,6 +47,8 @@ def filters(weights: npt.ArrayLike, image_shape: Sequence[int], *, count: int = 
     >>> len(hm.report.filters(rbm.coupling.weight, (8, 8), count=10).axes)
     1
     """
+    if count < 1:
+        raise ValueError(f"count must be at least one filter, got {count}")
     fields = _fields(weights, image_shape, "weights")
     strongest = np.argsort(-_norms(fields), kind="stable")[:count]
     chosen = fields[strongest]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.batches import Source
+from harmonium.data.tables import as_data
 from harmonium.learning.cases import as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
@@ -18,6 +19,7 @@ from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
 from harmonium.seeds import derive
 from harmonium.units import Unit
+from harmonium.units.groups import check_distinct
 
 
 def greedy_replicas(
@@ -36,6 +38,8 @@ def greedy_replicas(
     """
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
+    check_distinct(*layers)
+    data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
     for name in ("couplings", "labels", "classes", "given", "train"):
