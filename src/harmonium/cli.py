@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 from harmonium import __version__
@@ -144,6 +145,8 @@ def recipes(command: str) -> str:
 
 def main() -> None:
     """The entry point. Every error that a user can mend is one sentence; exit code 2 for the words of a command, 1 for what it met."""
+    usual = warnings.formatwarning
+    warnings.formatwarning = sentence
     try:
         said = answer(sys.argv[1:])
         if said is not None:
@@ -162,6 +165,13 @@ def main() -> None:
         sys.exit(f"harmonium: {error}")
     except KeyboardInterrupt:
         sys.exit("Stopped.")
+    finally:
+        warnings.formatwarning = usual
+
+
+def sentence(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    """A warning on the command line: what it says, without the place in the code."""
+    return f"harmonium: {message}\n"
 
 
 if __name__ == "__main__":

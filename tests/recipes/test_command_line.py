@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -385,3 +386,12 @@ def test_a_run_begun_before_labels_resumes_without_them(folder: Path, monkeypatc
     assert harmonium(monkeypatch, "sample", "old", "--steps", "2") is None
     with pytest.raises(ValueError, match="learns for an epoch"):
         Labelled(up_down_epochs=0)
+
+
+def test_a_warning_is_said_without_the_place_in_the_code(monkeypatch, capsys):
+    usual = warnings.formatwarning
+    monkeypatch.setattr("harmonium.commands.carry_out", lambda words: print(warnings.formatwarning("a sentence", hm.Advice, "cli.py", 8)))
+    monkeypatch.setattr(sys, "argv", ["harmonium", "run", "digits"])
+    cli.main()
+    assert capsys.readouterr().out == "harmonium: a sentence\n\n"
+    assert warnings.formatwarning is usual
