@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate
+from harmonium.data.matlab import arrays
 
 FILES = {"binaryalphadigs.mat": "3ee9392e64e4e3bb7b35502b69bf2555a0b4197c1b31048c4189b84bc0bc6ea7"}
 CLASSES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -65,13 +66,8 @@ def load(data_dir: str | Path | None = None) -> AlphaDigits:
     >>> images.shape, classes[labels[-1]]
     (torch.Size([1404, 320]), 'Z')
     """
-    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
-
     path = locate("binary-alphadigits", FILES, URLS, data_dir)["binaryalphadigs.mat"]
-    try:
-        cells = loadmat(path, variable_names=["dat"]).get("dat")
-    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    cells = arrays(path, ["dat"]).get("dat")
     if cells is None or cells.dtype != object or cells.shape != (len(CLASSES), OF_EACH):
         found = "none" if cells is None else f"{cells.shape} of {cells.dtype}"
         raise ValueError(f"{path} is not the AlphaDigits: expected a cell array dat of {(len(CLASSES), OF_EACH)}, found {found}")

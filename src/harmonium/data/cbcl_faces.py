@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from harmonium.data.fetch import locate
+from harmonium.data.matlab import arrays
 
 FILES = {"facesCBCL.mat": "ec1057c969c13acd218b8817a1b7cd473a8d8bb01046451bc4d3ef0d85bd13cf"}
 SHAPE = (19, 19, 2429)
@@ -41,13 +42,8 @@ def load(data_dir: str | Path | None = None) -> torch.Tensor:
     >>> hm.data.cbcl_faces.load().shape
     torch.Size([2429, 361])
     """
-    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
-
     path = locate("cbcl-faces", FILES, (), data_dir)["facesCBCL.mat"]
-    try:
-        images = loadmat(path, variable_names=["X"]).get("X")
-    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    images = arrays(path, ["X"]).get("X")
     if images is None or images.shape != SHAPE or images.dtype != np.float64:
         found = "none" if images is None else f"{images.shape} of {images.dtype}"
         raise ValueError(f"{path} is not CBCL's: expected an array X of {SHAPE} float64 values, found {found}")

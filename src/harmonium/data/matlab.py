@@ -1,6 +1,6 @@
-"""Sequences in MATLAB files."""
+"""MATLAB files, and sequences in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,17 @@ from torch import Tensor
 from harmonium.data.tables import NUMBERS, native
 
 
+def arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the named arrays that a file has. Raises a ValueError for a file that is no MATLAB file."""
+    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
+
+    try:
+        held: dict[str, Any] = loadmat(path, variable_names=list(names))
+    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
+        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    return held
+
+
 def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtype) -> dict[str, list[Tensor]]:
     """The cell arrays of a file, by name: as many matrices of (time, width) as expected, of the given type.
 
@@ -19,12 +30,7 @@ def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtyp
     ValueError
         For a file that is no MATLAB file, or that holds other arrays, or values that are not finite, or for bool not 0 or 1.
     """
-    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
-
-    try:
-        held = loadmat(path, variable_names=list(expected))
-    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    held = arrays(path, list(expected))
     found: dict[str, list[Tensor]] = {}
     for name, count in expected.items():
         matrices = [np.asarray(each) for each in held[name].ravel()] if name in held else []

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate
+from harmonium.data.matlab import arrays
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -98,14 +99,9 @@ def load(data_dir: str | Path | None = None) -> Postings:
     >>> postings.words.shape, postings.vocabulary[:3]
     (torch.Size([16242, 100]), ['aids', 'baseball', 'bible'])
     """
-    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
-
     path = locate("20newsgroups", FILES, (), data_dir)["20news_w100.mat"]
     names = ("documents", "newsgroups", "wordlist", "groupnames")
-    try:
-        held = loadmat(path, variable_names=names)
-    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
+    held = arrays(path, names)
     table, groups, *lists = (held.get(name) for name in names)
     if getattr(table, "shape", None) != (WORDS, POSTINGS) or not hasattr(table, "toarray"):
         found = "none" if table is None else str(table.shape)

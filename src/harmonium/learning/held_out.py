@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.learning.cases import GivenRows, Rows, as_rows
 from harmonium.learning.loop.plan import Plan
-from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.state import SHARED, TrainingState
 from harmonium.learning.loop.trainer import Callback, Choice
 from harmonium.likelihood import ais, exact_log_z, log_z_by_raise
 from harmonium.likelihood.distinct_given import Distinct, distinct, of_cases
@@ -22,7 +22,7 @@ from harmonium.seeds import derive, fresh_generator
 from harmonium.units import NOTHING, Bernoulli, Given, Unit
 from harmonium.units.groups import leaves
 
-TAKEN = ("epoch", "step", "seconds", "update_ratio")  # names of other figures of an epoch
+TAKEN = ("epoch", "step", "seconds", SHARED)  # names of other figures of an epoch
 LISTED = 2**16  # most states of one side that are enumerated
 CONDITIONS = 100  # most partition functions at one time
 AGREEMENT = 1.0  # nats: estimates further apart than this are doubtful
