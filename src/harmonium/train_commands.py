@@ -35,7 +35,7 @@ from harmonium.units import NOTHING, Bernoulli, Gaussian
 
 MODEL, CLASSIFIER, DATA = "model.safetensors", "classifier.safetensors", "data.json"
 LISTED = 2**16  # joint states of the smaller side of an RBM up to which log Z is exact
-TUNING, TUNING_UPDATES, TUNING_EPOCHS, TUNING_RATE = "backpropagation", 1_000, 30, 0.03  # at least so many of both; with momentum 0.9
+TUNING, TUNING_UPDATES, TUNING_EPOCHS = "backpropagation", 1_000, 30  # at least so many of both
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,9 +194,7 @@ class Train(Recipe):
             None if cases.held_out is None or cases.held_out_labels is None else (as_tensor(cases.held_out.states), cases.held_out_labels)
         )
         size = min(100, max(1, len(rows) // 10))
-        epochs = max(
-            TUNING_EPOCHS, -(-TUNING_UPDATES // -(-len(rows) // size))
-        )  # thirty epochs of a small table leave the net where it was
+        epochs = max(TUNING_EPOCHS, -(-TUNING_UPDATES // -(-len(rows) // size)))  # thirty of a small table leave the net where it was
         real = isinstance(dbn.visible, Gaussian)  # a net learns little from numbers of several hundred
         centre, scale = rows.double().mean(0), rows.double().std(0)
         scale = torch.where(scale > 0, scale, 1.0)
@@ -209,7 +207,6 @@ class Train(Recipe):
             epochs=epochs,
             head_epochs=max(1, epochs // 10),
             batch_size=size,
-            optimizer=partial(torch.optim.SGD, lr=TUNING_RATE, momentum=0.9),
             seed=derive(self.seed, 97),
             callbacks=run.callbacks(TUNING),
             checkpoint=run.checkpoint(TUNING),
