@@ -23,7 +23,23 @@ PROBED = 64  # cases on which it is tried whether a loss is the mean of those of
 def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any, loss: Loss, *, batch_size: int, seed: int) -> Batches:
     """Mini-batches (inputs, targets, weights or None) of the cases that have a weight.
 
-    Raises a ValueError for what the net, the loss or the weights cannot take.
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The net that is to learn from them.
+    inputs, targets : Tensor or array
+        (cases, ...) each.
+    sample_weight : sequence of float, optional
+        (cases,).
+    loss : callable
+        The loss, (outputs, targets) -> scalar.
+    batch_size, seed : int
+        Cases per mini-batch, and the seed of their order.
+
+    Raises
+    ------
+    ValueError
+        For what the net, the loss or the weights cannot take.
     """
     like = next(net.parameters()).detach()
     inputs, targets = as_tensor(inputs), as_tensor(targets)

@@ -36,8 +36,22 @@ class Effort:
 def posterior(model: RBM, v: Tensor, missing: Tensor, effort: Effort, *, generator: torch.Generator, given: Given) -> Imputation:
     """Moments of p(v_missing | v_observed).
 
-    Given h the moments of v are known: E[v | h] and E[v² | h] = Var[v | h] + E[v | h]² are averaged, not draws. `v`, `missing`:
-    (cases, *shape), with valid states in the gaps.
+    Given h the moments of v are known: E[v | h] and E[v² | h] = Var[v | h] + E[v | h]² are averaged, not draws.
+
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    v : Tensor
+        (cases, *visible.shape), with valid states in the gaps.
+    missing : Tensor
+        (cases, *visible.shape), true where a value is missing.
+    effort : Effort
+        Chains, sweeps, and how many of them are averaged over.
+    generator : torch.Generator
+        The source of all draws.
+    given : Given
+        What is given of each case.
     """
     visible = model.visible
     chains, steps, average = effort.chains, effort.steps, effort.average

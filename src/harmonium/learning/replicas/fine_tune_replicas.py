@@ -49,7 +49,21 @@ def fine_tune_replicas(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """`fine_tune` of replicas. Replica r learns as alone with seed number r: from the same cases in the same order."""
+    """`fine_tune` of replicas. Replica r learns as alone with seed number r: from the same cases in the same order.
+
+    Parameters
+    ----------
+    net : Replicas
+        Nets of one architecture; their head is the last module.
+    weight_cost : float or sequence of float, default 0
+        One for all, or one per replica.
+    seed : int or sequence of int, default 0
+        The first replica's seed, or each one's.
+    inputs, targets, loss, validation, epochs, head_epochs, batch_size, optimizer, schedule
+        As for `fine_tune`.
+    patience, callbacks, state, checkpoint, progress
+        As for `fine_tune`.
+    """
     from harmonium.learning.finetune import described_loss  # here: it sends replicas to this function
 
     if isinstance(net.pattern, RBM):

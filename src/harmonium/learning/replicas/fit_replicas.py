@@ -54,7 +54,19 @@ def fit_replicas(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> TrainingState:
-    """`fit` of replicas of an RBM. Replica r sees the cases in the order of training alone with seed number r."""
+    """`fit` of replicas of an RBM. Replica r sees the cases in the order of training alone with seed number r.
+
+    Parameters
+    ----------
+    model : Replicas
+        RBMs of one architecture.
+    weight_cost : float or sequence of float, default 0
+        One for all, or one per replica.
+    seed : int or sequence of int, default 0
+        The first replica's seed, or each one's.
+    data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, callbacks, state, checkpoint, progress
+        As for `fit`.
+    """
     first: RBM = model.pattern
     check(first, negative, standardise)
     like, seeds = next(model.parameters()).detach(), seeds_of(seed, len(model))

@@ -35,6 +35,19 @@ def greedy_replicas(
     """`greedy` of `replicas` stacks, which learn as alone with seeds of their own.
 
     The features of a layer's cases are computed when they are visited, because those of all replicas would fill the memory.
+
+    Parameters
+    ----------
+    data, layers, checkpoints
+        As for `greedy`.
+    replicas : int
+        How many stacks.
+    seed : int or sequence of int, default 0
+        The first stack's seed, or each one's.
+    rows : Tensor, optional
+        (replicas, cases) bool: the cases that each stack learns from.
+    **settings
+        Those of `fit`, for each layer.
     """
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
