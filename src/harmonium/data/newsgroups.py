@@ -103,7 +103,7 @@ def load(data_dir: str | Path | None = None) -> Postings:
     names = ("documents", "newsgroups", "wordlist", "groupnames")
     held = arrays(path, names)
     table, groups, *lists = (held.get(name) for name in names)
-    if getattr(table, "shape", None) != (WORDS, POSTINGS) or not hasattr(table, "toarray"):
+    if table is None or table.shape != (WORDS, POSTINGS) or not hasattr(table, "toarray"):
         found = "none" if table is None else str(table.shape)
         raise ValueError(
             f"{path} is another file: expected a sparse matrix `documents` of {WORDS} words by {POSTINGS} postings, found {found}"
@@ -163,7 +163,7 @@ def load_counts(data_dir: str | Path | None = None) -> Counts:
         with np.load(path, allow_pickle=False) as file:
             held = {name: file[name] for name in names if name in file.files}
     except Exception as fault:  # NumPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable .npz file of numbers and names: {fault}") from fault
+        raise ValueError(f"{path} is not a readable .npz file of numbers and names") from fault
     if missing := [name for name in names if name not in held]:
         raise ValueError(f"{path} is another file: expected arrays called {', '.join(names)}, and {', '.join(missing)} are not there")
     vocabulary, group_names = ([str(text) for text in held[name].ravel()] for name in ("vocabulary", "group_names"))

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 import torch
 from torch import Tensor
@@ -189,6 +190,14 @@ def test_stacks_learn_layer_by_layer_as_alone(same_draws: Callable[[int | None],
         close(many[r], alone)
     nets = hm.Replicas([hm.nets.classifier(dbn, classes=2) for dbn in many])
     hm.fine_tune(nets, ROWS, ROWS[:, 0].long(), epochs=1, progress=False)
+
+
+def test_frames_and_lists_are_data() -> None:
+    for form in (pandas.DataFrame(ROWS.numpy()), ROWS.tolist()):
+        found, expected = hm.Replicas([machine("binary", 0)]), hm.Replicas([machine("binary", 0)])
+        hm.fit(found, form, updates=3, progress=False)
+        hm.fit(expected, ROWS, updates=3, progress=False)
+        assert torch.equal(found.take(0).coupling.weight, expected.take(0).coupling.weight)
 
 
 def test_what_replicas_do_not_learn_is_refused_by_a_sentence() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.batches import Source
+from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.defaults import MOMENTUM, defaults_of
 from harmonium.learning.length import epochs_of
@@ -70,6 +71,7 @@ def fit_replicas(
     first: RBM = model.pattern
     check(first, negative, standardise)
     like, seeds = next(model.parameters()).detach(), seeds_of(seed, len(model))
+    data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
     batches = ReplicaBatches([_rows(first, data, like)], batch_size=batch_size, seeds=seeds, rows=model.rows)
