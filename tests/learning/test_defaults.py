@@ -198,3 +198,18 @@ def test_long_documents_take_a_lower_rate() -> None:
     assert defaults_of(rbm, (rows / 100, None), 1200, True, rule).rate == pytest.approx(0.02 / 2)
     mixed = hm.RBM(hm.Groups(hm.ReplicatedSoftmax(3), hm.Bernoulli(1)), hm.Bernoulli(2))
     assert defaults_of(mixed, (torch.cat([rows, torch.ones(2, 1)], 1), None), 300, True, rule).rate == pytest.approx(4 / 400)
+
+
+def test_nets_are_fine_tuned_with_momentum() -> None:
+    """A rate of 0.05 and momentum 0.9, one net or many."""
+
+    def tuned(**settings: object) -> torch.Tensor:
+        net = hm.nets.classifier(hm.DBN([hm.RBM(12, 8)]), classes=2)
+        hm.fine_tune(net, BITS[:200], BITS[:200, 0].long(), epochs=8, progress=False, **settings)
+        return net[-1].weight.detach()
+
+    usual = tuned()
+    assert torch.equal(usual, tuned(optimizer=partial(hm.MomentumSGD, lr=0.05, momentum=0.9)))
+    many = hm.Replicas([hm.nets.classifier(hm.DBN([hm.RBM(12, 8)]), classes=2)])
+    hm.fine_tune(many, BITS[:200], BITS[:200, 0].long(), epochs=8, progress=False)
+    torch.testing.assert_close(many.take(0)[-1].weight.detach(), usual, atol=1e-5, rtol=1e-4)
