@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning import write_gradient
-from harmonium.learning.placing import resident
+from harmonium.learning import placing, write_gradient
+from harmonium.learning.placing import placed_rows
 from tests.models.machines import EVERY, given, machine, samples
 
 pytestmark = [
@@ -168,4 +168,19 @@ def test_a_machine_and_its_data_are_moved() -> None:
     for _ in range(2):
         hm.fit(rbm, rows, device="cuda", epochs=1, progress=False)
         assert rbm.coupling.weight.device.type == "cuda"
-    assert resident(rows, rbm.coupling.weight.device).device.type == "cuda"
+    assert placed_rows(rows, rbm.coupling.weight.device, lambda given: given).data.device.type == "cuda"
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_rows_that_stay_on_the_host_teach_the_same_bits(capture: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches come through pinned memory, whose blocks are used again and again while updates still run."""
+    rows = torch.rand(5000, 784, generator=torch.Generator().manual_seed(7)) < 0.3
+
+    def learnt() -> list[torch.Tensor]:
+        rbm = hm.RBM(hm.Bernoulli(784), hm.Bernoulli(50), seed=2)
+        hm.fit(rbm, rows.to(torch.uint8), optimizer=STEADY, device="cuda", capture=capture, epochs=3, progress=False)
+        return list(rbm.parameters())
+
+    resident = learnt()
+    monkeypatch.setattr(placing.torch.cuda, "mem_get_info", lambda device: (0, 0))
+    assert all(torch.equal(one, other) for one, other in zip(resident, learnt(), strict=True))

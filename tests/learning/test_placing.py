@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.data.pinned import PinnedRows
 from harmonium.learning import placing
-from harmonium.learning.placing import place, resident
+from harmonium.learning.placing import place, placed_rows
 
 ROWS = torch.eye(6)
 QUIET: dict[str, Any] = {"epochs": 1, "progress": False}
@@ -62,7 +63,11 @@ def test_data_stay_on_the_host_if_they_are_large(monkeypatch: pytest.MonkeyPatch
         return 100, 1000
 
     monkeypatch.setattr(placing.torch.cuda, "mem_get_info", free)
+    monkeypatch.setattr(placing.torch.cuda, "Stream", lambda device: device)
     gpu, large = torch.device("cuda"), np.zeros(51, dtype=np.uint8)
-    assert resident(large, gpu) is large
-    assert resident(ROWS, torch.device("cpu")) is ROWS
+    staying = placed_rows(large, gpu, lambda rows: rows)
+    assert isinstance(staying, PinnedRows)
+    assert len(staying) == 51
+    assert staying.data.data_ptr() == large.ctypes.data  # not copied
+    assert placed_rows(ROWS, torch.device("cpu"), lambda rows: rows).data is ROWS
     assert asked == [gpu]

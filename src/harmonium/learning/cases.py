@@ -14,7 +14,7 @@ from harmonium.data.batches import BLOCK, ArrayRows, Batches, Numbered, Source, 
 from harmonium.data.sparse import SparseRows
 from harmonium.data.tables import as_data, as_tensor, native
 from harmonium.learning.checked import CheckedRows, is_mapped
-from harmonium.learning.placing import resident
+from harmonium.learning.placing import placed_rows
 from harmonium.models.labels import with_labels
 from harmonium.sampling.gaps import check_mask, fill, gaps
 from harmonium.units import Given, Unit
@@ -111,7 +111,7 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
     found = blocks(data) if kept is None else (ArrayRows(data).rows(here, NO_DRAWS) for here in numbers)
     for here, rows in zip(numbers, found, strict=True):
         visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
-    return ArrayRows(resident(data, like.device), lambda rows: visible.from_data(rows, like))
+    return placed_rows(data, like.device, lambda rows: visible.from_data(rows, like))
 
 
 def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any] | SparseRows) -> None:

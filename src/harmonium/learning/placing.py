@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.data.batches import ArrayRows
+from harmonium.data.pinned import PinnedRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.loop.state import TrainingState
 from harmonium.processes import join_processes
@@ -42,12 +45,17 @@ def checked(device: Device, model: nn.Module, state: TrainingState | None) -> to
     return wanted
 
 
-def resident(data: Tensor | np.ndarray[Any, Any], device: torch.device) -> Tensor | np.ndarray[Any, Any]:
-    """Data of the host as a tensor of the GPU if they take at most half of its free memory; otherwise as they are.
+def placed_rows(
+    data: Tensor | np.ndarray[Any, Any], device: torch.device, convert: Callable[[Tensor], Tensor]
+) -> ArrayRows | PinnedRows:
+    """Rows of an array as a source for a training on a device.
 
-    Their batches then need no transfer.
+    Data of the host lie on the GPU if they take at most half of its free memory, so that their batches need no transfer. Otherwise each batch
+    goes there through pinned memory.
     """
     if device.type != "cuda" or (isinstance(data, Tensor) and data.device.type == "cuda"):
-        return data
+        return ArrayRows(data, convert)
     free, _ = torch.cuda.mem_get_info(device)
-    return as_tensor(data).to(device) if data.nbytes <= free / 2 else data
+    if data.nbytes <= free / 2:
+        return ArrayRows(as_tensor(data).to(device), convert)
+    return PinnedRows(data, device, convert)

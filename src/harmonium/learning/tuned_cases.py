@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows, Batches, Numbered
+from harmonium.data.pinned import PinnedRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Loss, each_loss, is_classification
 from harmonium.learning.cases import blocks, case_weights
-from harmonium.learning.placing import resident
+from harmonium.learning.placing import placed_rows
 from harmonium.nets.visible import visible_of
 
 PROBED = 64  # cases on which it is tried whether a loss is the mean of those of single cases
@@ -58,7 +59,7 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
 
 
 @torch.no_grad()
-def output_shape(net: nn.Module, rows: ArrayRows) -> torch.Size:
+def output_shape(net: nn.Module, rows: Numbered) -> torch.Size:
     """The shape of the net's output for one case."""
     training = net.training
     net.eval()
@@ -85,20 +86,20 @@ def check_loss(loss: Loss, targets: Tensor, shape: torch.Size, like: Tensor) -> 
         )
 
 
-def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows:
+def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows | PinnedRows:
     """Inputs as a source, converted as the net's visible units take their data. Raises ValueError for inputs that they cannot take."""
     visible = visible_of(net)
     if visible is not None:
         for rows in blocks(inputs):
             visible.check(rows)
-        return ArrayRows(resident(inputs, like.device), visible.states)
+        return placed_rows(inputs, like.device, visible.states)
     if inputs.dtype == torch.uint8:
         width = inputs[:1].numel()
         raise ValueError(
             "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), or "
             f'begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
         )
-    return ArrayRows(resident(inputs, like.device), lambda rows: rows.to(like))
+    return placed_rows(inputs, like.device, lambda rows: rows.to(like))
 
 
 def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> None:

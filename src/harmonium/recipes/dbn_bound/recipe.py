@@ -44,8 +44,8 @@ class MnistDbnBound(Recipe):
     samples: int = 100
     """Of a hidden layer for each image, in the tightened bound, and in the bound itself where it takes draws."""
     units: tuple[int, int] = (500, 2000)
-    bottom: Persistent = Persistent(epochs=100)
-    top: Persistent = Persistent(epochs=25, learning_rate=0.1)
+    bottom: Persistent = Persistent(epochs=200)
+    top: Persistent = Persistent(epochs=200, learning_rate=0.04)
 
     name: ClassVar[str] = "mnist-dbn-bound"
     paper: ClassVar[str] = "Salakhutdinov & Murray 2008"
