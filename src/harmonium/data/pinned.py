@@ -30,7 +30,7 @@ class PinnedRows:
 
     def __init__(self, data: Tensor | np.ndarray[Any, Any], device: torch.device, convert: Callable[[Tensor], Tensor]) -> None:
         self.data, self.device, self.convert = as_tensor(data), device, convert
-        self.copies = torch.cuda.Stream(device)
+        self.copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         return len(self.data)

@@ -45,13 +45,11 @@ def checked(device: Device, model: nn.Module, state: TrainingState | None) -> to
     return wanted
 
 
-def placed_rows(
-    data: Tensor | np.ndarray[Any, Any], device: torch.device, convert: Callable[[Tensor], Tensor]
-) -> ArrayRows | PinnedRows:
+def placed_rows(data: Tensor | np.ndarray[Any, Any], device: torch.device, convert: Callable[[Tensor], Tensor]) -> ArrayRows | PinnedRows:
     """Rows of an array as a source for a training on a device.
 
-    Data of the host lie on the GPU if they take at most half of its free memory, so that their batches need no transfer. Otherwise each batch
-    goes there through pinned memory.
+    Data of the host lie on the GPU if they take at most half of its free memory, so that their batches need no transfer. Otherwise each
+    batch goes there through pinned memory.
     """
     if device.type != "cuda" or (isinstance(data, Tensor) and data.device.type == "cuda"):
         return ArrayRows(data, convert)
