@@ -23,6 +23,7 @@ from harmonium.recipes.shared.stack import (
     learn,
     learn_to_generate,
     learnt_rbms,
+    random_stack,
     tune,
 )
 from harmonium.recipes.shared.stack_pictures import one_of_each, sections
@@ -32,8 +33,13 @@ from harmonium.runs.folder import EVALUATION, SAMPLES, Run
 from harmonium.runs.likelihood_metrics import RAISE_CASES
 from harmonium.runs.report_page import write_run_report
 from harmonium.sampling import film
+from harmonium.seeds import derive
 
-ERROR_METRICS = {"backpropagation": "error_percent", "backpropagation with dropout": "dropout_error_percent"}
+ERROR_METRICS = {
+    "backpropagation": "error_percent",
+    "backpropagation with dropout": "dropout_error_percent",
+    "backpropagation from random weights": "no_pretraining_error_percent",
+}
 
 
 class Plan(NamedTuple):
@@ -42,7 +48,7 @@ class Plan(NamedTuple):
     setting: str  # its name in the records
     layers: Layers
     generation: Generation
-    tunings: dict[str, Tuning]  # each phase of fine-tuning, all from the same stack
+    tunings: dict[str, Tuning]  # each phase of fine-tuning; all that are pre-trained begin at the same stack
     seed: int = 0
 
 
@@ -62,8 +68,12 @@ def learn_all(run: Run, plan: Plan, cases: Split, classes: int) -> Learnt:
 
 
 def tune_all(run: Run, plan: Plan, cases: Split, stack: DBN, classes: int) -> dict[str, nn.Sequential]:
-    """Backpropagation in every way that is planned, each from the same stack."""
-    return {phase: tune(run, phase, stack, cases, classes, tuning, plan.seed) for phase, tuning in plan.tunings.items()}
+    """Backpropagation in every way that is planned, each from the same stack, or from random weights."""
+    fresh = random_stack(cases.images.shape[1], plan.layers, derive(plan.seed, 12))
+    return {
+        phase: tune(run, phase, stack if tuning.pretrained else fresh, cases, classes, tuning, plan.seed)
+        for phase, tuning in plan.tunings.items()
+    }
 
 
 def errors(cases: Split, nets: dict[str, nn.Sequential]) -> list[Metric]:
@@ -132,5 +142,7 @@ def draw_report(run: Run, plan: Plan, data: Dataset, cases: Split, learnt: Learn
     write_run_report(
         run,
         summary=f"A deep belief net of {stack} hidden units, learnt from {count:,} unlabelled images one layer at a time" + words,
-        sections=sections(run, data, cases, generating, nets, nats),
+        sections=sections(
+            run, data, cases, generating, {phase: net for phase, net in nets.items() if plan.tunings[phase].pretrained}, nats
+        ),
     )

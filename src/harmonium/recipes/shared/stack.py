@@ -88,6 +88,8 @@ class Tuning:
     """Share of hidden units dropped."""
     input_dropout: float = 0.0
     """Share of pixels dropped."""
+    pretrained: bool = True
+    """Whether it begins at the learnt stack, and not at random weights."""
 
 
 def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
@@ -101,6 +103,14 @@ def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
         )
         for index, (below, above) in enumerate(pairwise(sizes))
     ]
+
+
+def random_stack(pixels: int, layers: Layers, seed: int) -> DBN:
+    """A stack of these sizes that has learnt nothing: weights from N(0, 1 / fan-in), with which the units of every layer differ."""
+    sizes = [pixels, *layers.units]
+    couplings = [Dense(below, above, scale=below**-0.5, seed=derive(seed, index)) for index, (below, above) in enumerate(pairwise(sizes))]
+    layer = partial(Bernoulli, values="probabilities")
+    return DBN([RBM(layer(below), Bernoulli(above), each) for (below, above), each in zip(pairwise(sizes), couplings, strict=True)])
 
 
 def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
