@@ -119,3 +119,13 @@ def test_a_layer_of_several_kinds_has_a_scale_where_its_parts_do():
     close(scale, [1, 1, 3, 3], 1e-6)
     assert hm.Bernoulli(2).standard() is None
     assert hm.Groups(hm.Bernoulli(2), hm.Softmax(1, categories=3)).standard() is None
+
+
+@pytest.mark.parametrize("given", ["a", None, math.nan, -1.0, [1.0, 2.0]])
+def test_a_variance_that_is_no_positive_number_is_refused(given):
+    for kind in (hm.Gaussian, hm.TruncatedGaussian):
+        with pytest.raises(ValueError, match="the least variance of .* is a number of zero or more, found"):
+            kind(3, least_variance=given)
+        if given is not None:
+            with pytest.raises(ValueError, match="the variance of .* must be a positive number, found"):
+                kind(3, variance=given)

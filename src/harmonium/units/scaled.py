@@ -54,7 +54,7 @@ class Scaled(Unit):
         least_variance: float = 0.0,
     ) -> None:
         super().__init__(shape)
-        if not (math.isfinite(least_variance) and least_variance >= 0):
+        if not 0 <= as_number(least_variance) < math.inf:
             raise ValueError(f"the least variance of {type(self).__name__} units is a number of zero or more, found {least_variance!r}")
         if learn_variance is None and variance is not None:
             learn_variance = False
@@ -62,8 +62,9 @@ class Scaled(Unit):
         if self.by_place and variance_shape is None:
             variance_shape = bias_shape  # what serves many places alike has one scale
         variance = 1.0 if variance is None else variance
-        if not (math.isfinite(variance) and variance > 0):
+        if not 0 < as_number(variance) < math.inf:
             raise ValueError(f"the variance of {type(self).__name__} units must be a positive number, found {variance!r}")
+        variance, least_variance = float(variance), float(least_variance)
         self.variance_at_start, self.least_variance, self.learn_variance = variance, least_variance, None
         self.bias_shape = self.shape if bias_shape is None else tuple(bias_shape)
         self.variance_shape = self.shape if variance_shape is None else tuple(variance_shape)
@@ -197,3 +198,11 @@ class Scaled(Unit):
         changing = variance[variance > rounding * (variance.numel() / math.prod(self.shape))]
         typical = changing.log().mean().exp().item() if len(changing) else 1.0
         return variance.clamp_min(max(1e-4 * typical, limits.tiny, self.least_variance))
+
+
+def as_number(value: Any) -> float:
+    """A float, or NaN of what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
