@@ -106,11 +106,16 @@ def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
 
 
 def random_stack(pixels: int, layers: Layers, seed: int) -> DBN:
-    """A stack of these sizes that has learnt nothing: weights from N(0, 1 / fan-in), with which the units of every layer differ."""
+    """A stack of these sizes that has learnt nothing.
+
+    Weights are from N(0, 32 / (fan-in + fan-out)), as Glorot & Bengio (2010) have them for logistic units: with a sixteenth of that
+    variance, a net of three such layers stays at one class for its first epochs.
+    """
     sizes = [pixels, *layers.units]
-    couplings = [Dense(below, above, scale=below**-0.5, seed=derive(seed, index)) for index, (below, above) in enumerate(pairwise(sizes))]
     layer = partial(Bernoulli, values="probabilities")
-    return DBN([RBM(layer(below), Bernoulli(above), each) for (below, above), each in zip(pairwise(sizes), couplings, strict=True)])
+    pairs = enumerate(pairwise(sizes))
+    couplings = [Dense(below, above, scale=(32 / (below + above)) ** 0.5, seed=derive(seed, index)) for index, (below, above) in pairs]
+    return DBN([RBM(layer(each.visible[0]), Bernoulli(each.hidden[0]), each) for each in couplings])
 
 
 def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
