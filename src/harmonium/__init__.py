@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harmonium.learning import (
         Advice,
         Callback,
+        ConjugateGradients,
         ContrastiveDivergence,
         CSVLogger,
         ExactGradient,
@@ -87,6 +88,7 @@ __all__ = [
     "Callback",
     "Chain",
     "Conditional",
+    "ConjugateGradients",
     "ContrastiveDivergence",
     "Convolutional",
     "Coupling",
