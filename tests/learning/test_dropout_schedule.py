@@ -28,7 +28,7 @@ class Rates(hm.Callback):
 
 def test_the_rate_falls_with_what_the_momentum_leaves() -> None:
     rates = Rates()
-    schedule = partial(hm.learning.dropout_schedule, decay=0.9, momentum=(0.5, 0.99), rise=4)
+    schedule = partial(hm.dropout_schedule, decay=0.9, momentum=(0.5, 0.99), rise=4)
     net = nn.Sequential(nn.Linear(6, 3))
     sgd = partial(torch.optim.SGD, lr=2.0)
     hm.fine_tune(net, X, torch.tensor(Y), optimizer=sgd, schedule=schedule, epochs=EPOCHS, batch_size=30, callbacks=[rates], progress=False)
@@ -40,9 +40,9 @@ def test_the_rate_falls_with_what_the_momentum_leaves() -> None:
 def test_what_is_no_schedule_is_refused() -> None:
     sgd = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     with pytest.raises(ValueError, match="momenta from 0 to below 1"):
-        hm.learning.dropout_schedule(sgd, momentum=(0.5, 1.0))
+        hm.dropout_schedule(sgd, momentum=(0.5, 1.0))
     with pytest.raises(ValueError, match="at least one epoch, found rise=0"):
-        hm.learning.dropout_schedule(sgd, rise=0)
+        hm.dropout_schedule(sgd, rise=0)
 
 
 class Masks:

@@ -1,5 +1,6 @@
 """Optimisers that search along lines on each batch: conjugate gradients and L-BFGS."""
 
+import itertools
 from functools import partial
 from pathlib import Path
 
@@ -190,13 +191,13 @@ class OfOnesOwn(torch.optim.Optimizer):
 def test_any_optimiser_that_needs_the_loss_is_taken() -> None:
     state = tune(softmax_net(), epochs=10, optimizer=OfOnesOwn)
     losses = [row["train_loss"] for row in state.history]
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(losses))
 
 
 def test_what_cannot_be_searched_is_refused_by_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="line searches of ConjugateGradients .* leave it out"):
+    with pytest.raises(ValueError, match=r"line searches of ConjugateGradients .* leave it out"):
         tune(softmax_net(), capture=True)
-    with pytest.raises(ValueError, match="at least one line search .*searches=0"):
+    with pytest.raises(ValueError, match=r"at least one line search .*searches=0"):
         tune(softmax_net(), optimizer=partial(hm.ConjugateGradients, searches=0))
     with pytest.raises(ValueError, match="ConjugateGradients has no learning rate to schedule"):
         tune(softmax_net(), schedule=partial(hm.Schedule, lr=lambda epoch: 0.9**epoch))

@@ -32,8 +32,10 @@ from harmonium.learning.start import make_transforms_slots
 from harmonium.learning.transforms import Averaging, Transform
 from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
 from harmonium.learning.tuned_cases import check_cases, input_rows, tuned_batches
-from harmonium.nets import Dropout
+from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
+
+USUAL = partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
 
 
 @or_replicas(fine_tune_replicas)
@@ -133,7 +135,7 @@ def fine_tune(
     searches on a batch, the draws of dropout are fixed. Where it has no weight decay, the weight cost is a term of its loss.
 
     *Dropout* by Hinton et al. (2012), arXiv:1207.0580, is that of `hm.nets.classifier(dropout=0.5, input_dropout=0.2)` with
-    `schedule=hm.learning.dropout_schedule` and, for nets that were not pre-trained, `max_norm`.
+    `schedule=hm.dropout_schedule` and, for nets that were not pre-trained, `max_norm`.
 
     Of `Replicas`, replica r learns with the seed `seed` + r, or with seed number r of a sequence: the cases come in the order in which
     they would come to it alone. `weight_cost` may be one number per replica, and so may the rates of `hm.ReplicaSGD`, the default
@@ -157,13 +159,11 @@ def fine_tune(
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
     settings |= {"precision": described_type(precision, like), "max_norm": max_norm, "averaging": averaging, "averaged": averaged}
-    groups, usual = groups_of(net, head, weight_cost), partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
-    training = plan.begin(net, groups, batches, settings, usual, line_search=True)
+    groups = groups_of(net, head, weight_cost)
+    training = plan.begin(net, groups, batches, settings, USUAL, line_search=True)
     make_transforms_slots(training, net, changes)
     plan.restore(training)
-    for module in net.modules():
-        if isinstance(module, Dropout):
-            module.generator = training.generator
+    draw_from(net, training.generator)
     signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like))
     kept = None if held is None else chosen_by(held[1], patience, averaged)
 

@@ -17,7 +17,7 @@ def dropout_schedule(
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        The optimiser, such as SGD with the published rate of 1.0 (see the notes). `fine_tune(schedule=dropout_schedule)` gives it.
+        The optimiser, such as SGD with the published rate of 1.0 (see the notes). `fine_tune(..., schedule=hm.dropout_schedule)` gives it.
     decay : float, default 0.998
         The factor on the rate, each epoch.
     momentum : tuple of float, default (0.5, 0.99)
@@ -46,7 +46,7 @@ def dropout_schedule(
     >>> from functools import partial
     >>> import torch, harmonium as hm
     >>> net = torch.nn.Sequential(torch.nn.Linear(6, 2))
-    >>> plan = partial(hm.learning.dropout_schedule, rise=4)
+    >>> plan = partial(hm.dropout_schedule, rise=4)
     >>> sgd = partial(torch.optim.SGD, lr=1.0)
     >>> state = hm.fine_tune(net, torch.eye(6), torch.arange(6) % 2, optimizer=sgd, schedule=plan, epochs=2, progress=False)
     >>> group = state.optimizer.param_groups[0]

@@ -28,7 +28,7 @@ from harmonium.learning.start import make_transforms_slots
 from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
 from harmonium.learning.tuned_cases import check_cases, input_rows
 from harmonium.models import RBM
-from harmonium.nets import Dropout
+from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
 
 
@@ -86,9 +86,7 @@ def fine_tune_replicas(
     changes = [] if max_norm is None else [MaxNorm(max_norm, weights, replicas=True)]
     make_transforms_slots(training, net, changes)
     plan.restore(training)
-    for module in net.modules():
-        if isinstance(module, Dropout):
-            module.generator = training.generator
+    draw_from(net, training.generator)
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
     signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches)
     kept = None
