@@ -1,5 +1,7 @@
 """The net of a deep Boltzmann machine against its mean field."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -79,15 +81,13 @@ def test_where_mean_field_has_settled_the_net_has_its_means(name: str) -> None:
 def test_it_learns_and_comes_back_from_its_file(dropout: float, tmp_path: object) -> None:
     dbm = hm.DBM([hm.Bernoulli(6, values="probabilities"), hm.Bernoulli(9), hm.Bernoulli(8), hm.Bernoulli(7)])
     for coupling in dbm.couplings:
-        coupling.weight.data *= 50.0
+        coupling.weight.data *= 100.0
     grey = torch.randint(0, 256, (40, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     inputs, labels = hm.nets.dbm_inputs(dbm, grey), (grey[:, 0] > 127).long()
     torch.testing.assert_close(inputs[:, :6], grey.float() / 255)
     net = hm.nets.classifier(dbm, 2, dropout=dropout, input_dropout=dropout)
-    adam = torch.optim.Adam
-    state = hm.fine_tune(
-        net, inputs, labels, optimizer=lambda groups: adam(groups, lr=0.1), epochs=80, batch_size=20, max_norm=9.0, progress=False
-    )
+    adam = partial(torch.optim.Adam, lr=0.02)
+    state = hm.fine_tune(net, inputs, labels, optimizer=adam, epochs=80, batch_size=20, max_norm=9.0, progress=False)
     assert len(state.history) == 80
     assert (hm.predict(net, inputs).argmax(1) != labels).float().mean() < 0.3
     hm.save(net, tmp_path / "net")  # type: ignore[operator]
