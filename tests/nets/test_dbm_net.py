@@ -101,3 +101,19 @@ def test_data_that_are_none_are_refused() -> None:
         hm.nets.dbm_inputs(MACHINES["two layers"](), torch.full((2, 6), 3.0))
     with pytest.raises(ValueError, match=r"6"):
         hm.nets.dbm_inputs(MACHINES["two layers"](), torch.zeros(2, 5))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_replicas_of_them_learn_as_alone(dropout: float) -> None:
+    dbm = MACHINES["four layers, low rank"]()
+    inputs, labels = hm.nets.dbm_inputs(dbm, data(dbm)), torch.arange(7) % 2
+    nets = [hm.nets.classifier(dbm, 2, seed=seed, dropout=dropout) for seed in range(2)]
+    many = hm.Replicas(nets)
+    expected = torch.stack([net.eval()(inputs) for net in nets])
+    close(many.eval()(inputs.expand(2, 7, -1)), expected.detach().numpy(), 1e-12)
+    sgd = {"epochs": 3, "head_epochs": 1, "batch_size": 7, "progress": False}
+    hm.fine_tune(many, inputs, labels, seed=[0, 0], **sgd)
+    for replica, net in enumerate(nets if not dropout else []):
+        hm.fine_tune(net, inputs, labels, seed=0, **sgd)
+        for name, parameter in net.named_parameters():
+            torch.testing.assert_close(many.take(replica).get_parameter(name), parameter, rtol=1e-9, atol=1e-12)

@@ -29,10 +29,10 @@ class Leading(nn.Sequential):
         self.inputs = inputs
 
     def forward(self, input: Tensor) -> Tensor:
-        found = input[:, : self.inputs]
+        found = input[..., : self.inputs]
         for module in self:
             found = module(found)
-        return torch.cat([found, input[:, self.inputs :]], dim=1)
+        return torch.cat([found, input[..., self.inputs :]], dim=-1)
 
     def extra_repr(self) -> str:
         return f"inputs={self.inputs}"
