@@ -210,3 +210,18 @@ def test_what_cannot_be_searched_is_refused_by_a_sentence(monkeypatch: pytest.Mo
     monkeypatch.setattr("harmonium.learning.loop.searched.world_size", lambda: 2)
     with pytest.raises(ValueError, match="ConjugateGradients searches along lines in one process, found 2"):
         tune(softmax_net())
+
+
+def test_where_no_step_lowers_the_loss_the_weights_stay() -> None:
+    """A gradient of the wrong sign: the points that were tried are given up."""
+    weights = torch.tensor([1.0, -2.0], requires_grad=True)
+    optimizer, tried = hm.ConjugateGradients([weights]), []
+
+    def closure() -> torch.Tensor:
+        weights.grad = -2 * weights.detach()
+        tried.append(weights.detach().clone())
+        return weights.square().sum()
+
+    assert optimizer.step(closure) == 5.0
+    assert torch.equal(weights.detach(), torch.tensor([1.0, -2.0]))
+    assert not torch.equal(tried[-1], weights)

@@ -102,5 +102,23 @@ def test_what_cannot_be_averaged_is_refused() -> None:
         tune(net(), averaged=True)
     with pytest.raises(ValueError, match="above 0 and at most 1, found 2"):
         tune(net(), averaging=2)
-    with pytest.raises(ValueError, match="of replicas takes no averaging="):
-        tune(hm.Replicas([net(), net()]), averaging=SHARE)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_replicas_average_as_alone(held: bool) -> None:
+    nets = [nn.Sequential(nn.Linear(8, 4), nn.Tanh(), nn.Linear(4, 3)).double() for _ in range(3)]
+    draw = np.random.default_rng(1)
+    for parameter in nn.ModuleList(nets).parameters():
+        parameter.data = torch.tensor(draw.normal(size=parameter.shape))
+    settings = {"averaging": SHARE, "averaged": True, "validation": (X[40:], Y[40:]) if held else None}
+    many, rates = hm.Replicas(nets), partial(hm.ReplicaSGD, lr=0.5)
+    state = tune(many, **settings, optimizer=rates, seed=[0, 0, 0])
+    few = state.chosen([2, 0])
+    for replica, alone in enumerate(nets):
+        expected = tune(alone, **settings)
+        assert same(values(many.take(replica)), values(alone), 1e-7)
+        assert same(values(state.averaged().take(replica)), values(expected.averaged()), 1e-7)
+        taken = state.take(replica)
+        assert same(values(taken.averaged()), values(expected.averaged()), 1e-7)
+        assert taken.slots["averaging"]["steps"] == 12
+    assert same(values(few.averaged().take(0)), values(state.averaged().take(2)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
-from harmonium.data.tables import as_tensor
-from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, groups_of, is_classification
+from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, groups_of
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
-from harmonium.learning.loop.averaged_weights import AveragedChoice, averaged_weights, take_average
+from harmonium.learning.loop.averaged_weights import take_average
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan, searches
@@ -29,9 +27,8 @@ from harmonium.learning.predictions import held_out
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
 from harmonium.learning.start import make_transforms_slots
-from harmonium.learning.transforms import Averaging, Transform
-from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
-from harmonium.learning.tuned_cases import check_cases, input_rows, tuned_batches
+from harmonium.learning.tuned_cases import tuned_batches
+from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
 
@@ -153,9 +150,9 @@ def fine_tune(
     like = next(net.parameters()).detach()
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
-    changes = tuning_transforms(net, max_norm, averaging, averaged)
+    changes = tuning_transforms(net, None, max_norm, averaging, averaged)
     batches = tuned_batches(net, inputs, targets, sample_weight, loss, batch_size=batch_size, seed=derive(seed, ORDER))
-    held = None if validation is None else checked_validation(net, *validation, loss)
+    held = checked_validation(net, validation, loss)
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
     settings |= {"precision": described_type(precision, like), "max_norm": max_norm, "averaging": averaging, "averaged": averaged}
@@ -165,52 +162,20 @@ def fine_tune(
     plan.restore(training)
     draw_from(net, training.generator)
     signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like))
-    kept = None if held is None else chosen_by(held[1], patience, averaged)
 
     def metrics() -> dict[str, float]:
-        with averaged_weights(training) if averaged and held is not None else nullcontext():
-            return signal.metrics() | ({} if held is None else held_out(net, *held, loss))
+        return signal.metrics() | ({} if held is None else held_out(net, *held, loss))
 
     try:
         step, watchers = searched_or_captured(Step(training, signal, changes), signal, groups, capture), plan.watchers("fine-tuning")
-        train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+        figures, kept = measured(training, metrics, averaged), chosen_by(Choice, held, patience, averaged)
+        train(training, batches, step, figures, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()
     if averaged and held is None:
         take_average(training)
     net.eval()
     return training
-
-
-def tuning_transforms(net: nn.Module, max_norm: float | None, averaging: float | None, averaged: bool) -> list[Transform]:
-    """What changes the weights after the optimiser's step. Raises a ValueError for settings that cannot be combined."""
-    found: list[Transform] = []
-    if max_norm is not None:
-        names = into_hidden_units(net)
-        if not names:
-            raise ValueError(
-                "max_norm= bounds the weights into hidden units, and the net has no linear or convolutional module below its last"
-            )
-        found.append(MaxNorm(max_norm, [net.get_parameter(name) for name in names]))
-    if averaging is not None:
-        found.append(Averaging(averaging))
-    elif averaged:
-        raise ValueError("averaged=True ends with the averaged weights: give averaging=, the share of the steps to average over")
-    return found
-
-
-def checked_validation(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-    """Validation cases as tensors. Raises ValueError for what the net cannot take, now and not only after the first epoch."""
-    inputs, targets = as_tensor(inputs), as_tensor(targets)
-    check_cases(net, inputs, targets, loss)
-    input_rows(net, inputs, next(net.parameters()).detach())
-    return inputs, targets
-
-
-def chosen_by(targets: Tensor, patience: int | None, averaged: bool) -> Choice:
-    """What chooses the best epoch: the error on validation cases, or their loss if they are no labels."""
-    metric = "validation_error_percent" if is_classification(targets) else "validation_loss"
-    return (AveragedChoice if averaged else Choice)(metric, patience)
 
 
 def searched_or_captured(step: Step, signal: Backpropagation, groups: Groups, capture: bool) -> Callable[..., None]:

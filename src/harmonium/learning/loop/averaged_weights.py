@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.learning.loop.state import TrainingState
-from harmonium.learning.loop.trainer import Choice
+from harmonium.learning.loop.trainer import Chooses
 from harmonium.models.saving import renamed
 
 
@@ -38,9 +38,11 @@ def copy_into(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 @dataclass(frozen=True)
-class AveragedChoice(Choice):
-    """`Choice` of the averaged parameters."""
+class Averaged:
+    """A choice of the best epoch, whose averaged parameters are kept."""
+
+    choice: Chooses
 
     def look(self, state: TrainingState) -> None:
         with averaged_weights(state):
-            super().look(state)
+            self.choice.look(state)

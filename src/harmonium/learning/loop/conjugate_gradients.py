@@ -32,8 +32,8 @@ class ConjugateGradients(torch.optim.Optimizer):
     Notes
     -----
     The rule of Polak & Ribière with line searches under the strong Wolfe conditions: `scipy.optimize.minimize(method="CG")`. See Hinton &
-    Salakhutdinov (2006), doi:10.1126/science.1127647. `torch.optim.LBFGS(max_iter=3, line_search_fn="strong_wolfe")` is taken too, and
-    keeps its history from batch to batch.
+    Salakhutdinov (2006), doi:10.1126/science.1127647. Weight decay is a term of the loss. `fine_tune` takes L-BFGS too, as
+    `partial(torch.optim.LBFGS, max_iter=3, max_eval=20, line_search_fn="strong_wolfe")`, which keeps its history from batch to batch.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class ConjugateGradients(torch.optim.Optimizer):
         def loss_and_slope(point: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
             set_to(point)
             with torch.enable_grad():
-                loss = float(closure())
+                loss = float(torch.as_tensor(closure()).detach())
             return loss, _as_array(torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in learnt]))
 
         searches = self.param_groups[0]["searches"]

@@ -14,6 +14,7 @@ from harmonium.data.batches import ArrayRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, each_loss, is_classification
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
+from harmonium.learning.loop.averaged_weights import take_average
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -25,8 +26,8 @@ from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import EachChoice, begin, together
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.start import make_transforms_slots
-from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
 from harmonium.learning.tuned_cases import check_cases, input_rows
+from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.models import RBM
 from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
@@ -46,6 +47,8 @@ def fine_tune_replicas(
     schedule: MakeSchedule | None = None,
     weight_cost: Each = 0.0,
     max_norm: float | None = None,
+    averaging: float | None = None,
+    averaged: bool = False,
     patience: int | None = None,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
@@ -65,7 +68,7 @@ def fine_tune_replicas(
         The first replica's seed, or each one's.
     inputs, targets, loss, validation, epochs, head_epochs, batch_size, optimizer, schedule
         As for `fine_tune`.
-    max_norm, patience, callbacks, state, checkpoint, progress
+    max_norm, averaging, averaged, patience, callbacks, state, checkpoint, progress
         As for `fine_tune`.
     """
     if isinstance(net.pattern, RBM):
@@ -74,30 +77,28 @@ def fine_tune_replicas(
     inputs, targets = as_tensor(inputs), as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, next(net.parameters()).detach())
-    if validation is not None:
-        validation = as_tensor(validation[0]), as_tensor(validation[1])
-        check_cases(pattern, *validation, loss)
+    held = checked_validation(pattern, validation, loss)
+    changes = tuning_transforms(pattern, net.stacked, max_norm, averaging, averaged)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
     draws = derive(seeds[0], *seeds[1:])
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
-    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "max_norm": max_norm}
+    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    settings |= {"max_norm": max_norm, "averaging": averaging, "averaged": averaged}
     training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=TUNING_RATE, momentum=MOMENTUM))
-    weights = [net.stacked.get_parameter(name) for name in into_hidden_units(pattern)]
-    changes = [] if max_norm is None else [MaxNorm(max_norm, weights, replicas=True)]
     make_transforms_slots(training, net, changes)
     plan.restore(training)
     draw_from(net, training.generator)
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
     signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches)
-    kept = None
-    if validation is not None:
-        kept = EachChoice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
-    metrics = partial(metrics_of_nets, signal, validation)
+    metrics = measured(training, partial(metrics_of_nets, signal, held), averaged)
+    kept = chosen_by(EachChoice, held, patience, averaged)
     try:
         step, watchers = Step(training, signal, changes), plan.watchers("fine-tuning")
         train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()
+    if averaged and held is None:
+        take_average(training)
     net.eval()
     return training  # type: ignore[no-any-return]
 
