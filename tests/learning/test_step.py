@@ -92,6 +92,12 @@ def classifier() -> None:
     hm.fine_tune(net, ROWS, torch.arange(40) % 2, batch_size=10, epochs=2, progress=False)
 
 
+def bounded_and_averaged() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid(), torch.nn.Linear(4, 2))
+    settings = {"max_norm": 0.3, "averaging": 0.5, "averaged": True}
+    hm.fine_tune(net, ROWS, torch.arange(40) % 2, batch_size=10, epochs=2, head_epochs=0, progress=False, **settings)
+
+
 def replicas_of_nets() -> None:
     nets = [torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid(), torch.nn.Linear(4, 2)) for _ in range(3)]
     rates = partial(hm.ReplicaSGD, lr=[0.1, 0.2, 0.3], momentum=0.9)
@@ -127,6 +133,7 @@ TRAININGS: dict[str, Callable[[], None]] = {
     "deep": deep,
     "up and down": up_and_down,
     "classifier": classifier,
+    "classifier, bounded and averaged": bounded_and_averaged,
     "replicas of nets": replicas_of_nets,
     "replicas of machines": replicas_of_machines,
 }

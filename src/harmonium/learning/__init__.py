@@ -3,11 +3,13 @@
 from harmonium.data.batches import Source
 from harmonium.learning.advice import Advice
 from harmonium.learning.contrast import write_gradient
-from harmonium.learning.finetune import fine_tune, predict
+from harmonium.learning.finetune import fine_tune
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import features, greedy
 from harmonium.learning.greedy_dbm import greedy_dbm
 from harmonium.learning.held_out import HeldOut
+from harmonium.learning.loop.conjugate_gradients import ConjugateGradients
+from harmonium.learning.loop.dropout_schedule import dropout_schedule
 from harmonium.learning.loop.loggers import CSVLogger, TensorBoardLogger
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.progress import Progress
@@ -16,6 +18,7 @@ from harmonium.learning.loop.snapshots import Trajectory
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.predictions import predict
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
 from harmonium.learning.replicas.replica_state import ReplicaState
 from harmonium.learning.replicas.stacking import Replicas
@@ -43,6 +46,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Centring",
+    "ConjugateGradients",
     "ContrastiveDivergence",
     "ExactGradient",
     "FastPCD",
@@ -73,6 +77,7 @@ __all__ = [
     "Trial",
     "Uniform",
     "UpDown",
+    "dropout_schedule",
     "features",
     "fine_tune",
     "fit",

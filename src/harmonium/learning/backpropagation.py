@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from harmonium.data.batches import Batches
 from harmonium.learning.loop.plan import Groups
+from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -44,6 +45,10 @@ class Backpropagation:
 
     def gradient(self, x: Tensor, y: Tensor, weights: Tensor | None = None) -> None:
         """Overwrite every `.grad`. `x`: (cases, ...). `y`: (cases, ...). `weights`: (cases,)."""
+        self.loss_and_gradient(x, y, weights)
+
+    def loss_and_gradient(self, x: Tensor, y: Tensor, weights: Tensor | None = None, *, counted: bool = True) -> Tensor:
+        """Overwrite every `.grad`, and return the loss. `counted`: whether it belongs to the sums of the epoch."""
         state = self.state
         if state.batch == 0:
             self._learn_body(state.epoch >= self.head_epochs)
@@ -62,12 +67,15 @@ class Backpropagation:
             loss = (shares * each_loss(self.loss, outputs.unsqueeze(1), y.unsqueeze(1))).mean()
         share = loss if whole is None else loss * (len(x) / whole.cases)
         share.backward()  # type: ignore[no-untyped-call]
+        if not counted:
+            return loss
         times = 1 if whole is None else whole.times
         state.add("loss", loss.detach() * (len(x) / times))
         state.add("cases", loss.new_full((), len(x) / times) if shares is None else shares.sum() / times)
         if is_classification(y):
             wrong = outputs.detach().argmax(1) != y
             state.add("errors", (wrong if shares is None else wrong * shares).sum() / times)
+        return loss
 
     def after(self, complete: Callable[[], None]) -> None:
         """Nothing."""
@@ -90,6 +98,11 @@ class Backpropagation:
             parameter.requires_grad_(learn)
             if not learn:
                 parameter.grad = None  # the optimiser skips parameters without one
+
+
+def described_loss(loss: Loss) -> str:
+    """The name of a loss: that of a function, or of an object's class."""
+    return getattr(loss, "__qualname__", None) or described(loss)
 
 
 def each_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:

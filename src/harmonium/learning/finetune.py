@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
-from harmonium.data.batches import BLOCK
-from harmonium.data.tables import as_tensor
-from harmonium.learning.backpropagation import Backpropagation, Loss, groups_of, is_classification
+from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, groups_of
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
+from harmonium.learning.loop.averaged_weights import take_average
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.momentum import MomentumSGD
-from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
-from harmonium.learning.loop.settings import described
+from harmonium.learning.loop.plan import ORDER, Groups, MakeOptimizer, MakeSchedule, Plan, searches
+from harmonium.learning.loop.searched import Searched, check_search
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Actions, Choice, train
 from harmonium.learning.placing import Device, place
+from harmonium.learning.predictions import held_out
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
-from harmonium.learning.tuned_cases import check_cases, input_rows, tuned_batches
-from harmonium.nets import Dropout
+from harmonium.learning.start import make_transforms_slots
+from harmonium.learning.tuned_cases import tuned_batches
+from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
+from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
+
+USUAL = partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
 
 
 @or_replicas(fine_tune_replicas)
@@ -48,6 +51,9 @@ def fine_tune(
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
     weight_cost: float = 0.0,
+    max_norm: float | None = None,
+    averaging: float | None = None,
+    averaged: bool = False,
     patience: int | None = None,
     precision: Precision = "float32",
     device: Device | None = None,
@@ -88,9 +94,17 @@ def fine_tune(
     batch_size : int, default 100
         Cases per mini-batch.
     optimizer : callable, optional
-        Parameter groups -> optimiser. The default is SGD with learning rate 0.05 and momentum 0.9.
+        Parameter groups -> any `torch.optim` optimiser, by default SGD with learning rate 0.05 and momentum 0.9. One that searches along
+        lines evaluates each batch several times: `hm.ConjugateGradients`, or `torch.optim.LBFGS`.
     weight_cost : float, default 0
         Weight decay of the optimiser, on matrices only.
+    max_norm : float, optional
+        The largest norm of the weights into a hidden unit; longer ones are rescaled after each update. It bounds those of linear and
+        convolutional modules, but for the last one, whose units are the outputs.
+    averaging : float, optional
+        The share of the steps so far, above 0 and at most 1, over which `state.averaged()` has averaged the parameters, as for `fit`.
+    averaged : bool, default False
+        With `averaging`: measure the averaged parameters on the validation cases, and end with them.
     patience : int, optional
         With `validation`: end training after this many epochs without a lower error.
     schedule, precision, device, capture, seed, callbacks, state, checkpoint, progress
@@ -105,14 +119,20 @@ def fine_tune(
     ------
     ValueError
         For labels outside the classes, for inputs that the visible units cannot take or whose width does not fit, for values that are not
-        finite, for bytes if the net has no `Visible` module to interpret them, for weights that do not fit, and for weights with a loss
-        that cannot take them.
+        finite, for bytes if the net has no `Visible` module to interpret them, for weights that do not fit, for weights with a loss
+        that cannot take them, and for line searches with `capture` or in several processes.
     FloatingPointError
         If learning diverges.
 
     Notes
     -----
     See Hinton & Salakhutdinov (2006), doi:10.1126/science.1127647.
+
+    *The protocol of 2006* is `optimizer=hm.ConjugateGradients, batch_size=1000`: three line searches on each batch. While an optimiser
+    searches on a batch, the draws of dropout are fixed. Where it has no weight decay, the weight cost is a term of its loss.
+
+    *Dropout* by Hinton et al. (2012), arXiv:1207.0580, is that of `hm.nets.classifier(dropout=0.5, input_dropout=0.2)` with
+    `schedule=hm.dropout_schedule` and, for nets that were not pre-trained, `max_norm`.
 
     Of `Replicas`, replica r learns with the seed `seed` + r, or with seed number r of a sequence: the cases come in the order in which
     they would come to it alone. `weight_cost` may be one number per replica, and so may the rates of `hm.ReplicaSGD`, the default
@@ -130,82 +150,37 @@ def fine_tune(
     like = next(net.parameters()).detach()
     if head is None and isinstance(net, nn.Sequential):
         head = net[-1]
+    changes = tuning_transforms(net, None, max_norm, averaging, averaged)
     batches = tuned_batches(net, inputs, targets, sample_weight, loss, batch_size=batch_size, seed=derive(seed, ORDER))
-    kept = None
-    if validation is not None:
-        validation = as_tensor(validation[0]), as_tensor(validation[1])
-        check_cases(net, *validation, loss)
-        input_rows(net, validation[0], like)  # checked now, because predict would check them only after the first epoch
-        kept = Choice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
+    held = checked_validation(net, validation, loss)
     plan = Plan(epochs, optimizer, schedule, seed, callbacks, state, checkpoint, progress)
-    kind = described_type(precision, like)
-    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss), "precision": kind}
-    training = plan.begin(
-        net, groups_of(net, head, weight_cost), batches, settings, partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
-    )
+    settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    settings |= {"precision": described_type(precision, like), "max_norm": max_norm, "averaging": averaging, "averaged": averaged}
+    groups = groups_of(net, head, weight_cost)
+    training = plan.begin(net, groups, batches, settings, USUAL, line_search=True)
+    make_transforms_slots(training, net, changes)
     plan.restore(training)
-    for module in net.modules():
-        if isinstance(module, Dropout):
-            module.generator = training.generator
+    draw_from(net, training.generator)
     signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like))
 
     def metrics() -> dict[str, float]:
-        return signal.metrics() | ({} if validation is None else held_out(net, *validation, loss))
+        return signal.metrics() | ({} if held is None else held_out(net, *held, loss))
 
     try:
-        step, watchers = captured(Step(training, signal), capture), plan.watchers("fine-tuning")
-        train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+        step, watchers = searched_or_captured(Step(training, signal, changes), signal, groups, capture), plan.watchers("fine-tuning")
+        figures, kept = measured(training, metrics, averaged), chosen_by(Choice, held, patience, averaged)
+        train(training, batches, step, figures, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()
+    if averaged and held is None:
+        take_average(training)
     net.eval()
     return training
 
 
-def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
-    """The loss on validation cases and, for a classifier, the percentage of wrong labels."""
-    outputs, targets = predict(net, inputs), as_tensor(targets)
-    if not is_classification(targets):
-        return {"validation_loss": loss(outputs, targets.cpu()).item()}
-    wrong = (outputs.argmax(1) != targets.cpu()).double().mean().item()
-    return {"validation_loss": loss(outputs, targets.cpu().long()).item(), "validation_error_percent": 100 * wrong}
-
-
-def described_loss(loss: Loss) -> str:
-    """The name of a loss: that of a function, or of an object's class."""
-    return getattr(loss, "__qualname__", None) or described(loss)
-
-
-@torch.no_grad()
-def predict(net: nn.Module, inputs: Tensor) -> Tensor:
-    """Compute the net's outputs without dropout, a block at a time.
-
-    Parameters
-    ----------
-    net : nn.Module
-        Any net. Its mode, training or evaluation, is kept.
-    inputs : Tensor
-        Cases, (cases, width), as for `fine_tune`.
-
-    Returns
-    -------
-    Tensor
-        The outputs, (cases, classes), on the CPU.
-
-    Raises
-    ------
-    ValueError
-        As for the inputs of `fine_tune`.
-
-    Examples
-    --------
-    >>> import torch, harmonium as hm
-    >>> net = torch.nn.Sequential(torch.nn.Linear(6, 3))
-    >>> hm.predict(net, torch.eye(6)).shape
-    torch.Size([6, 3])
-    """
-    inputs = as_tensor(inputs)
-    rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
-    net.eval()
-    outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
-    net.train(training)
-    return torch.cat(outputs)
+def searched_or_captured(step: Step, signal: Backpropagation, groups: Groups, capture: bool) -> Callable[..., None]:
+    """The update of an optimiser that searches along lines, or the usual one."""
+    if not searches(step.state.optimizer):
+        return captured(step, capture)
+    check_search(step.state.optimizer, capture)
+    return Searched(step, signal.loss_and_gradient, groups)

@@ -15,8 +15,9 @@ import torch
 from torch.nn import functional as F
 
 from harmonium.data.tables import as_tensor
-from harmonium.learning.finetune import fine_tune, held_out
+from harmonium.learning.finetune import fine_tune
 from harmonium.learning.fit import fit
+from harmonium.learning.predictions import held_out
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
 from harmonium.learning.replicas.replica_state import ReplicaState
 from harmonium.learning.replicas.stacking import Replicas, likeness

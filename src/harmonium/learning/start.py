@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -42,14 +43,19 @@ def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | 
 
 def make_slots(state: TrainingState, machine: RBM, transforms: Sequence[Transform], rule: Rule) -> None:
     """Make the slots of the rule and the transforms. Slots that a state already has stay."""
-    for transform in transforms:
-        if transform.name not in state.slots:
-            state.slots[transform.name] = transform.init(machine, state.step)
+    make_transforms_slots(state, machine, transforms)
     kept = state.slots.get(RULE)
     throwaway = torch.Generator(state.generator.device)
     if kept is None or shapes(kept) != shapes(rule.init(machine, throwaway)):  # another rule starts with new slots
         state.slots[RULE] = rule.init(machine, state.generator)
     state.divided = rule.divided
+
+
+def make_transforms_slots(state: TrainingState, model: Any, transforms: Sequence[Transform]) -> None:
+    """Make the slots of the transforms of a model. Slots that a state already has stay."""
+    for transform in transforms:
+        if transform.name not in state.slots:
+            state.slots[transform.name] = transform.init(model, state.step)
 
 
 def shapes(slots: Slots) -> dict[str, tuple[int, ...]]:

@@ -106,8 +106,10 @@ def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[
     """Raise a ValueError that says what was expected and what was found, unless the net can learn from these cases."""
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
-    width = None
-    if isinstance(first, nn.Unflatten):
+    visible, width = visible_of(net), None
+    if visible is not None:
+        width = visible.width
+    elif isinstance(first, nn.Unflatten):
         width = math.prod(first.unflattened_size)
     elif isinstance(first, nn.Linear):
         width = first.in_features

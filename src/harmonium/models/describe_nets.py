@@ -40,9 +40,13 @@ ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     **dict.fromkeys((nn.Identity, nn.Sigmoid, nn.Tanh, nn.LogSigmoid), ()),
 }
 OF_NETS = {
+    "nets.BlockPooling": ("pool",),
     "nets.Dropout": ("p",),
+    "nets.FixedFactors": ("units",),
+    "nets.UnitBiases": ("units",),
     "nets.Visible": ("unit",),
 }  # modules of `harmonium.nets`, the room above: found by name when they are needed
+LEADING = "nets.Leading"  # modules in a row, as nn.Sequential is, of the leading inputs
 KINDS = {kind.__name__: kind for kind in ARGUMENTS}
 # Attributes that a file holds in other ways, or that change no number.
 ELSEWHERE = {"training", "_parameters", "_buffers", "_modules", "_compiled_call_impl", "unit", "generator"}
@@ -82,10 +86,10 @@ def _lost(module: nn.Module, copy: nn.Module) -> str | None:
 
 def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any]:
     kind = type(module)
-    if kind is nn.Sequential:
-        inside = [[key, _describe(each, f"{name}.{key}".lstrip("."), describe)] for key, each in module.named_children()]
-        return {"module": "Sequential", "inside": inside}
     title = f"nets.{kind.__name__}" if kind.__module__.startswith("harmonium.nets.") else kind.__name__
+    if kind is nn.Sequential or title == LEADING:
+        inside = [[key, _describe(each, f"{name}.{key}".lstrip("."), describe)] for key, each in module.named_children()]
+        return {"module": title, "inside": inside} | ({"inputs": module.inputs} if title == LEADING else {})
     own = OF_NETS.get(title) or ARGUMENTS.get(kind)
     if own is None:
         where = f" at {name!r}" if name else ""
@@ -106,8 +110,12 @@ def build_net(description: Mapping[str, Any], build: Describe) -> nn.Module:
 
 def _build(description: Mapping[str, Any], build: Describe) -> nn.Module:
     name = description["module"]
-    if name == "Sequential":
-        return nn.Sequential(OrderedDict((key, _build(each, build)) for key, each in description["inside"]))
+    if name in ("Sequential", LEADING):
+        inside = [(key, _build(each, build)) for key, each in description["inside"]]
+        if name == "Sequential":
+            return nn.Sequential(OrderedDict(inside))
+        made: nn.Module = import_module("harmonium.nets").Leading(description["inputs"], *(each for _, each in inside))
+        return made
     kind: Any = KINDS.get(name)
     if name in OF_NETS:
         kind = getattr(import_module("harmonium.nets"), name.removeprefix("nets."))

@@ -1,7 +1,24 @@
 """Plain torch.nn modules made from trained layers."""
 
+from harmonium.nets.block_pooling import BlockPooling
 from harmonium.nets.classifier import classifier, feed_forward
+from harmonium.nets.dbm_net import dbm_inputs
 from harmonium.nets.dropout import Dropout
+from harmonium.nets.fixed_factors import FixedFactors
+from harmonium.nets.gaussian_loss import gaussian_loss
+from harmonium.nets.leading import Leading
+from harmonium.nets.unit_biases import UnitBiases
 from harmonium.nets.visible import Visible
 
-__all__ = ["Dropout", "Visible", "classifier", "feed_forward"]
+__all__ = [
+    "BlockPooling",
+    "Dropout",
+    "FixedFactors",
+    "Leading",
+    "UnitBiases",
+    "Visible",
+    "classifier",
+    "dbm_inputs",
+    "feed_forward",
+    "gaussian_loss",
+]

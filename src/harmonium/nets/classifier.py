@@ -1,52 +1,34 @@
-"""Feed-forward nets made from a deep belief net."""
+"""Feed-forward nets made from trained models."""
 
 from __future__ import annotations
 
-import math
+import itertools
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from harmonium.couplings import Dense
-from harmonium.models import DBN
+from harmonium.models import DBM, DBN, RBM
 from harmonium.nets.dropout import Dropout
+from harmonium.nets.hidden_layers import hidden_layers
+from harmonium.nets.input_layers import linear
+from harmonium.nets.leading import Leading
 from harmonium.nets.visible import after_visible
-from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Spin, SteppedSigmoid, TruncatedGaussian, Unit
-
-
-def activation(unit: Unit) -> nn.Module:
-    """The function from a layer's total input to its mean; for rectified units the one without noise (Nair & Hinton 2010)."""
-    if isinstance(unit, Bernoulli):
-        return nn.Sigmoid()
-    if isinstance(unit, Gaussian):
-        return nn.Identity()
-    if isinstance(unit, Spin):
-        return nn.Tanh()
-    if isinstance(unit, NoisyReLU | SteppedSigmoid | TruncatedGaussian):
-        cap = unit.cap if isinstance(unit, NoisyReLU) else unit.copies if isinstance(unit, SteppedSigmoid) else None
-        return nn.ReLU() if cap is None else nn.Hardtanh(0.0, float(cap))
-    raise TypeError(f"there is no feed-forward layer for {type(unit).__name__} hidden units")
-
-
-def uninitialised(inputs: int, outputs: int, like: Tensor) -> nn.Linear:
-    """A linear module whose weights are not yet set: `torch.nn.Linear` itself would draw from the global seed."""
-    module = nn.Linear(inputs, outputs, device="meta", dtype=like.dtype)
-    return module.to_empty(device=like.device)
 
 
 @torch.no_grad()
 def classifier(
-    dbn: DBN, classes: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
+    model: RBM | DBN | DBM, classes: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
 ) -> nn.Sequential:
-    """A feed-forward classifier with the recognition weights of a stack and a new softmax layer on top.
+    """A feed-forward classifier with the recognition weights of a model and a new softmax layer on top.
 
-    The result is plain `torch.nn`: linear and activation modules with copies of the stack's weights and biases. It begins with
-    `Visible(dbn.visible)`, so that bytes mean the same to the net as to the stack.
+    The result is plain `torch.nn`: linear, convolutional and activation modules with copies of the model's weights and biases. It begins
+    with `Visible(model.visible)`, so that bytes mean the same to the net as to the model.
 
     Parameters
     ----------
-    dbn : DBN
-        The trained stack. Label units beside the visible layer of its top RBM are left out, as if none of them were on.
+    model : RBM, DBN or DBM
+        The trained model, with dense, low-rank or convolutional couplings. Label units beside the visible layer of a stack's top RBM are
+        left out, as if none of them were on. The net of a deep Boltzmann machine takes `dbm_inputs(dbm, data)`.
     classes : int
         The number of classes, at least two.
     seed : int
@@ -66,7 +48,20 @@ def classifier(
     ValueError
         For fewer than two classes.
     TypeError
-        For couplings that are not dense, and for hidden units without a feed-forward mean.
+        For other models and couplings, and for hidden units without a feed-forward mean.
+
+    Notes
+    -----
+    *Dropout.* Hinton et al. (2012) scale pre-trained weights by 1 / (1 - p) for training, and use the mean net, with weights times
+    1 - p, for tests. `Dropout` scales the units that it keeps by 1 / (1 - p), so that these weights W are used for both: it is the same
+    function in training, with theirs W / (1 - p), and the same net in tests. A gradient step on theirs at a rate ε is one on W at the rate
+    (1 - p)² ε. So for p = 0.5 their rate of 1.0 is 0.25 here, and for inputs with p = 0.2 it is 0.64; rates of biases are the same. A bound
+    on the norm of their weights, `max_norm`, is 1 - p times as large here.
+
+    *Deep Boltzmann machines* (Salakhutdinov & Hinton 2009). The activations of the net of v and q(h2 | v) are one update of each hidden
+    layer's mean field.
+
+    *Convolutional layers* of `PooledBlocks` give the probabilities of the pooled units to the next layer, as the stack does.
 
     Examples
     --------
@@ -80,19 +75,19 @@ def classifier(
     """
     if classes < 2:
         raise ValueError(f"a classifier needs at least two classes, found {classes}")
-    return feed_forward(dbn, classes, seed=seed, scale=scale, dropout=dropout, input_dropout=input_dropout)
+    return feed_forward(model, classes, seed=seed, scale=scale, dropout=dropout, input_dropout=input_dropout)
 
 
 @torch.no_grad()
 def feed_forward(
-    dbn: DBN, outputs: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
+    model: RBM | DBN | DBM, outputs: int, *, seed: int = 0, scale: float = 0.1, dropout: float = 0.0, input_dropout: float = 0.0
 ) -> nn.Sequential:
-    """A feed-forward net with the recognition weights of a stack and new linear outputs on top, such as those of a regression.
+    """A feed-forward net with the recognition weights of a model and new linear outputs on top, such as those of a regression.
 
     Parameters
     ----------
-    dbn : DBN
-        The trained stack.
+    model : RBM, DBN or DBM
+        The trained model.
     outputs : int
         The number of outputs.
     seed, scale, dropout, input_dropout
@@ -116,22 +111,20 @@ def feed_forward(
     >>> hm.predict(net, torch.eye(6)).shape
     torch.Size([6, 1])
     """
+    visible, layers, width = hidden_layers(model)
     modules: list[nn.Module] = [Dropout(input_dropout)] if input_dropout else []
-    width = 0
-    for rbm in dbn.rbms:
-        visible = dbn.penultimate if rbm is dbn.top else rbm.visible
-        if not isinstance(rbm.coupling, Dense):
-            raise TypeError(f"a feed-forward layer needs a dense coupling, found {type(rbm.coupling).__name__}")
-        weight, module = rbm.coupling.weight, activation(rbm.hidden)
-        inputs = math.prod(visible.shape)
-        linear = uninitialised(inputs, weight.shape[1], weight)
-        each = torch.eye(inputs, dtype=weight.dtype, device=weight.device).reshape(inputs, *visible.shape)
-        seen = visible.statistic(each).flatten(1)
-        linear.weight.copy_((seen @ weight[: seen.shape[1]]).T)
-        linear.bias.copy_(rbm.hidden.get_parameter("bias").expand(rbm.hidden.shape).flatten())
-        modules += [linear, module, *([Dropout(dropout)] if dropout else [])]
-        width = weight.shape[1]
-    head = uninitialised(width, outputs, weight)
-    head.weight.copy_(torch.empty(outputs, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
-    head.bias.zero_()
-    return after_visible(dbn.visible, *modules, head)
+    for layer in layers:
+        found = [*layer.modules, *([Dropout(dropout)] if dropout else [])]
+        modules += found if layer.takes is None else [Leading(layer.takes, *found)]
+    like = next(parameter for parameter in model.parameters() if parameter.dim() > 1)
+    weight = torch.empty(outputs, width).normal_(std=scale, generator=torch.Generator().manual_seed(seed))
+    head = linear(weight.T.to(like), like.new_zeros(outputs))
+    return after_visible(visible, *without_detours(modules), head)
+
+
+def without_detours(modules: list[nn.Module]) -> list[nn.Module]:
+    """The modules without those that flatten maps for a next one that needs them as they were."""
+    pairs = itertools.pairwise(modules)
+    turns = [place for place, (one, other) in enumerate(pairs) if isinstance(one, nn.Flatten) and isinstance(other, nn.Unflatten)]
+    left_out = {place + step for place in turns for step in (0, 1)}
+    return [module for place, module in enumerate(modules) if place not in left_out]

@@ -58,3 +58,10 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+def draw_from(net: nn.Module, generator: torch.Generator) -> None:
+    """Make a generator the source of all masks of a net."""
+    for module in net.modules():
+        if isinstance(module, Dropout):
+            module.generator = generator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from harmonium.seeds import derive, fresh_generator
 
 ORDER, DRAWS, MONITOR = range(3)  # the purposes of a seed
 BY_DEFAULT = "chosen from the data, the units and the number of updates"
+SEARCHES = "evaluates the loss at several points of each update, which this kind of training cannot do"
 Groups = list[dict[str, Any]]
 MakeOptimizer = Callable[[Groups], torch.optim.Optimizer]
 MakeSchedule = Callable[[torch.optim.Optimizer], Scheduler]
@@ -42,7 +44,13 @@ class Plan:
     progress: bool | None
 
     def begin(
-        self, model: nn.Module, groups: Groups, batches: Batches | Stream, settings: dict[str, Any], default: MakeOptimizer
+        self,
+        model: nn.Module,
+        groups: Groups,
+        batches: Batches | Stream,
+        settings: dict[str, Any],
+        default: MakeOptimizer,
+        line_search: bool = False,
     ) -> TrainingState:
         """A new state, or the given one, which continues with its own optimiser and schedule. Several processes begin with one model.
 
@@ -58,17 +66,23 @@ class Plan:
             What a checkpoint has to have in common with this training, beside the plan itself.
         default : callable
             Parameter groups -> the optimiser, if none was chosen.
+        line_search : bool
+            Whether the optimiser may be one that evaluates a loss as often as it likes.
 
         Raises
         ------
         ValueError
             If the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read only once and
             there are several epochs.
+        TypeError
+            For an optimiser that needs a loss where there is none.
         """
         if isinstance(batches, Stream) and batches.once and self.epochs > 1:
             raise ValueError(ONCE)
         like = next(model.parameters()).detach()
-        optimizer = (self.optimizer or default)(groups)
+        optimizer = of_one_group(self.optimizer or default, groups)
+        if searches(optimizer) and not line_search:
+            raise TypeError(f"{type(optimizer).__name__} {SEARCHES}: take one that steps along the gradient, such as torch.optim.Adam")
         words = compared.of_optimizer(optimizer)
         schedule = None if self.schedule is None else self.schedule(optimizer)
         settings = {
@@ -116,3 +130,22 @@ class Plan:
     def generator(self, like: Tensor, *purpose: int) -> torch.Generator:
         """A generator for draws that are not part of learning."""
         return fresh_generator(like, derive(self.seed, MONITOR, *purpose))
+
+
+def searches(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimiser's step needs a closure that computes the loss."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+def of_one_group(make: MakeOptimizer, groups: Groups) -> torch.optim.Optimizer:
+    """The optimiser of these groups, or of all their parameters as one where it searches along lines and takes no groups (L-BFGS)."""
+    try:
+        return make(groups)
+    except ValueError:
+        if len(groups) == 1:
+            raise
+        whole = make([{"params": [parameter for group in groups for parameter in group["params"]]}])
+        if not searches(whole):  # else a weight cost of some parameters would be lost
+            raise
+        return whole

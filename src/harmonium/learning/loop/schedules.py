@@ -31,6 +31,11 @@ class Schedule:
     momentum : callable, optional
         Epoch (from 0) -> momentum.
 
+    Raises
+    ------
+    ValueError
+        For a factor on the rate of an optimiser that has none, such as `ConjugateGradients`.
+
     Examples
     --------
     The momentum of Hinton's guide (2010, section 9):
@@ -51,8 +56,10 @@ class Schedule:
         lr: Callable[[int], float] | None = None,
         momentum: Callable[[int], float] | None = None,
     ) -> None:
+        if lr is not None and any("lr" not in group for group in optimizer.param_groups):
+            raise ValueError(f"{type(optimizer).__name__} has no learning rate to schedule: leave schedule= out")
         self.optimizer, self.lr, self.momentum = optimizer, lr, momentum
-        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.rates = [float(group.get("lr", 0.0)) for group in optimizer.param_groups]
         self.epoch = 0
         self._set()
 

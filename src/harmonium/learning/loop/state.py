@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.epoch_figures import sentence
+from harmonium.learning.loop.optimizer_file import packed, unpack
 from harmonium.learning.loop.schedules import Scheduler
 from harmonium.models.saving import renamed, restore, unshared
 from harmonium.notebook import as_html
@@ -22,7 +23,11 @@ from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
-ADDED: dict[str, Any] = {"precision": "float32", "falls": False}  # settings that older checkpoints do not have, with what they were then
+ADDED: dict[str, Any] = {
+    "precision": "float32",
+    "falls": False,
+    "averaged": False,
+}  # settings that older checkpoints do not have, with what they were then
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 
@@ -143,7 +148,9 @@ class TrainingState:
         """
         means = self.average
         if not means:
-            raise ValueError("this training averages no parameters: give fit averaging=, the share of the steps to average over")
+            raise ValueError(
+                "this training averages no parameters: give fit averaging=, or fine_tune, the share of the steps to average over"
+            )
         model = copy.deepcopy(self.model)
         means = renamed(model, means, "")
         with torch.no_grad():
@@ -186,14 +193,8 @@ class TrainingState:
         tensors["generator"] = self.generator.get_state()
         if world_size() > 1:
             tensors["generators"] = gathered(self.generator.get_state()[None], 0)
-        optimizer = self.optimizer.state_dict()
-        values: dict[str, dict[str, Any]] = {}
-        for index, entries in optimizer["state"].items():
-            for name, value in entries.items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer.{index}.{name}"] = value
-                else:
-                    values.setdefault(str(index), {})[name] = value
+        own, optimizer = packed(self.optimizer)
+        tensors |= own
         for owner, slots in self.slots.items():
             tensors |= {f"slots.{owner}.{name}": value for name, value in slots.items() if not name.startswith("work.")}
         for name, axis in self.divided.items():
@@ -206,7 +207,7 @@ class TrainingState:
         header = {
             "version": VERSION,
             "settings": self.settings,
-            "optimizer": {"groups": optimizer["param_groups"], "values": values},
+            "optimizer": optimizer,
             "schedule": self.schedule.state_dict() if self.schedule else None,
             **{name: getattr(self, name) for name in COUNTERS},
         }
@@ -245,15 +246,7 @@ class TrainingState:
                 f"{learnt} fixed in one (learn_variance=False) and learnt in the other? Make the model as it was, or start again"
             )
         restore(self.model, tensors, "model.")
-        state: dict[int, dict[str, Any]] = {}
-        for index, entries in header["optimizer"]["values"].items():
-            state.setdefault(int(index), {}).update(entries)
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimizer":
-                index, _, entry = rest.partition(".")
-                state.setdefault(int(index), {})[entry] = tensor
-        self.optimizer.load_state_dict({"state": state, "param_groups": header["optimizer"]["groups"]})
+        unpack(self.optimizer, tensors, header["optimizer"])
         if self.schedule is not None and header["schedule"] is not None:
             self.schedule.load_state_dict(header["schedule"])
         own = tensors.get("generators", tensors["generator"][None])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -120,7 +120,7 @@ def train(
     epochs: int,
     callbacks: Iterable[Callback] = (),
     checkpoint: Path | None = None,
-    chosen: Choice | None = None,
+    chosen: Chooses | None = None,
 ) -> TrainingState:
     """Train until so many epochs are done.
 
@@ -143,7 +143,7 @@ def train(
         What watches training.
     checkpoint : pathlib.Path, optional
         The file to save to.
-    chosen : Choice, optional
+    chosen : Chooses, optional
         What chooses the best epoch.
 
     Raises
@@ -253,6 +253,13 @@ class Keeper:
             self.state.stream = self.batches.state_dict() if isinstance(self.batches, Stream) else None
             self.state.save(self.path)
         self.saved = time.monotonic()
+
+
+class Chooses(Protocol):
+    """Keeps the weights of the best epoch so far."""
+
+    def look(self, state: TrainingState) -> None:
+        """Called after each epoch, whose metrics are `state.history[-1]`."""
 
 
 @dataclass(frozen=True)

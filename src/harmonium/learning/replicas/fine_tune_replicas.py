@@ -12,20 +12,24 @@ from torch.nn import functional as F
 
 from harmonium.data.batches import ArrayRows
 from harmonium.data.tables import as_tensor
-from harmonium.learning.backpropagation import Backpropagation, Loss, each_loss, is_classification
+from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, each_loss, is_classification
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
+from harmonium.learning.loop.averaged_weights import take_average
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Actions, train
+from harmonium.learning.predictions import held_out
 from harmonium.learning.replicas.linear_replicas import LinearReplicas
 from harmonium.learning.replicas.orders import ReplicaBatches, seeds_of
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import EachChoice, begin, together
 from harmonium.learning.replicas.stacking import Replicas
+from harmonium.learning.start import make_transforms_slots
 from harmonium.learning.tuned_cases import check_cases, input_rows
+from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.models import RBM
-from harmonium.nets import Dropout
+from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
 
 
@@ -42,6 +46,9 @@ def fine_tune_replicas(
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
     weight_cost: Each = 0.0,
+    max_norm: float | None = None,
+    averaging: float | None = None,
+    averaged: bool = False,
     patience: int | None = None,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
@@ -61,40 +68,37 @@ def fine_tune_replicas(
         The first replica's seed, or each one's.
     inputs, targets, loss, validation, epochs, head_epochs, batch_size, optimizer, schedule
         As for `fine_tune`.
-    patience, callbacks, state, checkpoint, progress
+    max_norm, averaging, averaged, patience, callbacks, state, checkpoint, progress
         As for `fine_tune`.
     """
-    from harmonium.learning.finetune import described_loss  # here: it sends replicas to this function
-
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
     pattern, seeds = net.pattern, seeds_of(seed, len(net))
     inputs, targets = as_tensor(inputs), as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, next(net.parameters()).detach())
-    if validation is not None:
-        validation = as_tensor(validation[0]), as_tensor(validation[1])
-        check_cases(pattern, *validation, loss)
+    held = checked_validation(pattern, validation, loss)
+    changes = tuning_transforms(pattern, net.stacked, max_norm, averaging, averaged)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
     draws = derive(seeds[0], *seeds[1:])
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
+    settings |= {"max_norm": max_norm, "averaging": averaging, "averaged": averaged}
     training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=TUNING_RATE, momentum=MOMENTUM))
+    make_transforms_slots(training, net, changes)
     plan.restore(training)
-    for module in net.modules():
-        if isinstance(module, Dropout):
-            module.generator = training.generator
+    draw_from(net, training.generator)
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
     signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches)
-    kept = None
-    if validation is not None:
-        kept = EachChoice("validation_error_percent" if is_classification(validation[1]) else "validation_loss", patience)
-    metrics = partial(metrics_of_nets, signal, validation)
+    metrics = measured(training, partial(metrics_of_nets, signal, held), averaged)
+    kept = chosen_by(EachChoice, held, patience, averaged)
     try:
-        watchers = plan.watchers("fine-tuning")
-        train(training, batches, Step(training, signal), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
+        step, watchers = Step(training, signal, changes), plan.watchers("fine-tuning")
+        train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()
+    if averaged and held is None:
+        take_average(training)
     net.eval()
     return training  # type: ignore[no-any-return]
 
@@ -147,8 +151,6 @@ class ReplicaBackpropagation(Backpropagation):
 
 def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Tensor, Tensor] | None) -> dict[str, float]:
     """The metrics of `fine_tune` for each replica, and their means."""
-    from harmonium.learning.finetune import held_out
-
     many, totals = signal.net, {name: value.tolist() for name, value in signal.state.totals.items()}
     rows = []
     for replica, net in enumerate(many):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,13 +12,16 @@ import torch
 
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import MakeOptimizer, Plan
-from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.state import AVERAGING, TrainingState
 from harmonium.learning.loop.trainer import Choice
 from harmonium.learning.replicas.orders import ReplicaBatches
 from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD, settings_of
 from harmonium.learning.replicas.stacking import Replicas
+from harmonium.learning.transforms.averaging import STEPS
 from harmonium.processes import world_size
 from harmonium.seeds import derive, fresh_generator
+
+STACKED = "stacked"  # the module of replicas with the parameters
 
 
 @dataclass(repr=False)
@@ -100,7 +103,11 @@ class ReplicaState(TrainingState):
         generator = fresh_generator(next(model.parameters()), derive(self.seeds[replica], self.step))
         settings = self.settings | {"seed": self.seeds[replica]}
         state = TrainingState(model, alone, generator, settings, epoch=self.epoch, step=self.step)
-        state.slots = {owner: {name: slot[replica].clone() for name, slot in slots.items()} for owner, slots in self.slots.items()}
+        state.slots = {owner: {name: slot[replica].clone() for name, slot in slots.items()} for owner, slots in self._of_each()}
+        if self.average:
+            means = {name: self.average[f"{STACKED}.{name}"][replica] for name in names.values()}
+            own_means = {name: mean.reshape(model.get_parameter(name).shape).clone() for name, mean in means.items()}
+            state.slots[AVERAGING] = {STEPS: self.slots[AVERAGING][STEPS].clone(), **own_means}
         state.history = [of_replica(row, replica) for row in self.history]
         return state
 
@@ -140,9 +147,16 @@ class ReplicaState(TrainingState):
         seeds = [self.seeds[replica] for replica in replicas]
         generator = fresh_generator(next(model.parameters()), derive(seeds[0], self.step, *seeds[1:]))
         state = ReplicaState(model, kept, generator, self.settings | {"seed": seeds}, epoch=self.epoch, step=self.step, seeds=seeds)
-        state.slots = {owner: {name: slot[places] for name, slot in slots.items()} for owner, slots in self.slots.items()}
+        state.slots = {owner: {name: slot[places] for name, slot in slots.items()} for owner, slots in self._of_each()}
+        if self.average:
+            means = {name: mean[places] for name, mean in self.average.items()}
+            state.slots[AVERAGING] = {STEPS: self.slots[AVERAGING][STEPS].clone(), **means}
         state.history = [together([of_replica(row, replica) for replica in replicas]) for row in self.history]
         return state
+
+    def _of_each(self) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+        """The slots that have an axis of replicas. The average, whose steps are those of all, is apart."""
+        yield from ((owner, slots) for owner, slots in self.slots.items() if owner != AVERAGING)
 
     def _whole(self) -> tuple[Replicas[Any], ReplicaSGD]:
         if not isinstance(self.optimizer, ReplicaSGD):
