@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
+    from harmonium.recipes.variations.recipe import MnistVariations as MnistVariations
     from harmonium.runs.contract import Recipe
 
 
@@ -137,6 +138,14 @@ REGISTRY = (
         "-86.34",
         ("test_nats_fixed_stochastic",),
         "full, learnt from fixed pixels",
+    ),
+    Entry(
+        "mnist-variations",
+        "harmonium.recipes.variations.recipe",
+        "MnistVariations",
+        "Eight sets with many factors of variation; DBNs and an SVM",
+        "10.30*",
+        ("test_error_percent_dbn3_rot",),
     ),
 )
 
