@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
@@ -58,6 +59,14 @@ class Entry:
 
 
 REGISTRY = (
+    Entry(
+        "angle-regression",
+        "harmonium.recipes.angles.recipe",
+        "AngleRegression",
+        "Views of toys: directions from few labels, by two starts",
+        "",
+        ("test_degrees_off_pretrained_1_labelled",),
+    ),
     Entry(
         "cd-bias",
         "harmonium.recipes.cd_bias.recipe",
