@@ -1,11 +1,13 @@
-"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, and noise."""
+"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, noise and distortions."""
 
 from harmonium.data import (
     alphadigits,
     binary_density,
     cbcl_faces,
     digits,
+    eth80,
     mnist,
+    mnist_variations,
     motion,
     music,
     natural_images,
@@ -17,6 +19,7 @@ from harmonium.data import (
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.columns import Column
 from harmonium.data.dataset import Dataset
+from harmonium.data.elastic import Distorted, elastic
 from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
 from harmonium.data.mixed_table import Table, from_frame
@@ -26,6 +29,7 @@ from harmonium.data.whitening import Whitening, whiten
 __all__ = [
     "Column",
     "Dataset",
+    "Distorted",
     "Resampled",
     "Table",
     "Whitening",
@@ -34,8 +38,11 @@ __all__ = [
     "binary_density",
     "cbcl_faces",
     "digits",
+    "elastic",
+    "eth80",
     "from_frame",
     "mnist",
+    "mnist_variations",
     "motion",
     "music",
     "natural_images",

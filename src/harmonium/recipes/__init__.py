@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
+    from harmonium.recipes.variations.recipe import MnistVariations as MnistVariations
     from harmonium.runs.contract import Recipe
 
 
@@ -57,6 +59,14 @@ class Entry:
 
 
 REGISTRY = (
+    Entry(
+        "angle-regression",
+        "harmonium.recipes.angles.recipe",
+        "AngleRegression",
+        "Views of toys: directions from few labels, by two starts",
+        "",
+        ("test_degrees_off_pretrained_1_labelled",),
+    ),
     Entry(
         "cd-bias",
         "harmonium.recipes.cd_bias.recipe",
@@ -137,6 +147,14 @@ REGISTRY = (
         "-86.34",
         ("test_nats_fixed_stochastic",),
         "full, learnt from fixed pixels",
+    ),
+    Entry(
+        "mnist-variations",
+        "harmonium.recipes.variations.recipe",
+        "MnistVariations",
+        "Eight sets with many factors of variation; DBNs and an SVM",
+        "10.30*",
+        ("test_error_percent_dbn3_rot",),
     ),
 )
 
