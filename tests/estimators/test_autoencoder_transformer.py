@@ -19,7 +19,7 @@ QUICK: dict[str, Any] = {"updates": 10, "fine_tuning_updates": 20, "random_state
 
 
 def test_two_numbers_say_more_than_two_principal_components() -> None:
-    net = AutoencoderTransformer((50, 2), updates=150, fine_tuning_updates=400, fine_tuning_rate=0.01, random_state=0).fit(X[:1200])
+    net = AutoencoderTransformer((50, 2), updates=200, fine_tuning_updates=600, fine_tuning_rate=0.01, random_state=0).fit(X[:1200])
     pca = PCA(2).fit(X[:1200])
     errors = [((each.inverse_transform(each.transform(X[1200:])) - X[1200:]) ** 2).sum(1).mean() for each in (net, pca)]
     assert errors[0] < 0.85 * errors[1]

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harmonium.recipes.autoencoder.recipe import MnistAutoencoder as MnistAutoencoder
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
@@ -80,6 +81,14 @@ REGISTRY = (
         "The demo: a deep belief net of 8x8 digits, in about a minute",
         "",
         ("test_error_percent",),
+    ),
+    Entry(
+        "mnist-autoencoder",
+        "harmonium.recipes.autoencoder.recipe",
+        "MnistAutoencoder",
+        "Deep autoencoder of digits in 30 numbers, beside PCA",
+        "3.00",
+        ("test_squared_error",),
     ),
     Entry(
         "mnist-dbm",
