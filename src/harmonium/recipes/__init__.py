@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harmonium.recipes.autoencoder.recipe import MnistAutoencoder as MnistAutoencoder
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
+    from harmonium.recipes.curves.recipe import CurvesAutoencoder as CurvesAutoencoder
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
     from harmonium.recipes.dbn_bound.recipe import MnistDbnBound as MnistDbnBound
@@ -65,6 +66,14 @@ REGISTRY = (
         "Fixed points of CD-1, CD-10 and PCD beside the likelihood's",
         "not 0",
         ("kl_gap_cd1_weight_cost_nats",),
+    ),
+    Entry(
+        "curves-autoencoder",
+        "harmonium.recipes.curves.recipe",
+        "CurvesAutoencoder",
+        "Deep autoencoder of curves in six numbers, beside PCA",
+        "1.44*",
+        ("test_squared_error",),
     ),
     Entry(
         "density",

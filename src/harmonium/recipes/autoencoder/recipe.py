@@ -11,44 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
-
-from torch import Tensor
+from typing import Any, ClassVar
 
 from harmonium.data import Dataset, mnist
-from harmonium.nets import Autoencoder
-from harmonium.recipes.autoencoder.pictures import sections
-from harmonium.recipes.shared.deep_autoencoder import (
-    CodedLayers,
-    Unrolled,
-    error_of,
-    learn_code,
-    learn_layers,
-    learn_logistic_pca,
-    pca,
-    random_start,
-    squared_error,
-    tune,
-)
+from harmonium.recipes.shared.autoencoder_pictures import sections
+from harmonium.recipes.shared.deep_autoencoder import Baseline, CodedLayers, Learnt, Unrolled, judge, learn_all, simple_models
 from harmonium.recipes.shared.labelled_split import Split, split
 from harmonium.report import Section, learning_curves
-from harmonium.runs.contract import Metric, Recipe
+from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
-
-UNIT = "per image"  # the sum over pixels of the squared error
-TUNED, FROM_RANDOM, MAP = "backpropagation", "backpropagation from random weights", "backpropagation of the map"  # the phases' names
-
-
-class Learnt(NamedTuple):
-    """All that a run learns."""
-
-    unrolled: float
-    """The judged error of the stack as it is unrolled, before fine-tuning."""
-    tuned: Autoencoder
-    random: Autoencoder | None
-    map: Autoencoder | None
-    """With a code of two numbers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,66 +63,35 @@ class MnistAutoencoder(Recipe):
         cases = split(data, self.held_out, smoke=self.smoke)
         return data, dataclasses.replace(cases, images=cases.images.to(self.device), test_images=cases.test_images.to(self.device))
 
+    def steps(self, run: Run, cases: Split) -> tuple[Learnt, list[Baseline]]:
+        """What is learnt, each phase from its checkpoint where there is one: layer by layer, unrolled, fine-tuned; and simple models."""
+        layers, tuning = self.plan()
+        learnt = learn_all(run, cases, layers, tuning, self.seed, beside=self.beside, plane=self.beside)
+        few, size = self.smoke or self.quick, {"": self.layers.units[-1]}
+        return learnt, simple_models(run, cases, size, learnt_from=10_000 if few else 60_000, iterations=3 if self.smoke else 30)
+
     def run(self, run: Run) -> dict[str, Any]:
-        """The steps: learn layer by layer, unroll, fine-tune; the baselines; judge, draw."""
         data, cases = self.cases()
-        learnt = learn_all(self, run, cases)
-        judged, of, size = cases.test_images, cases.name, self.layers.units[-1]
-        simple = baselines(self, run, cases, size)
-        errors = {
-            f"{of}_squared_error": squared_error(learnt.tuned, judged),
-            "training_squared_error": squared_error(learnt.tuned, cases.images[: len(judged)]),
-            f"unrolled_{of}_squared_error": learnt.unrolled,
-            **{f"{name}_{of}_squared_error": error_of(made, judged) for name, made in simple.items()},
-        }
-        if learnt.random is not None:
-            errors[f"random_start_{of}_squared_error"] = squared_error(learnt.random, judged)
-        if learnt.map is not None:
-            errors[f"map_{of}_squared_error"] = squared_error(learnt.map, judged)
-            errors[f"map_pca_{of}_squared_error"] = error_of(pca(cases.images, judged, 2), judged)
-        metrics: list[Metric] = [(name, error, UNIT) for name, error in errors.items()]
-        results = self.results(run, self.setting, metrics)
-        draw(self, run, data, cases, learnt, simple)
+        learnt, baselines = self.steps(run, cases)
+        results = self.results(run, self.setting, judge(cases, learnt, baselines))
+        draw(self, run, data, cases, learnt, baselines)
         return results
 
     def report(self, run: Run) -> None:
-        if not run.finished:
+        if run.finished:
+            data, cases = self.cases()
+            draw(self, run, data, cases, *self.steps(run, cases))
+        else:
             curves = Section("Learning", "", [(learning_curves(run.histories()), "each phase against its epochs")])
             write_run_report(run, summary="A deep autoencoder of MNIST", sections=[curves])
-            return
-        data, cases = self.cases()
-        draw(self, run, data, cases, learn_all(self, run, cases), baselines(self, run, cases, self.layers.units[-1]))
 
 
-def learn_all(options: MnistAutoencoder, run: Run, cases: Split) -> Learnt:
-    """Each phase from its checkpoint, where there is one."""
-    (layers, tuning), seed, images = options.plan(), options.seed, cases.images
-    held = cases.test_images if cases.name == "validation" else None
-    stack = learn_layers(run, images, layers, seed)
-    net = learn_code(run, images, stack, layers, layers.units[-1], seed)
-    unrolled = squared_error(net, cases.test_images)
-    tune(run, TUNED, net, images, tuning, seed, held)
-    if not options.beside:
-        return Learnt(unrolled, net, None, None)
-    random = tune(run, FROM_RANDOM, random_start(images, layers.units, seed), images, tuning, seed, held)
-    plane = tune(run, MAP, learn_code(run, images, stack, layers, 2, seed), images, tuning, seed, held)
-    return Learnt(unrolled, net, random, plane)
-
-
-def baselines(options: MnistAutoencoder, run: Run, cases: Split, size: int) -> dict[str, Tensor]:
-    """What PCA and logistic PCA with codes of this size make of the judged images: (cases, pixels) each."""
-    few = options.smoke or options.quick
-    logistic = learn_logistic_pca(run, cases.images, size, cases=10_000 if few else 60_000, iterations=3 if options.smoke else 30)
-    codes = logistic.codes(cases.test_images.cpu().float() / 255)
-    return {"pca": pca(cases.images, cases.test_images, size), "logistic_pca": logistic.means(codes)}
-
-
-def draw(options: MnistAutoencoder, run: Run, data: Dataset, cases: Split, learnt: Learnt, simple: dict[str, Tensor]) -> None:
+def draw(options: MnistAutoencoder, run: Run, data: Dataset, cases: Split, learnt: Learnt, baselines: list[Baseline]) -> None:
     """report.html of a finished run."""
     units = "-".join(str(size) for size in (cases.images.shape[1], *options.layers.units))
     write_run_report(
         run,
         summary=f"A deep autoencoder {units}, learnt from {len(cases.images):,} images one layer at a time, unrolled, and fine-tuned to "
         "reconstruct them",
-        sections=sections(run, data, cases, learnt.tuned, learnt.random, learnt.map, simple),
+        sections=sections(run, data, cases, learnt, baselines),
     )

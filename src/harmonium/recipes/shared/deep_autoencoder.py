@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,11 +22,15 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, features, fine_tune, fit, predict
 from harmonium.models import DBN, RBM
 from harmonium.nets import Autoencoder, autoencoder
+from harmonium.recipes.shared.labelled_split import Split
 from harmonium.recipes.shared.logistic_pca import LogisticPCA, logistic_pca
+from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian
 
+TUNED, FROM_RANDOM, MAP = "backpropagation", "backpropagation from random weights", "backpropagation of the map"  # the phases' names
+UNIT = "per image"  # of the sum over pixels of the squared error
 STEEP = 4.0  # a sigmoid's slope at zero is a quarter: its weights are drawn so many times as large
 
 
@@ -62,6 +67,76 @@ class Unrolled:
     learning_rate: float = 0.001
     """At first; it falls linearly to zero."""
     weight_cost: float = 0.0
+
+
+class Learnt(NamedTuple):
+    """All that a run learns."""
+
+    unrolled: float
+    """The judged squared error of the stack as it is unrolled, before fine-tuning."""
+    tuned: Autoencoder
+    random: Autoencoder | None
+    """From random weights, by as many updates."""
+    map: Autoencoder | None
+    """With a code of two numbers."""
+
+
+class Baseline(NamedTuple):
+    """What a simple model makes of the judged images."""
+
+    metric: str
+    """The beginning of its metric's name."""
+    label: str
+    """Its name, and the numbers in its code."""
+    made: Tensor
+    """(cases, pixels), from 0 to 1."""
+
+
+def learn_all(
+    run: Run, cases: Split, layers: CodedLayers, tuning: Unrolled, seed: int, *, beside: bool = True, plane: bool = False
+) -> Learnt:
+    """Each phase from its checkpoint, where there is one. `beside`: the random start too. `plane`: also a code of two numbers."""
+    images, held = cases.images, cases.test_images if cases.name == "validation" else None
+    stack = learn_layers(run, images, layers, seed)
+    net = learn_code(run, images, stack, layers, layers.units[-1], seed)
+    unrolled = squared_error(net, cases.test_images)
+    tune(run, TUNED, net, images, tuning, seed, held)
+    random = two = None
+    if beside:
+        random = tune(run, FROM_RANDOM, random_start(images, layers.units, seed), images, tuning, seed, held)
+    if plane:
+        two = tune(run, MAP, learn_code(run, images, stack, layers, 2, seed), images, tuning, seed, held)
+    return Learnt(unrolled, net, random, two)
+
+
+def judge(cases: Split, learnt: Learnt, baselines: Sequence[Baseline]) -> list[Metric]:
+    """The squared errors of all models on the judged images, and that of the autoencoder on as many training images."""
+    judged, of = cases.test_images, cases.name
+    errors = {
+        f"{of}_squared_error": squared_error(learnt.tuned, judged),
+        "training_squared_error": squared_error(learnt.tuned, cases.images[: len(judged)]),
+        f"unrolled_{of}_squared_error": learnt.unrolled,
+        **{f"{each.metric}_{of}_squared_error": error_of(each.made, judged) for each in baselines},
+    }
+    if learnt.random is not None:
+        errors[f"random_start_{of}_squared_error"] = squared_error(learnt.random, judged)
+    if learnt.map is not None:
+        errors[f"map_{of}_squared_error"] = squared_error(learnt.map, judged)
+        errors[f"map_pca_{of}_squared_error"] = error_of(pca(cases.images, judged, 2), judged)
+    return [(name, error, UNIT) for name, error in errors.items()]
+
+
+def simple_models(run: Run, cases: Split, sizes: Mapping[str, int], *, learnt_from: int, iterations: int = 30) -> list[Baseline]:
+    """PCA and logistic PCA, the latter of the first `learnt_from` images. `sizes`: end of the metric's name -> numbers in a code."""
+    found = []
+    for end, size in sizes.items():
+        logistic = learn_logistic_pca(run, cases.images, size, cases=learnt_from, iterations=iterations)
+        codes = logistic.codes(cases.test_images.cpu().float() / 255)
+        found += [
+            Baseline(f"logistic_pca{end}", f"logistic PCA, {size}", logistic.means(codes)),
+            Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, cases.test_images, size)),
+        ]
+    return found
 
 
 def layer(below: int, above: int, layers: CodedLayers, seed: int, *, linear: bool = False) -> RBM:

@@ -1,8 +1,8 @@
-"""The pictures of the autoencoder's report: reconstructions side by side, the map of two numbers, and how it learnt."""
+"""The pictures of an autoencoder's report: reconstructions side by side, the map of two numbers, and how it learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.data import Dataset
 from harmonium.learning import predict
-from harmonium.nets import Autoencoder
+from harmonium.recipes.shared.deep_autoencoder import Baseline, Learnt
 from harmonium.recipes.shared.labelled_split import Split
 from harmonium.report import Section, learning_curves
 from harmonium.report.style import INK, LABEL, SMALL, WIDTH, page, quiet
@@ -20,26 +20,17 @@ from harmonium.report.tiles import draw
 from harmonium.runs.folder import Run
 
 SHOWN = 14  # images with their reconstructions
-NAMES = {"pca": "PCA", "logistic_pca": "logistic PCA"}
 
 
 @torch.no_grad()
-def sections(
-    run: Run,
-    data: Dataset,
-    cases: Split,
-    tuned: Autoencoder,
-    random: Autoencoder | None,
-    plane: Autoencoder | None,
-    simple: Mapping[str, Tensor],
-) -> list[Section]:
-    """The report's parts. `simple`: what simple models make of the judged images, (cases, pixels) each."""
-    size = next(iter(tuned.decoder.children())).in_features
+def sections(run: Run, data: Dataset, cases: Split, learnt: Learnt, baselines: Sequence[Baseline]) -> list[Section]:
+    """The report's parts."""
+    size, plane = learnt.tuned.decoder.get_submodule("0").in_features, learnt.map
     some = cases.test_images[:SHOWN]
-    rows = {f"{cases.name} image": some.cpu().float() / 255, f"autoencoder, {size}": tuned.reconstruct(some).cpu()}
-    if random is not None:
-        rows[f"random start, {size}"] = random.reconstruct(some).cpu()
-    rows |= {f"{NAMES[name]}, {size}": made[:SHOWN] for name, made in simple.items()}
+    rows = {f"{cases.name} image": some.cpu().float() / 255, f"autoencoder, {size}": learnt.tuned.reconstruct(some).cpu()}
+    if learnt.random is not None:
+        rows[f"random start, {size}"] = learnt.random.reconstruct(some).cpu()
+    rows |= {each.label: each.made[:SHOWN] for each in baselines}
     if plane is not None:
         rows["autoencoder, 2"] = plane.reconstruct(some).cpu()
     tiles = torch.stack([row.reshape(-1, *data.image_shape) for row in rows.values()])
@@ -53,7 +44,7 @@ def sections(
         )
     ]
     if plane is not None:
-        codes = predict(plane.encoder, cases.test_images)
+        codes = predict(plane.encoder, cases.test_images).cpu()
         parts.append(
             Section(
                 "A map of digits",
@@ -76,20 +67,21 @@ def components(cases: Split) -> Tensor:
     """The first two principal components of the judged images: (cases, 2)."""
     x, seen = (images.cpu().float() / 255 for images in (cases.test_images, cases.images))
     centred = seen - seen.mean(0)
-    return (x - seen.mean(0)) @ torch.linalg.eigh(centred.T @ centred)[1][:, -2:].flip(1)
+    axes: Tensor = torch.linalg.eigh(centred.T @ centred)[1][:, -2:].flip(1)
+    return (x - seen.mean(0)) @ axes
 
 
 def maps(panels: Mapping[str, Tensor], labels: Tensor) -> Figure:
     """Codes of two numbers, (cases, 2), one panel per model, in the colours of the classes, (cases,)."""
     figure, _ = page(WIDTH, 4.6, None)
     figure.set_layout_engine("constrained")
-    palette = colormaps["tab10"]
+    classes, palette = sorted(set(labels.tolist())), colormaps["tab10"]
     for axes, (name, codes) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         low, high = np.quantile(codes.numpy(), [0.002, 0.998], axis=0)
-        for label in labels.unique().tolist():
+        for label in classes:
             own = codes[labels == label].numpy()
             axes.scatter(*own.T, s=2, color=palette(label % 10), alpha=0.6, linewidths=0)
-        for label in labels.unique().tolist():
+        for label in classes:
             middle = np.median(codes[labels == label].numpy(), axis=0)
             box = {"facecolor": "white", "edgecolor": palette(label % 10), "boxstyle": "round,pad=0.2", "linewidth": 1.0}
             axes.text(*middle, str(label), fontsize=LABEL, color=INK, ha="center", va="center", bbox=box)
