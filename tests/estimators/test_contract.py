@@ -4,7 +4,15 @@ from typing import Any
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from harmonium.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMDensity, RBMImputer, RBMTransformer
+from harmonium.sklearn import (
+    AutoencoderTransformer,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMDensity,
+    RBMImputer,
+    RBMTransformer,
+)
 
 FEW: dict[str, Any] = {"updates": 20}
 ESTIMATORS = [
@@ -12,6 +20,7 @@ ESTIMATORS = [
     RBMDensity(4, **FEW),
     RBMImputer(4, **FEW),
     DBNTransformer((4, 3), **FEW),
+    AutoencoderTransformer((4, 3), updates=10, fine_tuning_updates=20),
     DBNClassifier((10,), updates=10, fine_tuning_rate=0.5, fine_tuning_updates=150),
     DBNRegressor((10,), updates=10, fine_tuning_updates=300),
 ]

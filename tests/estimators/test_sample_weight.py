@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, check_sample_weight_equivalence_on_sparse_data
 
-from harmonium.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer, row_order
+from harmonium.sklearn import AutoencoderTransformer, DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer, row_order
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 X = (DIGITS[:120] / 16).astype(np.float64)
@@ -24,6 +24,8 @@ QUICK: dict[str, Any] = {"updates": 10, "batch_size": 30, "random_state": 0}
 TUNED: dict[str, Any] = {**QUICK, "fine_tuning_updates": 20}
 CASES = {
     "transformer": (DBNTransformer((8, 5), **QUICK), X, None),
+    "autoencoder": (AutoencoderTransformer((8, 5), **TUNED), X, None),
+    "autoencoder of real numbers": (AutoencoderTransformer((8, 5), **TUNED), REAL, None),
     "classifier": (DBNClassifier((8, 5), **TUNED), X, Y),
     "words": (DBNClassifier((8,), **TUNED), X, np.array(list("abcdefghij"))[Y]),
     "real numbers": (DBNClassifier((8,), **TUNED), REAL, Y),

@@ -124,8 +124,8 @@ def test_a_layer_of_several_kinds_has_a_scale_where_its_parts_do():
 @pytest.mark.parametrize("given", ["a", None, math.nan, -1.0, [1.0, 2.0]])
 def test_a_variance_that_is_no_positive_number_is_refused(given):
     for kind in (hm.Gaussian, hm.TruncatedGaussian):
-        with pytest.raises(ValueError, match="the least variance of .* is a number of zero or more, found"):
+        with pytest.raises(ValueError, match=r"the least variance of .* is a number of zero or more, found"):
             kind(3, least_variance=given)
         if given is not None:
-            with pytest.raises(ValueError, match="the variance of .* must be a positive number, found"):
+            with pytest.raises(ValueError, match=r"the variance of .* must be a positive number, found"):
                 kind(3, variance=given)

@@ -16,6 +16,7 @@ from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Loss, each_loss, is_classification
 from harmonium.learning.cases import blocks, case_weights
 from harmonium.learning.placing import placed_rows
+from harmonium.nets import Autoencoder, ReconstructionLoss
 from harmonium.nets.visible import visible_of
 
 PROBED = 64  # cases on which it is tried whether a loss is the mean of those of single cases
@@ -121,7 +122,12 @@ def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[
     if loss is not F.cross_entropy:
         if len(targets) != len(inputs):
             raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
+        if isinstance(loss, ReconstructionLoss):
+            for rows in blocks(targets):
+                loss.check(rows)
         return
+    if isinstance(net, Autoencoder):
+        raise ValueError("an autoencoder learns to reconstruct: give it loss=net.loss, and as targets what it is to reconstruct")
     if targets.shape != (len(inputs),) or targets.is_floating_point():
         raise ValueError(f"expected {len(inputs)} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
     if linear:

@@ -40,6 +40,7 @@ ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     **dict.fromkeys((nn.Identity, nn.Sigmoid, nn.Tanh, nn.LogSigmoid), ()),
 }
 OF_NETS = {
+    "nets.Autoencoder": ("encoder", "decoder"),
     "nets.BlockPooling": ("pool",),
     "nets.Dropout": ("p",),
     "nets.FixedFactors": ("units",),
@@ -97,7 +98,13 @@ def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any
             "hm.save writes models, and nets of nn.Sequential, nn.Linear and other modules of torch.nn that their arguments describe, "
             f"found {kind.__name__}{where}: {INSTEAD}, and replicas one by one, each taken out by take()"
         )
-    arguments = {argument: describe(getattr(module, argument)) for argument in own}
+    values = {argument: getattr(module, argument) for argument in own}
+    arguments = {
+        argument: {"kind": KIND, "training": value.training, "net": _describe(value, f"{name}.{argument}".lstrip("."), describe)}
+        if argument in module._modules  # a net within the net
+        else describe(value)
+        for argument, value in values.items()
+    }
     if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
         arguments["bias"] = module.bias is not None
     return {"module": title, "arguments": arguments}

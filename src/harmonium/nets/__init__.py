@@ -1,5 +1,6 @@
 """Plain torch.nn modules made from trained layers."""
 
+from harmonium.nets.autoencoder import Autoencoder, autoencoder
 from harmonium.nets.block_pooling import BlockPooling
 from harmonium.nets.classifier import classifier, feed_forward
 from harmonium.nets.dbm_net import dbm_inputs
@@ -7,16 +8,20 @@ from harmonium.nets.dropout import Dropout
 from harmonium.nets.fixed_factors import FixedFactors
 from harmonium.nets.gaussian_loss import gaussian_loss
 from harmonium.nets.leading import Leading
+from harmonium.nets.reconstruction import ReconstructionLoss
 from harmonium.nets.unit_biases import UnitBiases
 from harmonium.nets.visible import Visible
 
 __all__ = [
+    "Autoencoder",
     "BlockPooling",
     "Dropout",
     "FixedFactors",
     "Leading",
+    "ReconstructionLoss",
     "UnitBiases",
     "Visible",
+    "autoencoder",
     "classifier",
     "dbm_inputs",
     "feed_forward",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
+    from harmonium.recipes.autoencoder.recipe import MnistAutoencoder as MnistAutoencoder
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
+    from harmonium.recipes.curves.recipe import CurvesAutoencoder as CurvesAutoencoder
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
     from harmonium.recipes.dbn_bound.recipe import MnistDbnBound as MnistDbnBound
@@ -76,6 +78,14 @@ REGISTRY = (
         ("kl_gap_cd1_weight_cost_nats",),
     ),
     Entry(
+        "curves-autoencoder",
+        "harmonium.recipes.curves.recipe",
+        "CurvesAutoencoder",
+        "Deep autoencoder of curves in six numbers, beside PCA",
+        "1.44*",
+        ("test_squared_error",),
+    ),
+    Entry(
         "density",
         "harmonium.recipes.density.recipe",
         "Density",
@@ -90,6 +100,14 @@ REGISTRY = (
         "The demo: a deep belief net of 8x8 digits, in about a minute",
         "",
         ("test_error_percent",),
+    ),
+    Entry(
+        "mnist-autoencoder",
+        "harmonium.recipes.autoencoder.recipe",
+        "MnistAutoencoder",
+        "Deep autoencoder of digits in 30 numbers, beside PCA",
+        "3.00",
+        ("test_squared_error",),
     ),
     Entry(
         "mnist-dbm",

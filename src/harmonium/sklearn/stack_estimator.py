@@ -68,13 +68,17 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "scaler_")
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
+    def _kinds(self, layers: int) -> list[Kind]:
+        """The kind of each hidden layer, from the data upwards."""
+        return [self.hidden] * layers
+
     def _learn_stack(self, X: Any, weights: Any) -> DBN:
         """The stack of all layers, in the floating-point type of the data. `weights`: one per row, or None."""
         sizes = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
         if not sizes or any(not isinstance(size, Integral) or size < 1 for size in sizes):
             raise ValueError(f"layers are the numbers of hidden units, at least one layer of at least one unit, found {self.layers!r}")
         self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        units = [visible_of(self.visible, X), *(unit_of(self.hidden, size) for size in sizes)]
+        units = [visible_of(self.visible, X), *(unit_of(kind, size) for kind, size in zip(self._kinds(len(sizes)), sizes, strict=True))]
         return greedy(
             X,
             [unit.double() if X.dtype == np.float64 else unit for unit in units],

@@ -1,0 +1,1 @@
+"""A deep autoencoder of MNIST, beside PCA and logistic PCA."""

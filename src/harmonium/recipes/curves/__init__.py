@@ -1,0 +1,1 @@
+"""A deep autoencoder of curves, which six numbers describe exactly."""
