@@ -117,7 +117,13 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     assert metrics["ablation_nats"]["value"] == pytest.approx(bound - without["value"])  # log Z is exact in both
     assert [metrics[name]["verdict"] for name in ("test_bound_nats", "test_nats_without_upper_weights")] == ["exact", "exact"]
     found = Run.open(tmp_path / "run")
-    assert {phase: len(rows) for phase, rows in found.histories().items()} == {**dict.fromkeys(alone, 1), "all layers": 2}
+    assert {phase: len(rows) for phase, rows in found.histories().items()} == {
+        **dict.fromkeys(alone, 1),
+        "all layers": 2,
+        "fine-tuning": 3,
+        "fine-tuning with dropout": 3,
+    }
+    assert {metrics[f"test_{name}"]["published"] for name in ("error_percent", "dropout_error_percent")} == {"0.95", "0.79"}
     assert "mean_field_change" in found.histories()["all layers"][0]
     machine = MnistDbm(smoke=True, units=(12, 20), start=start, data_dir=images).learnt(found)
     assert [unit.shape for unit in machine.layers] == [(784,), (12,), (20,)]

@@ -115,7 +115,7 @@ REGISTRY = (
         "MnistDbm",
         "Deep Boltzmann machine 784-500-1000: its variational bound",
         "-84.62",
-        ("test_bound_nats", "ablation_nats"),
+        ("test_bound_nats", "ablation_nats", "test_error_percent", "test_dropout_error_percent"),
     ),
     Entry(
         "mnist-dbn",

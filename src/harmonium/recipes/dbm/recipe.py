@@ -7,6 +7,9 @@ averaged parameters. Test images are binarised once; training images anew at eve
 less the likelihood of the same machine with its upper weights zero and its biases refitted. A machine whose second layer adds less than a
 nat is an RBM, and is left out of the tables; `--start single`, which begins at one RBM learnt by itself, leads to such machines. Protocol,
 and what was tried: docs/recipes/mnist-dbm.md.
+
+The same paper has 0.95 % of the test digits wrong by a net that begins at the machine and sees q(h2 | v) beside the image; with dropout
+0.79 % (Hinton et al. 2012). Both nets are fine-tuned here, by SGD where the paper has conjugate gradients.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ from harmonium.learning.cases import Rows
 from harmonium.likelihood import Evaluation
 from harmonium.models import DBM, RBM, Generative
 from harmonium.recipes.dbm.ablation import refitted, without_upper
+from harmonium.recipes.dbm.classification import METRICS, errors
 from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
+from harmonium.recipes.shared.stack import Tuning
 from harmonium.recipes.shared.variational_bound import bound, bound_metrics, bound_verdicts, filters_of_layers
 from harmonium.report import evaluation
-from harmonium.runs.contract import Recipe
+from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import EVALUATION, Run
 from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
 from harmonium.seeds import derive
@@ -61,11 +66,17 @@ class MnistDbm(Recipe):
     """Of the positive phase."""
     refit: int = 10
     """Epochs of the biases of the machine without its upper layer."""
+    tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
+    dropout: Tuning = Tuning(epochs=45, learning_rate=0.1, momentum=0.9, decay=0.94, dropout=0.2, input_dropout=0.2)
 
     name: ClassVar[str] = "mnist-dbm"
     paper: ClassVar[str] = "Salakhutdinov & Hinton 2009"
-    published: ClassVar[dict[str, str]] = {"test_bound_nats": "-84.62"}
-    headline_metrics: ClassVar[tuple[str, ...]] = ("test_bound_nats", "ablation_nats")
+    published: ClassVar[dict[str, str]] = {
+        "test_bound_nats": "-84.62",
+        "test_error_percent": "0.95",
+        "test_dropout_error_percent": "0.79",
+    }
+    headline_metrics: ClassVar[tuple[str, ...]] = ("test_bound_nats", "ablation_nats", "test_error_percent", "test_dropout_error_percent")
 
     @classmethod
     def shown(cls, record: Mapping[str, Any]) -> bool:
@@ -120,9 +131,11 @@ class MnistDbm(Recipe):
         found = judge(self, run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
         less = ablated(self, run, dbm, images, data)
         split = judged_on(self.held_out)
+        wrong = self.errors(run, dbm)
         earlier, without = f"{split}_bound_nats_before_learning_together", f"{split}_nats_without_upper_weights"
         metrics = [
             *bound_metrics(split, found),
+            *wrong,
             ("ablation_nats", found.cautious.nats - max(row.nats for row in less.estimates()), "nats"),
             (without, less.cautious.nats, "nats"),
             (earlier, before.cautious.nats, "nats"),
@@ -136,6 +149,14 @@ class MnistDbm(Recipe):
         results = self.results(run, setting, metrics, verdicts, likelihood=likelihood)
         self.report(run)
         return results
+
+    def errors(self, run: Run, dbm: DBM) -> list[Metric]:
+        """How many of the judged images the machine's net gets wrong, fine-tuned without and with dropout."""
+        tunings = dict(zip(METRICS, (self.tuning, self.dropout), strict=True))
+        if self.smoke:
+            tunings = {phase: dataclasses.replace(tuning, epochs=3) for phase, tuning in tunings.items()}
+        seed = derive(self.seed, 6)
+        return errors(run, dbm, tunings, data_dir=self.data_dir, held_out=self.held_out, smoke=self.smoke, seed=seed)
 
     def learnt(self, run: Run) -> DBM:
         """The machine of a run that has begun to learn all layers together. ValueError before."""

@@ -25,7 +25,7 @@ from harmonium.learning import (
     fit,
     predict,
 )
-from harmonium.models import DBN, RBM
+from harmonium.models import DBM, DBN, RBM
 from harmonium.models.saving import restore
 from harmonium.nets import classifier
 from harmonium.recipes.shared.labelled_split import Split
@@ -167,12 +167,12 @@ def learn_to_generate(run: Run, cases: Split, dbn: DBN, generation: Generation, 
     return DBN([*dbn.rbms[:-1], top])
 
 
-def tune(run: Run, phase: str, dbn: DBN, cases: Split, classes: int, tuning: Tuning, seed: int) -> nn.Sequential:
-    """Backpropagation from the stack's weights: the softmax layer first, then everything.
+def tune(run: Run, phase: str, model: DBN | DBM, cases: Split, classes: int, tuning: Tuning, seed: int) -> nn.Sequential:
+    """Backpropagation from a model's weights: the softmax layer first, then everything.
 
     On held-out cases it ends with the weights of the epoch that erred least there, which is how the number of epochs is chosen.
     """
-    net = classifier(dbn, classes, seed=derive(seed, 10), dropout=tuning.dropout, input_dropout=tuning.input_dropout)
+    net = classifier(model, classes, seed=derive(seed, 10), dropout=tuning.dropout, input_dropout=tuning.input_dropout)
     fine_tune(
         net,
         cases.images,
