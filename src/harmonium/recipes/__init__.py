@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
     from harmonium.recipes.autoencoder.recipe import MnistAutoencoder as MnistAutoencoder
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
+    from harmonium.recipes.conv.recipe import MnistConv as MnistConv
     from harmonium.recipes.curves.recipe import CurvesAutoencoder as CurvesAutoencoder
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm
     from harmonium.recipes.dbn.recipe import MnistDbn as MnistDbn
@@ -108,6 +109,14 @@ REGISTRY = (
         "Deep autoencoder of digits in 30 numbers, beside PCA",
         "3.00",
         ("test_squared_error",),
+    ),
+    Entry(
+        "mnist-conv",
+        "harmonium.recipes.conv.recipe",
+        "MnistConv",
+        "Convolutional nets of digits, pre-trained and not",
+        "0.60*",
+        ("test_error_percent_pretrained", "test_error_percent_random"),
     ),
     Entry(
         "mnist-dbm",

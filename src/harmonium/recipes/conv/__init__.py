@@ -1,0 +1,1 @@
+"""Convolutional nets of MNIST, learnt layer by layer or from random weights."""
