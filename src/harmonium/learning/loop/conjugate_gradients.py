@@ -85,4 +85,4 @@ class ConjugateGradients(torch.optim.Optimizer):
 
 
 def _as_array(vector: Tensor) -> np.ndarray[Any, Any]:
-    return vector.double().cpu().numpy()
+    return vector.cpu().double().numpy()
