@@ -116,6 +116,11 @@ def test_likelihoods_deep_machines_and_nets() -> None:
     net = hm.nets.classifier(dbn, classes=2, dropout=0.2)
     labels = rows[:, 0].long()
     hm.fine_tune(net, rows, labels, epochs=3, head_epochs=1, validation=(rows, labels), progress=False)
+    for optimizer in (hm.ConjugateGradients, partial(torch.optim.LBFGS, max_iter=3, line_search_fn="strong_wolfe")):
+        settings = {"optimizer": optimizer, "max_norm": 2.0, "averaging": 0.5, "averaged": True}
+        hm.fine_tune(net, rows, labels, epochs=2, head_epochs=1, validation=(rows, labels), progress=False, **settings)
+    inputs = hm.nets.dbm_inputs(dbm, rows.cpu())
+    assert hm.nets.classifier(dbm, classes=2)(inputs).device.type == DEVICE
     layers = [hm.Bernoulli(size).to(DEVICE) for size in (8, 6)]
     joint = hm.greedy(rows, layers, labels=labels.cpu(), classes=2, epochs=2, progress=False)
     hm.wake_sleep(dbn.untie(), rows, epochs=2, progress=False)

@@ -108,3 +108,14 @@ def test_it_trains_the_published_function_whose_weights_are_scaled() -> None:
         np.testing.assert_allclose(module.bias.detach().numpy(), bias, rtol=1e-9, atol=1e-12)
     mean_net = sigmoid(X @ (w[0] * (1 - P)) + b[0]) @ (w[1] * (1 - P)) + b[1]
     np.testing.assert_allclose(hm.predict(net, X).numpy(), mean_net, rtol=1e-9)
+
+
+def test_replicas_follow_it_each_at_a_rate_of_its_own() -> None:
+    nets = [hm.nets.classifier(hm.RBM(hm.Bernoulli(6, values="probabilities"), 4, seed=seed).double(), 3) for seed in range(2)]
+    many, rates = hm.Replicas(nets), [0.5, 2.0]
+    settings = {"schedule": partial(hm.dropout_schedule, decay=0.9, rise=4), "epochs": 6, "batch_size": 30, "progress": False}
+    hm.fine_tune(many, X, torch.tensor(Y), optimizer=partial(hm.ReplicaSGD, lr=rates), seed=[0, 0], **settings)
+    for replica, net in enumerate(nets):
+        hm.fine_tune(net, X, torch.tensor(Y), optimizer=partial(torch.optim.SGD, lr=rates[replica]), **settings)
+        for name, parameter in net.named_parameters():
+            torch.testing.assert_close(many.take(replica).get_parameter(name), parameter, rtol=1e-9, atol=1e-12)

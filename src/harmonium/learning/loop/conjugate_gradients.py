@@ -14,8 +14,8 @@ from torch import Tensor
 class ConjugateGradients(torch.optim.Optimizer):
     """Conjugate gradients, begun anew on each mini-batch: a few line searches, as Hinton & Salakhutdinov (2006) fine-tuned their nets.
 
-    The published protocol is `fine_tune(..., optimizer=hm.ConjugateGradients, batch_size=1000)`. It has no learning rate. Each line search
-    computes the gradient a few times. Batches must be large, because each is fitted as if it were all the data.
+    The published protocol is `fine_tune(..., optimizer=hm.ConjugateGradients, batch_size=1000)`. There is no learning rate. A line search
+    computes the gradient two or three times on average. Batches must be large, because each is fitted as if it were all the data.
 
     Parameters
     ----------
@@ -85,4 +85,4 @@ class ConjugateGradients(torch.optim.Optimizer):
 
 
 def _as_array(vector: Tensor) -> np.ndarray[Any, Any]:
-    return vector.double().cpu().numpy()
+    return vector.cpu().double().numpy()
