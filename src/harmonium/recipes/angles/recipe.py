@@ -34,6 +34,7 @@ from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
 STARTS = ("pretrained", "random")
+BATCH = 20  # cases, of both kinds of learning
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of ridge regression
 
 
@@ -53,7 +54,7 @@ class AngleRegression(Recipe):
     """Of an image, in pixels; it divides 96."""
     units: tuple[int, ...] = (400, 400)
     """Hidden units of each layer."""
-    epochs: int = 30
+    epochs: int = 40
     """Over all views, for each RBM."""
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)
     """Learning rates of backpropagation that are tried for each net."""
@@ -130,6 +131,7 @@ def learn_stack(run: Run, plan: AngleRegression, toys: Toys, number: int) -> DBN
             rbm,
             features(toys.images, *stack[:layer]),
             epochs=plan.epochs,
+            batch_size=BATCH,
             precision=run.precision,
             seed=derive(plan.seed, number, 1, layer),
             callbacks=run.callbacks(phase),
@@ -191,7 +193,7 @@ def tune(run: Run, plan: AngleRegression, toys: Toys, division: Division, start:
                 validation=(toys.images[division.valid], toys.targets[division.valid]),
                 epochs=plan.tuning_epochs,
                 head_epochs=5 if start == "pretrained" else 0,
-                batch_size=20,
+                batch_size=BATCH,
                 optimizer=partial(MomentumSGD, lr=rate, momentum=0.9),
                 patience=plan.patience,
                 precision=run.precision,

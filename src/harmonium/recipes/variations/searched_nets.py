@@ -37,7 +37,7 @@ class Search:
     widths: tuple[int, ...] = (500, 1000)
     """Hidden units of each layer: a stack is learnt of each width."""
     epochs: int = 20
-    """Over the training images, for each layer of a stack."""
+    """Over the training images, for each layer of a stack, in batches of 20."""
     trials: int = 9
     """Learning rates, weight costs and widths that backpropagation begins with; a third of them goes on, and of these a third."""
     tuning_epochs: int = 27
@@ -47,7 +47,7 @@ class Search:
     patience: int = 8
     """Epochs without a lower validation error, after which it ends."""
     few: int = 2_000
-    """Training cases, below which batches have 20 cases instead of 100, and epochs of all kinds are four times as many."""
+    """Training cases, below which epochs of all kinds are four times as many, and backpropagation has batches of 20 instead of 100."""
     costs: tuple[float, ...] = (1.0, 5.0, 25.0)
     """C of the support vector machines."""
     kernel_widths: tuple[float, ...] = (0.5, 1.0, 2.0)
@@ -58,7 +58,7 @@ class Search:
             raise ValueError(f"a search has widths, epochs and trials of at least 1, found {self}")
 
     def batch_size(self, cases: Cases) -> int:
-        """Cases per mini-batch."""
+        """Cases per mini-batch of backpropagation."""
         return SMALL_BATCH if len(cases.images) < self.few else BATCH
 
     def times(self, cases: Cases) -> int:
@@ -84,7 +84,7 @@ def stack(run: Run, name: str, data: Variation, how: Search, width: int, seed: i
             rbm,
             features(data.train.images, *rbms),
             epochs=how.epochs * how.times(data.train),
-            batch_size=how.batch_size(data.train),
+            batch_size=SMALL_BATCH,
             precision=run.precision,
             seed=derive(seed, width, layer, 1),
             callbacks=run.callbacks(phase),
