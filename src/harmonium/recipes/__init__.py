@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
+    from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth
+    from harmonium.recipes.pretraining_trajectories.recipe import PretrainingTrajectories as PretrainingTrajectories
+    from harmonium.recipes.pretraining_why.recipe import PretrainingWhy as PretrainingWhy
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
     from harmonium.runs.contract import Recipe
 
@@ -137,6 +140,30 @@ REGISTRY = (
         "-86.34",
         ("test_nats_fixed_stochastic",),
         "full, learnt from fixed pixels",
+    ),
+    Entry(
+        "pretraining-depth",
+        "harmonium.recipes.pretraining_depth.recipe",
+        "PretrainingDepth",
+        "Nets of 1 to 5 layers with and without it",
+        "1.41*",
+        ("test_error_percent_median_pretrained_depth_1",),
+    ),
+    Entry(
+        "pretraining-trajectories",
+        "harmonium.recipes.pretraining_trajectories.recipe",
+        "PretrainingTrajectories",
+        "Learning as paths in function space",
+        "0*",
+        ("share_beside_other_kind",),
+    ),
+    Entry(
+        "pretraining-why",
+        "harmonium.recipes.pretraining_why.recipe",
+        "PretrainingWhy",
+        "Labels of causes against labels of pixels",
+        "",
+        ("test_error_percent_pretrained_parity_of_3_bars_depth_2",),
     ),
 )
 
