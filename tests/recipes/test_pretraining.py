@@ -10,6 +10,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 import harmonium as hm
+from harmonium.data import mnist
 from harmonium.files import read_tensors
 from harmonium.recipes.pretraining_depth.recipe import at_equal_loss
 from harmonium.recipes.pretraining_depth.recipe import metrics as depth_metrics
@@ -23,14 +24,29 @@ from harmonium.recipes.pretraining_trajectories.function_space import (
 )
 from harmonium.recipes.pretraining_why.bars import TASKS, labelled
 from harmonium.recipes.shared.sigmoid_nets import shrunk, sigmoid_net
+from tests.data.idx_files import CODES, header, idx_bytes, write
 from tests.recipes.test_command_line import harmonium
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four files of MNIST with noise in the first images, and labels in any order."""
+    folder, draw = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
+    names = [name.removesuffix(".gz") for name in mnist.FILES]
+    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
+        with (folder / names[at]).open("wb") as file:
+            file.write(header(CODES["u1"], (sum(counts), 28, 28)) + draw.bytes(300 * 784))
+            file.truncate(16 + sum(counts) * 784)
+        write(folder / names[at + 1], idx_bytes(draw.permutation(np.repeat(np.arange(10, dtype=np.uint8), counts))))
+    return folder
 
 
 @pytest.mark.parametrize(("recipe", "pictures"), [("pretraining-depth", 3), ("pretraining-why", 2), ("pretraining-trajectories", 3)])
 def test_a_smoke_run_goes_through_every_step_and_resumes(
-    recipe: str, pictures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, pictures: int, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARMONIUM_DATA", str(images))
     assert harmonium(monkeypatch, "run", recipe, "--smoke", "--threads", "1") is None
     folder = tmp_path / "runs" / recipe
     results = json.loads((folder / "results.json").read_text())
