@@ -55,7 +55,7 @@ class Descent:
 
     epochs: int = 40
     batch_size: int = 10
-    learning_rate: float = 0.1
+    learning_rate: float = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
