@@ -11,6 +11,10 @@ LEARNT = {
     "plot_11_wake_sleep",
     "plot_12_structured_noise",
     "plot_17_logistic_against_gaussian",
+    "plot_20_effect_of_pretraining",
+    "plot_21_effect_of_depth",
+    "plot_22_trajectories",
+    "plot_23_why_pretraining_makes_sense",
 }
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 FIGURE = re.compile(r"(?<![\w.])((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?( ?%)?")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
+    from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth
+    from harmonium.recipes.pretraining_trajectories.recipe import PretrainingTrajectories as PretrainingTrajectories
+    from harmonium.recipes.pretraining_why.recipe import PretrainingWhy as PretrainingWhy
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
     from harmonium.recipes.variations.recipe import MnistVariations as MnistVariations
     from harmonium.runs.contract import Recipe
@@ -66,7 +69,7 @@ REGISTRY = (
         "angle-regression",
         "harmonium.recipes.angles.recipe",
         "AngleRegression",
-        "Views of toys: directions from few labels, by two starts",
+        "Views of toys: their directions from few labels",
         "",
         ("test_degrees_off_pretrained_1_labelled",),
     ),
@@ -74,7 +77,7 @@ REGISTRY = (
         "cd-bias",
         "harmonium.recipes.cd_bias.recipe",
         "CdBias",
-        "Fixed points of CD-1, CD-10 and PCD beside the likelihood's",
+        "Fixed points of CD and PCD beside the likelihood's",
         "not 0",
         ("kl_gap_cd1_weight_cost_nats",),
     ),
@@ -90,7 +93,7 @@ REGISTRY = (
         "density",
         "harmonium.recipes.density.recipe",
         "Density",
-        "RBMs on thirteen binary data sets, in nats a test case",
+        "RBMs on thirteen binary data sets, in nats a case",
         "-9.81*",
         ("test_nats_mushrooms",),
     ),
@@ -98,7 +101,7 @@ REGISTRY = (
         "digits",
         "harmonium.recipes.digits.recipe",
         "Digits",
-        "The demo: a deep belief net of 8x8 digits, in about a minute",
+        "The demo: a deep belief net, in about a minute",
         "",
         ("test_error_percent",),
     ),
@@ -122,7 +125,7 @@ REGISTRY = (
         "mnist-dbm",
         "harmonium.recipes.dbm.recipe",
         "MnistDbm",
-        "Deep Boltzmann machine 784-500-1000: its variational bound",
+        "Deep Boltzmann machine 784-500-1000: its bound",
         "-84.62",
         ("test_bound_nats", "ablation_nats", "test_error_percent", "test_dropout_error_percent"),
     ),
@@ -130,7 +133,7 @@ REGISTRY = (
         "mnist-dbn",
         "harmonium.recipes.dbn.recipe",
         "MnistDbn",
-        "Deep belief net of digits, fine-tuned by backpropagation",
+        "Deep belief net of digits, then backpropagation",
         "1.2",
         ("test_error_percent",),
     ),
@@ -154,7 +157,7 @@ REGISTRY = (
         "mnist-exact",
         "harmonium.recipes.exact.recipe",
         "MnistExact",
-        "Learning rules side by side, log Z exact; and centring",
+        "Learning rules and centring, log Z exact",
         "-150.11*",
         ("test_nats_pcd_20_hidden",),
     ),
@@ -179,9 +182,33 @@ REGISTRY = (
         "mnist-variations",
         "harmonium.recipes.variations.recipe",
         "MnistVariations",
-        "Eight sets with many factors of variation; DBNs and an SVM",
+        "Eight sets of many factors: DBNs beside an SVM",
         "10.30*",
         ("test_error_percent_dbn3_rot",),
+    ),
+    Entry(
+        "pretraining-depth",
+        "harmonium.recipes.pretraining_depth.recipe",
+        "PretrainingDepth",
+        "Sigmoid nets of 1 to 5 layers, pre-trained or not",
+        "1.41*",
+        ("test_error_percent_median_pretrained_depth_1",),
+    ),
+    Entry(
+        "pretraining-trajectories",
+        "harmonium.recipes.pretraining_trajectories.recipe",
+        "PretrainingTrajectories",
+        "Pre-trained nets and others in function space",
+        "0*",
+        ("share_beside_other_kind",),
+    ),
+    Entry(
+        "pretraining-why",
+        "harmonium.recipes.pretraining_why.recipe",
+        "PretrainingWhy",
+        "Does pre-training help: labels of causes, of pixels",
+        "",
+        ("test_error_percent_pretrained_parity_of_3_bars_depth_2",),
     ),
 )
 

@@ -229,6 +229,7 @@ def test_a_hurried_call_is_sent_to_replicas_or_answered_in_one_sentence(tmp_path
     assert hm.fit(model=many, data=rows, epochs=1, progress=False).epoch == 1
     with pytest.raises(TypeError, match=r"^hm.fit has no argument epoch=$"):
         hm.fit(many, rows, epoch=1)
+    assert hm.fit(many, rows, epochs=2, precision="float32", progress=False).epoch == 2  # what replicas learn in
     with pytest.raises(ValueError, match="takes no precision="):
         hm.greedy(rows, [hm.Bernoulli(6), hm.Bernoulli(4)], replicas=2, precision="bfloat16", progress=False)
     with pytest.raises(TypeError, match=r"found Replicas: .* take\(\)"):

@@ -12,6 +12,7 @@ from harmonium.learning.replicas.stacking import Replicas
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
+SAME = ("float32", "auto")  # precisions that mean the one in which replicas learn
 
 
 class Both(Protocol[P, Q, R_co]):
@@ -36,6 +37,8 @@ def or_replicas(many: Callable[Q, R_co]) -> Callable[[Callable[P, R_co]], Both[P
         def call(*args: Any, **kwargs: Any) -> R_co:
             if not isinstance(args[0] if args else kwargs.get(model), Replicas):
                 return one(*args, **kwargs)
+            if kwargs.get("precision") in SAME:
+                del kwargs["precision"]
             for setting in kwargs:
                 if setting not in own:
                     raise TypeError(f"hm.{name} has no argument {setting}=")

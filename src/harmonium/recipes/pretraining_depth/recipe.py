@@ -1,0 +1,184 @@
+"""Does unsupervised pre-training help, and the more the deeper a net is? Fifty sigmoid nets of each depth with it and fifty without.
+
+Paper: Erhan, Manzagol, Bengio, Bengio & Vincent, "The difficulty of training deep architectures and the effect of unsupervised
+pre-training", AISTATS 2009, and JMLR 11 (2010); the tutorial's slides "effect of unsupervised pre-training" and "effect of depth" (IPAM
+2012). Nets of equal width, plain stochastic gradient descent, initial weights from U(-1/√k, 1/√k); in the paper MNIST's 50,000 training
+images, wide layers and 400 seeds, here 10,000 images of 14 x 14 pixels, 100 units a layer and 50 seeds, because all 500 nets are to be
+learnt within an hour or two on two cores. Nets that differ in their seed learn as one batched computation. Ours, times and machine:
+results/pretraining-depth.json; the protocol in full and what was tried: docs/recipes/pretraining-depth.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+
+from harmonium.learning import Replicas
+from harmonium.models import DBN
+from harmonium.recipes.pretraining_depth.pictures import sections
+from harmonium.recipes.shared.sigmoid_nets import (
+    KINDS,
+    Cases,
+    Curves,
+    Descent,
+    Pretraining,
+    curves_of,
+    learn_labels,
+    learn_stacks,
+    seeds_of,
+    sigmoid_net,
+    small_mnist,
+    untrained_stacks,
+)
+from harmonium.runs.contract import Metric, Recipe
+from harmonium.runs.folder import Run
+from harmonium.runs.report_page import write_run_report
+
+SIDE = 14
+
+
+class Plan(NamedTuple):
+    """What the options come to. `depths`: numbers of hidden layers."""
+
+    setting: str
+    nets: int
+    depths: tuple[int, ...]
+    units: int
+    cases: int
+    pretraining: Pretraining
+    descent: Descent
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingDepth(Recipe):
+    """Sigmoid nets of one to five layers on MNIST, with and without unsupervised pre-training (Erhan et al. 2009)."""
+
+    nets: int = 50
+    """Seeds of each depth and kind."""
+    depths: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Numbers of hidden layers."""
+    units: int = 100
+    """Of each hidden layer."""
+    cases: int = 10_000
+    """Training images, the first ones."""
+    held_out: int = 0
+    """Judge on this many held-out training cases, the last ones, and not on the test set: for choosing settings."""
+    data_dir: Path | None = None
+    """Where the four original files are, if not in $HARMONIUM_DATA or the cache."""
+    quick: bool = False
+    """Some minutes: 10 seeds, 2,000 training images."""
+    pretraining: Pretraining = Pretraining()
+    descent: Descent = Descent()
+
+    name: ClassVar[str] = "pretraining-depth"
+    choices: ClassVar[tuple[str, ...]] = ("quick",)
+    paper: ClassVar[str] = "Erhan, Manzagol, Bengio, Bengio & Vincent 2009; Erhan et al. 2010"
+    published: ClassVar[dict[str, str]] = {
+        "test_error_percent_median_pretrained_depth_1": "1.41 ± 0.07 (mean; 50,000 images, wide layers)",
+        "test_error_percent_median_pretrained_depth_2": "1.37 ± 0.09 (mean; 50,000 images, wide layers)",
+        "test_error_percent_median_random_depth_1": "1.81 ± 0.07 (mean; 50,000 images, wide layers)",
+        "test_error_percent_median_random_depth_2": "1.77 ± 0.10 (mean; 50,000 images, wide layers)",
+    }
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(published)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nets < 2 or not self.depths or min(self.depths) < 1 or self.units < 1:
+            raise ValueError(f"at least two nets of each depth, and layers of at least one unit, found {self}")
+
+    def plan(self) -> Plan:
+        """What the options come to."""
+        setting, nets, cases = "full", self.nets, self.cases
+        if self.quick:
+            setting, nets, cases = "quick", min(nets, 10), min(cases, 2000)
+        plan = Plan(setting, nets, self.depths, self.units, cases, self.pretraining, self.descent)
+        if self.smoke:
+            pretraining, descent = dataclasses.replace(self.pretraining, epochs=2), dataclasses.replace(self.descent, epochs=2)
+            plan = Plan("smoke", 3, (1, 2), 8, 200, pretraining, descent)
+        return plan
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """The steps: learn a stack for each seed; from its layers, and from random weights, learn the labels at every depth; compare."""
+        torch.set_num_threads(self.threads)
+        plan, cases = self.plan(), self.judged()
+        learn_all(run, plan, cases, self.seed)
+        results = self.results(run, plan.setting, metrics(found_so_far(run, plan), cases.name))
+        self.report(run)
+        return results
+
+    def judged(self) -> Cases:
+        """What the nets learn from and are judged on."""
+        return small_mnist(self.data_dir, side=SIDE, cases=self.plan().cases, held_out=self.held_out, smoke=self.smoke, device=self.device)
+
+    def report(self, run: Run) -> None:
+        plan, split = self.plan(), "validation" if self.held_out else "test"
+        write_run_report(
+            run,
+            summary=f"{plan.nets} sigmoid nets of each kind, {plan.units} units a layer, {plan.cases:,} digits of {SIDE} x {SIDE} pixels",
+            sections=sections(found_so_far(run, plan), split),
+            headline=None if run.finished else (),
+        )
+
+
+def phase(kind: str, depth: int) -> str:
+    """The name of the phase in which nets of a kind and depth learn the labels."""
+    return f"{kind} depth {depth}"
+
+
+def learn_all(run: Run, plan: Plan, cases: Cases, seed: int) -> None:
+    """Every net of every depth and kind, from its checkpoint where there is one."""
+    seeds, widths = seeds_of(seed, plan.nets), (plan.units,) * max(plan.depths)
+    stacks = {
+        "pretrained": learn_stacks(run, cases.images, widths, plan.pretraining, seeds),
+        "random": untrained_stacks(cases.images, widths, plan.nets),
+    }
+    for depth in plan.depths:
+        for kind in KINDS:
+            nets = [
+                sigmoid_net(DBN([*stack.rbms[:depth]]), 10, own, pretrained=kind == "pretrained")
+                for stack, own in zip(stacks[kind], seeds, strict=True)
+            ]
+            learn_labels(run, phase(kind, depth), Replicas(nets), cases, plan.descent, seed)
+
+
+def found_so_far(run: Run, plan: Plan) -> dict[tuple[str, int], Curves]:
+    """(kind, depth) -> the metrics of every net after every epoch, of the cells that have begun."""
+    histories = run.histories()
+    found = {(kind, depth): curves_of(histories.get(phase(kind, depth), []), plan.nets) for depth in plan.depths for kind in KINDS}
+    return {key: curves for key, curves in found.items() if curves is not None}
+
+
+def metrics(found: dict[tuple[str, int], Curves], split: str) -> list[Metric]:
+    """Of each depth: both kinds' medians and interquartile ranges, how often a pre-trained net errs less, and the same at equal loss."""
+    rows: list[Metric] = []
+    for depth in sorted({depth for _, depth in found}):
+        cell = {kind: found[kind, depth] for kind in KINDS}
+        errors = {kind: curves[f"{split}_error_percent"][-1] for kind, curves in cell.items()}
+        for kind, values in errors.items():
+            low, middle, high = np.percentile(values, (25, 50, 75))
+            rows += [
+                (f"{split}_error_percent_median_{kind}_depth_{depth}", float(middle), "%"),
+                (f"{split}_error_percent_iqr_{kind}_depth_{depth}", float(high - low), "%"),
+            ]
+        less = errors["pretrained"][:, None] < errors["random"]
+        same = errors["pretrained"][:, None] == errors["random"]
+        rows.append((f"{split}_share_pretrained_errs_less_depth_{depth}", float((less + same / 2).mean()), ""))
+        level, at = at_equal_loss(cell, split)
+        rows.append((f"training_loss_compared_at_depth_{depth}", level, "nats"))
+        rows += [(f"{split}_error_percent_{kind}_at_equal_loss_depth_{depth}", float(np.median(at[kind])), "%") for kind in KINDS]
+    return rows
+
+
+def at_equal_loss(cell: dict[str, Curves], split: str) -> tuple[float, dict[str, np.ndarray[Any, Any]]]:
+    """A training loss that half of either kind's nets reach at least, and each such net's error at its first epoch at or below it."""
+    level = max(float(np.median(curves["training_loss"][-1])) for curves in cell.values())
+    found = {}
+    for kind, curves in cell.items():
+        below = curves["training_loss"] <= level
+        reached = np.asarray(below.any(0))
+        found[kind] = curves[f"{split}_error_percent"][below.argmax(0), np.arange(below.shape[1])][reached]
+    return level, found
