@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.density.recipe import Density as Density
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
     from harmonium.runs.contract import Recipe
@@ -80,6 +81,14 @@ REGISTRY = (
         "The demo: a deep belief net of 8x8 digits, in about a minute",
         "",
         ("test_error_percent",),
+    ),
+    Entry(
+        "few-labels",
+        "harmonium.recipes.few_labels.recipe",
+        "FewLabels",
+        "Few labels and many images: MNIST with 100 to 60,000 labels",
+        "6.35*",
+        ("test_error_percent_pretrained_1000", "test_error_percent_random_1000"),
     ),
     Entry(
         "mnist-dbm",
