@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
+    from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
     from harmonium.runs.contract import Recipe
 
@@ -89,6 +90,14 @@ REGISTRY = (
         "Few labels and many images: MNIST with 100 to 60,000 labels",
         "6.35*",
         ("test_error_percent_pretrained_1000", "test_error_percent_random_1000"),
+    ),
+    Entry(
+        "layer-size",
+        "harmonium.recipes.layer_size.recipe",
+        "LayerSize",
+        "MNIST by deep belief nets of several shapes",
+        "",
+        ("test_error_percent_500_500_2000", "test_error_percent_2000_500_500"),
     ),
     Entry(
         "mnist-dbm",
