@@ -11,10 +11,15 @@ LEARNT = {
     "plot_11_wake_sleep",
     "plot_12_structured_noise",
     "plot_17_logistic_against_gaussian",
+    "plot_18_why_backpropagation_works_better",
+    "plot_19_permutation_invariant",
     "plot_20_effect_of_pretraining",
     "plot_21_effect_of_depth",
     "plot_22_trajectories",
     "plot_23_why_pretraining_makes_sense",
+    "plot_24_slow_backpropagation",
+    "plot_25_layer_sizes",
+    "plot_26_locality",
 }
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 FIGURE = re.compile(r"(?<![\w.])((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?( ?%)?")

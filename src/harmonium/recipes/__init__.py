@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from harmonium.recipes.density.recipe import Density as Density
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
+    from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
     from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth
     from harmonium.recipes.pretraining_trajectories.recipe import PretrainingTrajectories as PretrainingTrajectories
     from harmonium.recipes.pretraining_why.recipe import PretrainingWhy as PretrainingWhy
@@ -104,6 +106,22 @@ REGISTRY = (
         "The demo: a deep belief net, in about a minute",
         "",
         ("test_error_percent",),
+    ),
+    Entry(
+        "few-labels",
+        "harmonium.recipes.few_labels.recipe",
+        "FewLabels",
+        "MNIST with 100 to 60,000 labels, pre-trained or not",
+        "6.35*",
+        ("test_error_percent_pretrained_1000", "test_error_percent_random_1000"),
+    ),
+    Entry(
+        "layer-size",
+        "harmonium.recipes.layer_size.recipe",
+        "LayerSize",
+        "MNIST by deep belief nets of several shapes",
+        "",
+        ("test_error_percent_500_500_2000", "test_error_percent_2000_500_500"),
     ),
     Entry(
         "mnist-autoencoder",

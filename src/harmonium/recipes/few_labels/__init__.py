@@ -1,0 +1,1 @@
+"""Features learnt without labels, and few labels to fine-tune them."""

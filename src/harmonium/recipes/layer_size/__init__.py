@@ -1,0 +1,1 @@
+"""How wide the layers of a deep belief net should be."""
