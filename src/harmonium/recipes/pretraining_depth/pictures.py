@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from harmonium.recipes.shared.sigmoid_nets import Curves
 from harmonium.report import Section
@@ -122,7 +124,8 @@ def against_loss(found: Found, split: str, depths: list[int]) -> Figure:
                 axes.plot(np.median(curves["training_loss"], 1), np.median(curves[f"{split}_error_percent"], 1), ".-", color=colour, ms=3)
         axes.set_xscale("log")
         _percent(axes)
-        axes.tick_params(axis="x", which="both", labelsize=SMALL - 1, labelcolor=MUTED)
+        axes.tick_params(axis="x", labelsize=SMALL - 1, labelcolor=MUTED)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{depth} layer{'s' if depth > 1 else ''}", fontsize=LABEL, color=INK, loc="left")
         axes.set_xlabel("training loss (nats)", fontsize=SMALL, color=INK)
         if not place:
@@ -130,13 +133,12 @@ def against_loss(found: Found, split: str, depths: list[int]) -> Figure:
     return figure
 
 
-def _percent(axes, *, horizontal: bool = False) -> None:  # type: ignore[no-untyped-def]
+def _percent(axes: Axes, *, horizontal: bool = False) -> None:
     """A logarithmic axis of percentages with plain numbers."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-
     if not horizontal:
         axes.set_yscale("log")
     axis = axes.xaxis if horizontal else axes.yaxis
     axis.set_major_locator(FixedLocator([1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 80]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+    axes.tick_params(which="minor", length=0)
