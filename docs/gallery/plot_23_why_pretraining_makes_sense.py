@@ -104,7 +104,7 @@ for task, label in tasks.items():
 
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.9), num="why_pretraining_makes_sense", width_ratios=(1.25, 1, 1, 1))
 sheet = torch.nn.functional.pad(images[:16].double().reshape(4, 4, 8, 8), (1, 1, 1, 1), value=torch.nan)
-axes[0].imshow(sheet.permute(0, 2, 1, 3).flatten(0, 1).flatten(1), cmap="Greys", interpolation="nearest")
+axes[0].imshow(sheet.permute(0, 2, 1, 3).flatten(0, 1).flatten(1).numpy(), cmap="Greys", interpolation="nearest")
 axes[0].set_title("sixteen images")
 axes[0].set_xticks([])
 axes[0].set_yticks([])
