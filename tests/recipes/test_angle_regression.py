@@ -104,6 +104,8 @@ def test_images_are_means_of_areas_on_the_toy(folder: Path) -> None:
     image = toys.images[41 * 10 + 5].reshape(24, 24)
     azimuth = np.linspace(0, 351, 41).astype(int)[5]
     assert image[10, 10].item() == pytest.approx(int(azimuth * 255 // 360) / 255)
+    assert toys.inputs.mean(0).abs().max() < 1e-4
+    assert ((toys.inputs.std(0) - toys.images.std(0) / (toys.images.std(0) + 0.1)).abs() < 1e-3).all()
     assert torch.allclose(toys.targets.square().sum(1), torch.ones(3280))
     assert torch.atan2(*toys.targets[41 * 10 + 5]).rad2deg().item() == pytest.approx(azimuth, abs=1e-3)
 
@@ -123,18 +125,18 @@ def test_where_nets_begin(options: AngleRegression) -> None:
     linear = {start: [m for m in begun(start, dbn, seed=1) if isinstance(m, nn.Linear)] for start in recipe.STARTS}
     for start, modules in linear.items():
         assert [tuple(m.weight.shape) for m in modules] == [(10, 64), (10, 10), (2, 10)]
-        learnt = [torch.equal(m.weight, rbm.coupling.weight.T) for m, rbm in zip(modules, stack, strict=False)]
+        learnt = [torch.allclose(m.weight, rbm.coupling.weight.T) for m, rbm in zip(modules, stack, strict=False)]
         assert learnt == [start == "pretrained"] * 2
-    bound = 4 * math.sqrt(6 / 74)
+    bound = math.sqrt(6 / 64)
     assert 0.98 * bound < linear["random"][0].weight.abs().max() <= bound
     assert torch.equal(linear["random"][2].weight, linear["pretrained"][2].weight)
 
 
 def test_a_rate_that_diverges_is_left_out(options: AngleRegression) -> None:
-    plan, toys = dataclasses.replace(options.plan(), rates=(1e6, 0.01)), load(8, options.data_dir)
+    plan, toys = dataclasses.replace(options.plan(), rates=(1e6, 0.001)), load(8, options.data_dir)
     run, dbn = Run.begin("angle-regression", options), recipe.DBN(machines(plan, 0))
     division = divide(toys, 1, seed=0)
-    assert recipe.tune(run, plan, toys, division, "random", dbn, "some")["rate"] == 0.01
+    assert recipe.tune(run, plan, toys, division, "random", dbn, "some")["rate"] == 0.001
     with pytest.raises(ValueError, match="diverged at every rate"):
         recipe.tune(run, dataclasses.replace(plan, rates=(1e6,)), toys, division, "random", dbn, "none")
 

@@ -11,6 +11,7 @@ results/angle-regression.json; what was tried: docs/recipes/angle-regression.md.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,6 @@ from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from harmonium.couplings import Dense
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, features, fine_tune, fit, predict
 from harmonium.models import DBN, RBM
@@ -31,7 +31,7 @@ from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
-from harmonium.units import Bernoulli
+from harmonium.units import Gaussian, NoisyReLU, Unit
 
 STARTS = ("pretrained", "random")
 BATCH = 20  # cases, of both kinds of learning
@@ -54,9 +54,9 @@ class AngleRegression(Recipe):
     """Of an image, in pixels; it divides 96."""
     units: tuple[int, ...] = (400, 400)
     """Hidden units of each layer."""
-    epochs: int = 40
+    epochs: int = 20
     """Over all views, for each RBM."""
-    rates: tuple[float, ...] = (0.003, 0.01, 0.03)
+    rates: tuple[float, ...] = (0.001, 0.003, 0.01)
     """Learning rates of backpropagation that are tried for each net."""
     tuning_epochs: int = 100
     """At most."""
@@ -80,7 +80,7 @@ class AngleRegression(Recipe):
         """What the options come to."""
         if self.smoke:
             return dataclasses.replace(
-                self, divisions=2, labelled=(1,), side=8, units=(10, 10), epochs=1, rates=(0.01,), tuning_epochs=2, patience=2
+                self, divisions=2, labelled=(1,), side=8, units=(10, 10), epochs=1, rates=(0.001,), tuning_epochs=2, patience=2
             )
         if self.quick:
             return dataclasses.replace(self, divisions=2, labelled=(1, 6), epochs=15, rates=self.rates[1:], tuning_epochs=50, patience=10)
@@ -114,12 +114,13 @@ class AngleRegression(Recipe):
 
 def machines(plan: AngleRegression, number: int) -> list[RBM]:
     """The stack of a division before it has learnt."""
-    sizes = [plan.side**2, *plan.units]
-    seeds = [derive(plan.seed, number, 0, layer) for layer in range(len(plan.units))]
-    return [
-        RBM(Bernoulli(below, values="probabilities"), Bernoulli(above), Dense(below, above, scale=0.01, seed=seed))
-        for below, above, seed in zip(sizes[:-1], sizes[1:], seeds, strict=True)
-    ]
+    below: Unit = Gaussian(plan.side**2, learn_variance=False)
+    stack = []
+    for layer, units in enumerate(plan.units):
+        above = NoisyReLU(units)
+        stack.append(RBM(below, above, seed=derive(plan.seed, number, 0, layer)))
+        below = above.as_visible_layer()
+    return stack
 
 
 def learn_stack(run: Run, plan: AngleRegression, toys: Toys, number: int) -> DBN:
@@ -127,17 +128,19 @@ def learn_stack(run: Run, plan: AngleRegression, toys: Toys, number: int) -> DBN
     stack = machines(plan, number)
     for layer, rbm in enumerate(stack):
         phase = f"division {number} layer {layer + 1}"
-        fit(
-            rbm,
-            features(toys.images, *stack[:layer]),
-            epochs=plan.epochs,
-            batch_size=BATCH,
-            precision=run.precision,
-            seed=derive(plan.seed, number, 1, layer),
-            callbacks=run.callbacks(phase),
-            checkpoint=run.checkpoint(phase),
-            progress=False,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*weights were pulled back")  # as rectified units often need, and it is enough
+            fit(
+                rbm,
+                features(toys.inputs, *stack[:layer]),
+                epochs=plan.epochs,
+                batch_size=BATCH,
+                precision=run.precision,
+                seed=derive(plan.seed, number, 1, layer),
+                callbacks=run.callbacks(phase),
+                checkpoint=run.checkpoint(phase),
+                progress=False,
+            )
     return DBN(stack)
 
 
@@ -149,14 +152,13 @@ def learnt_so_far(run: Run, plan: AngleRegression, number: int) -> Tensor:
 def begun(start: str, dbn: DBN, seed: int) -> nn.Sequential:
     """A net with two linear outputs: of the stack, or of its shape with random weights.
 
-    Random weights of sigmoid layers are uniform within ±4 √(6 / (inputs + outputs)), as Glorot & Bengio (2010) recommend; from ±1 / √inputs
-    these nets do not learn at all.
+    Random weights of the rectified layers are uniform within ±√(6 / inputs), as He et al. (2015) recommend.
     """
     net = feed_forward(dbn, 2, seed=seed, scale=0.01)
     if start == "random":
         generator = torch.Generator().manual_seed(seed)
         for module in [each for each in net if isinstance(each, nn.Linear)][:-1]:
-            bound = 4 * (6 / (module.in_features + module.out_features)) ** 0.5
+            bound = (6 / module.in_features) ** 0.5
             with torch.no_grad():
                 module.weight.uniform_(-bound, bound, generator=generator)
                 module.bias.zero_()
@@ -187,10 +189,10 @@ def tune(run: Run, plan: AngleRegression, toys: Toys, division: Division, start:
         try:
             fine_tune(
                 net,
-                toys.images[division.labelled],
+                toys.inputs[division.labelled],
                 toys.targets[division.labelled],
                 loss=mse_loss,
-                validation=(toys.images[division.valid], toys.targets[division.valid]),
+                validation=(toys.inputs[division.valid], toys.targets[division.valid]),
                 epochs=plan.tuning_epochs,
                 head_epochs=5 if start == "pretrained" else 0,
                 batch_size=BATCH,
@@ -204,8 +206,8 @@ def tune(run: Run, plan: AngleRegression, toys: Toys, division: Division, start:
             )
         except FloatingPointError:  # the rate is too high: others are tried
             continue
-        valid = mse_loss(predict(net, toys.images[division.valid]), toys.targets[division.valid]).item()
-        found.append((valid, rate, errors(predict(net, toys.images[division.test]), toys.targets[division.test])))
+        valid = mse_loss(predict(net, toys.inputs[division.valid]), toys.targets[division.valid]).item()
+        found.append((valid, rate, errors(predict(net, toys.inputs[division.test]), toys.targets[division.test])))
     if not found:
         raise ValueError(f"{phase}: backpropagation diverged at every rate of {plan.rates}; try lower ones")
     valid, rate, tested = min(found, key=lambda each: each[0])
@@ -216,8 +218,8 @@ def ridge(toys: Toys, division: Division) -> dict[str, Any]:
     """Linear regression on the pixels, its penalty chosen on the validation toys."""
     found = []
     for penalty in PENALTIES:
-        machine = Ridge(penalty).fit(toys.images[division.labelled].numpy(), toys.targets[division.labelled].numpy())
-        said = [torch.from_numpy(machine.predict(toys.images[part].numpy())) for part in (division.valid, division.test)]
+        machine = Ridge(penalty).fit(toys.inputs[division.labelled].numpy(), toys.targets[division.labelled].numpy())
+        said = [torch.from_numpy(machine.predict(toys.inputs[part].numpy())) for part in (division.valid, division.test)]
         found.append((mse_loss(said[0], toys.targets[division.valid]).item(), penalty, errors(said[1], toys.targets[division.test])))
     valid, penalty, tested = min(found, key=lambda each: each[0])
     return {"validation": valid, "rate": penalty, **tested}

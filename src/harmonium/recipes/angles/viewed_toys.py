@@ -13,6 +13,7 @@ from harmonium.data import eth80
 
 ORIENTED = ("car", "cow", "cup", "dog", "horse")  # an apple looks alike from all sides
 TEST, VALID = 3, 1  # toys of each category
+FLOOR = 0.1  # grey: pixels that hardly vary are not blown up
 LABELLED = eth80.TOYS - TEST - VALID  # at most
 
 
@@ -23,6 +24,8 @@ class Toys(NamedTuple):
     ----------
     images : Tensor
         (3280, side²) float32, grey from 0 to 1, the background 0.
+    inputs : Tensor
+        (3280, side²) float32: each pixel less its mean over all views, divided by its standard deviation plus `FLOOR`.
     targets : Tensor
         (3280, 2) float32, the sine and cosine of the azimuth.
     oriented : Tensor
@@ -34,6 +37,7 @@ class Toys(NamedTuple):
     """
 
     images: Tensor
+    inputs: Tensor
     targets: Tensor
     oriented: Tensor
     categories: Tensor
@@ -54,10 +58,11 @@ def load(side: int, data_dir: Path | None) -> Toys:
     views = eth80.load(data_dir)
     grey = (views.images * views.masks).reshape(-1, 1, eth80.SIDE, eth80.SIDE).float() / 255
     images = F.avg_pool2d(grey, eth80.SIDE // side).flatten(1)
+    inputs = (images - images.mean(0)) / (images.std(0) + FLOOR)
     angle = views.azimuths.deg2rad()
     chosen = torch.tensor([views.names.index(name) for name in ORIENTED])
     oriented = torch.isin(views.categories, chosen) & (views.elevations > 0)
-    return Toys(images, torch.stack([angle.sin(), angle.cos()], dim=1), oriented, views.categories, views.toys, side)
+    return Toys(images, inputs, torch.stack([angle.sin(), angle.cos()], dim=1), oriented, views.categories, views.toys, side)
 
 
 def divide(toys: Toys, count: int, seed: int) -> Division:
