@@ -25,5 +25,5 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
     centred = judged - learnt.mean(0)
     error = ((centred - centred @ axes.T @ axes) ** 2).sum(1).mean()
     assert metrics["pca_18_validation_squared_error"] == pytest.approx(error, rel=1e-4)
-    assert metrics["logistic_pca_18_validation_squared_error"] < metrics["logistic_pca_validation_squared_error"]
+    assert metrics["logistic_pca_free_codes_18_validation_squared_error"] < metrics["logistic_pca_free_codes_validation_squared_error"]
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == 2

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from harmonium.data import mnist
 from harmonium.recipes import MnistAutoencoder
-from harmonium.recipes.shared.deep_autoencoder import error_of, pca, random_start, squared_error
+from harmonium.recipes.shared.deep_autoencoder import Unrolled, error_of, learn_linear_code, linear_code, pca, random_start, squared_error
 from tests.data.idx_files import idx_bytes, write, write_labels
 from tests.recipes.test_command_line import harmonium
 
@@ -38,12 +40,14 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
     x = np.asarray(mnist.load(tmp_path).train_images[:500], dtype=float) / 255
     least = (np.linalg.svd(x - x.mean(0), compute_uv=False)[5:] ** 2).sum() / 500  # the judged images are those learnt from, here
     assert metrics["pca_test_squared_error"] == pytest.approx(least, rel=1e-4)
-    assert metrics["logistic_pca_test_squared_error"] < metrics["unrolled_test_squared_error"]
+    assert (
+        metrics["logistic_pca_free_codes_test_squared_error"] < metrics["pca_test_squared_error"] < metrics["unrolled_test_squared_error"]
+    )
     assert metrics["test_squared_error"] == pytest.approx(metrics["training_squared_error"])
     report = (folder / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 3
     # Two phases lost: they come out the same.
-    for phase in ("backpropagation", "logistic-PCA-5"):
+    for phase in ("backpropagation", "free-codes-5"):
         (folder / "checkpoints" / f"{phase}.safetensors").unlink()
     assert harmonium(monkeypatch, "resume", str(folder)) is None
     assert json.loads((folder / "results.json").read_text())["metrics"] == results["metrics"]
@@ -77,3 +81,33 @@ def test_errors_are_sums_over_pixels_and_means_over_images() -> None:
     assert error_of(torch.from_numpy(made), images) == pytest.approx(((made - x) ** 2).sum(1).mean(), rel=1e-5)
     least = (np.linalg.svd(x - x.mean(0), compute_uv=False)[7:] ** 2).sum() / 60
     assert error_of(pca(images, images, 7), images) == pytest.approx(least, rel=1e-4)
+
+
+class NoFolder:
+    """Stands for a run that keeps nothing."""
+
+    precision = "float32"
+
+    def callbacks(self, phase: str) -> list[Any]:
+        return []
+
+    def checkpoint(self, phase: str) -> None:
+        return None
+
+
+def test_logistic_pca_with_a_linear_encoder_finds_the_least_cross_entropy() -> None:
+    """Against SciPy's minimisation over all weights of the same net, from several starts."""
+    images = torch.from_numpy(np.random.default_rng(0).integers(256, size=(30, 6)).astype(np.uint8))
+    x = images.numpy() / 255
+
+    def loss(flat: np.ndarray) -> float:
+        up, own, down, bias = np.split(flat, [12, 14, 26])
+        z = (x @ up.reshape(6, 2) + own) @ down.reshape(2, 6) + bias
+        return float((np.logaddexp(0, z) - x * z).sum() / len(x))
+
+    starts = [np.random.default_rng(seed).normal(scale=0.5, size=32) for seed in range(3)]
+    least = min(minimize(loss, start, method="BFGS", options={"gtol": 1e-4}).fun for start in starts)
+    net = learn_linear_code(NoFolder(), images, 2, Unrolled(600, batch_size=30, learning_rate=0.03), seed=0)  # type: ignore[arg-type]
+    found = net.loss(net(images), images).item()
+    assert least * (1 - 1e-4) < found < least * (1 + 2e-3)
+    assert found < linear_code(images, 2, 0).loss(linear_code(images, 2, 0)(images), images).item()

@@ -31,7 +31,7 @@ class CurvesAutoencoder(Recipe):
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test images: for choosing settings."""
     quick: bool = False
-    """A few minutes on one core: 5 epochs a layer, 30 of fine-tuning, logistic PCA of 5,000 cases."""
+    """A few minutes on one core: 5 epochs a layer, 30 of fine-tuning; free codes of 5,000 cases."""
     layers: CodedLayers = CodedLayers(units=(400, 200, 100, 50, 25, 6), epochs=30)
     tuning: Unrolled = Unrolled(epochs=400)
     beside: bool = True
@@ -70,9 +70,10 @@ class CurvesAutoencoder(Recipe):
         """What is learnt, each phase from its checkpoint where there is one: layer by layer, unrolled, fine-tuned; and simple models."""
         layers, tuning = self.plan()
         learnt = learn_all(run, cases, layers, tuning, self.seed, beside=self.beside)
-        sizes = {"": self.layers.units[-1], "_18": 18}
-        learnt_from, iterations = (500, 3) if self.smoke else (5000, 30) if self.quick else (20_000, 30)
-        return learnt, simple_models(run, cases, sizes, learnt_from=learnt_from, iterations=iterations)
+        sizes, (epochs, learnt_from, iterations) = {"": self.layers.units[-1], "_18": 18}, (60, 20_000, 30)
+        if self.smoke or self.quick:
+            epochs, learnt_from, iterations = (2, 500, 3) if self.smoke else (20, 5000, 10)
+        return learnt, simple_models(run, cases, sizes, self.seed, epochs=epochs, learnt_from=learnt_from, iterations=iterations)
 
     def run(self, run: Run) -> dict[str, Any]:
         data, cases = self.cases()

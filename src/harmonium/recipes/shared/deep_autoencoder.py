@@ -126,17 +126,37 @@ def judge(cases: Split, learnt: Learnt, baselines: Sequence[Baseline]) -> list[M
     return [(name, error, UNIT) for name, error in errors.items()]
 
 
-def simple_models(run: Run, cases: Split, sizes: Mapping[str, int], *, learnt_from: int, iterations: int = 30) -> list[Baseline]:
-    """PCA and logistic PCA, the latter of the first `learnt_from` images. `sizes`: end of the metric's name -> numbers in a code."""
-    found = []
+def simple_models(
+    run: Run, cases: Split, sizes: Mapping[str, int], seed: int, *, epochs: int, learnt_from: int, iterations: int = 30
+) -> list[Baseline]:
+    """PCA, and logistic PCA in two forms: with a linear encoder, of so many `epochs`, and with the best code of each image.
+
+    The latter learns from the first `learnt_from` images. `sizes`: end of the metric's name -> numbers in a code.
+    """
+    found, judged = [], cases.test_images
     for end, size in sizes.items():
-        logistic = learn_logistic_pca(run, cases.images, size, cases=learnt_from, iterations=iterations)
-        codes = logistic.codes(cases.test_images.cpu().float() / 255)
+        linear = learn_linear_code(run, cases.images, size, Unrolled(epochs, learning_rate=0.003), seed)
+        free = learn_free_codes(run, cases.images, size, cases=learnt_from, iterations=iterations)
+        codes = free.codes(judged.cpu().float() / 255)
         found += [
-            Baseline(f"logistic_pca{end}", f"logistic PCA, {size}", logistic.means(codes)),
-            Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, cases.test_images, size)),
+            Baseline(f"logistic_pca_free_codes{end}", f"logistic PCA, {size}, best codes", free.means(codes)),
+            Baseline(f"logistic_pca{end}", f"logistic PCA, {size}", predict(linear, judged).sigmoid()),
+            Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, judged, size)),
         ]
     return found
+
+
+def linear_code(images: Tensor, size: int, seed: int) -> Autoencoder:
+    """A linear code and logistic pixels, pixels-size-pixels: small random weights, and the biases of the pixels' mean grey levels."""
+    pixels = images.shape[1]
+    rbm = RBM(Bernoulli(pixels, values="probabilities"), Gaussian(size), Dense(pixels, size, scale=0.05, seed=derive(seed, 40, size)))
+    rbm.visible.init_from(images.cpu().float() / 255)
+    return autoencoder(rbm).to(images.device)
+
+
+def learn_linear_code(run: Run, images: Tensor, size: int, how: Unrolled, seed: int) -> Autoencoder:
+    """Logistic PCA whose codes are linear in the image, by backpropagation."""
+    return tune(run, f"logistic PCA {size}", linear_code(images, size, seed), images, how, derive(seed, 40))
 
 
 def layer(below: int, above: int, layers: CodedLayers, seed: int, *, linear: bool = False) -> RBM:
@@ -214,7 +234,7 @@ def tune(run: Run, phase: str, net: Autoencoder, images: Tensor, how: Unrolled, 
         validation=None if held is None else (held, held),
         epochs=how.epochs,
         batch_size=how.batch_size,
-        optimizer=partial(torch.optim.Adam, lr=how.learning_rate),
+        optimizer=partial(torch.optim.Adam, lr=how.learning_rate, fused=True),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
         weight_cost=how.weight_cost,
         precision=run.precision,
@@ -245,9 +265,9 @@ def pca(images: Tensor, judged: Tensor, components: int) -> Tensor:
     return torch.from_numpy(fitted.inverse_transform(codes))
 
 
-def learn_logistic_pca(run: Run, images: Tensor, components: int, *, cases: int, iterations: int) -> LogisticPCA:
-    """Logistic PCA of the first `cases` images, kept in the run's folder."""
-    path = run.checkpoint(f"logistic PCA {components}")
+def learn_free_codes(run: Run, images: Tensor, components: int, *, cases: int, iterations: int) -> LogisticPCA:
+    """Logistic PCA with free codes of the first `cases` images, kept in the run's folder."""
+    path = run.checkpoint(f"free codes {components}")
     if not path.exists():
         found = logistic_pca(images[:cases].cpu().float() / 255, components, iterations=iterations)
         write_tensors(path, {"loadings": found.loadings, "bias": found.bias}, {"ridge": found.ridge})

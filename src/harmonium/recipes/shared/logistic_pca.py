@@ -1,4 +1,7 @@
-"""Principal components of probabilities: a linear code of each image, and pixels that are logistic in it."""
+"""Logistic PCA with free codes (Schein, Saul & Ungar 2003): pixels are logistic in the code that reconstructs an image best.
+
+No encoder is learnt: the code of an image is the solution of a problem of its own.
+"""
 
 from __future__ import annotations
 
