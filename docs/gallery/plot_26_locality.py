@@ -19,7 +19,7 @@ plt.style.use("harmonium.report.figures")
 torch.set_num_threads(1)  # on tensors this small more threads only wait for one another
 HEIGHT, LENGTHS, COUPLING = 8, (4, 8, 16), 0.3
 TRAIN, TEST = 1000, 1000
-UPDATES, RATE, BETAS = 1000, 0.2, 300
+UPDATES, RATE, BETAS = 1000, 0.2, 1000
 
 # %%
 # Images of known probability
@@ -104,7 +104,8 @@ for length in LENGTHS:
     for wiring in wirings:
         rbm, epochs = machine(wiring, length), UPDATES * 50 // TRAIN
         falling = partial(hm.Schedule, lr=lambda epoch, epochs=epochs: 1 - epoch / epochs)
-        how = {"optimizer": partial(hm.MomentumSGD, lr=RATE, momentum=0.5), "schedule": falling, "batch_size": 50, "progress": False}
+        rate = RATE * 16 / images[0].numel() if wiring == "convolutional" else RATE  # a shared weight's gradient is a sum over all places
+        how = {"optimizer": partial(hm.MomentumSGD, lr=rate, momentum=0.5), "schedule": falling, "batch_size": 50, "progress": False}
         hm.fit(rbm, images, negative=hm.PersistentCD(chains=100), epochs=epochs, **how)
         found = hm.likelihood.ais(rbm, chains=100, betas=BETAS, seed=0)
         gap = truth - hm.likelihood.log_likelihood(rbm, held_out, log_z=found.log_z)
