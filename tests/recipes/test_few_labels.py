@@ -9,10 +9,8 @@ import pytest
 import torch
 
 from harmonium import cli
-from harmonium.data import mnist
 from harmonium.recipes.few_labels.labelled_subsets import Found, least, some_of_each
 from harmonium.recipes.few_labels.recipe import metrics
-from tests.data.idx_files import write_blank_images, write_labels
 
 
 def test_subsets_have_as_many_of_each_class_and_grow_by_adding() -> None:
@@ -47,13 +45,8 @@ def test_the_gain_is_paired() -> None:
     }
 
 
-def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    write_blank_images(tmp_path / names[0], 60_000, pixel=200)
-    write_labels(tmp_path / names[1], mnist.TRAIN_COUNTS)
-    write_blank_images(tmp_path / names[2], 10_000, pixel=200)
-    write_labels(tmp_path / names[3], mnist.TEST_COUNTS)
-    words = ["run", "few-labels", "--smoke", "--threads", "1", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]
+def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["run", "few-labels", "--smoke", "--threads", "1", "--data-dir", str(grey_mnist), "--out", str(tmp_path / "run")]
     monkeypatch.setattr(sys, "argv", ["harmonium", *words])
     cli.main()
     results = json.loads((tmp_path / "run" / "results.json").read_text())

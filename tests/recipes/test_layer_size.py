@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from harmonium import cli
-from harmonium.data import mnist
 from harmonium.recipes.layer_size.recipe import LayerSize
 from harmonium.recipes.layer_size.replicated_stacks import sizes_of, weights_of
-from tests.data.idx_files import write_blank_images, write_labels
 
 
 def test_a_shape_is_read_and_its_weights_are_counted() -> None:
@@ -21,13 +19,8 @@ def test_a_shape_is_read_and_its_weights_are_counted() -> None:
             LayerSize(shapes=("500", wrong))
 
 
-def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    write_blank_images(tmp_path / names[0], 60_000, pixel=200)
-    write_labels(tmp_path / names[1], mnist.TRAIN_COUNTS)
-    write_blank_images(tmp_path / names[2], 10_000, pixel=200)
-    write_labels(tmp_path / names[3], mnist.TEST_COUNTS)
-    words = ["run", "layer-size", "--smoke", "--threads", "1", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]
+def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["run", "layer-size", "--smoke", "--threads", "1", "--data-dir", str(grey_mnist), "--out", str(tmp_path / "run")]
     monkeypatch.setattr(sys, "argv", ["harmonium", *words])
     cli.main()
     results = json.loads((tmp_path / "run" / "results.json").read_text())

@@ -7,26 +7,16 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.data import mnist
 from harmonium.recipes.conv.layers import Maps, machines
 from harmonium.recipes.conv.recipe import MnistConv, with_distortions
 from harmonium.recipes.shared.labelled_split import Split
-from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mnist")
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
-        write_blank_images(folder / names[at], sum(counts), pixel=100)
-        write_labels(folder / names[at + 1], counts)
-    return folder
-
-
-def test_a_smoke_run_learns_both_starts_with_and_without_distortions(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["run", "mnist-conv", "--smoke", "--threads", "1", "--data-dir", str(files), "--out", str(tmp_path / "run")]
+def test_a_smoke_run_learns_both_starts_with_and_without_distortions(
+    grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", "mnist-conv", "--smoke", "--threads", "1", "--data-dir", str(grey_mnist), "--out", str(tmp_path / "run")]
     assert harmonium(monkeypatch, *words) is None
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["setting"] == "smoke"

@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from harmonium import cli
-from harmonium.data import mnist
-from tests.data.idx_files import write_blank_images, write_labels
 
 
-def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    write_blank_images(tmp_path / names[0], 60_000, pixel=200)
-    write_labels(tmp_path / names[1], mnist.TRAIN_COUNTS)
-    write_blank_images(tmp_path / names[2], 10_000, pixel=200)
-    write_labels(tmp_path / names[3], mnist.TEST_COUNTS)
-    words = ["run", "mnist-dbn", "--smoke", "--threads", "1", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]
+def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["run", "mnist-dbn", "--smoke", "--threads", "1", "--data-dir", str(grey_mnist), "--out", str(tmp_path / "run")]
     monkeypatch.setattr(sys, "argv", ["harmonium", *words])
     cli.main()
     results = json.loads((tmp_path / "run" / "results.json").read_text())

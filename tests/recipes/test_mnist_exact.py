@@ -8,31 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.data import binarise, mnist
+from harmonium.data import binarise
 from harmonium.data.binarise import Resampled
 from harmonium.recipes.exact import measured_learning
 from harmonium.recipes.exact import recipe as mnist_exact
 from harmonium.recipes.exact.measured_learning import Learnt, Measurement, Plan, mean_at, nats_at, untrained
 from harmonium.recipes.exact.recipe import GRID, RULES, MnistExact, machines_of_rules
 from harmonium.runs.folder import Run
-from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four files, all of the same grey."""
-    folder = tmp_path_factory.mktemp("mnist")
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
-        write_blank_images(folder / names[at], sum(counts), pixel=100)
-        write_labels(folder / names[at + 1], counts)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def options(images: Path, tmp_path_factory: pytest.TempPathFactory) -> MnistExact:
-    return MnistExact(smoke=True, threads=1, data_dir=images, repeats=2, out=tmp_path_factory.mktemp("run") / "run")
+def options(grey_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> MnistExact:
+    return MnistExact(smoke=True, threads=1, data_dir=grey_mnist, repeats=2, out=tmp_path_factory.mktemp("run") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +65,11 @@ def test_a_figure_is_the_mean_over_machines_of_exact_nats(options: MnistExact, f
     assert metrics["test_nats_cd3_20_hidden"]["value"] == pytest.approx(np.mean(found), abs=1e-3)
 
 
-def test_the_search_judges_on_training_cases_that_it_does_not_learn(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_judges_on_training_cases_that_it_does_not_learn(
+    grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mnist_exact, "RULES", {"PCD": RULES["PCD"]})
-    options = MnistExact(smoke=True, threads=1, data_dir=images, part="search", out=tmp_path / "run")
+    options = MnistExact(smoke=True, threads=1, data_dir=grey_mnist, part="search", out=tmp_path / "run")
     train, valid = options.cases()[0][:-100], binarise(options.cases()[0][-100:], "fixed", seed=30)
     seen: list[tuple[int, bool]] = []
     learn = measured_learning.learn
@@ -110,9 +100,9 @@ def test_a_finished_machine_is_not_learnt_again(options: MnistExact, finished: R
     options.report(finished)  # of what is there
 
 
-def test_a_part_alone(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_alone(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("run", "mnist-exact", "--smoke", "--threads", "1", "--part", "centring", "--centring-repeats", "1")
-    assert harmonium(monkeypatch, *words, "--data-dir", str(images), "--out", str(tmp_path / "run")) is None
+    assert harmonium(monkeypatch, *words, "--data-dir", str(grey_mnist), "--out", str(tmp_path / "run")) is None
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["setting"] == "smoke, centring alone"
     assert all(name.endswith("_16_hidden_threshold") for name in results["metrics"])

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from harmonium.data import mnist
 from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
 from harmonium.likelihood import exact_log_z, log_likelihood
@@ -16,37 +15,25 @@ from harmonium.recipes import MnistDbm, MnistDbnBound, MnistRbm
 from harmonium.recipes.shared.persistent_plan import Persistent
 from harmonium.runs.folder import Run
 from harmonium.runs.options import check_recordable
-from tests.data.idx_files import write_blank_images, write_labels
 from tests.recipes.test_command_line import harmonium
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four files, all of the same grey."""
-    folder = tmp_path_factory.mktemp("mnist")
-    names = [name.removesuffix(".gz") for name in mnist.FILES]
-    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
-        write_blank_images(folder / names[at], sum(counts), pixel=100)
-        write_labels(folder / names[at + 1], counts)
-    return folder
-
-
-def smoke(monkeypatch: pytest.MonkeyPatch, name: str, images: Path, out: Path, *words: str) -> dict[str, dict[str, float]]:
-    command = ["run", name, "--smoke", "--threads", "1", "--data-dir", str(images), "--out", str(out), *words]
+def smoke(monkeypatch: pytest.MonkeyPatch, name: str, grey_mnist: Path, out: Path, *words: str) -> dict[str, dict[str, float]]:
+    command = ["run", name, "--smoke", "--threads", "1", "--data-dir", str(grey_mnist), "--out", str(out), *words]
     assert harmonium(monkeypatch, *command) is None
     metrics: dict[str, dict[str, float]] = json.loads((out / "results.json").read_text())["metrics"]
     return metrics
 
 
-def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--seed", "3")
+def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, grey_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-rbm", grey_mnist, tmp_path / "run", "--seed", "3")
     assert {"test_nats_fixed_stochastic", "log_z", "effective_sample_size", "free_energy_gap"} <= metrics.keys()
     assert -784 < metrics["test_nats_fixed_stochastic"]["value"] < 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert [row["epoch"] for row in results["curve"]] == [1, 2]
     assert (tmp_path / "run" / "evaluation.png").exists()
     found = Run.open(tmp_path / "run")
-    options = MnistRbm(smoke=True, data_dir=images)
+    options = MnistRbm(smoke=True, data_dir=grey_mnist)
     unnormalised = log_likelihood(options.learnt(found), options.pixels(options.cases()[1], 30), log_z=0.0).mean().item()
     highest = max(metrics[f"log_z{way}"]["value"] for way in ("", "_of_a_quarter_of_the_betas", "_by_reverse_ais", "_by_raise"))
     nats = results["metrics"]["test_nats_fixed_stochastic"]
@@ -61,8 +48,8 @@ def test_mnist_rbm_learns_is_judged_and_drawn(tmp_path: Path, images: Path, monk
     assert (tmp_path / "run" / "samples.png").exists()
 
 
-def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = smoke(monkeypatch, "mnist-rbm", images, tmp_path / "run", "--binarisation", "threshold", "--hidden", "12")
+def test_the_binarisation_is_named_with_the_number(tmp_path: Path, grey_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-rbm", grey_mnist, tmp_path / "run", "--binarisation", "threshold", "--hidden", "12")
     assert "test_nats_threshold" in metrics
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["setting"] == "smoke, learnt from threshold pixels"
@@ -76,8 +63,8 @@ def test_the_binarisation_is_named_with_the_number(tmp_path: Path, images: Path,
     assert MnistRbm(held_out=100).metric == "validation_nats_fixed_stochastic"
 
 
-def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = smoke(monkeypatch, "mnist-dbn-bound", images, tmp_path / "run", "--units", "12", "800")
+def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, grey_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-dbn-bound", grey_mnist, tmp_path / "run", "--units", "12", "800")
     bound, alone = (metrics[name]["value"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic"))
     assert metrics["improvement_nats"]["value"] == pytest.approx(bound - alone)
     verdicts = [metrics[name]["verdict"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic")]
@@ -85,7 +72,7 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
     assert str(metrics["test_bound_nats"]["trust"]).startswith("A lower bound in which log Z of the top RBM is exact")
     assert metrics["test_tightened_bound_nats"]["value"] >= bound
     found = Run.open(tmp_path / "run")
-    options = MnistDbnBound(smoke=True, units=(12, 800), data_dir=images)
+    options = MnistDbnBound(smoke=True, units=(12, 800), data_dir=grey_mnist)
     net = options.learnt(found)
     assert [rbm.hidden.shape for rbm in net.rbms] == [(12,), (800,)]
     assert metrics["top_log_z"]["value"] == pytest.approx(exact_log_z(net.top), abs=1e-3)
@@ -94,7 +81,7 @@ def test_mnist_dbn_bound_reports_the_bound_beside_the_first_rbm(tmp_path: Path, 
 
 @pytest.mark.parametrize(("start", "alone"), [("single", ["first layer"]), ("doubled", ["first layer", "second layer"])])
 def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
-    start: Literal["single", "doubled"], alone: list[str], tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+    start: Literal["single", "doubled"], alone: list[str], tmp_path: Path, grey_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: dict[str, torch.Tensor] = {}
 
@@ -105,7 +92,7 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
 
     learn = Persistent.fit
     monkeypatch.setattr(Persistent, "fit", fit)
-    metrics = smoke(monkeypatch, "mnist-dbm", images, tmp_path / "run", "--units", "12", "20", "--start", start)
+    metrics = smoke(monkeypatch, "mnist-dbm", grey_mnist, tmp_path / "run", "--units", "12", "20", "--start", start)
     monkeypatch.setattr(Persistent, "fit", learn)
     first = read_tensors(tmp_path / "run" / "checkpoints" / "first-layer.safetensors")[0]
     assert torch.equal(begun["all layers"], first["slots.averaging.coupling.weight"])  # where the first layer's averaged machine ended
@@ -125,7 +112,7 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
     }
     assert {metrics[f"test_{name}"]["published"] for name in ("error_percent", "dropout_error_percent")} == {"0.95", "0.79"}
     assert "mean_field_change" in found.histories()["all layers"][0]
-    machine = MnistDbm(smoke=True, units=(12, 20), start=start, data_dir=images).learnt(found)
+    machine = MnistDbm(smoke=True, units=(12, 20), start=start, data_dir=grey_mnist).learnt(found)
     assert [unit.shape for unit in machine.layers] == [(784,), (12,), (20,)]
     assert metrics["log_z"]["value"] == pytest.approx(exact_log_z(machine.joint), abs=1e-3)
     before = json.loads((found.folder / "results.json").read_text())["metrics"]

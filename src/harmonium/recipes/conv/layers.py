@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
 from typing import cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.couplings import Convolutional
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, Sparsity, features, fit
@@ -30,13 +31,15 @@ class Maps:
     epochs: int = 5
     """Over the training images, for each layer."""
     batch_size: int = 50
-    learning_rate: float = 0.05
+    learning_rate: float = 0.5
     """At first; it falls linearly to zero. Gradients of weights and biases are means over an image's places."""
-    momentum: float = 0.5
-    weight_cost: float = 1e-3
+    momentum: float = 0.9
+    weight_cost: float = 1e-4
+    scale: float = 0.1
+    """Standard deviation of the initial weights."""
     sparsity: float = 0.1
     """The share of the time that a pooled block is to be on."""
-    sparsity_cost: float = 5.0
+    sparsity_cost: float = 0.05
 
     def __post_init__(self) -> None:
         if not self.channels or min(*self.channels, self.kernel, self.pool, self.epochs) < 1:
@@ -44,7 +47,7 @@ class Maps:
 
 
 def machines(maps: Maps, seed: int, *, scale: float | None = None) -> list[RBM]:
-    """The untrained machines of the stack, bottom to top.
+    """The untrained machines of the stack, bottom to top. A pooled unit without input is on in half of the cases.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ def machines(maps: Maps, seed: int, *, scale: float | None = None) -> list[RBM]:
             shape, channels, kernel=maps.kernel, scale=(32 / fans) ** 0.5 if scale is None else scale, seed=derive(seed, index)
         )
         hidden = PooledBlocks(kernels.hidden, pool=(maps.pool, maps.pool), bias_shape=(channels, 1, 1))
+        nn.init.constant_(hidden.bias, -math.log(maps.pool**2))
         found.append(RBM(Bernoulli(shape, values="probabilities", bias_shape=(shape[0], 1, 1)), hidden, kernels))
         shape = cast(tuple[int, ...], tuple(hidden.output_shape))
     return found
@@ -81,7 +85,7 @@ def machines(maps: Maps, seed: int, *, scale: float | None = None) -> list[RBM]:
 
 def learn(run: Run, images: Tensor, maps: Maps, seed: int) -> DBN:
     """The stack, each layer from the pooled probabilities of the one below. `images`: (cases, 1, 28, 28) uint8."""
-    stack = machines(maps, seed, scale=0.01)
+    stack = machines(maps, seed, scale=maps.scale)
     for index, rbm in enumerate(stack):
         phase = f"layer {index + 1}"
         places = rbm.hidden.shape[1] * rbm.hidden.shape[2]

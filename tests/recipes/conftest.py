@@ -1,0 +1,19 @@
+"""Files that the recipes read, made once."""
+
+from pathlib import Path
+
+import pytest
+
+from harmonium.data import mnist
+from tests.data.idx_files import write_blank_images, write_labels
+
+
+@pytest.fixture(scope="session")
+def grey_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of MNIST's four files, in its format and size, with images all of the same grey."""
+    folder = tmp_path_factory.mktemp("mnist")
+    names = [name.removesuffix(".gz") for name in mnist.FILES]
+    for at, counts in ((0, mnist.TRAIN_COUNTS), (2, mnist.TEST_COUNTS)):
+        write_blank_images(folder / names[at], sum(counts), pixel=100)
+        write_labels(folder / names[at + 1], counts)
+    return folder
