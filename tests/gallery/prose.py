@@ -18,6 +18,7 @@ LEARNT = {
     "plot_22_trajectories",
     "plot_23_why_pretraining_makes_sense",
     "plot_24_slow_backpropagation",
+    "plot_25_layer_sizes",
     "plot_26_locality",
 }
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

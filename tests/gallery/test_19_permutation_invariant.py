@@ -18,7 +18,7 @@ def exactly(a: int, b: int) -> float:
 def test_permutation_invariant() -> None:
     name = "plot_19_permutation_invariant"
     assert not prose.without_source((GALLERY / f"{name}.py").read_text(), "")
-    found = run(name, **{"SEEDS, FOLDS": "1, 3", "PRETRAINING, EPOCHS, JOINT, UP_DOWN": "15, 20, 10, 10"})
+    found = run(name, **{"SEEDS, FOLDS": "1, 3", "PRETRAINING, EPOCHS, JOINT, UP_DOWN": "30, 20, 10, 10"})
     assert found["figures"] == ["permutation_invariant"]
     parts, rows = found["parts"], found["rows"]
     assert sorted(parts.flatten().tolist()) == list(range(1797))
