@@ -104,9 +104,9 @@ axes[0].set_yticks(range(len(SHAPES)), [f"{name}  {'-'.join(map(str, shape))}" f
 axes[0].invert_yaxis()
 
 # %%
-# A top layer that is too narrow for the classes' differences is the one shape that ruins a net. The others lie close together, and none beats
-# the even one: at equal cost a wide top takes its weights from the layers below it, which shows where labels are few. So "the top layer
-# should be big" holds here as "it must not be small"; the slide's nets had a top layer beyond what the others shared out.
+# A top layer that is too narrow for the classes' differences is the one shape that ruins a net. The others lie close together, and none
+# beats the even one: at equal cost a wide top takes its weights from the layers below it, which shows where labels are few. So "the top
+# layer should be big" holds here as "it must not be small"; the slide's nets had a top layer beyond what the others shared out.
 #
 # What would falsify it
 # ---------------------
