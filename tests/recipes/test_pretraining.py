@@ -41,7 +41,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("recipe", "pictures"), [("pretraining-depth", 3), ("pretraining-why", 2), ("pretraining-trajectories", 3)])
+@pytest.mark.parametrize(
+    ("recipe", "pictures"), [("pretraining-depth", 3), ("pretraining-effect", 2), ("pretraining-why", 2), ("pretraining-trajectories", 3)]
+)
 def test_a_smoke_run_goes_through_every_step_and_resumes(
     recipe: str, pictures: int, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
     from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth
+    from harmonium.recipes.pretraining_effect.recipe import PretrainingEffect as PretrainingEffect
     from harmonium.recipes.pretraining_trajectories.recipe import PretrainingTrajectories as PretrainingTrajectories
     from harmonium.recipes.pretraining_why.recipe import PretrainingWhy as PretrainingWhy
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
@@ -211,6 +212,14 @@ REGISTRY = (
         "Sigmoid nets of 1 to 5 layers, pre-trained or not",
         "1.41*",
         ("test_error_percent_median_pretrained_depth_1",),
+    ),
+    Entry(
+        "pretraining-effect",
+        "harmonium.recipes.pretraining_effect.recipe",
+        "PretrainingEffect",
+        "A hundred nets with pre-training, a hundred without",
+        "1.37*",
+        ("test_error_percent_median_pretrained_depth_2",),
     ),
     Entry(
         "pretraining-trajectories",

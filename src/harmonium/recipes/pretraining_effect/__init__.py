@@ -1,0 +1,1 @@
+"""Many nets of one depth, with and without unsupervised pre-training."""
