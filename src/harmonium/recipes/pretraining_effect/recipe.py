@@ -93,8 +93,8 @@ class PretrainingEffect(Recipe):
             ),
             Section(
                 "At equal training loss",
-                "Each line is the median over nets, epoch by epoch, from right to left. Where the line with pre-training is below the other "
-                "at the same training loss, pre-training acts as a regulariser.",
+                "Each line is the median over nets, epoch by epoch, from right to left. Where the line with pre-training is below the "
+                "other at the same training loss, pre-training acts as a regulariser.",
                 [(against_loss(found, split, [self.depth]), f"{split} error in percent against training loss in nats")],
             ),
         ]
