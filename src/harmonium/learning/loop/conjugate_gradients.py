@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import optimize
 from torch import Tensor
 
 
@@ -64,6 +63,8 @@ class ConjugateGradients(torch.optim.Optimizer):
         float
             The loss that was found.
         """
+        from scipy import optimize  # here, so that importing the package does not wait for it
+
         learnt = [each for group in self.param_groups for each in group["params"] if each.requires_grad]
         like = torch.cat([each.flatten() for each in learnt])
         sizes = [each.numel() for each in learnt]
