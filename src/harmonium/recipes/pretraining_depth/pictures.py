@@ -138,7 +138,8 @@ def _percent(axes: Axes, *, horizontal: bool = False) -> None:
     if not horizontal:
         axes.set_yscale("log")
     axis = axes.xaxis if horizontal else axes.yaxis
-    axis.set_major_locator(FixedLocator([1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 80]))
+    between = [7, 9, 12] if horizontal else []
+    axis.set_major_locator(FixedLocator([1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 80, *between]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="minor", length=0)
