@@ -229,7 +229,7 @@ def test_classes_of_regions_do_not_differ_by_their_size():
 
 
 def test_numbers_of_cases_are_checked():
-    for cases in ((10, 0, 10), (10, 10)):
+    for cases in ((10, 0, 10), (10, 10), (10, 10, 5.5), 100, "abc"):
         with pytest.raises(ValueError, match=r"three numbers of at least 1, for training, validation and test"):
             generate("rect", cases=cases)
     with pytest.raises(ValueError, match="'digits' is none of the eight"):

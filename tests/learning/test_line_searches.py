@@ -225,3 +225,12 @@ def test_where_no_step_lowers_the_loss_the_weights_stay() -> None:
     assert optimizer.step(closure) == 5.0
     assert weights.tolist() == [1.0, -2.0]
     assert not torch.equal(tried[-1], weights)
+
+
+def test_an_optimiser_that_is_made_already_is_refused() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(6, 2))
+    made = torch.optim.SGD(net.parameters(), lr=0.1)
+    with pytest.raises(TypeError, match=r"a function that makes the optimiser .* such as partial\(SGD, \.\.\.\)"):
+        hm.fine_tune(net, torch.eye(6), torch.arange(6) % 2, optimizer=made, epochs=1, progress=False)
+    with pytest.raises(TypeError, match="no optimiser that is made already"):
+        hm.fit(hm.RBM(6, 4), torch.eye(6), optimizer=made, epochs=1, progress=False)

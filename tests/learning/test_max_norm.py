@@ -92,3 +92,10 @@ def test_no_bound_is_refused(bound: float) -> None:
 def test_a_net_without_hidden_units_is_refused() -> None:
     with pytest.raises(ValueError, match="below its last"):
         hm.fine_tune(nn.Sequential(nn.Linear(16, 3)).double(), X, Y, max_norm=1.0, progress=False)
+
+
+@pytest.mark.parametrize("bound", ["3", [1.0, 2.0]])
+def test_a_bound_that_is_no_number_is_refused(bound: object) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Linear(4, 2))
+    with pytest.raises(ValueError, match=r"max_norm= is the largest norm .* above 0, found"):
+        hm.fine_tune(net, torch.eye(6), torch.arange(6) % 2, max_norm=bound, epochs=1, progress=False)  # type: ignore[arg-type]

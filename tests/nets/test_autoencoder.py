@@ -263,6 +263,21 @@ def test_linear_layers_find_the_error_of_pca():
     assert net.squared_error(net(rows), rows).item() == pytest.approx(error)
 
 
+def test_arrays_and_frames_are_data_of_its_methods():
+    pandas = pytest.importorskip("pandas")
+    net, images = of_grey_levels(10, 3)
+    grey = images.float() / 255
+    with torch.no_grad():
+        code, back = net.encode(grey), net.reconstruct(grey)
+        for given in (images, images.numpy(), grey.double().numpy(), pandas.DataFrame(grey.numpy())):
+            torch.testing.assert_close(net.encode(given), code)
+            torch.testing.assert_close(net.reconstruct(given), back)
+        torch.testing.assert_close(net.decode(code.double().numpy()), back)
+        torch.testing.assert_close(net.squared_error(net(grey), images.numpy()), net.squared_error(net(grey), grey))
+    with pytest.raises(ValueError, match="expect finite numbers"):
+        net.encode(np.full((2, images.shape[1]), np.nan))
+
+
 def test_a_low_rank_machine_reconstructs_as_itself():
     rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.LowRank(6, 4, rank=2, seed=1))
     v = torch.eye(6)

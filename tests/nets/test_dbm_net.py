@@ -117,3 +117,8 @@ def test_replicas_of_them_learn_as_alone(dropout: float) -> None:
         hm.fine_tune(net, inputs, labels, seed=0, **sgd)
         for name, parameter in net.named_parameters():
             torch.testing.assert_close(many.take(replica).get_parameter(name), parameter, rtol=1e-9, atol=1e-12)
+
+
+def test_another_model_is_refused() -> None:
+    with pytest.raises(TypeError, match="the inputs of a deep Boltzmann machine's net, found RBM"):
+        hm.nets.dbm_inputs(hm.RBM(6, 4), torch.eye(6))

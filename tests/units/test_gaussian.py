@@ -121,7 +121,7 @@ def test_a_layer_of_several_kinds_has_a_scale_where_its_parts_do():
     assert hm.Groups(hm.Bernoulli(2), hm.Softmax(1, categories=3)).standard() is None
 
 
-@pytest.mark.parametrize("given", ["a", None, math.nan, -1.0, [1.0, 2.0]])
+@pytest.mark.parametrize("given", ["a", "1.5", None, math.nan, -1.0, [1.0, 2.0]])
 def test_a_variance_that_is_no_positive_number_is_refused(given):
     for kind in (hm.Gaussian, hm.TruncatedGaussian):
         with pytest.raises(ValueError, match=r"the least variance of .* is a number of zero or more, found"):

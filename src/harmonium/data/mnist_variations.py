@@ -6,7 +6,7 @@ Two ways to the same eight data sets: their original files, and new images by th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -246,9 +246,9 @@ def generate(name: str, *, seed: int = 0, cases: tuple[int, int, int] | None = N
     ('rect, generated', torch.Size([100, 784]), tensor([0, 1]))
     """
     kind = _kind(name)
-    sizes = list(kind.cases if cases is None else cases)
-    if len(sizes) != 3 or min(sizes) < 1:
-        raise ValueError(f"expected cases= as three numbers of at least 1, for training, validation and test, found {cases}")
+    sizes = list(kind.cases if cases is None else cases) if isinstance(cases, Sequence | None) else []
+    if len(sizes) != 3 or not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise ValueError(f"expected cases= as three numbers of at least 1, for training, validation and test, found {cases!r}")
     images, labels = kind.make(sum(sizes), seed, data_dir)
     train, valid, test = map(Cases, torch.split(images.flatten(1), sizes), torch.split(labels, sizes))
     return Variation(

@@ -48,7 +48,17 @@ class Backpropagation:
         self.loss_and_gradient(x, y, weights)
 
     def loss_and_gradient(self, x: Tensor, y: Tensor, weights: Tensor | None = None, *, counted: bool = True) -> Tensor:
-        """Overwrite every `.grad`, and return the loss. `counted`: whether it belongs to the sums of the epoch."""
+        """Overwrite every `.grad`, and return the loss.
+
+        Parameters
+        ----------
+        x, y : Tensor
+            Inputs and targets, (cases, ...) each.
+        weights : Tensor, optional
+            (cases,).
+        counted : bool
+            Whether the loss belongs to the sums of the epoch.
+        """
         state = self.state
         if state.batch == 0:
             self._learn_body(state.epoch >= self.head_epochs)

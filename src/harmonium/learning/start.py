@@ -25,7 +25,20 @@ STARTING = 10_000  # most cases for the initial visible biases
 def start(state: TrainingState, machine: RBM, visible: Unit, batches: Batches | Stream, transforms: Sequence[Transform]) -> None:
     """Set visible biases that still have their initial values to the data's base rates, and let the transforms adapt the hidden ones.
 
-    `visible`: the units of the data, which may be a part of the machine's visible layer. Several processes start at the model of the first.
+    Several processes start at the model of the first.
+
+    Parameters
+    ----------
+    state : TrainingState
+        The training.
+    machine : RBM
+        The machine that learns.
+    visible : Unit
+        The units of the data, which may be a part of the machine's visible layer.
+    batches : Batches or Stream
+        The data.
+    transforms : sequence of Transform
+        The transforms.
     """
     before = machine.visible.standard()
     scale = None if before is None else before[1].clone()

@@ -22,9 +22,21 @@ Cases = tuple[Tensor, Tensor]
 def tuning_transforms(
     net: nn.Module, many: nn.Module | None, max_norm: float | None, averaging: float | None, averaged: bool
 ) -> list[Transform]:
-    """What changes the weights after the optimiser's step. Raises a ValueError for settings that cannot be combined.
+    """What changes the weights after the optimiser's step.
 
-    `net`: the net, or a pattern of replicas. `many`: the module of their stacked parameters, if there are any.
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The net, or a pattern of replicas.
+    many : torch.nn.Module, optional
+        The module of the replicas' stacked parameters.
+    max_norm, averaging, averaged
+        As for `fine_tune`.
+
+    Raises
+    ------
+    ValueError
+        For settings that cannot be combined.
     """
     found: list[Transform] = []
     if max_norm is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Coupling, Dense, LowRank
+from harmonium.data.tables import as_tensor
 from harmonium.models import DBN, RBM
 from harmonium.nets.activations import activation
 from harmonium.nets.classifier import feed_forward
@@ -81,16 +83,24 @@ class Autoencoder(nn.Module):
         """The squared error of the means, summed over the units: a function of (outputs, targets), as `loss` is."""
         return ReconstructionLoss(self.visible, squared=True)
 
-    def encode(self, data: Tensor) -> Tensor:
-        """The codes of data, (cases, units): (cases, size)."""
+    def encode(self, data: Any) -> Tensor:
+        """The codes of data, (cases, units), a tensor, array or frame: (cases, size)."""
+        seen = visible_of(self.encoder)
+        assert seen is not None
+        if not isinstance(data, Tensor):
+            data = as_tensor(data)
+            seen.check(data)
+            data = seen.states(data)
         found: Tensor = self.encoder(data)
         return found
 
-    def decode(self, code: Tensor) -> Tensor:
+    def decode(self, code: Any) -> Tensor:
         """The means of the visible units for codes, (cases, size): (cases, units); for documents the probability of each word."""
+        if not isinstance(code, Tensor):
+            code = as_tensor(code).to(next(self.parameters()))
         return means_of(self.visible, self.decoder(code))
 
-    def reconstruct(self, data: Tensor) -> Tensor:
+    def reconstruct(self, data: Any) -> Tensor:
         """What comes back from the codes of data, as means: (cases, units)."""
         return self.decode(self.encode(data))
 

@@ -59,6 +59,8 @@ def dbm_inputs(dbm: DBM, data: Any, *, sweeps: int = SETTLED, tolerance: float |
     ------
     ValueError
         For data that the visible units cannot take.
+    TypeError
+        For another model.
 
     Notes
     -----
@@ -75,6 +77,10 @@ def dbm_inputs(dbm: DBM, data: Any, *, sweeps: int = SETTLED, tolerance: float |
     >>> net = hm.nets.classifier(dbm, classes=2)
     >>> state = hm.fine_tune(net, inputs, torch.arange(6) % 2, epochs=2, progress=False)
     """
+    if not isinstance(dbm, DBM):
+        raise TypeError(
+            f"these are the inputs of a deep Boltzmann machine's net, found {type(dbm).__name__}: other nets take the data itself"
+        )
     rows = as_tensor(data)
     found = []
     for block in torch.split(rows, BLOCK):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harmonium.data.tables import as_tensor
 from harmonium.units import Bernoulli, Binomial, Gaussian, Poisson, ReplicatedSoftmax, Softmax, Spin, Unit
 from harmonium.units.groups import leaves
 
@@ -119,7 +120,7 @@ class ReconstructionLoss:
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss of each case, (cases,). `outputs`: (cases, units). `targets`: (cases, units), as the units take their data."""
-        shape = self.unit.shape
+        shape, targets = self.unit.shape, as_tensor(targets)
         states = self.unit.from_data(targets.reshape(*targets.shape[:-1], *shape), outputs).flatten(-len(shape))
         if self.squared:
             return (self.means(outputs) - states).square().sum(-1)

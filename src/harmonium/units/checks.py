@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -37,3 +38,11 @@ def check_shape(name: str, states: Tensor, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} units expect states of shape (..., {', '.join(map(str, shape))}), found {tuple(states.shape)}")
     if states.numel() == 0:
         raise ValueError(f"{name} units expect at least one case, found an empty array of shape {tuple(states.shape)}")
+
+
+def as_number(value: Any) -> float:
+    """A float, or NaN of what is no number, text included."""
+    try:
+        return math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from harmonium.units.checks import as_number
 from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.sums import tally, weighted_sum
 from harmonium.units.unit import Unit
@@ -198,11 +199,3 @@ class Scaled(Unit):
         changing = variance[variance > rounding * (variance.numel() / math.prod(self.shape))]
         typical = changing.log().mean().exp().item() if len(changing) else 1.0
         return variance.clamp_min(max(1e-4 * typical, limits.tiny, self.least_variance))
-
-
-def as_number(value: Any) -> float:
-    """A float, or NaN of what is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan

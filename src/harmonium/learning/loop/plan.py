@@ -75,10 +75,15 @@ class Plan:
             If the given state is of another model, if another optimiser or schedule is asked for, and if the data can be read only once and
             there are several epochs.
         TypeError
-            For an optimiser that needs a loss where there is none.
+            For an optimiser that needs a loss where there is none, and for one that is made already.
         """
         if isinstance(batches, Stream) and batches.once and self.epochs > 1:
             raise ValueError(ONCE)
+        if self.optimizer is not None and not callable(self.optimizer):
+            raise TypeError(
+                f"optimizer= is a function that makes the optimiser of the parameters, such as partial({type(self.optimizer).__name__}, ...), "
+                "and no optimiser that is made already"
+            )
         like = next(model.parameters()).detach()
         optimizer = of_one_group(self.optimizer or default, groups)
         if searches(optimizer) and not line_search:

@@ -7,6 +7,7 @@ import torch
 from harmonium.learning.rules.rule import Slots
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
+from harmonium.units.checks import as_number
 
 STEPS = "steps"
 
@@ -44,8 +45,8 @@ class Averaging(Transform):
     """
 
     def __init__(self, share: float) -> None:
-        if not 0 < share <= 1:
-            raise ValueError(f"averaging takes a share of the steps so far, above 0 and at most 1, found {share}")
+        if not 0 < as_number(share) <= 1:
+            raise ValueError(f"averaging takes a share of the steps so far, above 0 and at most 1, found {share!r}")
         self.share = share
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harmonium.learning.rules.rule import Slots
 from harmonium.learning.transforms.transform import Transform
 from harmonium.models import RBM
+from harmonium.units.checks import as_number
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -40,8 +41,8 @@ class MaxNorm(Transform):
     """
 
     def __init__(self, bound: float, weights: Sequence[Tensor], *, replicas: bool = False) -> None:
-        if not (math.isfinite(bound) and bound > 0):
-            raise ValueError(f"max_norm= is the largest norm of the weights into a hidden unit, above 0, found {bound}")
+        if not 0 < as_number(bound) < math.inf:
+            raise ValueError(f"max_norm= is the largest norm of the weights into a hidden unit, above 0, found {bound!r}")
         self.bound, self.weights, self.first = bound, weights, 2 if replicas else 1
 
     @torch.no_grad()

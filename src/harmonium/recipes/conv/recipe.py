@@ -135,7 +135,21 @@ def with_distortions(cases: Split, copies: int, seed: int) -> Split:
 
 
 def errors(run: Run, stacks: dict[str, DBN], cases: Split, tunings: dict[str, Tuning], seed: int, kind: str = "") -> list[Metric]:
-    """The share of the judged cases that the nets of both stacks get wrong."""
+    """The share of the judged cases that the nets of both stacks get wrong.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    stacks, tunings
+        By where the nets begin.
+    cases
+        What they learn from and are judged on.
+    seed
+        The seed of the softmax layers and of the order of the cases.
+    kind
+        What stands before "error" in the metrics' names.
+    """
     found: list[Metric] = []
     for start, stack in stacks.items():
         phase = " ".join(filter(None, ("backpropagation,", kind.removesuffix("_"), start)))
