@@ -81,8 +81,8 @@ class Plan:
             raise ValueError(ONCE)
         if self.optimizer is not None and not callable(self.optimizer):
             raise TypeError(
-                f"optimizer= is a function that makes the optimiser of the parameters, such as partial({type(self.optimizer).__name__}, ...), "
-                "and no optimiser that is made already"
+                "optimizer= is a function that makes the optimiser of the parameters, such as "
+                f"partial({type(self.optimizer).__name__}, ...), and no optimiser that is made already"
             )
         like = next(model.parameters()).detach()
         optimizer = of_one_group(self.optimizer or default, groups)
