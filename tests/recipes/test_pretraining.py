@@ -12,8 +12,6 @@ from scipy.spatial.distance import cdist
 import harmonium as hm
 from harmonium.data import mnist
 from harmonium.files import read_tensors
-from harmonium.recipes.pretraining_depth.recipe import at_equal_loss
-from harmonium.recipes.pretraining_depth.recipe import metrics as depth_metrics
 from harmonium.recipes.pretraining_trajectories.function_space import (
     distances,
     gathered,
@@ -23,6 +21,8 @@ from harmonium.recipes.pretraining_trajectories.function_space import (
     share_beside_others,
 )
 from harmonium.recipes.pretraining_why.bars import TASKS, labelled
+from harmonium.recipes.shared.nets_by_depth import at_equal_loss
+from harmonium.recipes.shared.nets_by_depth import metrics as depth_metrics
 from harmonium.recipes.shared.sigmoid_nets import shrunk, sigmoid_net
 from tests.data.idx_files import CODES, header, idx_bytes, write
 from tests.recipes.test_command_line import harmonium

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from harmonium.recipes.pretraining_depth.pictures import against_loss, histograms
-from harmonium.recipes.pretraining_depth.recipe import SIDE, Plan, found_so_far, learn_all, metrics
+from harmonium.recipes.shared.depth_pictures import against_loss, histograms
+from harmonium.recipes.shared.nets_by_depth import SIDE, Plan, found_so_far, learn_all, metrics
 from harmonium.recipes.shared.sigmoid_nets import Cases, Descent, Pretraining, small_mnist
 from harmonium.report import Section
 from harmonium.runs.contract import Recipe

@@ -1,4 +1,4 @@
-"""The pictures of the pretraining-depth recipe: boxes by depth, histograms of two depths, and errors at equal training loss."""
+"""The pictures of nets by depth: boxes, histograms, and errors at equal training loss."""
 
 from __future__ import annotations
 
