@@ -7,9 +7,12 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.recipes.conv import recipe
 from harmonium.recipes.conv.layers import Maps, machines
 from harmonium.recipes.conv.recipe import MnistConv, with_distortions
 from harmonium.recipes.shared.labelled_split import Split
+from harmonium.recipes.shared.stack import Tuning
+from harmonium.runs.folder import Run
 from tests.recipes.test_command_line import harmonium
 
 
@@ -56,3 +59,28 @@ def test_distorted_copies_keep_their_labels() -> None:
     assert torch.equal(more.images[:2], images)
     assert [bool(image.any()) for image in more.images] == [True, False] * 3
     assert not torch.equal(more.images[2], more.images[4])
+
+
+def test_each_start_has_its_own_tuning(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[str, tuple[hm.DBN, Tuning]] = {}
+
+    def tune(run: Run, phase: str, stack: hm.DBN, cases: Split, classes: int, tuning: Tuning, seed: int) -> torch.nn.Module:
+        used[phase] = stack, tuning
+        return hm.nets.classifier(hm.RBM(hm.Bernoulli(784, values="probabilities"), 2), classes)
+
+    monkeypatch.setattr(recipe, "tune", tune)
+    options = MnistConv(smoke=True, threads=1, data_dir=grey_mnist, out=tmp_path / "run")
+    run = Run.begin("mnist-conv", options)
+    options.run(run)
+    rates = {phase: tuning.learning_rate for phase, (_, tuning) in used.items()}
+    assert rates == {
+        "backpropagation, pretrained": 0.2,
+        "backpropagation, random": 0.08,
+        "backpropagation, distorted pretrained": 0.2,
+        "backpropagation, distorted random": 0.08,
+    }
+    assert used["backpropagation, distorted random"][1].decay == 0.7
+    learnt = recipe.learnt(run, options.plan().maps, 0)
+    for phase, (stack, _) in used.items():
+        kernels = [each.rbms[0].coupling.get_parameter("weight") for each in (stack, learnt)]
+        assert torch.equal(*kernels) == ("random" not in phase)

@@ -5,8 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from harmonium import cli
+from harmonium.models import DBN
+from harmonium.recipes import MnistDbn
+from harmonium.recipes.dbn.rows import PLAIN, RANDOM
+from harmonium.recipes.shared.fine_tuned_stack import Plan, tune_all
+from harmonium.recipes.shared.labelled_split import Split
+from harmonium.recipes.shared.stack import Generation, Layers, Tuning, rbms
+from harmonium.runs.folder import Run
 
 
 def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +35,22 @@ def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, m
         "mcnemar_p_pretraining_against_dropout": 1,
     }
     assert (tmp_path / "run" / "report.html").stat().st_size > 100_000
+
+
+def test_each_net_begins_where_it_is_planned(tmp_path: Path) -> None:
+    """The body does not learn in epochs of the head: it is the stack's, or random with the planned spread."""
+    layers = Layers(units=(40, 30), epochs=1)
+    stack = DBN(rbms(64, layers, 5))
+    images = torch.randint(256, (50, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 10
+    tunings = {PLAIN: Tuning(epochs=1, head_epochs=1), RANDOM: Tuning(epochs=1, head_epochs=1, pretrained=False)}
+    run = Run.begin("mnist-dbn", MnistDbn(out=tmp_path / "run"))
+    nets = tune_all(run, Plan("smoke", layers, Generation(), tunings, 3), Split(images, labels, images, labels, "test"), stack, 10)
+    for place, rbm in ((1, stack.rbms[0]), (3, stack.rbms[1])):
+        weight = rbm.coupling.get_parameter("weight").T
+        assert torch.equal(nets[PLAIN][place].weight, weight)
+        found = nets[RANDOM][place].weight
+        assert not torch.equal(found, weight)
+        # The standard error of a standard deviation of n normal numbers is σ / √2n.
+        spread = (32 / sum(weight.shape)) ** 0.5
+        assert abs(found.std().item() - spread) < 5 * spread / (2 * weight.numel()) ** 0.5
