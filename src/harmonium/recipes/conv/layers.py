@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from harmonium.couplings import Convolutional
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, Sparsity, features, fit
 from harmonium.models import DBN, RBM
+from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, PooledBlocks
@@ -72,9 +73,9 @@ def machines(maps: Maps, seed: int, *, scale: float | None = None) -> list[RBM]:
                 f"layer {index + 1} of kernel {maps.kernel} sees maps of {shape[1]} x {shape[2]} pixels and has {places} x {places} "
                 f"places, which do not divide into blocks of {maps.pool} x {maps.pool}"
             )
-        fans = (shape[0] + channels) * maps.kernel**2
+        fans = shape[0] * maps.kernel**2, channels * maps.kernel**2
         kernels = Convolutional(
-            shape, channels, kernel=maps.kernel, scale=(32 / fans) ** 0.5 if scale is None else scale, seed=derive(seed, index)
+            shape, channels, kernel=maps.kernel, scale=spread(*fans) if scale is None else scale, seed=derive(seed, index)
         )
         hidden = PooledBlocks(kernels.hidden, pool=(maps.pool, maps.pool), bias_shape=(channels, 1, 1))
         nn.init.constant_(hidden.bias, -math.log(maps.pool**2))

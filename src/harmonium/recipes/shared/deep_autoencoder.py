@@ -6,7 +6,6 @@ Each step keeps its own checkpoint and is a pure function of its arguments, so t
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -24,6 +23,7 @@ from harmonium.models import DBN, RBM
 from harmonium.nets import Autoencoder, autoencoder
 from harmonium.recipes.shared.labelled_split import Split
 from harmonium.recipes.shared.logistic_pca import LogisticPCA, logistic_pca
+from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -31,7 +31,6 @@ from harmonium.units import Bernoulli, Gaussian
 
 TUNED, FROM_RANDOM, MAP = "backpropagation", "backpropagation from random weights", "backpropagation of the map"  # the phases' names
 UNIT = "per image"  # of the sum over pixels of the squared error
-STEEP = 4.0  # a sigmoid's slope at zero is a quarter: its weights are drawn so many times as large
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +212,7 @@ def random_start(images: Tensor, units: Sequence[int], seed: int) -> Autoencoder
         rbms = []
         for index, (below, above) in enumerate(pairwise(sizes)):
             up, linear = half == 0, index == len(units) - 1
-            scale = math.sqrt(2 / (below + above)) * (1.0 if linear and up else STEEP)
+            scale = spread(below, above, linear=linear and up)
             coupling = Dense(below, above, scale=scale, seed=derive(seed, 30, half, index))
             rbms.append(RBM(Bernoulli(below, values="probabilities"), Gaussian(above) if linear else Bernoulli(above), coupling))
         rbms[0].visible.init_from(images.cpu().float() / 255)

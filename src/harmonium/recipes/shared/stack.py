@@ -29,6 +29,7 @@ from harmonium.models import DBM, DBN, RBM
 from harmonium.models.saving import restore
 from harmonium.nets import classifier
 from harmonium.recipes.shared.labelled_split import Split
+from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
@@ -114,7 +115,7 @@ def random_stack(pixels: int, layers: Layers, seed: int) -> DBN:
     sizes = [pixels, *layers.units]
     layer = partial(Bernoulli, values="probabilities")
     pairs = enumerate(pairwise(sizes))
-    couplings = [Dense(below, above, scale=(32 / (below + above)) ** 0.5, seed=derive(seed, index)) for index, (below, above) in pairs]
+    couplings = [Dense(below, above, scale=spread(below, above), seed=derive(seed, index)) for index, (below, above) in pairs]
     return DBN([RBM(layer(each.visible[0]), Bernoulli(each.hidden[0]), each) for each in couplings])
 
 
