@@ -97,21 +97,28 @@ def as_rows(visible: Unit, data: Rows, like: Tensor, given: GivenRows | None = N
         For data of another shape or form, without a case, or outside the support.
     """
     data = as_data(data)
+
+    def filled(rows: Tensor, indices: Tensor) -> Tensor:
+        return fill(visible, rows, None if given is None else gaps(given.rows(indices)))
+
+    def states(rows: Tensor) -> Tensor:
+        return visible.from_data(rows, like)
+
     if isinstance(data, SparseRows):
         check_cases(visible, data)
-        return CheckedRows(data, visible, given, lambda rows: visible.from_data(rows, like))
+        return CheckedRows(data, visible, states, filled)
     if not isinstance(data, Tensor | np.ndarray):
         if not isinstance(data, Source):
             raise ValueError(f"expected data as a tensor, array or Source, found {type(data).__name__}")
-        return CheckedRows(data, visible, given, lambda rows: rows.to(device=like.device, dtype=like.dtype))
+        return CheckedRows(data, visible, lambda rows: rows.to(device=like.device, dtype=like.dtype), filled)
     check_cases(visible, data)
     if is_mapped(data):
-        return CheckedRows(ArrayRows(data), visible, given, lambda rows: visible.from_data(rows, like))
+        return CheckedRows(ArrayRows(data), visible, states, filled)
     numbers = torch.split(torch.arange(len(data)) if kept is None else kept, BLOCK)
     found = blocks(data) if kept is None else (ArrayRows(data).rows(here, NO_DRAWS) for here in numbers)
     for here, rows in zip(numbers, found, strict=True):
-        visible.check(fill(visible, rows, None if given is None else gaps(given.rows(here))))
-    return placed_rows(data, like.device, lambda rows: visible.from_data(rows, like))
+        visible.check(filled(rows, here))
+    return placed_rows(data, like.device, states)
 
 
 def check_cases(visible: Unit, data: Tensor | np.ndarray[Any, Any] | SparseRows) -> None:

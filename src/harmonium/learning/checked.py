@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import mmap
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.data.batches import Numbered
-from harmonium.sampling.gaps import fill, gaps
-from harmonium.units import Given, Unit
 
 
-class Beside(Protocol):
-    """What is given of each case."""
+class Checks(Protocol):
+    """What knows which rows are data: a layer's units, or the visible units of a net."""
 
-    def rows(self, indices: Tensor) -> Given: ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row."""
+
+    def check(self, data: Tensor) -> None:
+        """Raises a ValueError for rows, (cases, *shape), that are no data."""
 
 
 def is_mapped(data: object) -> bool:
@@ -28,7 +32,7 @@ def is_mapped(data: object) -> bool:
 
 
 class CheckedRows:
-    """Rows of a source, checked at each visit against the units' support, except for gaps; then converted.
+    """Rows of a source, checked at each visit, except for gaps; then converted.
 
     Rows on a GPU are not checked, because the check would wait for it.
 
@@ -36,31 +40,36 @@ class CheckedRows:
     ----------
     source : Numbered
         The rows in their own type, (cases, *shape).
-    visible : Unit
-        The units.
-    given : Beside, optional
-        What is given of each case.
+    visible : Checks
+        What they are checked against.
     convert : callable
         Applied to each batch after its check.
+    filled : callable, optional
+        (rows, their numbers) -> the rows with data in their gaps, for the check.
     """
 
-    def __init__(self, source: Numbered, visible: Unit, given: Beside | None, convert: Any) -> None:
-        self.source, self.visible, self.given, self.convert = source, visible, given, convert
+    def __init__(
+        self,
+        source: Numbered,
+        visible: Checks,
+        convert: Callable[[Tensor], Tensor],
+        filled: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
+        self.source, self.visible, self.convert, self.filled = source, visible, convert, filled
 
     def __len__(self) -> int:
         return len(self.source)
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """The rows with these numbers. Raises ValueError that names a row outside the support."""
+        """The rows with these numbers. Raises ValueError that names a row that is no data."""
         rows: Tensor = self.source.rows(indices, generator)
         if rows.device.type == "cpu":
-            filled = fill(self.visible, rows, None if self.given is None else gaps(self.given.rows(indices)))
+            filled = rows if self.filled is None else self.filled(rows, indices)
             try:
                 self.visible.check(filled)
             except ValueError as error:
                 raise ValueError(self._named(filled, indices) or str(error)) from error
-        found: Tensor = self.convert(rows)
-        return found
+        return self.convert(rows)
 
     def _named(self, rows: Tensor, indices: Tensor) -> str | None:
         """The message about the first row that fails alone, with its number."""

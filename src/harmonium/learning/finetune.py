@@ -27,7 +27,7 @@ from harmonium.learning.predictions import held_out
 from harmonium.learning.replicas.dispatch import or_replicas
 from harmonium.learning.replicas.fine_tune_replicas import fine_tune_replicas
 from harmonium.learning.start import make_transforms_slots
-from harmonium.learning.tuned_cases import tuned_batches
+from harmonium.learning.tuned_cases import Inputs, tuned_batches
 from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.nets.dropout import draw_from
 from harmonium.seeds import derive
@@ -38,12 +38,12 @@ USUAL = partial(MomentumSGD, lr=TUNING_RATE, momentum=MOMENTUM)
 @or_replicas(fine_tune_replicas)
 def fine_tune(
     net: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     *,
     loss: Loss = F.cross_entropy,
     head: nn.Module | None = None,
-    validation: tuple[Tensor, Tensor] | None = None,
+    validation: tuple[Inputs, Tensor] | None = None,
     sample_weight: Tensor | np.ndarray[Any, Any] | Sequence[float] | None = None,
     epochs: int = 30,
     head_epochs: int = 5,
@@ -71,9 +71,10 @@ def fine_tune(
     net : nn.Module
         Any net. It is trained in place, and is in evaluation mode afterwards. `Replicas` of nets are trained together, each as alone: see
         the notes.
-    inputs : Tensor or array
+    inputs : Tensor, array or Source
         Cases, (cases, width), as for `fit`: the net's `Visible` module knows how its visible units take their data. A net without this
-        module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`).
+        module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`). The rows of a
+        source, such as images that `hm.data.Distorted` distorts anew at each visit, are checked as they come.
     targets : Tensor or array
         Integer labels, (cases,), below a classifier's number of classes; or other targets of `loss`, (cases, ...).
     loss : callable, default torch.nn.functional.cross_entropy

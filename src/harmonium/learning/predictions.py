@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from harmonium.data.batches import BLOCK
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Loss, is_classification
-from harmonium.learning.tuned_cases import input_rows
+from harmonium.learning.tuned_cases import Inputs, as_inputs, input_rows
 
 
-def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dict[str, float]:
+def held_out(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Loss) -> dict[str, float]:
     """The loss on validation cases and, for a classifier, the percentage of wrong labels."""
     outputs, targets = predict(net, inputs), as_tensor(targets)
     if not is_classification(targets):
@@ -21,15 +21,15 @@ def held_out(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> dic
 
 
 @torch.no_grad()
-def predict(net: nn.Module, inputs: Tensor) -> Tensor:
+def predict(net: nn.Module, inputs: Inputs) -> Tensor:
     """Compute the net's outputs without dropout, a block at a time.
 
     Parameters
     ----------
     net : nn.Module
         Any net. Its mode, training or evaluation, is kept.
-    inputs : Tensor
-        Cases, (cases, width), as for `fine_tune`.
+    inputs : Tensor, array or Source
+        Cases, (cases, width), as for `fine_tune`. A source that draws draws the same each time.
 
     Returns
     -------
@@ -48,9 +48,9 @@ def predict(net: nn.Module, inputs: Tensor) -> Tensor:
     >>> hm.predict(net, torch.eye(6)).shape
     torch.Size([6, 3])
     """
-    inputs = as_tensor(inputs)
+    inputs, generator = as_inputs(inputs), torch.Generator()
     rows, training = input_rows(net, inputs, next(net.parameters()).detach()), net.training
     net.eval()
-    outputs = [net(rows.rows(block, torch.Generator())).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
+    outputs = [net(rows.rows(block, generator)).cpu() for block in torch.split(torch.arange(len(inputs)), BLOCK)]
     net.train(training)
     return torch.cat(outputs)

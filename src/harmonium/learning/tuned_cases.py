@@ -10,16 +10,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harmonium.data.batches import ArrayRows, Batches, Numbered
-from harmonium.data.pinned import PinnedRows
-from harmonium.data.tables import as_tensor
+from harmonium.data.batches import ArrayRows, Batches, Numbered, Source
+from harmonium.data.sparse import SparseRows
+from harmonium.data.tables import as_data, as_tensor
 from harmonium.learning.backpropagation import Loss, each_loss, is_classification
-from harmonium.learning.cases import blocks, case_weights
+from harmonium.learning.cases import Chosen, blocks, case_weights
+from harmonium.learning.checked import CheckedRows
 from harmonium.learning.placing import placed_rows
 from harmonium.nets import Autoencoder, ReconstructionLoss
 from harmonium.nets.visible import visible_of
 
+Inputs = Tensor | Source
 PROBED = 64  # cases on which it is tried whether a loss is the mean of those of single cases
+
+
+class Floats:
+    """What a net without visible units takes: finite floats or booleans of one shape, (*shape)."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        self.shape = tuple(shape)
+
+    def check(self, data: Tensor) -> None:
+        """Raises a ValueError for bytes, which may be grey levels or numbers, and for values that are not finite."""
+        if data.dtype == torch.uint8:
+            width = data[:1].numel()
+            raise ValueError(
+                "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), "
+                f'or begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
+            )
+        check_finite(data)
+
+
+def as_inputs(data: Any) -> Inputs:
+    """Inputs of any form as a tensor; a source of rows stays as it is, for it may draw each visit anew."""
+    found = as_data(data)
+    return found if isinstance(found, Source) and not isinstance(found, SparseRows) else as_tensor(found)
 
 
 def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any, loss: Loss, *, batch_size: int, seed: int) -> Batches:
@@ -29,8 +54,10 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
     ----------
     net : torch.nn.Module
         The net that is to learn from them.
-    inputs, targets : Tensor or array
-        (cases, ...) each.
+    inputs : Tensor, array or Source
+        (cases, ...).
+    targets : Tensor or array
+        (cases, ...).
     sample_weight : sequence of float, optional
         (cases,).
     loss : callable
@@ -44,11 +71,11 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
         For what the net, the loss or the weights cannot take.
     """
     like = next(net.parameters()).detach()
-    inputs, targets = as_tensor(inputs), as_tensor(targets)
-    weights = case_weights(sample_weight, len(inputs) if inputs.dim() else 0, like)
+    inputs, targets = as_inputs(inputs), as_tensor(targets)
+    weights = case_weights(sample_weight, 0 if isinstance(inputs, Tensor) and not inputs.dim() else len(inputs), like)
     each = None if weights is None else weights.each
-    if weights is not None and weights.kept is not None and targets.shape[:1] == inputs.shape[:1]:
-        inputs, targets, each = (part.index_select(0, weights.kept.to(part.device)) for part in (inputs, targets, weights.each))
+    if weights is not None and weights.kept is not None and targets.shape[:1] == (len(inputs),):
+        inputs, targets, each = (of_cases(part, weights.kept) for part in (inputs, targets, weights.each))
     check_cases(net, inputs, targets, loss)
     rows = input_rows(net, inputs, like)
     shares: Numbered | None = None
@@ -57,6 +84,11 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
         shares = ArrayRows(each)
     sources: list[Numbered | None] = [rows, ArrayRows(targets, lambda chosen: chosen.to(like.device)), shares]
     return Batches(sources, batch_size=batch_size, seed=seed, weights=shares, mean_weight=1.0 if weights is None else weights.mean)
+
+
+def of_cases(part: Any, kept: Tensor) -> Any:
+    """The rows of these cases alone, (count,)."""
+    return part.index_select(0, kept.to(part.device)) if isinstance(part, Tensor) else Chosen(part, kept)
 
 
 @torch.no_grad()
@@ -87,24 +119,36 @@ def check_loss(loss: Loss, targets: Tensor, shape: torch.Size, like: Tensor) -> 
         )
 
 
-def input_rows(net: nn.Module, inputs: Tensor, like: Tensor) -> ArrayRows | PinnedRows:
-    """Inputs as a source, converted as the net's visible units take their data. Raises ValueError for inputs that they cannot take."""
+def input_rows(net: nn.Module, inputs: Inputs, like: Tensor) -> Numbered:
+    """Inputs as a source, converted as the net's visible units take their data. Raises ValueError for inputs that they cannot take.
+
+    A tensor is checked now, and the rows of a source at each visit.
+    """
     visible = visible_of(net)
-    if visible is not None:
-        for rows in blocks(inputs):
-            visible.check(rows)
-        return placed_rows(inputs, like.device, visible.states)
-    if inputs.dtype == torch.uint8:
-        width = inputs[:1].numel()
-        raise ValueError(
-            "uint8 inputs may be grey levels or numbers, and this net does not say which: give it floats (grey levels as level / 255), or "
-            f'begin it with harmonium.nets.Visible(hm.Bernoulli({width}, values="probabilities")), which takes levels as level / 255'
-        )
-    return placed_rows(inputs, like.device, lambda rows: rows.to(like))
+    if not isinstance(inputs, Tensor):
+        shape = inputs.rows(torch.arange(1), torch.Generator()).shape[1:]
+        return CheckedRows(inputs, visible or Floats(shape), lambda rows: rows.to(like) if visible is None else visible.states(rows))
+    if visible is None:
+        Floats(inputs.shape[1:]).check(inputs)
+        return placed_rows(inputs, like.device, lambda rows: rows.to(like))
+    for rows in blocks(inputs):
+        visible.check(rows)
+    return placed_rows(inputs, like.device, visible.states)
 
 
-def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> None:
-    """Raise a ValueError that says what was expected and what was found, unless the net can learn from these cases."""
+def check_finite(data: Tensor) -> None:
+    """Raise a ValueError for NaN or infinite values."""
+    if data.is_floating_point() and not bool(torch.isfinite(data).all()):
+        raise ValueError("expected finite inputs, found NaN or infinite values")
+
+
+def check_cases(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Callable[..., Tensor]) -> None:
+    """Raise a ValueError that says what was expected and what was found, unless the net can learn from these cases.
+
+    Of a source, one row is tried.
+    """
+    cases = 0 if isinstance(inputs, Tensor) and not inputs.dim() else len(inputs)
+    some = inputs.rows(torch.arange(1), torch.Generator()) if cases and not isinstance(inputs, Tensor) else inputs
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
     visible, width = visible_of(net), None
@@ -114,22 +158,23 @@ def check_cases(net: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[
         width = math.prod(first.unflattened_size)
     elif isinstance(first, nn.Linear):
         width = first.in_features
-    if inputs.dim() < 2 or len(inputs) == 0 or (width is not None and inputs.flatten(1).shape[1] != width):
-        expected = "..." if width is None else width
-        raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found {tuple(inputs.shape)}")
-    if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
-        raise ValueError("expected finite inputs, found NaN or infinite values")
+    expected = "..." if width is None else width
+    if not isinstance(some, Tensor):
+        raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found a source without rows")
+    if some.dim() < 2 or len(some) == 0 or (width is not None and some.flatten(1).shape[1] != width):
+        raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found {(cases, *some.shape[1:])}")
+    check_finite(some)
     if loss is not F.cross_entropy:
-        if len(targets) != len(inputs):
-            raise ValueError(f"expected a target for each of {len(inputs)} cases, found {len(targets)}")
+        if len(targets) != cases:
+            raise ValueError(f"expected a target for each of {cases} cases, found {len(targets)}")
         if isinstance(loss, ReconstructionLoss):
             for rows in blocks(targets):
                 loss.check(rows)
         return
     if isinstance(net, Autoencoder):
         raise ValueError("an autoencoder learns to reconstruct: give it loss=net.loss, and as targets what it is to reconstruct")
-    if targets.shape != (len(inputs),) or targets.is_floating_point():
-        raise ValueError(f"expected {len(inputs)} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
+    if targets.shape != (cases,) or targets.is_floating_point():
+        raise ValueError(f"expected {cases} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
     if linear:
         classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
         if low < 0 or high >= classes:

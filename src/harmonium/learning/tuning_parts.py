@@ -14,9 +14,9 @@ from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Choice, Chooses
 from harmonium.learning.transforms import Averaging, Transform
 from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
-from harmonium.learning.tuned_cases import check_cases, input_rows
+from harmonium.learning.tuned_cases import Inputs, as_inputs, check_cases, input_rows
 
-Cases = tuple[Tensor, Tensor]
+Cases = tuple[Inputs, Tensor]
 
 
 def tuning_transforms(
@@ -53,10 +53,10 @@ def tuning_transforms(
 
 
 def checked_validation(net: nn.Module, validation: Cases | None, loss: Loss) -> Cases | None:
-    """Validation cases as tensors. Raises ValueError for what the net cannot take, now and not only after the first epoch."""
+    """Validation cases as inputs and targets. Raises ValueError for what the net cannot take, now and not only after an epoch."""
     if validation is None:
         return None
-    inputs, targets = as_tensor(validation[0]), as_tensor(validation[1])
+    inputs, targets = as_inputs(validation[0]), as_tensor(validation[1])
     check_cases(net, inputs, targets, loss)
     input_rows(net, inputs, next(net.parameters()).detach())
     return inputs, targets

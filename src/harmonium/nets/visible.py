@@ -54,6 +54,11 @@ class Visible(nn.Module):
         """The number of inputs of a case."""
         return math.prod(self.unit.shape)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a case's inputs."""
+        return (self.width,)
+
     def check(self, data: Tensor) -> None:
         """Raises a ValueError that states what was expected and found, unless `data` are data of the layer, (cases, units)."""
         if data.dim() != 2 or data.shape[1] != self.width or len(data) == 0:

@@ -26,7 +26,7 @@ from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import EachChoice, begin, together
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.start import make_transforms_slots
-from harmonium.learning.tuned_cases import check_cases, input_rows
+from harmonium.learning.tuned_cases import Inputs, as_inputs, check_cases, input_rows
 from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.models import RBM
 from harmonium.nets.dropout import draw_from
@@ -35,11 +35,11 @@ from harmonium.seeds import derive
 
 def fine_tune_replicas(
     net: Replicas[Any],
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     *,
     loss: Loss = F.cross_entropy,
-    validation: tuple[Tensor, Tensor] | None = None,
+    validation: tuple[Inputs, Tensor] | None = None,
     epochs: int = 30,
     head_epochs: int = 5,
     batch_size: int = 100,
@@ -74,7 +74,7 @@ def fine_tune_replicas(
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
     pattern, seeds = net.pattern, seeds_of(seed, len(net))
-    inputs, targets = as_tensor(inputs), as_tensor(targets)
+    inputs, targets = as_inputs(inputs), as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, next(net.parameters()).detach())
     held = checked_validation(pattern, validation, loss)
@@ -149,7 +149,7 @@ class ReplicaBackpropagation(Backpropagation):
         raise TypeError("replicas have metrics each: metrics_of_nets")
 
 
-def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Tensor, Tensor] | None) -> dict[str, float]:
+def metrics_of_nets(signal: ReplicaBackpropagation, validation: tuple[Inputs, Tensor] | None) -> dict[str, float]:
     """The metrics of `fine_tune` for each replica, and their means."""
     many, totals = signal.net, {name: value.tolist() for name, value in signal.state.totals.items()}
     rows = []
