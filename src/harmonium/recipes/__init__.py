@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.density.recipe import Density as Density
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.faces.recipe import FacesAutoencoder as FacesAutoencoder
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize

@@ -78,6 +78,14 @@ REGISTRY = (
         ("test_error_percent",),
     ),
     Entry(
+        "faces-autoencoder",
+        "harmonium.recipes.faces.recipe",
+        "FacesAutoencoder",
+        "Deep autoencoder of faces in 30 numbers, beside PCA",
+        "126*",
+        ("test_squared_error",),
+    ),
+    Entry(
         "few-labels",
         "harmonium.recipes.few_labels.recipe",
         "FewLabels",

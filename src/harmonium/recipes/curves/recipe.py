@@ -15,13 +15,11 @@ from typing import Any, ClassVar
 import torch
 
 from harmonium.data import Dataset, curves
-from harmonium.recipes.shared.autoencoder_pictures import sections
+from harmonium.recipes.shared.autoencoder_pictures import draw_report, draw_unfinished
 from harmonium.recipes.shared.deep_autoencoder import Baseline, CodedLayers, Learnt, Unrolled, judge, learn_all, simple_models
 from harmonium.recipes.shared.labelled_split import Split, split
-from harmonium.report import Section, learning_curves
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run
-from harmonium.runs.report_page import write_run_report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,24 +77,12 @@ class CurvesAutoencoder(Recipe):
         data, cases = self.cases()
         learnt, baselines = self.steps(run, cases)
         results = self.results(run, self.setting, judge(cases, learnt, baselines))
-        draw(self, run, data, cases, learnt, baselines)
+        draw_report(run, "curves", data, cases, learnt, baselines)
         return results
 
     def report(self, run: Run) -> None:
         if run.finished:
             data, cases = self.cases()
-            draw(self, run, data, cases, *self.steps(run, cases))
+            draw_report(run, "curves", data, cases, *self.steps(run, cases))
         else:
-            shown = Section("Learning", "", [(learning_curves(run.histories()), "each phase against its epochs")])
-            write_run_report(run, summary="A deep autoencoder of curves", sections=[shown])
-
-
-def draw(options: CurvesAutoencoder, run: Run, data: Dataset, cases: Split, learnt: Learnt, baselines: list[Baseline]) -> None:
-    """report.html of a finished run."""
-    units = "-".join(str(size) for size in (cases.images.shape[1], *options.layers.units))
-    write_run_report(
-        run,
-        summary=f"A deep autoencoder {units}, learnt from {len(cases.images):,} images of curves one layer at a time, unrolled, and "
-        "fine-tuned to reconstruct them",
-        sections=sections(run, data, cases, learnt, baselines),
-    )
+            draw_unfinished(run, "curves")

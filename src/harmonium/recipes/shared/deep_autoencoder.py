@@ -1,6 +1,7 @@
 """A deep autoencoder, step by step: a stack of RBMs with a linear code on top, unrolled and fine-tuned; and the same from random weights.
 
-Each step keeps its own checkpoint and is a pure function of its arguments, so that a run resumes by being run again.
+Each step keeps its own checkpoint and is a pure function of its arguments, so that a run resumes by being run again. Images in bytes are
+grey levels, probabilities of binary units; those of real numbers, of mean 0 and variance 1 or so, are states of real-valued units.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
-from harmonium.units import Bernoulli, Gaussian
+from harmonium.units import Bernoulli, Gaussian, Unit
 
 TUNED, FROM_RANDOM, MAP = "backpropagation", "backpropagation from random weights", "backpropagation of the map"  # the phases' names
 UNIT = "per image"  # of the sum over pixels of the squared error
@@ -43,6 +44,8 @@ class CodedLayers:
     """Over the training images, for each layer."""
     batch_size: int = 100
     learning_rate: float = 0.1
+    first_rate: float | None = None
+    """Learning rate of the lowest RBM, where it is another: that of real-valued pixels."""
     code_rate: float = 0.001
     """Learning rate of the RBM with linear hidden units."""
     weight_cost: float = 2e-4
@@ -59,7 +62,7 @@ class CodedLayers:
 
 @dataclasses.dataclass(frozen=True)
 class Unrolled:
-    """How backpropagation fine-tunes an unrolled stack, by Adam on the cross-entropy."""
+    """How backpropagation fine-tunes an unrolled stack, by Adam on the loss of its pixels: the cross-entropy, or the squared error."""
 
     epochs: int
     batch_size: int = 200
@@ -88,7 +91,7 @@ class Baseline(NamedTuple):
     label: str
     """Its name, and the numbers in its code."""
     made: Tensor
-    """(cases, pixels), from 0 to 1."""
+    """(cases, pixels), from 0 to 1 of grey levels."""
 
 
 def learn_all(
@@ -140,9 +143,14 @@ def simple_models(
         found += [
             Baseline(f"logistic_pca_free_codes{end}", f"logistic PCA, {size}, best codes", free.means(codes)),
             Baseline(f"logistic_pca{end}", f"logistic PCA, {size}", predict(linear, judged).sigmoid()),
-            Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, judged, size)),
+            principal(cases, size, end),
         ]
     return found
+
+
+def principal(cases: Split, size: int, end: str = "") -> Baseline:
+    """PCA of the images to learn from, with so many components. `end`: of the metric's name."""
+    return Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, cases.test_images, size))
 
 
 def linear_code(images: Tensor, size: int, seed: int) -> Autoencoder:
@@ -158,9 +166,20 @@ def learn_linear_code(run: Run, images: Tensor, size: int, how: Unrolled, seed: 
     return tune(run, f"logistic PCA {size}", linear_code(images, size, seed), images, how, derive(seed, 40))
 
 
-def layer(below: int, above: int, layers: CodedLayers, seed: int, *, linear: bool = False) -> RBM:
+def values(images: Tensor) -> Tensor:
+    """Images as the numbers that errors are measured in, on the CPU: grey levels from 0 to 1, or real numbers as they are."""
+    return images.cpu().float() / 255 if images.dtype == torch.uint8 else images.cpu()
+
+
+def pixels(images: Tensor) -> Unit:
+    """The visible units of images, (cases, pixels): binary for grey levels, real-valued for real numbers."""
+    count = images.shape[1]
+    return Gaussian(count, variance=1.0) if images.is_floating_point() else Bernoulli(count, values="probabilities")
+
+
+def layer(visible: Unit, above: int, layers: CodedLayers, seed: int, *, linear: bool = False) -> RBM:
     """An untrained machine of a stack; its hidden units are linear for a code."""
-    visible, coupling = Bernoulli(below, values="probabilities"), Dense(below, above, scale=layers.scale, seed=seed)
+    coupling = Dense(visible.shape[0], above, scale=layers.scale, seed=seed)
     return RBM(visible, Gaussian(above) if linear else Bernoulli(above), coupling)
 
 
@@ -185,18 +204,21 @@ def learn_layer(run: Run, phase: str, rbm: RBM, data: Tensor, layers: CodedLayer
 
 
 def learn_layers(run: Run, images: Tensor, layers: CodedLayers, seed: int) -> list[RBM]:
-    """All layers below the code, bottom to top. `images`: (cases, pixels) uint8."""
+    """All layers below the code, bottom to top. `images`: (cases, pixels)."""
     stack: list[RBM] = []
-    for index, (below, above) in enumerate(pairwise([images.shape[1], *layers.units[:-1]])):
-        rbm = layer(below, above, layers, derive(seed, index))
+    for index, above in enumerate(layers.units[:-1]):
+        visible = Bernoulli(layers.units[index - 1], values="probabilities") if stack else pixels(images)
         data = features(images, *stack) if stack else images
-        stack.append(learn_layer(run, f"layer {index + 1}", rbm, data, layers, layers.learning_rate, derive(seed, index)))
+        rate = layers.learning_rate if stack or layers.first_rate is None else layers.first_rate
+        rbm = layer(visible, above, layers, derive(seed, index))
+        stack.append(learn_layer(run, f"layer {index + 1}", rbm, data, layers, rate, derive(seed, index)))
     return stack
 
 
 def learn_code(run: Run, images: Tensor, stack: Sequence[RBM], layers: CodedLayers, size: int, seed: int) -> Autoencoder:
     """A machine with `size` linear hidden units on top of learnt layers, and all of it unrolled."""
-    top = layer(layers.units[-2], size, layers, derive(seed, 20, size), linear=True)
+    below = Bernoulli(layers.units[-2], values="probabilities")
+    top = layer(below, size, layers, derive(seed, 20, size), linear=True)
     learn_layer(run, f"code of {size}", top, features(images, *stack), layers, layers.code_rate, derive(seed, 20, size))
     return autoencoder(DBN([*stack, top]))
 
@@ -205,23 +227,24 @@ def random_start(images: Tensor, units: Sequence[int], seed: int) -> Autoencoder
     """An autoencoder of the same shape with random weights, as deep sigmoid nets should begin (Glorot & Bengio 2010).
 
     Weights are normal with variance 2 / (inputs + outputs), 16 times as much into sigmoid units; the pixels' biases are those of their
-    mean grey levels. Nothing of the decoder is the encoder's.
+    means. Nothing of the decoder is the encoder's.
     """
     sizes, halves = [images.shape[1], *units], []
     for half in range(2):
         rbms = []
         for index, (below, above) in enumerate(pairwise(sizes)):
-            up, linear = half == 0, index == len(units) - 1
-            scale = spread(below, above, linear=linear and up)
+            top, real = index == len(units) - 1, index == 0 and images.is_floating_point()
+            scale = spread(below, above, linear=top if half == 0 else real)
             coupling = Dense(below, above, scale=scale, seed=derive(seed, 30, half, index))
-            rbms.append(RBM(Bernoulli(below, values="probabilities"), Gaussian(above) if linear else Bernoulli(above), coupling))
-        rbms[0].visible.init_from(images.cpu().float() / 255)
+            visible = Bernoulli(below, values="probabilities") if index else pixels(images)
+            rbms.append(RBM(visible, Gaussian(above) if top else Bernoulli(above), coupling))
+        rbms[0].visible.init_from(values(images))
         halves.append(autoencoder(DBN(rbms)))
     return Autoencoder(halves[0].encoder, halves[1].decoder).to(images.device)
 
 
 def tune(run: Run, phase: str, net: Autoencoder, images: Tensor, how: Unrolled, seed: int, held: Tensor | None = None) -> Autoencoder:
-    """Backpropagation of the cross-entropy of images, (cases, pixels) uint8, and what comes back.
+    """Backpropagation of the net's loss of images, (cases, pixels), and what comes back.
 
     With `held`, images that are held out, the net ends with the weights of the epoch that reconstructs them best.
     """
@@ -247,20 +270,20 @@ def tune(run: Run, phase: str, net: Autoencoder, images: Tensor, how: Unrolled, 
 
 @torch.no_grad()
 def squared_error(net: Autoencoder, images: Tensor) -> float:
-    """Σ over pixels of (x - reconstruction)², x from 0 to 1, the mean over images."""
+    """Σ over pixels of (x - reconstruction)², the mean over images; grey levels are x from 0 to 1."""
     return net.squared_error(predict(net, images), images.cpu()).item()
 
 
 def error_of(reconstructed: Tensor, images: Tensor) -> float:
-    """The same of reconstructions, (cases, pixels) from 0 to 1, of images in bytes."""
-    return (reconstructed.double().cpu() - images.cpu().double() / 255).square().sum(1).mean().item()
+    """The same of reconstructions, (cases, pixels)."""
+    return (reconstructed.double().cpu() - values(images).double()).square().sum(1).mean().item()
 
 
 def pca(images: Tensor, judged: Tensor, components: int) -> Tensor:
-    """What PCA of images makes of the judged ones, (cases, pixels) uint8 each: (cases, pixels)."""
+    """What PCA of images makes of the judged ones, (cases, pixels) each: (cases, pixels)."""
     with np.errstate(invalid="ignore"):  # shares of a variance of zero, which images all alike have
-        fitted = PCA(components, svd_solver="covariance_eigh").fit(images.cpu().numpy() / np.float32(255))
-    codes = fitted.transform(judged.cpu().numpy() / np.float32(255))
+        fitted = PCA(components, svd_solver="covariance_eigh").fit(values(images).numpy())
+    codes = fitted.transform(values(judged).numpy())
     return torch.from_numpy(fitted.inverse_transform(codes))
 
 
