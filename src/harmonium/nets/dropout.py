@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from harmonium.units.uniform import uniform
+LEVELS = 2**16  # of the random numbers that p is compared with
 
 
 class Dropout(nn.Module):
     """Sets each input to zero with probability `p` in training, and scales the others by 1 / (1 - p).
 
-    Unlike `torch.nn.Dropout`, it never uses the global seed: the mask comes from `generator`, which the trainer sets.
+    Unlike `torch.nn.Dropout`, it never uses the global seed: the mask comes from `generator`, which the trainer sets. Inputs are dropped
+    independently, with the multiple of 2⁻¹⁶ below 1 that is nearest to `p`.
 
     Parameters
     ----------
@@ -53,8 +54,15 @@ class Dropout(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return input
-        kept = uniform(input.shape, input, self.generator) >= self.p
-        return input * kept / (1 - self.p)
+        return input * self.mask(input)
+
+    @torch.no_grad()
+    def mask(self, like: Tensor) -> Tensor:
+        """0 where an input of this shape is dropped, and 1 / (1 - p) elsewhere."""
+        words = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device)
+        drawn = words.random_(-(2**63), None, generator=self.generator).view(torch.int16)[: like.numel()].view(like.shape)
+        level = min(round(self.p * LEVELS), LEVELS - 1) - LEVELS // 2
+        return (drawn >= level).to(like.dtype).mul_(1 / (1 - self.p))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
