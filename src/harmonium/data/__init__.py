@@ -14,6 +14,7 @@ from harmonium.data import (
     natural_images,
     newsgroups,
     noise,
+    norb,
     omniglot,
     orl_faces,
 )
@@ -25,6 +26,7 @@ from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
 from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
+from harmonium.data.standardise import Standardising, standardise
 from harmonium.data.whitening import Whitening, whiten
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Dataset",
     "Distorted",
     "Resampled",
+    "Standardising",
     "Table",
     "Whitening",
     "alphadigits",
@@ -50,11 +53,13 @@ __all__ = [
     "natural_images",
     "newsgroups",
     "noise",
+    "norb",
     "omniglot",
     "orl_faces",
     "past_frames",
     "patches",
     "read_idx",
+    "standardise",
     "whiten",
     "without_mean",
 ]
