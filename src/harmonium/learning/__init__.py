@@ -18,6 +18,7 @@ from harmonium.learning.loop.snapshots import Trajectory
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.per_layer import PerLayer
 from harmonium.learning.predictions import predict
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
 from harmonium.learning.replicas.replica_state import ReplicaState
@@ -54,6 +55,7 @@ __all__ = [
     "HeldOut",
     "LogUniform",
     "MomentumSGD",
+    "PerLayer",
     "PersistentCD",
     "Positive",
     "Progress",

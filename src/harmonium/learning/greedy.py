@@ -19,6 +19,7 @@ from harmonium.learning.fit import fit
 from harmonium.learning.held_out import HeldOut
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import as_callbacks
+from harmonium.learning.per_layer import PerLayer, check_layers, of_layer
 from harmonium.learning.replicas.dispatch import or_many
 from harmonium.learning.replicas.greedy_replicas import greedy_replicas
 from harmonium.models import DBN, RBM
@@ -72,10 +73,10 @@ def greedy(
     checkpoints : path-like, optional
         A folder with one checkpoint per layer. An interrupted stack resumes from it.
     **settings
-        Arguments of `fit` for every layer. With labels, a `validation` of (data, labels) is used in every layer, and one of data alone in
-        the layers below the top. `replicas=R` trains R stacks together, each as alone with the seed `seed` + r, or with seed number r of
-        a sequence, and from the cases with the numbers `rows`, (replicas, cases), if these are given. Other settings of replicas are as
-        for `fit`.
+        Arguments of `fit` for every layer; a `PerLayer` has one value for each. With labels, a `validation` of (data, labels) is used in
+        every layer, and one of data alone in the layers below the top. `replicas=R` trains R stacks together, each as alone with the seed
+        `seed` + r, or with seed number r of a sequence, and from the cases with the numbers `rows`, (replicas, cases), if these are given.
+        Other settings of replicas are as for `fit`.
 
     Returns
     -------
@@ -86,8 +87,8 @@ def greedy(
     ------
     ValueError
         For labels that do not fit, for labels with an iterable of batches (its cases have no numbers), for an iterator that can be used
-        only once, for fewer than two layers, for one object as two layers, for another number of couplings, for both `train` and
-        `settings`, and for an `HeldOut` among the callbacks of several layers.
+        only once, for fewer than two layers, for one object as two layers, for another number of couplings or of values of a `PerLayer`,
+        for both `train` and `settings`, and for an `HeldOut` among the callbacks of several layers.
 
     Notes
     -----
@@ -106,7 +107,8 @@ def greedy(
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
     check_distinct(*layers)
-    if "callbacks" in settings:
+    check_layers(settings, len(layers) - 1)
+    if "callbacks" in settings and not isinstance(settings["callbacks"], PerLayer):
         settings["callbacks"] = as_callbacks(settings["callbacks"])
         if len(layers) > 2 and any(isinstance(each, HeldOut) for each in settings["callbacks"]):
             raise ValueError(
@@ -143,7 +145,7 @@ def greedy(
             held_out = _beside(rbm, features(validation, *rbms, given=validation_given), joint and held_labels) if watched else None
             side, held_side = (each if index == 0 else above(each) for each in (given, validation_given))
             settings |= {"given": side, "validation": held_out, "validation_given": held_side}
-            fit(rbm, below, seed=derive(seed, index), checkpoint=path, **settings)
+            fit(rbm, below, seed=derive(seed, index), checkpoint=path, **of_layer(settings, index))
         del below  # frees memory before the next layer's data are computed
         rbms.append(rbm)
     return DBN(rbms, labels=known is not None)

@@ -19,6 +19,7 @@ from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.fit import fit
 from harmonium.learning.greedy import Train
+from harmonium.learning.per_layer import check_layers, of_layer
 from harmonium.models import DBM, RBM, composed, doubled
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Binomial, Unit
@@ -57,7 +58,7 @@ def greedy_dbm(
     checkpoints : path-like, optional
         A folder with one checkpoint per machine.
     **settings
-        Arguments of `fit` for every machine.
+        Arguments of `fit` for every machine; a `PerLayer` has one value for each.
 
     Returns
     -------
@@ -93,6 +94,7 @@ def greedy_dbm(
         raise ValueError(
             f"train= sets the training of each machine, and cannot be combined with other settings, found {', '.join(settings)}"
         )
+    check_layers(settings, len(layers) - 1)
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("a deep Boltzmann machine takes data that can be indexed by case number: a tensor, array or Source")
@@ -114,7 +116,7 @@ def greedy_dbm(
         else:
             path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
             held_seen = None if held is None else _sent(held, rbms, last, sampled)
-            fit(rbm, seen, seed=derive(seed, index), validation=held_seen, checkpoint=path, **settings)
+            fit(rbm, seen, seed=derive(seed, index), validation=held_seen, checkpoint=path, **of_layer(settings, index))
         rbms.append(rbm)
     return composed(rbms, layers)
 

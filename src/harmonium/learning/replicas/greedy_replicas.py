@@ -14,6 +14,7 @@ from harmonium.data.batches import Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import as_rows
 from harmonium.learning.fit import fit
+from harmonium.learning.per_layer import check_layers, of_layer
 from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
@@ -52,6 +53,7 @@ def greedy_replicas(
     if len(layers) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
     check_distinct(*layers)
+    check_layers(settings, len(layers) - 1)
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
@@ -66,7 +68,7 @@ def greedy_replicas(
         path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
         below = features_of(data, learned)
         held = None if validation is None else features_of(validation, learned)
-        fit(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **settings)
+        fit(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **of_layer(settings, index))
         learned.append(many)
     return [DBN([layer.take(replica) for layer in learned]) for replica in range(replicas)]
 
