@@ -26,6 +26,7 @@ from harmonium.data.frames import past_frames
 from harmonium.data.idx import read_idx
 from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
+from harmonium.data.shifted import Shifted
 from harmonium.data.standardise import Standardising, standardise
 from harmonium.data.whitening import Whitening, whiten
 
@@ -34,6 +35,7 @@ __all__ = [
     "Dataset",
     "Distorted",
     "Resampled",
+    "Shifted",
     "Standardising",
     "Table",
     "Whitening",

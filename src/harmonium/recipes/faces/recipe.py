@@ -34,7 +34,7 @@ class FacesAutoencoder(Recipe):
     """Some minutes: 40 pieces of a photograph and not 414, 10 epochs a layer, 20 of fine-tuning."""
     copies: int = 414
     """Pieces of each photograph."""
-    layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=10, first_rate=0.001, scale=0.01)
+    layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=10, learning_rate=0.01, first_rate=0.001, scale=0.05)
     tuning: Unrolled = Unrolled(epochs=20)
     beside: bool = True
     """Learn the random start as well."""
