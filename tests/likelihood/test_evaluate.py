@@ -163,7 +163,9 @@ def test_the_same_seed_gives_the_same_figures_and_float32_works():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_agreement_on_what_is_wrong_is_not_trusted(seed):
+def test_agreement_on_what_is_wrong_is_not_trusted(seed, monkeypatch):
+    """Mean field would find this mode (tests/likelihood/test_modes.py): it is one that it misses as well, here."""
+    monkeypatch.setattr("harmonium.likelihood.log_z.log_z_of_a_mode", lambda *_, **__: None)
     rbm = far_mode()
     log_z, v = of_far_mode(), torch.tensor(near_zero(200))
     assert log_z == pytest.approx(4.40, abs=0.03)

@@ -106,7 +106,8 @@ def evaluate(
 
     *Trust.* AIS overestimates log p in expectation, without limit if its chains miss a mode. Neither the effective sample size nor the
     standard error shows this. Reverse AIS bounds log Z from above only if it starts from exact samples, which tempered chains do not give.
-    If forward and reverse chains miss the same mode, both agree and both are wrong. `trust` says so.
+    If forward and reverse chains miss the same mode, both agree and both are wrong. `trust` says so. Mean field from random states, and
+    from the ends of the tempered chains, searches for such a mode: what it finds bounds log Z from below, and refutes a lower estimate.
 
     *Conditions.* log Z may depend on what is given of a case: the length of a document, a context, a mask of absent units. Then it is found
     for each distinct condition, and the figures are pooled over all cases. The time grows with the number of conditions whose log Z is
@@ -172,6 +173,7 @@ def evaluate(
         raised=total.raised,
         doubtful=is_doubtful(each, chains=chains),
         least_log_z=total.least,
+        log_z_of_a_mode=total.of_a_mode,
         tightened=None if tight is None else _mean(tight - log_z),
         pseudo_likelihood=_pseudo_likelihood(top, *cases, of_draws) if bound is None else None,
         gap=gap,

@@ -11,6 +11,7 @@ from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.log_z import LONGER, LogZ
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate
 from harmonium.likelihood.tempered_samples import Tempered
+from harmonium.likelihood.trust import refuted
 from harmonium.notebook import as_html
 
 
@@ -30,8 +31,8 @@ class Evaluation:
     """The mean log-likelihood of some cases, in nats per case (natural logarithms), and its reliability.
 
     An error in log Z shifts every case alike and is not part of `case_error`. log Z may differ between cases (`each` has several entries).
-    Then `log_z` and the estimates are means over all cases, as `nats` is, with the least of the effective sample sizes, and `tempered` and
-    `least_log_z` are None.
+    Then `log_z` and the estimates are means over all cases, as `nats` is, with the least of the effective sample sizes, and `tempered`,
+    `least_log_z` and `log_z_of_a_mode` are None.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ class Evaluation:
         Whether any check speaks against the estimate.
     least_log_z : float, optional
         Lower bound on log Z from the distinct cases, training cases included. None if the visible units have infinitely many states.
+    log_z_of_a_mode : float, optional
+        Lower bound on log Z from the mode that mean field finds, exact up to rounding. None where several conditions have their own log Z.
     tightened : tuple of float, optional
         For a deep model: the importance-sampled bound and its standard error over the cases.
     pseudo_likelihood : tuple of float, optional
@@ -101,6 +104,7 @@ class Evaluation:
     raised: RaiseEstimate | None = field(default=None, repr=False)
     doubtful: bool = False
     least_log_z: float | None = None
+    log_z_of_a_mode: float | None = None
     tightened: tuple[float, float] | None = None
     pseudo_likelihood: tuple[float, float] | None = None
     gap: tuple[float, float] | None = None
@@ -109,7 +113,10 @@ class Evaluation:
     each: tuple[LogZ, ...] = field(default=(), repr=False)
 
     def estimates(self) -> list[Row]:
-        """log p, or the bound, for each value of log Z: the exact one, or three estimates, or four with RAISE."""
+        """log p, or the bound, for each value of log Z: the exact one, or three estimates, or four with RAISE.
+
+        Where mean field finds a mode that no estimate knows of, what it leaves of log p at most stands below them.
+        """
         if self.exact:
             return [Row("exact log Z", self.nats, self.case_error, self.log_z, 0.0)]
         assert self.betas is not None
@@ -127,6 +134,9 @@ class Evaluation:
             nats = self.nats + self.log_z - self.raised.log_z
             name = f"RAISE, from {self.raised.cases:,} cases"
             rows.append(Row(name, nats, self.case_error, self.raised.log_z, self.raised.standard_error))
+        if any(refuted(one) for one in self.each) and self.log_z_of_a_mode is not None:
+            nats = self.nats + self.log_z - self.log_z_of_a_mode
+            rows.append(Row("at most, by a mode", nats, self.case_error, self.log_z_of_a_mode, 0.0))
         return rows
 
     @property

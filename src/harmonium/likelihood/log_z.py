@@ -16,6 +16,7 @@ from harmonium.likelihood.annealing import Estimate, shown
 from harmonium.likelihood.distinct_given import Distinct
 from harmonium.likelihood.exact_log_z import exact_log_z
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate
+from harmonium.likelihood.modes import log_z_of_a_mode
 from harmonium.likelihood.reverse_ais import reverse_ais
 from harmonium.likelihood.tempered_samples import Tempered, tempered_samples
 from harmonium.models import RBM
@@ -30,7 +31,7 @@ class LogZ:
     """log Z, in nats, under one condition `given`, which `cases` of the cases share. Its standard error is zero if it is exact.
 
     An estimated log Z is that of `long`. `least` is a lower bound from the distinct cases (None if the units have infinitely many states).
-    For `short`, `long`, `reverse`, `tempered` and `raised` see `Evaluation`.
+    `of_a_mode` is one from mean field. For `short`, `long`, `reverse`, `tempered` and `raised` see `Evaluation`.
     """
 
     log_z: float
@@ -44,6 +45,7 @@ class LogZ:
     tempered: Tempered | None = field(default=None, repr=False)
     raised: RaiseEstimate | None = field(default=None, repr=False)
     least: float | None = None
+    of_a_mode: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _estimated(model: RBM, given: Given, cases: int, base_rates: Tensor, effort:
             given=given,
             progress=effort.progress,
         )
-    return LogZ(long.log_z, long.standard_error, False, cases, given, short, long, reverse, tempered)
+    mode = log_z_of_a_mode(model, tempered.v, starts=effort.chains, generator=generator, given=given)
+    return LogZ(long.log_z, long.standard_error, False, cases, given, short, long, reverse, tempered, of_a_mode=mode)
 
 
 def pooled(each: Sequence[LogZ]) -> LogZ:

@@ -97,6 +97,12 @@ def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
             "contains cases"
         )
         cures.append("hm.likelihood.reverse_ais from these cases, a second estimate that includes their mode")
+    if refuted(one):
+        wrong.append(
+            f"it is impossible, because mean field alone finds a mode that makes log Z at least {one.of_a_mode:.2f}, and the chains of the "
+            "longer AIS miss it"
+        )
+        cures.append("hm.likelihood.reverse_ais from samples of that mode")
     if _differ(short, long):
         wrong.append(
             f"the longer AIS gives a likelihood {_by(short, long)} than the shorter, so the result still depends on the number of betas"
@@ -126,6 +132,11 @@ def disagreements(one: LogZ, chains: int) -> tuple[list[str], list[str]]:
         )
         cures.append("more sweeps")
     return wrong, list(dict.fromkeys(cures))
+
+
+def refuted(one: LogZ) -> bool:
+    """Whether mean field has found a mode that alone has more than the estimated log Z."""
+    return one.long is not None and one.of_a_mode is not None and one.of_a_mode > one.long.log_z + 3 * one.long.standard_error + 0.01
 
 
 def _differ(one: Estimate, other: Estimate) -> bool:

@@ -42,8 +42,7 @@ def evaluation(evaluated: Evaluation, *, title: str | None = None) -> Figure:
     """
     rows = evaluated.estimates()
     looks = [(LINES[2], LINES[2])] if evaluated.exact else [(LINES[0], LINES[0]), (LINES[0], LINES[0]), (LINES[1], PAPER)]
-    if evaluated.raised is not None:
-        looks.append((LINES[1], LINES[1]))
+    looks += [(LINES[1], LINES[1])] * (len(rows) - len(looks))  # RAISE, and what a mode leaves
     if evaluated.tightened is not None:
         rows.append(Row("tightened bound", *evaluated.tightened, log_z_error=evaluated.log_z_error))
         looks.append((LINES[3], LINES[3]))
