@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models import RBM
+from harmonium.sampling.random_states import random_states
 from harmonium.units import NOTHING, Given
-
-SPREAD = 3.0  # standard deviation of the random inputs that searches begin at, of all units together and of each by itself
 
 
 @torch.no_grad()
@@ -61,10 +60,7 @@ def log_z_of_a_mode(
     >>> found < hm.likelihood.exact_log_z(rbm)
     True
     """
-    zero = model.visible.zero_input()
-    noise = torch.randn(starts, *zero.shape, generator=generator, dtype=zero.dtype, device=zero.device)
-    together = torch.randn(starts, *[1] * zero.dim(), generator=generator, dtype=zero.dtype, device=zero.device)
-    mean = model.visible.mean(SPREAD * (noise + together), given)
+    mean = random_states(model.visible, starts, generator=generator, given=given)
     if v is not None:
         mean = torch.cat([v.to(mean), mean])
     for _ in range(sweeps):

@@ -2,7 +2,8 @@
 
 Paper: Salakhutdinov & Hinton (AISTATS 2009): the variational bound of a 784-500-1000 machine is at least -84.62 nats a test image, with
 log Z by annealing over 20,000 temperatures. As there, two RBMs are learnt one after the other with doubled input and put together; then
-all of it learns by persistent chains against mean field. All phases use the centred gradient, a rate that falls linearly to zero, and
+all of it learns by persistent chains, a few of
+which begin anew, against mean field. All phases use the centred gradient, a rate that falls linearly to zero, and
 averaged parameters. Test images are binarised once; training images anew at every visit. Beside the bound stands the ablation: the bound
 less the likelihood of the same machine with its upper weights zero and its biases refitted. A machine whose second layer adds less than a
 nat is an RBM, and is left out of the tables; `--start single`, which begins at one RBM learnt by itself, leads to such machines. Protocol,
@@ -60,7 +61,7 @@ class MnistDbm(Recipe):
     """What all layers learn from: both RBMs learnt with doubled input, or the first learnt by itself below a fresh second layer."""
     layers: Persistent = Persistent(epochs=20, learning_rate=0.05)
     """How each RBM is learnt before. A single one bears a higher rate, for longer: 0.2, 200 epochs."""
-    joint: Persistent = Persistent(epochs=220, learning_rate=0.04, gibbs_steps=2)
+    joint: Persistent = Persistent(epochs=220, learning_rate=0.04, gibbs_steps=2, restarts=0.003)
     """How all layers learn together."""
     mean_field_sweeps: int = 3
     """Of the positive phase."""

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar, cast
 from harmonium.files import read_tensors
 from harmonium.learning import Callback, MomentumSGD, PersistentCD, Schedule, TrainingState, fit
 from harmonium.learning.cases import Data
+from harmonium.learning.rules import Gibbs
 from harmonium.models import DBM, RBM, save
 from harmonium.models.saving import restore
 from harmonium.runs.folder import Run
@@ -27,6 +28,8 @@ class Persistent:
     batch_size: int = 200
     chains: int = 200
     gibbs_steps: int = 1
+    restarts: float = 0.0
+    """The probability that a chain begins anew at an update, from random states."""
     gradient: Literal["plain", "centred", "enhanced"] = "centred"
     averaging: float = 0.03
     """The share of the steps, the last ones, that parameters are averaged over."""
@@ -44,7 +47,7 @@ class Persistent:
         return fit(
             rbm,
             data,
-            negative=PersistentCD(self.chains, self.gibbs_steps),
+            negative=PersistentCD(self.chains, self.gibbs_steps, Gibbs(self.restarts)),
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=partial(MomentumSGD, lr=self.learning_rate),
