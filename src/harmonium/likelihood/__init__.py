@@ -15,6 +15,7 @@ from harmonium.likelihood.exact_moments import Moments, exact_moments
 from harmonium.likelihood.exact_transition import Transition, exact_transition
 from harmonium.likelihood.log_likelihood import log_likelihood
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate, log_z_by_raise
+from harmonium.likelihood.modes import log_z_of_a_mode
 from harmonium.likelihood.raise_bound import AnnealingBound, raise_bound
 from harmonium.likelihood.reverse_ais import reverse_ais
 from harmonium.likelihood.trajectory_ais import reverse_trajectory_ais, trajectory_ais
@@ -46,6 +47,7 @@ __all__ = [
     "free_energy_gap",
     "log_likelihood",
     "log_z_by_raise",
+    "log_z_of_a_mode",
     "pseudo_likelihood",
     "raise_bound",
     "reverse_ais",

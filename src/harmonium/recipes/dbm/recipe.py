@@ -2,12 +2,11 @@
 
 Paper: Salakhutdinov & Hinton (AISTATS 2009): the variational bound of a 784-500-1000 machine is at least -84.62 nats a test image, with
 log Z by annealing over 20,000 temperatures. As there, two RBMs are learnt one after the other with doubled input and put together; then
-all of it learns by persistent chains, a few of
-which begin anew, against mean field. All phases use the centred gradient, a rate that falls linearly to zero, and
-averaged parameters. Test images are binarised once; training images anew at every visit. Beside the bound stands the ablation: the bound
-less the likelihood of the same machine with its upper weights zero and its biases refitted. A machine whose second layer adds less than a
-nat is an RBM, and is left out of the tables; `--start single`, which begins at one RBM learnt by itself, leads to such machines. Protocol,
-and what was tried: docs/recipes/mnist-dbm.md.
+all of it learns by persistent chains, a few of which begin anew at each update, against mean field. All phases use the centred gradient, a
+rate that falls linearly to zero, and averaged parameters. Test images are binarised once; training images anew at every visit. Beside the
+bound stands the ablation: the bound less the likelihood of the same machine with its upper weights zero and its biases refitted. A machine
+whose second layer adds less than a nat is an RBM, and is left out of the tables; `--start single`, which begins at one RBM learnt by
+itself, leads to such machines. Protocol, and what was tried: docs/recipes/mnist-dbm.md.
 
 The same paper has 0.95 % of the test digits wrong by a net that begins at the machine and sees q(h2 | v) beside the image; with dropout
 0.79 % (Hinton et al. 2012). Both nets are fine-tuned here, by SGD where the paper has conjugate gradients.
