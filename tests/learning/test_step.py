@@ -92,6 +92,11 @@ def classifier() -> None:
     hm.fine_tune(net, ROWS, torch.arange(40) % 2, batch_size=10, epochs=2, progress=False)
 
 
+def dropping() -> None:
+    parts = torch.nn.Linear(6, 4), torch.nn.Sigmoid(), hm.nets.Dropout(0.4), torch.nn.Linear(4, 2)
+    hm.fine_tune(torch.nn.Sequential(*parts), ROWS, torch.arange(40) % 2, batch_size=10, epochs=2, progress=False)
+
+
 def bounded_and_averaged() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid(), torch.nn.Linear(4, 2))
     settings = {"max_norm": 0.3, "averaging": 0.5, "averaged": True}
@@ -115,6 +120,7 @@ TRAININGS: dict[str, Callable[[], None]] = {
     "cd": fitted,
     "cd of means": lambda: fitted(negative=hm.ContrastiveDivergence(2, reconstruction="mean")),
     "pcd, centred": lambda: fitted(negative=hm.PersistentCD(chains=7), gradient="centred"),
+    "pcd with restarts": lambda: fitted(negative=hm.PersistentCD(chains=7, sampler=hm.Gibbs(restarts=0.3))),
     "tempering, enhanced": lambda: fitted(negative=hm.PersistentCD(chains=7, sampler=hm.Tempering(3)), gradient="enhanced"),
     "fast weights, centred": lambda: fitted(negative=hm.FastPCD(chains=7), gradient="centred"),
     "ratio matching": lambda: fitted(negative=hm.RatioMatching()),
@@ -133,6 +139,7 @@ TRAININGS: dict[str, Callable[[], None]] = {
     "deep": deep,
     "up and down": up_and_down,
     "classifier": classifier,
+    "classifier with dropout": dropping,
     "classifier, bounded and averaged": bounded_and_averaged,
     "replicas of nets": replicas_of_nets,
     "replicas of machines": replicas_of_machines,

@@ -10,6 +10,7 @@ from typing import Any
 
 from harmonium.recipes import REGISTRY, Entry
 
+LEGIBLE = 28  # characters of a sentence: below that, figures make room for it
 CHECKOUT = Path(__file__).parents[3] / "results"
 
 
@@ -25,7 +26,7 @@ def listing(width: int, folder: Path | None = None) -> str:
     Parameters
     ----------
     width
-        Characters that a line may have; sentences are cut at a word to fit.
+        Characters that a line may have. Where there are few, times and published values are left out, and sentences are cut at a word.
     folder
         Of the recorded results, by default `results_folder()`.
 
@@ -35,10 +36,16 @@ def listing(width: int, folder: Path | None = None) -> str:
         Lines of name, sentence, published value, ours with the verdict on it, and time of training.
     """
     folder = folder or results_folder()
-    rows = [("recipe", "what", "paper", "ours", "time")]
+    rows: list[tuple[str, ...]] = [("recipe", "what", "paper", "ours", "time")]
     rows += [(each.name, each.sentence, each.published or "–", *_ours(each, folder)) for each in REGISTRY]
-    widths = [max(len(row[place]) for row in rows) for place in range(5)]
-    widths[1] = min(widths[1], max(12, width - sum(widths) + widths[1] - 2 * 4))
+    for left_out in ("time", "paper", None):
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        room = width - sum(widths) + widths[1] - 2 * (len(widths) - 1)
+        if room >= LEGIBLE or left_out is None:
+            break
+        place = rows[0].index(left_out)
+        rows = [(*row[:place], *row[place + 1 :]) for row in rows]
+    widths[1] = min(widths[1], max(12, room))
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "─" * max(map(len, lines)))
     return "\n".join(lines)
@@ -63,7 +70,8 @@ def chosen(entry: Entry, folder: Path) -> dict[str, Any] | None:
     path = folder / f"{entry.name}.json"
     records = json.loads(path.read_text())["records"] if path.exists() else []
     for record in records:
-        if entry.setting in ("", record["setting"]) and all(name in record["metrics"] for name in entry.headline):
+        named = entry.setting in ("", record["setting"]) and all(name in record["metrics"] for name in entry.headline)
+        if named and entry.shows(record["metrics"]):
             return dict(record)
     return None
 

@@ -29,6 +29,7 @@ from harmonium.likelihood import Evaluation
 from harmonium.models import DBM, RBM, Generative
 from harmonium.recipes.dbm.ablation import refitted, without_upper
 from harmonium.recipes.dbm.classification import METRICS, errors
+from harmonium.recipes.register import REGISTRY
 from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
 from harmonium.recipes.shared.stack import Tuning
@@ -42,7 +43,6 @@ from harmonium.units import Bernoulli
 
 LAYERS, JOINT = ("first layer", "second layer"), "all layers"
 SOME = 5000  # training images, that the biases without the upper layer are first found by
-WORKS = 1.0  # nats that a second layer must add, for tables to show a machine of two
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +80,8 @@ class MnistDbm(Recipe):
 
     @classmethod
     def shown(cls, record: Mapping[str, Any]) -> bool:
-        """Only where the second layer works: a machine whose upper layer adds less than `WORKS` nats is an RBM, whatever its bound."""
-        found = record["metrics"].get("ablation_nats")
-        return found is not None and min(value for value in found["values"] if value is not None) >= WORKS
+        """Only where the second layer works: a machine whose upper layer adds less than a nat is an RBM, whatever its bound."""
+        return next(entry for entry in REGISTRY if entry.name == cls.name).shows(record["metrics"])
 
     def __post_init__(self) -> None:
         super().__post_init__()
