@@ -60,10 +60,12 @@ class MnistDbm(Recipe):
     """What all layers learn from: both RBMs learnt with doubled input, or the first learnt by itself below a fresh second layer."""
     layers: Persistent = Persistent(epochs=20, learning_rate=0.05)
     """How each RBM is learnt before. A single one bears a higher rate, for longer: 0.2, 200 epochs."""
-    joint: Persistent = Persistent(epochs=220, learning_rate=0.04, gibbs_steps=2, restarts=0.003)
+    joint: Persistent = Persistent(epochs=220, learning_rate=0.04, gibbs_steps=2)
     """How all layers learn together."""
     mean_field_sweeps: int = 3
     """Of the positive phase."""
+    restarts: float = 0.003
+    """The probability that a chain begins anew at an update, so that a mode which none of them knows is found and unlearnt."""
     refit: int = 10
     """Epochs of the biases of the machine without its upper layer."""
     tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
@@ -125,7 +127,7 @@ class MnistDbm(Recipe):
         data, (alone, together) = binarise(images, "resampled"), self.plans
         start = learn_layers(self, run, data, alone)
         before = bound_of(self, start, betas=self.betas // 5, sweeps=self.annealing_sweeps // 5)
-        state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps)
+        state = together.fit(run, JOINT, start, data, derive(self.seed, 3), sweeps=self.mean_field_sweeps, restarts=self.restarts)
         dbm = cast(DBM, state.averaged())
         found = judge(self, run, dbm, betas=self.betas, chains=100, sweeps=self.annealing_sweeps)
         less = ablated(self, run, dbm, images, data)

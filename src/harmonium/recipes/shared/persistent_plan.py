@@ -28,8 +28,6 @@ class Persistent:
     batch_size: int = 200
     chains: int = 200
     gibbs_steps: int = 1
-    restarts: float = 0.0
-    """The probability that a chain begins anew at an update, from random states."""
     gradient: Literal["plain", "centred", "enhanced"] = "centred"
     averaging: float = 0.03
     """The share of the steps, the last ones, that parameters are averaged over."""
@@ -42,12 +40,14 @@ class Persistent:
         """The machine with averaged parameters; `rbm` learns in place. Snapshots are kept beside the checkpoint."""
         return cast(RBM, self.fit(run, phase, rbm, data, seed).averaged())
 
-    def fit(self, run: Run, phase: str, rbm: RBM | DBM, data: Data, seed: int, *, sweeps: int | None = None) -> TrainingState:
-        """The final state of the same. `sweeps`: of mean field, of a deep machine."""
+    def fit(
+        self, run: Run, phase: str, rbm: RBM | DBM, data: Data, seed: int, *, sweeps: int | None = None, restarts: float = 0.0
+    ) -> TrainingState:
+        """The final state of the same. `sweeps`: of mean field, of a deep machine. `restarts`: as `hm.Gibbs` has it."""
         return fit(
             rbm,
             data,
-            negative=PersistentCD(self.chains, self.gibbs_steps, Gibbs(self.restarts)),
+            negative=PersistentCD(self.chains, self.gibbs_steps, Gibbs(restarts)),
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=partial(MomentumSGD, lr=self.learning_rate),
