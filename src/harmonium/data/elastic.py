@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.batches import BLOCK
+from harmonium.data.moving_images import MovingImages
 from harmonium.data.tables import as_tensor
 from harmonium.data.warp import resampled
 from harmonium.units.uniform import uniform
@@ -17,7 +18,7 @@ from harmonium.units.uniform import uniform
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-class Distorted:
+class Distorted(MovingImages):
     """Images that are distorted anew each time that rows are requested: a source for `hm.fit`. The images are held, not copied.
 
     Parameters
@@ -37,34 +38,11 @@ class Distorted:
     """
 
     def __init__(self, images: Any, *, alpha: float = 34.0, sigma: float = 4.0, shape: tuple[int, int] = (28, 28)) -> None:
-        self._images, self.alpha, self.sigma, self._of_one = _checked(images, alpha, sigma, shape), alpha, sigma, shape
+        super().__init__(_checked(images, alpha, sigma, shape), shape)
+        self.alpha, self.sigma = alpha, sigma
 
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of all images: (cases, pixels)."""
-        return tuple(self._images.shape)
-
-    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Some cases, each under a new distortion.
-
-        Parameters
-        ----------
-        indices : torch.Tensor
-            (rows,) int64.
-        generator : torch.Generator
-            The source of the draws; the distortion is made on its device.
-
-        Returns
-        -------
-        torch.Tensor
-            (rows, pixels) float32; uint8 grey becomes grey / 255.
-        """
-        images = self._images[indices.to(self._images.device)].to(generator.device)
-        grey = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        return _moved(grey.reshape(-1, *self._of_one), self.alpha, self.sigma, generator).flatten(1)
+    def moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return _moved(images, self.alpha, self.sigma, generator)
 
 
 def elastic(

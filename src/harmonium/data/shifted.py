@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harmonium.data.moving_images import MovingImages
 from harmonium.data.tables import as_tensor
 
 
-class Shifted:
+class Shifted(MovingImages):
     """Images that are shifted anew each time that rows are requested: a source for `hm.fit` and `hm.fine_tune`.
 
     Every image moves by whole pixels, up to `most` each way, down and across; all shifts are as likely. The images are held, not copied.
@@ -41,43 +42,18 @@ class Shifted:
     """
 
     def __init__(self, images: Any, *, most: int, shape: tuple[int, int], ground: float = 0.0) -> None:
-        self._images = as_tensor(images).detach()
-        if self._images.dim() != 2 or len(shape) != 2 or self._images.shape[1] != shape[0] * shape[1] or not len(self._images):
-            raise ValueError(
-                f"images of shape {tuple(shape)} are (cases, height x width), at least one case, found {tuple(self._images.shape)}"
-            )
+        held = as_tensor(images).detach()
+        if held.dim() != 2 or len(shape) != 2 or held.shape[1] != shape[0] * shape[1] or not len(held):
+            raise ValueError(f"images of shape {tuple(shape)} are (cases, height x width), at least one case, found {tuple(held.shape)}")
         if not 0 <= most < min(shape):
             raise ValueError(f"images of shape {tuple(shape)} are shifted by 0 to {min(shape) - 1} pixels at most, found most={most}")
-        self.most, self._of_one, self.ground = most, shape, ground
+        super().__init__(held, shape)
+        self.most, self.ground = most, ground
 
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of all images: (cases, pixels)."""
-        return tuple(self._images.shape)
-
-    def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Some cases, each shifted anew.
-
-        Parameters
-        ----------
-        indices : torch.Tensor
-            (rows,) int64.
-        generator : torch.Generator
-            The source of the draws; the images are shifted on its device.
-
-        Returns
-        -------
-        torch.Tensor
-            (rows, pixels) float32; uint8 grey becomes grey / 255.
-        """
-        images = self._images[indices.to(self._images.device)].to(generator.device)
-        grey = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        height, width = self._of_one
-        moves = torch.randint(-self.most, self.most + 1, (2, len(grey), 1), generator=generator, device=grey.device)
-        down, across = (torch.arange(size, device=grey.device) - move for size, move in zip(self._of_one, moves, strict=True))
+    def moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        height, width = images.shape[-2:]
+        moves = torch.randint(-self.most, self.most + 1, (2, len(images), 1), generator=generator, device=images.device)
+        down, across = (torch.arange(size, device=images.device) - move for size, move in zip((height, width), moves, strict=True))
         inside = ((down >= 0) & (down < height)).unsqueeze(2) & ((across >= 0) & (across < width)).unsqueeze(1)
         places = down.clamp(0, height - 1).unsqueeze(2) * width + across.clamp(0, width - 1).unsqueeze(1)
-        return torch.where(inside.flatten(1), grey.gather(1, places.flatten(1)), self.ground)
+        return torch.where(inside, images.flatten(1).gather(1, places.flatten(1)).view_as(images), self.ground)
