@@ -31,11 +31,11 @@ class FacesAutoencoder(Recipe):
     data_dir: Path | None = None
     """Where the folder att_faces is, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
-    """Some minutes: 40 pieces of a photograph and not 414, 10 epochs a layer, 20 of fine-tuning."""
+    """Some minutes: 40 pieces of a photograph and not 414, 10 epochs a layer, 30 of fine-tuning."""
     copies: int = 414
     """Pieces of each photograph."""
     layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=10, learning_rate=0.01, first_rate=0.001, scale=0.05)
-    tuning: Unrolled = Unrolled(epochs=20)
+    tuning: Unrolled = Unrolled(epochs=30, weight_cost=0.0001)
     beside: bool = True
     """Learn the random start as well."""
 
@@ -61,7 +61,7 @@ class FacesAutoencoder(Recipe):
     def plan(self) -> tuple[int, CodedLayers, Unrolled]:
         """Pieces of a photograph, and how the layers learn and are fine-tuned: what the options come to."""
         full = self.copies, self.layers.epochs, self.tuning.epochs
-        copies, epochs, tuning = (2, 1, 2) if self.smoke else (min(40, self.copies), 10, 20) if self.quick else full
+        copies, epochs, tuning = (2, 1, 2) if self.smoke else (min(40, self.copies), 10, 30) if self.quick else full
         return copies, dataclasses.replace(self.layers, epochs=epochs), dataclasses.replace(self.tuning, epochs=tuning)
 
     def cases(self) -> tuple[Pieces, Split]:
