@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
@@ -42,11 +42,7 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
     FileNotFoundError
         If `data_dir` is not a folder, or if files are neither on this machine nor can be downloaded.
     """
-    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
-        raise FileNotFoundError(f"the data folder {data_dir} does not exist or is not a folder: give the one that holds {dataset}")
-    chosen = data_dir if data_dir is not None else os.environ.get("HARMONIUM_DATA")
-    folders = [Path(chosen).expanduser() / dataset, Path(chosen).expanduser()] if chosen else []
-    own = {name: path for name in files if (path := _own(name, folders)) is not None}
+    chosen, own = of_user(dataset, files, data_dir)
     if len(own) == len(files):
         return own
     import pooch  # here: who has the files needs no pooch
@@ -65,6 +61,15 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
                     f"--data-dir, data_dir= or HARMONIUM_DATA, or put them into {cache} ({fault})"
                 ) from fault
     return {name: path for name, path in found.items() if path is not None}
+
+
+def of_user(dataset: str, names: Iterable[str], data_dir: str | Path | None = None) -> tuple[str | Path | None, dict[str, Path]]:
+    """The user's folder, if one is named, and the files that are there: the first of the places of `locate`, with its errors."""
+    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+        raise FileNotFoundError(f"the data folder {data_dir} does not exist or is not a folder: give the one that holds {dataset}")
+    chosen = data_dir if data_dir is not None else os.environ.get("HARMONIUM_DATA")
+    folders = [Path(chosen).expanduser() / dataset, Path(chosen).expanduser()] if chosen else []
+    return chosen, {name: path for name in names if (path := _own(name, folders)) is not None}
 
 
 def _own(name: str, folders: Sequence[Path]) -> Path | None:

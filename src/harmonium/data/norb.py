@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from harmonium.data.batches import BLOCK
 from harmonium.data.binary_matrix import read_binary_matrix
+from harmonium.data.fetch import of_user
 from harmonium.data.joined import Joined
 
 NAMES = ("animal", "human figure", "airplane", "truck", "car")
@@ -226,7 +226,7 @@ def _pairs(kind: Kind, part: str, data_dir: str | Path | None) -> Pairs:
         stems = [f"norb-5x{toys}x9x18x6x2x108x108-{part}-{number:02}" for number in range(1, FILES[part] + 1)]
     images, categories, given = [], [], []
     for stem in stems:
-        paths = [_located(f"{stem}-{what}.mat", data_dir) for what in ("dat", "cat", "info")]
+        paths = _located([f"{stem}-{what}.mat" for what in ("dat", "cat", "info")], data_dir)
         parts = [read_binary_matrix(path) for path in paths]
         pairs = SMALL if kind == "small" else OF_A_FILE
         shapes = (pairs, 2, SIDES[kind], SIDES[kind]), (pairs,), (pairs, GIVEN[kind])
@@ -262,15 +262,14 @@ def _check(kind: Kind, part: str, labels: NDArray[Any], facts: NDArray[Any], fol
             raise ValueError(f"{where} are damaged: a toy is twice in the same direction and light")
 
 
-def _located(name: str, data_dir: str | Path | None) -> Path:
-    chosen = data_dir if data_dir is not None else os.environ.get("HARMONIUM_DATA")
-    folders = [] if chosen is None else [Path(chosen).expanduser(), Path(chosen).expanduser() / "norb"]
-    for folder in folders:
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
-                return path
-    looked = "no folder was named" if chosen is None else f"not found in {chosen} or in its folder norb"
-    raise FileNotFoundError(
-        f"NORB's file {name} is not on this machine ({looked}): get the files from their authors and name their folder by --data-dir, "
-        "data_dir= or HARMONIUM_DATA"
-    )
+def _located(names: Sequence[str], data_dir: str | Path | None) -> list[Path]:
+    """The files of these names, packed or not."""
+    chosen, own = of_user("norb", [f"{name}.gz" for name in names], data_dir)
+    missing = [name for name in names if f"{name}.gz" not in own]
+    if missing:
+        looked = "no folder was named" if chosen is None else f"not found in {chosen} or in its folder norb"
+        raise FileNotFoundError(
+            f"NORB's file {missing[0]} is not on this machine ({looked}): get the files from their authors and name their folder by "
+            "--data-dir, data_dir= or HARMONIUM_DATA"
+        )
+    return list(own.values())

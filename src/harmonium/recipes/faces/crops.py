@@ -10,7 +10,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from harmonium.data import Dataset, orl_faces
+from harmonium.data import Dataset, Standardising, orl_faces
 from harmonium.data.warp import resampled
 from harmonium.seeds import derive
 
@@ -24,13 +24,11 @@ class Pieces(NamedTuple):
     """Images of mean 0 in each pixel of those learnt from, whose average variance is 1; and what makes grey levels of them again."""
 
     data: Dataset
-    mean: Tensor
-    """Of the grey levels from 0 to 1, (pixels,)."""
-    deviation: float
+    standard: Standardising
 
     def as_grey(self, images: Tensor) -> Tensor:
         """Grey levels from 0 to 1, (..., pixels)."""
-        return images * self.deviation + self.mean
+        return self.standard.inverse(images)
 
 
 def load(copies: int, data_dir: Path | None = None) -> Pieces:
@@ -38,11 +36,11 @@ def load(copies: int, data_dir: Path | None = None) -> Pieces:
     photographs, people = orl_faces.load(data_dir)
     grey = pieces(photographs.reshape(-1, *orl_faces.SHAPE), copies)
     labels, first = people.repeat_interleave(copies), LEARNT_FROM * orl_faces.OF_EACH * copies
-    mean = grey[:first].mean(0)
-    deviation = (grey[:first] - mean).square().mean().sqrt().item()
-    images = (grey - mean) / deviation
+    mean = grey[:first].double().mean(0)
+    standard = Standardising(mean, (grey[:first] - mean).square().mean().sqrt().item())
+    images = standard(grey)
     data = Dataset("faces", images[:first], labels[:first], images[first:], labels[first:], (SIDE, SIDE), orl_faces.PEOPLE)
-    return Pieces(data, mean, deviation)
+    return Pieces(data, standard)
 
 
 def pieces(photographs: Tensor, copies: int) -> Tensor:
