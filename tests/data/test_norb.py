@@ -122,6 +122,8 @@ def test_reduced_images_by_hand():
     assert torch.equal(norb.reduced(joined), norb.reduced(torch.from_numpy(pairs)))
     with pytest.raises(ValueError, match=r"expected pairs of shape \(pairs, 2, 96, 96\) and camera 0 or 1"):
         norb.reduced(torch.from_numpy(pairs), 2)
+    with pytest.raises(ValueError, match="expected uint8 images, found float64"):
+        norb.reduced(pairs / 255)
 
 
 @pytest.mark.parametrize("side", [30, 12, 7, 1])

@@ -45,7 +45,8 @@ def test_a_shift_of_zero_changes_nothing():
 @pytest.mark.parametrize(
     ("images", "settings", "message"),
     [
-        (IMAGES, {"most": 4, "shape": SHAPE}, r"by 0 to 3 pixels at most, found most=4"),
+        (IMAGES, {"most": 4, "shape": SHAPE}, r"by 0 to 3 whole pixels at most, found most=4"),
+        (IMAGES, {"most": 1.5, "shape": SHAPE}, "found most=1.5"),
         (IMAGES, {"most": -1, "shape": SHAPE}, "found most=-1"),
         (
             IMAGES,

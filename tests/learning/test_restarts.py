@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.learning.loop.settings import described
 from harmonium.learning.rules import Gibbs
 from harmonium.likelihood import exact_log_z
 from harmonium.sampling.random_states import random_states
@@ -62,7 +63,12 @@ def test_replicas_and_deep_machines_restart_too():
     assert all(bool(parameter.isfinite().all()) for parameter in dbm.parameters())
 
 
-@pytest.mark.parametrize("restarts", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("restarts", [-0.1, 1.5, float("nan"), "0.1", None])
 def test_a_probability(restarts):
     with pytest.raises(ValueError, match="the probability that a chain begins anew"):
         Gibbs(restarts)
+
+
+def test_checkpoints_from_before_there_were_restarts_still_match():
+    assert described(hm.PersistentCD(5)) == "PersistentCD(chains=5, steps=1, sampler=Gibbs())"
+    assert described(hm.PersistentCD(5, sampler=Gibbs(0.1))) == "PersistentCD(chains=5, steps=1, sampler=Gibbs(restarts=0.1))"

@@ -125,6 +125,27 @@ def test_what_the_net_cannot_take_is_refused(rows, message):
         tune(plain(), rows)
 
 
+class Few(Rows):
+    """Gives the first of the rows that it is asked for, but for trials of one."""
+
+    def rows(self, indices, generator):
+        return super().rows(indices[:1], generator)
+
+
+def test_rows_may_be_arrays_and_are_counted():
+    class Arrays(Rows):
+        def rows(self, indices, generator):
+            return super().rows(indices, generator).numpy()
+
+    found, expected = net(), net()
+    tune(found, Arrays(INPUTS))
+    tune(expected, INPUTS)
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in found.state_dict().items())
+    for learn in (lambda rows: tune(net(), rows), lambda rows: hm.fit(hm.RBM(8, 4), rows, batch_size=30, progress=False)):
+        with pytest.raises(ValueError, match=r"asked for \d+, it gave an array of shape \(1, 8\)"):
+            learn(Few(INPUTS))
+
+
 @pytest.mark.parametrize("make", [net, plain])
 def test_a_bad_row_is_named_where_it_is_met(make):
     bad = INPUTS.clone()

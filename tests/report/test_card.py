@@ -97,7 +97,7 @@ def test_a_state_shows_its_metrics_and_no_dump(learnt):
     found, html = parsed(state), state._repr_html_()
     last = state.history[-1]
     assert f"{last['reconstruction_error']:.4g}" in found.cells
-    assert "PersistentCD(chains=20, steps=1, sampler=Gibbs(restarts=0.0))" in found.cells
+    assert "PersistentCD(chains=20, steps=1, sampler=Gibbs())" in found.cells
     assert "12 in 4 epochs" in html
     assert len(re.findall("<polyline", html)) == len([name for name in last if name not in ("epoch", "step", "seconds")])
     assert len(html) < 6000

@@ -132,7 +132,7 @@ def reduced(images: Joined | NDArray[Any] | Tensor, camera: int = 0) -> Tensor:
     Raises
     ------
     ValueError
-        For images of another shape or type, and another camera.
+        For images of another shape, or that are no bytes, and for another camera.
 
     Notes
     -----
@@ -149,6 +149,8 @@ def reduced(images: Joined | NDArray[Any] | Tensor, camera: int = 0) -> Tensor:
     """
     if tuple(images.shape[1:]) != (2, 96, 96) or camera not in (0, 1):
         raise ValueError(f"expected pairs of shape (pairs, 2, 96, 96) and camera 0 or 1, found {tuple(images.shape)} and {camera=}")
+    if str(images.dtype).removeprefix("torch.") != "uint8":
+        raise ValueError(f"the background's grey level is found among bytes from 0 to 255: expected uint8 images, found {images.dtype}")
     found = [_darkness(rows[:, camera, 16:80, 16:80]) for rows in _blocks(images)]
     return torch.cat(found) if found else torch.empty(0, 1024)
 

@@ -45,8 +45,8 @@ class Shifted(MovingImages):
         held = as_tensor(images).detach()
         if held.dim() != 2 or len(shape) != 2 or held.shape[1] != shape[0] * shape[1] or not len(held):
             raise ValueError(f"images of shape {tuple(shape)} are (cases, height x width), at least one case, found {tuple(held.shape)}")
-        if not 0 <= most < min(shape):
-            raise ValueError(f"images of shape {tuple(shape)} are shifted by 0 to {min(shape) - 1} pixels at most, found most={most}")
+        if not isinstance(most, int) or not 0 <= most < min(shape):
+            raise ValueError(f"images of shape {tuple(shape)} are shifted by 0 to {min(shape) - 1} whole pixels at most, found {most=}")
         super().__init__(held, shape)
         self.most, self.ground = most, ground
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.batches import Numbered
+from harmonium.data.tables import as_tensor
 
 
 class Checks(Protocol):
@@ -29,6 +30,14 @@ def is_mapped(data: object) -> bool:
     while data is not None and not isinstance(data, np.memmap | mmap.mmap):
         data = getattr(data, "base", None)
     return data is not None
+
+
+def visited(source: Numbered, indices: Tensor, generator: torch.Generator) -> Tensor:
+    """The rows of a source with these numbers, (len(indices), ...), as a tensor. Raises ValueError for another number of rows."""
+    rows = as_tensor(source.rows(indices, generator))
+    if rows.shape[:1] != (len(indices),):
+        raise ValueError(f"a source gives a row for each number: asked for {len(indices)}, it gave an array of shape {tuple(rows.shape)}")
+    return rows
 
 
 class CheckedRows:
@@ -62,7 +71,7 @@ class CheckedRows:
 
     def rows(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         """The rows with these numbers. Raises ValueError that names a row that is no data."""
-        rows: Tensor = self.source.rows(indices, generator)
+        rows = visited(self.source, indices, generator)
         if rows.device.type == "cpu":
             filled = rows if self.filled is None else self.filled(rows, indices)
             try:

@@ -15,7 +15,7 @@ from harmonium.data.sparse import SparseRows
 from harmonium.data.tables import as_data, as_tensor
 from harmonium.learning.backpropagation import Loss, each_loss, is_classification
 from harmonium.learning.cases import Chosen, blocks, case_weights
-from harmonium.learning.checked import CheckedRows
+from harmonium.learning.checked import CheckedRows, visited
 from harmonium.learning.placing import placed_rows
 from harmonium.nets import Autoencoder, ReconstructionLoss
 from harmonium.nets.visible import visible_of
@@ -126,7 +126,7 @@ def input_rows(net: nn.Module, inputs: Inputs, like: Tensor) -> Numbered:
     """
     visible = visible_of(net)
     if not isinstance(inputs, Tensor):
-        shape = inputs.rows(torch.arange(1), torch.Generator()).shape[1:]
+        shape = visited(inputs, torch.arange(1), torch.Generator()).shape[1:]
         return CheckedRows(inputs, visible or Floats(shape), lambda rows: rows.to(like) if visible is None else visible.states(rows))
     if visible is None:
         Floats(inputs.shape[1:]).check(inputs)
@@ -148,7 +148,7 @@ def check_cases(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Callable[
     Of a source, one row is tried.
     """
     cases = 0 if isinstance(inputs, Tensor) and not inputs.dim() else len(inputs)
-    some = inputs.rows(torch.arange(1), torch.Generator()) if cases and not isinstance(inputs, Tensor) else inputs
+    some = visited(inputs, torch.arange(1), torch.Generator()) if cases and not isinstance(inputs, Tensor) else inputs
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
     visible, width = visible_of(net), None

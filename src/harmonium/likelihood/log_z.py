@@ -115,7 +115,7 @@ def _estimated(model: RBM, given: Given, cases: int, base_rates: Tensor, effort:
             given=given,
             progress=effort.progress,
         )
-    mode = log_z_of_a_mode(model, tempered.v, starts=effort.chains, generator=generator, given=given)
+    mode = log_z_of_a_mode(model, tempered.v, starts=effort.chains, seed=seeds[2], given=given)
     return LogZ(long.log_z, long.standard_error, False, cases, given, short, long, reverse, tempered, of_a_mode=mode)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from harmonium.learning.loop.settings import LATER
 from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
 from harmonium.processes import own_share
 from harmonium.sampling.random_states import random_states
+from harmonium.units.checks import as_number
 
 
 class Sampler(Protocol):
@@ -67,11 +69,11 @@ class Gibbs:
     Gibbs(restarts=0.0)
     """
 
-    restarts: float = 0.0
+    restarts: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.restarts <= 1:
-            raise ValueError(f"restarts is the probability that a chain begins anew at an update, from 0 to 1, found {self.restarts}")
+        if not 0 <= as_number(self.restarts) <= 1:
+            raise ValueError(f"restarts is the probability that a chain begins anew at an update, from 0 to 1, found {self.restarts!r}")
 
     @property
     def divided(self) -> Mapping[str, int]:
