@@ -13,7 +13,8 @@ from harmonium.data import orl_faces
 from harmonium.nets import autoencoder
 from harmonium.recipes import FacesAutoencoder
 from harmonium.recipes.faces import crops
-from harmonium.recipes.shared.deep_autoencoder import CodedLayers, error_of, layer, pca, pixels, random_start, squared_error
+from harmonium.recipes.shared.compared_autoencoders import error_of, pca
+from harmonium.recipes.shared.deep_autoencoder import CodedLayers, layer, pixels, random_start, squared_error
 from tests.recipes.test_command_line import harmonium
 
 HEIGHT, WIDTH = orl_faces.SHAPE

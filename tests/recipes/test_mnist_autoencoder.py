@@ -11,7 +11,8 @@ from scipy.optimize import minimize
 
 from harmonium.data import mnist
 from harmonium.recipes import MnistAutoencoder
-from harmonium.recipes.shared.deep_autoencoder import Unrolled, error_of, learn_linear_code, linear_code, pca, random_start, squared_error
+from harmonium.recipes.shared.compared_autoencoders import error_of, learn_linear_code, linear_code, pca
+from harmonium.recipes.shared.deep_autoencoder import Unrolled, random_start, squared_error
 from tests.data.idx_files import idx_bytes, write, write_labels
 from tests.recipes.test_command_line import harmonium
 

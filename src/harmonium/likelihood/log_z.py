@@ -59,10 +59,28 @@ class Effort:
 
 
 def each_log_z(model: RBM, distinct: Distinct, *, exact: bool | None, base_rates: Tensor, effort: Effort, seeds: Tensor) -> list[LogZ]:
-    """log Z of a machine under each distinct condition, each with its own row of four `seeds`.
+    """log Z of a machine under each distinct condition.
 
-    Raises ValueError if exact log Z is asked for and cannot be computed, if a machine has no partition function, or if more than 1,000
-    conditions would have to be estimated.
+    Parameters
+    ----------
+    model
+        The machine.
+    distinct
+        The conditions, and how many cases have each.
+    exact
+        True or False insists on exact or on estimated log Z.
+    base_rates
+        Visible means of the base-rate model.
+    effort
+        The size of an estimate.
+    seeds
+        (conditions, 4).
+
+    Raises
+    ------
+    ValueError
+        If exact log Z is asked for and cannot be computed, if a machine has no partition function, or if more than 1,000 conditions would
+        have to be estimated.
     """
     for given in distinct.given:
         model.check_normalisable(given)

@@ -27,7 +27,21 @@ def of_exact(cases: int, case_error: float, *, bound: str | None) -> str:
 
 
 def of_each(each: Sequence[LogZ], what: str, case_error: float, *, chains: int, bound: str | None) -> str:
-    """The sentence for log Z under each of several distinct conditions, called `what`, or under the only one."""
+    """The sentence for log Z under each of several distinct conditions, or under the only one.
+
+    Parameters
+    ----------
+    each
+        log Z of each.
+    what
+        What the conditions are called.
+    case_error
+        The standard error over the cases.
+    chains
+        Of the estimates.
+    bound
+        The name of the machine whose log Z is meant, if the figure is a bound over it.
+    """
     rest = [one for one in each if not one.exact]
     if not rest:
         return of_exact(sum(one.cases for one in each), case_error, bound=bound)

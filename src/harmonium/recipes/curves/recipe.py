@@ -16,7 +16,8 @@ import torch
 
 from harmonium.data import Dataset, curves
 from harmonium.recipes.shared.autoencoder_pictures import draw_report, draw_unfinished
-from harmonium.recipes.shared.deep_autoencoder import Baseline, CodedLayers, Learnt, Unrolled, judge, learn_all, simple_models
+from harmonium.recipes.shared.compared_autoencoders import Baseline, judge, simple_models
+from harmonium.recipes.shared.deep_autoencoder import CodedLayers, Learnt, Unrolled, learn_all
 from harmonium.recipes.shared.labelled_split import Split, split
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run

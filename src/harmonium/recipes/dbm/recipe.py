@@ -198,7 +198,17 @@ def learn_layers(options: MnistDbm, run: Run, data: Rows, plan: Persistent) -> D
 
 
 def ablated(options: MnistDbm, run: Run, dbm: DBM, images: Tensor, data: Rows) -> Evaluation:
-    """How probable the judged images are without the upper layer."""
+    """How probable the judged images are without the upper layer.
+
+    Parameters
+    ----------
+    options, run
+        The recipe, and the folder of its run.
+    dbm
+        The machine.
+    images, data
+        What it learnt from: grey levels, and the same binarised anew at every visit.
+    """
     some = binarise(images[:SOME], "fixed", seed=derive(options.seed, 4)).float()
     epochs = 1 if options.smoke else options.refit
     rbm = refitted(run, without_upper(dbm, some), data, epochs=epochs, seed=derive(options.seed, 5))
@@ -206,13 +216,33 @@ def ablated(options: MnistDbm, run: Run, dbm: DBM, images: Tensor, data: Rows) -
 
 
 def bound_of(options: MnistDbm, model: Generative, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
-    """The bound on the judged images; of a model of one layer its own likelihood."""
+    """The bound on the judged images; of a model of one layer its own likelihood.
+
+    Parameters
+    ----------
+    options
+        The recipe.
+    model
+        What is judged.
+    betas, sweeps, chains
+        As for `hm.likelihood.evaluate`.
+    """
     samples = 5 if options.smoke else options.samples
     return bound(model, options.cases()[1], samples=samples, betas=betas, sweeps=sweeps, chains=chains, seed=options.seed)
 
 
 def judge(options: MnistDbm, run: Run, model: DBM, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-    """The bound, drawn into evaluation.png."""
+    """The bound, drawn into evaluation.png.
+
+    Parameters
+    ----------
+    options, run
+        The recipe, and the folder of its run.
+    model
+        The machine.
+    betas, chains, sweeps
+        As for `hm.likelihood.evaluate`.
+    """
     found = bound_of(options, model, betas=betas, chains=chains, sweeps=sweeps)
     title = f"{options.name}, on {judged_on(options.held_out)} images binarised once"
     evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)

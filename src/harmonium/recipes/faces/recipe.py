@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from harmonium.data.orl_faces import OF_EACH
 from harmonium.recipes.faces.crops import Pieces, load
 from harmonium.recipes.shared.autoencoder_pictures import draw_report, draw_unfinished
-from harmonium.recipes.shared.deep_autoencoder import Baseline, CodedLayers, Learnt, Unrolled, judge, learn_all, principal
+from harmonium.recipes.shared.compared_autoencoders import Baseline, judge, principal
+from harmonium.recipes.shared.deep_autoencoder import CodedLayers, Learnt, Unrolled, learn_all
 from harmonium.recipes.shared.labelled_split import Split, split
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from harmonium.data import Dataset
 from harmonium.learning import predict
-from harmonium.recipes.shared.deep_autoencoder import Baseline, Learnt, values
+from harmonium.recipes.shared.compared_autoencoders import Baseline
+from harmonium.recipes.shared.deep_autoencoder import Learnt, values
 from harmonium.recipes.shared.labelled_split import Split
 from harmonium.report import Section, learning_curves
 from harmonium.report.style import INK, LABEL, SMALL, WIDTH, page, quiet
@@ -71,7 +72,7 @@ def sections(
     baselines: Sequence[Baseline],
     as_grey: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Section]:
-    """The report's parts."""
+    """The report's parts. Parameters are those of `draw_report`."""
     size, plane = learnt.tuned.decoder.get_submodule("0").in_features, learnt.map
     some = cases.test_images[:SHOWN]
     rows = {f"{cases.name} image": values(some), f"autoencoder, {size}": learnt.tuned.reconstruct(some).cpu()}

@@ -7,31 +7,25 @@ grey levels, probabilities of binary units; those of real numbers, of mean 0 and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from harmonium.couplings import Dense
-from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, features, fine_tune, fit, predict
 from harmonium.models import DBN, RBM
 from harmonium.nets import Autoencoder, autoencoder
 from harmonium.recipes.shared.labelled_split import Split
-from harmonium.recipes.shared.logistic_pca import LogisticPCA, logistic_pca
 from harmonium.recipes.shared.random_weights import spread
-from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, Unit
 
 TUNED, FROM_RANDOM, MAP = "backpropagation", "backpropagation from random weights", "backpropagation of the map"  # the phases' names
-UNIT = "per image"  # of the sum over pixels of the squared error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,21 +77,26 @@ class Learnt(NamedTuple):
     """With a code of two numbers."""
 
 
-class Baseline(NamedTuple):
-    """What a simple model makes of the judged images."""
-
-    metric: str
-    """The beginning of its metric's name."""
-    label: str
-    """Its name, and the numbers in its code."""
-    made: Tensor
-    """(cases, pixels), from 0 to 1 of grey levels."""
-
-
 def learn_all(
     run: Run, cases: Split, layers: CodedLayers, tuning: Unrolled, seed: int, *, beside: bool = True, plane: bool = False
 ) -> Learnt:
-    """Each phase from its checkpoint, where there is one. `beside`: the random start too. `plane`: also a code of two numbers."""
+    """Each phase from its checkpoint, where there is one.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    cases
+        The images. Of held-out ones the nets end with the weights of the best epoch.
+    layers, tuning
+        How the layers learn, and how all of them are fine-tuned.
+    seed
+        The seed of all weights and orders.
+    beside
+        Whether a net from random weights learns too.
+    plane
+        Whether a net with a code of two numbers learns too.
+    """
     images, held = cases.images, cases.test_images if cases.name == "validation" else None
     stack = learn_layers(run, images, layers, seed)
     net = learn_code(run, images, stack, layers, layers.units[-1], seed)
@@ -109,61 +108,6 @@ def learn_all(
     if plane:
         two = tune(run, MAP, learn_code(run, images, stack, layers, 2, seed), images, tuning, seed, held)
     return Learnt(unrolled, net, random, two)
-
-
-def judge(cases: Split, learnt: Learnt, baselines: Sequence[Baseline]) -> list[Metric]:
-    """The squared errors of all models on the judged images, and that of the autoencoder on as many training images."""
-    judged, of = cases.test_images, cases.name
-    errors = {
-        f"{of}_squared_error": squared_error(learnt.tuned, judged),
-        "training_squared_error": squared_error(learnt.tuned, cases.images[: len(judged)]),
-        f"unrolled_{of}_squared_error": learnt.unrolled,
-        **{f"{each.metric}_{of}_squared_error": error_of(each.made, judged) for each in baselines},
-    }
-    if learnt.random is not None:
-        errors[f"random_start_{of}_squared_error"] = squared_error(learnt.random, judged)
-    if learnt.map is not None:
-        errors[f"map_{of}_squared_error"] = squared_error(learnt.map, judged)
-        errors[f"map_pca_{of}_squared_error"] = error_of(pca(cases.images, judged, 2), judged)
-    return [(name, error, UNIT) for name, error in errors.items()]
-
-
-def simple_models(
-    run: Run, cases: Split, sizes: Mapping[str, int], seed: int, *, epochs: int, learnt_from: int, iterations: int = 30
-) -> list[Baseline]:
-    """PCA, and logistic PCA in two forms: with a linear encoder, of so many `epochs`, and with the best code of each image.
-
-    The latter learns from the first `learnt_from` images. `sizes`: end of the metric's name -> numbers in a code.
-    """
-    found, judged = [], cases.test_images
-    for end, size in sizes.items():
-        linear = learn_linear_code(run, cases.images, size, Unrolled(epochs, learning_rate=0.003), seed)
-        free = learn_free_codes(run, cases.images, size, cases=learnt_from, iterations=iterations)
-        codes = free.codes(judged.cpu().float() / 255)
-        found += [
-            Baseline(f"logistic_pca_free_codes{end}", f"logistic PCA, {size}, best codes", free.means(codes)),
-            Baseline(f"logistic_pca{end}", f"logistic PCA, {size}", predict(linear, judged).sigmoid()),
-            principal(cases, size, end),
-        ]
-    return found
-
-
-def principal(cases: Split, size: int, end: str = "") -> Baseline:
-    """PCA of the images to learn from, with so many components. `end`: of the metric's name."""
-    return Baseline(f"pca{end}", f"PCA, {size}", pca(cases.images, cases.test_images, size))
-
-
-def linear_code(images: Tensor, size: int, seed: int) -> Autoencoder:
-    """A linear code and logistic pixels, pixels-size-pixels: small random weights, and the biases of the pixels' mean grey levels."""
-    pixels = images.shape[1]
-    rbm = RBM(Bernoulli(pixels, values="probabilities"), Gaussian(size), Dense(pixels, size, scale=0.05, seed=derive(seed, 40, size)))
-    rbm.visible.init_from(images.cpu().float() / 255)
-    return autoencoder(rbm).to(images.device)
-
-
-def learn_linear_code(run: Run, images: Tensor, size: int, how: Unrolled, seed: int) -> Autoencoder:
-    """Logistic PCA whose codes are linear in the image, by backpropagation."""
-    return tune(run, f"logistic PCA {size}", linear_code(images, size, seed), images, how, derive(seed, 40))
 
 
 def values(images: Tensor) -> Tensor:
@@ -184,7 +128,21 @@ def layer(visible: Unit, above: int, layers: CodedLayers, seed: int, *, linear: 
 
 
 def learn_layer(run: Run, phase: str, rbm: RBM, data: Tensor, layers: CodedLayers, rate: float, seed: int) -> RBM:
-    """One machine of the stack by CD-1, from `data`, (cases, units), the means of the layer below."""
+    """One machine of the stack by CD-1.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    rbm
+        The machine, which learns in place.
+    data
+        The means of the layer below, (cases, units).
+    layers, rate
+        How it learns, and at which rate.
+    seed
+        The seed of the draws and of the order of the cases.
+    """
     fit(
         rbm.to(data.device),
         data,
@@ -244,9 +202,22 @@ def random_start(images: Tensor, units: Sequence[int], seed: int) -> Autoencoder
 
 
 def tune(run: Run, phase: str, net: Autoencoder, images: Tensor, how: Unrolled, seed: int, held: Tensor | None = None) -> Autoencoder:
-    """Backpropagation of the net's loss of images, (cases, pixels), and what comes back.
+    """Backpropagation of the net's loss of images, and what comes back.
 
-    With `held`, images that are held out, the net ends with the weights of the epoch that reconstructs them best.
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    net
+        The net, which learns in place.
+    images
+        (cases, pixels).
+    how
+        Epochs, rate and weight cost.
+    seed
+        The seed of the order of the cases.
+    held
+        Images that are held out: the net ends with the weights of the epoch that reconstructs them best.
     """
     fine_tune(
         net,
@@ -272,26 +243,3 @@ def tune(run: Run, phase: str, net: Autoencoder, images: Tensor, how: Unrolled, 
 def squared_error(net: Autoencoder, images: Tensor) -> float:
     """Σ over pixels of (x - reconstruction)², the mean over images; grey levels are x from 0 to 1."""
     return net.squared_error(predict(net, images), images.cpu()).item()
-
-
-def error_of(reconstructed: Tensor, images: Tensor) -> float:
-    """The same of reconstructions, (cases, pixels)."""
-    return (reconstructed.double().cpu() - values(images).double()).square().sum(1).mean().item()
-
-
-def pca(images: Tensor, judged: Tensor, components: int) -> Tensor:
-    """What PCA of images makes of the judged ones, (cases, pixels) each: (cases, pixels)."""
-    with np.errstate(invalid="ignore"):  # shares of a variance of zero, which images all alike have
-        fitted = PCA(components, svd_solver="covariance_eigh").fit(values(images).numpy())
-    codes = fitted.transform(values(judged).numpy())
-    return torch.from_numpy(fitted.inverse_transform(codes))
-
-
-def learn_free_codes(run: Run, images: Tensor, components: int, *, cases: int, iterations: int) -> LogisticPCA:
-    """Logistic PCA with free codes of the first `cases` images, kept in the run's folder."""
-    path = run.checkpoint(f"free codes {components}")
-    if not path.exists():
-        found = logistic_pca(images[:cases].cpu().float() / 255, components, iterations=iterations)
-        write_tensors(path, {"loadings": found.loadings, "bias": found.bias}, {"ridge": found.ridge})
-    tensors, header = read_tensors(path)
-    return LogisticPCA(tensors["loadings"], tensors["bias"], header["ridge"])
