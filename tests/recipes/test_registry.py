@@ -1,6 +1,7 @@
 """What is known of the recipes before any is imported is what they say themselves."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -29,6 +30,15 @@ def test_an_entry_is_its_recipe_s(entry: Entry) -> None:
     assert len(entry.sentence) <= 60
     record = chosen(entry, ROOT / "results")
     assert record is None or recipe.shown(record)
+
+
+@pytest.mark.parametrize(("ablation", "listed"), [(1.2, True), (0.9, False), (-100.8, False), (None, False)])
+def test_a_machine_whose_upper_layer_adds_nothing_is_in_no_list(ablation: float | None, listed: bool, tmp_path: Path) -> None:
+    entry = next(entry for entry in REGISTRY if entry.name == "mnist-dbm")
+    metrics = {name: {"values": [1.0]} for name in entry.headline if name != "ablation_nats"}
+    record = {"setting": "full", "metrics": metrics | ({} if ablation is None else {"ablation_nats": {"values": [2.0, ablation]}})}
+    (tmp_path / "mnist-dbm.json").write_text(json.dumps({"records": [record]}))
+    assert (chosen(entry, tmp_path) is not None) == find("mnist-dbm").shown(record) == listed
 
 
 @pytest.mark.parametrize("name", RECIPES)
