@@ -8,12 +8,12 @@ import torch
 from matplotlib.figure import Figure
 
 from harmonium.recipes.pretraining_why.bars import SIDE, draw
+from harmonium.recipes.shared.depth_pictures import COLOURS, draw_boxes
 from harmonium.recipes.shared.sigmoid_nets import KINDS, Curves
 from harmonium.report import Section, image_grid
-from harmonium.report.style import INK, LABEL, LINES, WIDTH, page, quiet
+from harmonium.report.style import INK, LABEL, WIDTH, page, quiet
 
 Found = Mapping[tuple[str, str, int], Curves]
-COLOURS = {"pretrained": LINES[0], "random": LINES[1]}
 
 
 def sections(found: Found) -> list[Section]:
@@ -45,18 +45,8 @@ def boxes(found: Found) -> Figure:
         quiet(axes)
         for number, kind in enumerate(KINDS):
             here = [depth for depth in depths if (task, kind, depth) in found]
-            line = {"color": COLOURS[kind], "linewidth": 1.4}
-            axes.boxplot(
-                [found[task, kind, depth]["test_error_percent"][-1] for depth in here],
-                positions=[depth + 0.36 * (number - 0.5) for depth in here],
-                widths=0.28,
-                whis=(0, 100),
-                manage_ticks=False,
-                boxprops=line,
-                medianprops=line,
-                whiskerprops=line,
-                capprops=line,
-            )
+            errors = [found[task, kind, depth]["test_error_percent"][-1] for depth in here]
+            draw_boxes(axes, errors, here, number, COLOURS[kind])
         axes.set_xticks(depths)
         axes.set_ylim(bottom=0)
         axes.set_title(task, fontsize=LABEL, color=INK, loc="left")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,18 +71,8 @@ def boxes(found: Found, split: str) -> Figure:
     axes = figure.add_axes((0.07, 0.14, 0.91, 0.8))
     quiet(axes)
     for place, (kind, colour) in enumerate(COLOURS.items()):
-        depths, line = sorted(depth for own, depth in found if own == kind), {"color": colour, "linewidth": 1.4}
-        axes.boxplot(
-            [found[kind, depth][f"{split}_error_percent"][-1] for depth in depths],
-            positions=[depth + 0.36 * (place - 0.5) for depth in depths],
-            widths=0.28,
-            whis=(0, 100),
-            manage_ticks=False,
-            boxprops=line,
-            medianprops=line,
-            whiskerprops=line,
-            capprops=line,
-        )
+        depths = sorted(depth for own, depth in found if own == kind)
+        draw_boxes(axes, [found[kind, depth][f"{split}_error_percent"][-1] for depth in depths], depths, place, colour)
         axes.plot([], [], color=colour, label=WORDS[kind])
     _percent(axes)
     axes.set_xticks(sorted({depth for _, depth in found}))
@@ -89,6 +80,36 @@ def boxes(found: Found, split: str) -> Figure:
     axes.set_ylabel(f"{split} error (%)", fontsize=LABEL, color=INK)
     axes.legend(fontsize=SMALL, frameon=False, labelcolor=INK, loc="upper left")
     return figure
+
+
+def draw_boxes(axes: Axes, errors: Sequence[np.ndarray[Any, Any]], depths: Sequence[int], place: int, colour: str) -> None:
+    """A box for each depth of one of two kinds of nets, whose whiskers reach to all of them.
+
+    Parameters
+    ----------
+    axes
+        Where they are drawn.
+    errors
+        Of the nets of each depth, (nets,) each.
+    depths
+        The places of the boxes.
+    place
+        0 or 1: left or right of the depth.
+    colour
+        Of the kind.
+    """
+    line = {"color": colour, "linewidth": 1.4}
+    axes.boxplot(
+        errors,
+        positions=[depth + 0.36 * (place - 0.5) for depth in depths],
+        widths=0.28,
+        whis=(0, 100),
+        manage_ticks=False,
+        boxprops=line,
+        medianprops=line,
+        whiskerprops=line,
+        capprops=line,
+    )
 
 
 def histograms(found: Found, split: str, depths: list[int]) -> Figure:
