@@ -126,6 +126,8 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
         MnistDbm(mean_field_sweeps=0)
     with pytest.raises(ValueError, match="refit=0"):
         MnistDbm(refit=0)
+    with pytest.raises(ValueError, match="the probability that a chain begins anew"):
+        MnistDbm(restarts=2)
 
 
 def test_a_run_is_not_quick_and_long_at_once() -> None:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from harmonium.couplings import Dense
 from harmonium.data import binarise
-from harmonium.learning import TrainingState, greedy_dbm
+from harmonium.learning import Gibbs, TrainingState, greedy_dbm
 from harmonium.learning.cases import Rows
 from harmonium.likelihood import Evaluation
 from harmonium.models import DBM, RBM, Generative
@@ -94,6 +94,7 @@ class MnistDbm(Recipe):
                 f"expected at least one unit a layer, one sweep and one epoch, found units={self.units}, "
                 f"mean_field_sweeps={self.mean_field_sweeps} and refit={self.refit}"
             )
+        Gibbs(self.restarts)  # which refuses what is no probability, before anything is learnt
 
     @property
     def plans(self) -> tuple[Persistent, Persistent]:
