@@ -12,23 +12,23 @@ from torch import Tensor
 
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.loop.schedules import Scheduler
+from harmonium.learning.rules.rule import LATER
 from harmonium.seeds import fresh_generator
 from harmonium.units import Given
 
 SAMPLED = 64  # rows of the data's digest
-LATER = {"later": True}  # metadata of a field that older checkpoints do not know
 
 
 def described(value: object) -> str:
     """A rule, transform or similar object with its settings: the same text in every process, even if its class has no `repr`.
 
-    A field that is `LATER` is left out at its default, so that checkpoints from before it still match.
+    A field that came `LATER` is left out at its default, so that checkpoints from before it still match.
     """
     name = type(value).__qualname__
     if is_dataclass(value):
         own = {field.name: getattr(value, field.name) for field in fields(value)}
         for field in fields(value):
-            if field.metadata.get("later") and own[field.name] == field.default:
+            if field.metadata == LATER and own[field.name] == field.default:
                 del own[field.name]
     else:
         own = {key: each for key, each in vars(value).items() if isinstance(each, int | float | str | bool | None | Tensor)}

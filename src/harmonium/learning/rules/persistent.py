@@ -9,8 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from harmonium.learning.loop.settings import LATER
-from harmonium.learning.rules.rule import Positive, Rule, Slots, check_unpaired
+from harmonium.learning.rules.rule import LATER, Positive, Rule, Slots, check_unpaired
 from harmonium.models import RBM
 from harmonium.processes import own_share
 from harmonium.sampling.random_states import random_states

@@ -13,6 +13,7 @@ from harmonium.processes import world_size
 from harmonium.units import NOTHING, Given
 
 Slots = dict[str, Tensor]
+LATER = {"later": True}  # metadata of a setting that older checkpoints do not know: at its default it is left out of theirs
 """What a rule or a transform keeps from one update to the next, by name. It is part of the checkpoint, but for names that begin with
 "work.": room to work in, whose content does not last from one update to the next."""
 
