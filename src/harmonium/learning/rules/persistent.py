@@ -49,7 +49,7 @@ class Gibbs:
         The probability that a chain begins anew at an update, from random states. Chains that are never reset stay in the modes that they
         know, and a large machine may gather more probability in another, which `hm.likelihood.evaluate` finds and learning does not. A
         few new chains find it in time, and learning takes it away. Their first sweeps are no samples of the machine, which costs
-        likelihood where there is no such mode: use a small probability, and only where `evaluate` has found one (docs/recipes/mnist-dbm.md).
+        likelihood where there is no such mode: use a small probability, where `evaluate` has found one (docs/recipes/mnist-dbm.md).
 
     Raises
     ------
