@@ -1,5 +1,6 @@
 """The same on a GPU: units' moments and gradients, sampling, learning, resuming and likelihood, against the CPU."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -189,3 +190,70 @@ def test_rows_that_stay_on_the_host_teach_the_same_bits(capture: bool, monkeypat
     resident = learnt()
     monkeypatch.setattr(placing.torch.cuda, "mem_get_info", lambda device: (0, 0))
     assert all(torch.equal(one, other) for one, other in zip(resident, learnt(), strict=True))
+
+
+def with_dropout(capture: bool) -> list[torch.Tensor]:
+    parts = torch.nn.Linear(12, 7), torch.nn.Sigmoid(), hm.nets.Dropout(0.4), torch.nn.Linear(7, 2)
+    net = torch.nn.Sequential(*parts)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+    hm.fine_tune(net, ROWS, LABELS, epochs=7, batch_size=50, optimizer=STEADY, device=DEVICE, capture=capture, progress=False)
+    return list(net.parameters())
+
+
+def by_adam(capture: bool) -> list[torch.Tensor]:
+    net = hm.nets.classifier(stack(), classes=2).to(DEVICE)
+    adam = partial(torch.optim.Adam, lr=0.01, fused=True, capturable=True)
+    settings = {"precision": "bfloat16", "averaging": 0.5, "averaged": True, "max_norm": 1.0}
+    hm.fine_tune(net, ROWS, LABELS, epochs=7, batch_size=50, optimizer=adam, capture=capture, progress=False, **settings)
+    return list(net.parameters())
+
+
+def stack() -> hm.DBN:
+    pairs = [(hm.Bernoulli(12), hm.Bernoulli(7)), (hm.Bernoulli(7), hm.Bernoulli(5))]
+    return hm.DBN([hm.RBM(*pair, seed=seed) for seed, pair in enumerate(pairs)])
+
+
+def awake(capture: bool) -> list[torch.Tensor]:
+    net = stack().untie().to(DEVICE)
+    hm.wake_sleep(net, ROWS, epochs=3, batch_size=50, optimizer=STEADY, precision="bfloat16", capture=capture, progress=False)
+    return list(net.parameters())
+
+
+def deep(capture: bool) -> list[torch.Tensor]:
+    machine = hm.DBM([hm.Bernoulli(12), hm.Bernoulli(7), hm.Bernoulli(5)])
+    rule = hm.PersistentCD(20, sampler=hm.Gibbs(restarts=0.1))
+    settings = {"optimizer": STEADY, "gradient": "centred", "averaging": 0.5, "sweeps": 10, "device": DEVICE, "progress": False}
+    hm.fit(machine, ROWS, negative=rule, epochs=3, batch_size=50, capture=capture, **settings)
+    return list(machine.parameters())
+
+
+def many_machines(capture: bool) -> list[torch.Tensor]:
+    layers = [hm.Bernoulli(12).to(DEVICE), hm.Bernoulli(7).to(DEVICE), hm.Bernoulli(5).to(DEVICE)]
+    steady = partial(hm.ReplicaSGD, lr=0.01, momentum=0.9)
+    nets = hm.greedy(ROWS, layers, replicas=3, epochs=3, batch_size=50, optimizer=steady, capture=capture, progress=False)
+    return [parameter for net in nets for parameter in net.parameters()]
+
+
+def many_nets(capture: bool) -> list[torch.Tensor]:
+    nets = [torch.nn.Sequential(torch.nn.Linear(12, 7), torch.nn.Sigmoid(), torch.nn.Linear(7, 2)) for _ in range(3)]
+    with torch.no_grad():
+        for net in nets:
+            for parameter in net.parameters():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+    many = hm.Replicas(nets).to(DEVICE)
+    rates = partial(hm.ReplicaSGD, lr=[0.1, 0.2, 0.3], momentum=0.9)
+    hm.fine_tune(many, ROWS, LABELS, epochs=7, batch_size=50, optimizer=rates, weight_cost=0.01, capture=capture, progress=False)
+    return list(many.parameters())
+
+
+ROWS = (torch.rand(310, 12, generator=torch.Generator().manual_seed(6)) < 0.3).float()
+LABELS = torch.arange(310) % 2
+
+
+@pytest.mark.parametrize("learnt", [with_dropout, by_adam, awake, deep, many_machines, many_nets])
+def test_every_kind_of_recorded_update_learns_the_same_bits(learnt: Callable[[bool], list[torch.Tensor]]) -> None:
+    """With labels on the host, and a short batch at the end of each epoch."""
+    for plain, recorded in zip(learnt(False), learnt(True), strict=True):
+        assert torch.equal(plain, recorded)

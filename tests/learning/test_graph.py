@@ -73,7 +73,7 @@ def result(name: str, record: Callable[..., Any] | None, monkeypatch: pytest.Mon
         states.append(step.state)
         return step if record is None else Captured(step, record)
 
-    for entry in ("fit", "wake_sleep", "finetune"):
+    for entry in ("fit", "wake_sleep", "finetune", "replicas.fit_replicas", "replicas.fine_tune_replicas"):
         monkeypatch.setattr(sys.modules[f"harmonium.learning.{entry}"], "captured", captured)
     torch.manual_seed(0)
     TRAININGS[name]()
@@ -87,7 +87,7 @@ def result(name: str, record: Callable[..., Any] | None, monkeypatch: pytest.Mon
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in TRAININGS if not name.startswith("replicas")])
+@pytest.mark.parametrize("name", TRAININGS)
 def test_repeated_operations_learn_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = result(name, None, monkeypatch)
     REPLAYS.clear()

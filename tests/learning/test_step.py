@@ -112,7 +112,8 @@ def replicas_of_nets() -> None:
 
 def replicas_of_machines() -> None:
     machines = hm.Replicas([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=seed) for seed in range(3)])
-    hm.fit(machines, ROWS, negative=hm.PersistentCD(chains=7), batch_size=10, epochs=2, progress=False)
+    steady = partial(hm.ReplicaSGD, lr=0.01, momentum=0.9)
+    hm.fit(machines, ROWS, negative=hm.PersistentCD(chains=7), batch_size=10, epochs=2, optimizer=steady, progress=False)
 
 
 GAPS = torch.rand(40, 6, generator=torch.Generator().manual_seed(1)) < 0.3

@@ -51,7 +51,8 @@ class Captured:
             self.step(*batch)
             return
         if self.replay is None:
-            self.kept = tuple(_mapped(piece, Tensor.clone) for piece in batch)
+            device = next(state.model.parameters()).device
+            self.kept = tuple(_mapped(piece, partial(Tensor.to, device=device, copy=True)) for piece in batch)
             self.replay = self.record(partial(self.step.compute, *self.kept), state.generator)
         elif not _copied(self.kept, batch):
             self.step(*batch)

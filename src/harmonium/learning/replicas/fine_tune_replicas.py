@@ -15,6 +15,7 @@ from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, each_loss, is_classification
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.averaged_weights import take_average
+from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.step import Step
@@ -50,6 +51,7 @@ def fine_tune_replicas(
     averaging: float | None = None,
     averaged: bool = False,
     patience: int | None = None,
+    capture: bool = False,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
     state: TrainingState | None = None,
@@ -68,7 +70,7 @@ def fine_tune_replicas(
         The first replica's seed, or each one's.
     inputs, targets, loss, validation, epochs, head_epochs, batch_size, optimizer, schedule
         As for `fine_tune`.
-    max_norm, averaging, averaged, patience, callbacks, state, checkpoint, progress
+    max_norm, averaging, averaged, patience, capture, callbacks, state, checkpoint, progress
         As for `fine_tune`.
     """
     if isinstance(net.pattern, RBM):
@@ -93,7 +95,7 @@ def fine_tune_replicas(
     metrics = measured(training, partial(metrics_of_nets, signal, held), averaged)
     kept = chosen_by(EachChoice, held, patience, averaged)
     try:
-        step, watchers = Step(training, signal, changes), plan.watchers("fine-tuning")
+        step, watchers = captured(Step(training, signal, changes), capture), plan.watchers("fine-tuning")
         train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     finally:
         signal.close()

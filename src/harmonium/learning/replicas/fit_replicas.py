@@ -16,6 +16,7 @@ from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
 from harmonium.learning.defaults import MOMENTUM, defaults_of
 from harmonium.learning.length import epochs_of
+from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described
@@ -49,6 +50,7 @@ def fit_replicas(
     weight_cost: Each = 0.0,
     validation: Rows | None = None,
     standardise: bool = True,
+    capture: bool = False,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
     state: TrainingState | None = None,
@@ -65,7 +67,8 @@ def fit_replicas(
         One for all, or one per replica.
     seed : int or sequence of int, default 0
         The first replica's seed, or each one's.
-    data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, callbacks, state, checkpoint, progress
+    data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, capture, callbacks, state, checkpoint,
+    progress
         As for `fit`.
     """
     first: RBM = model.pattern
@@ -92,7 +95,7 @@ def fit_replicas(
     step = Step(training, ReplicaContrast(training, negative), (), model.stacked)
     metrics = partial(metrics_of_machines, model, batches, held, partial(_monitor, plan, like, training))
     watchers = [*usual.watchers, *plan.watchers()]
-    train(training, batches, step, metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
+    train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)
     return training  # type: ignore[no-any-return]
 
 

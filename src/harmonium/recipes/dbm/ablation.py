@@ -49,6 +49,7 @@ def refitted(run: Run, rbm: RBM, data: Data, *, epochs: int, seed: int) -> RBM:
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / epochs),
         averaging=0.1,
         precision=run.precision,
+        capture=next(rbm.parameters()).is_cuda,
         seed=seed,
         callbacks=[Progress(PHASE)],
         checkpoint=run.checkpoint(PHASE),

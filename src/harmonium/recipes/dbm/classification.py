@@ -41,7 +41,8 @@ def errors(
         The seed of the new weights and of the order of the cases.
     """
     data = mnist.load(data_dir)
-    cases, machine = split(data, held_out, smoke=smoke), of_grey_levels(dbm)
+    machine = of_grey_levels(dbm)
+    cases = split(data, held_out, smoke=smoke).to(machine.visible.zero_input().device)
     seen = Split(dbm_inputs(machine, cases.images), cases.labels, dbm_inputs(machine, cases.test_images), cases.test_labels, cases.name)
     nets = {phase: tune(run, phase, machine, seen, data.classes, tuning, seed) for phase, tuning in tunings.items()}
     return [(f"{cases.name}_{METRICS[phase]}", error_percent(net, seen.test_images, seen.test_labels), "%") for phase, net in nets.items()]

@@ -82,7 +82,7 @@ class MnistDbn(Recipe):
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: learn the stack, fine-tune it, judge it, draw it."""
         plan, (data, cases) = self.plan(), self.cases()
-        learnt = learn_all(run, plan, cases, data.classes)
+        learnt = learn_all(run, plan, cases.to(self.device), data.classes).to("cpu")
         betas, sweeps = (20, 5) if self.smoke else (1000, 500)
         bottom = bottom_likelihood(cases, learnt.stack.rbms[0], betas=betas, chains=100, sweeps=sweeps)
         nats = bottom_metric(cases)

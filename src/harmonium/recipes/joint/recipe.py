@@ -9,6 +9,7 @@ what was tried: docs/recipes/mnist-joint.md.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,9 +76,12 @@ class MnistJoint(Recipe):
         """The steps: learn greedily, judge; learn by wake-sleep, judge; generate every class, and have the fantasies judged."""
         torch.set_num_threads(self.threads)
         plan, (data, cases) = self.plan(), self.cases()
-        dbn = learn_greedily(run, plan, cases, data.classes)
-        metrics: list[Metric] = [(f"{cases.name}_greedy_{name}", value, "%") for name, value in errors(self, dbn, cases).items()]
-        dbn = learn_up_down(run, plan, dbn, cases)
+        there = cases.to(self.device)
+        greedy = learn_greedily(run, plan, there, data.classes)
+        metrics: list[Metric] = [
+            (f"{cases.name}_greedy_{name}", value, "%") for name, value in errors(self, copy.deepcopy(greedy).to("cpu"), cases).items()
+        ]
+        dbn = learn_up_down(run, plan, greedy, there).to("cpu")
         metrics += [(f"{cases.name}_{name}", value, "%") for name, value in errors(self, dbn, cases).items()]
         judgement = judge(self, run, dbn, data, cases)
         metrics += [

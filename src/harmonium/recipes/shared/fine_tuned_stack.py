@@ -59,6 +59,12 @@ class Learnt(NamedTuple):
     generating: DBN
     nets: dict[str, nn.Sequential]
 
+    def to(self, device: str) -> Learnt:
+        """The same on a device, in place."""
+        for model in (self.stack, self.generating, *self.nets.values()):
+            model.to(device)
+        return self
+
 
 def learn_all(run: Run, plan: Plan, cases: Split, classes: int) -> Learnt:
     """The three steps: layer by layer, the top layer for generation, and backpropagation; each from its checkpoint where there is one."""

@@ -97,7 +97,7 @@ def learn_greedily(run: Run, plan: JointPlan, cases: Split, classes: int) -> DBN
     """The greedy phase: the lower layers without labels, then the top one with them."""
     layers = plan.layers
     lower = learn(run, cases, plan.lower, plan.seed).rbms
-    top = untrained_top(plan, classes)
+    top = untrained_top(plan, classes).to(cases.images.device)
     fit(
         top,
         with_labels(features(cases.images, *lower), cases.labels, classes),
@@ -108,6 +108,7 @@ def learn_greedily(run: Run, plan: JointPlan, cases: Split, classes: int) -> DBN
         schedule=partial(Schedule, momentum=lambda epoch: layers.early_momentum if epoch < 5 else layers.late_momentum),
         weight_cost=layers.weight_cost,
         precision=run.precision,
+        capture=cases.images.is_cuda,
         seed=derive(plan.seed, 4),
         callbacks=run.callbacks(TOP),
         checkpoint=run.checkpoint(TOP),
@@ -132,6 +133,7 @@ def learn_up_down(run: Run, plan: JointPlan, dbn: DBN, cases: Split) -> DBN:
         averaging=up_down.averaging,
         validation=(cases.test_images, cases.test_labels) if cases.name == "validation" else None,
         precision=run.precision,
+        capture=cases.images.is_cuda,
         seed=derive(plan.seed, 5),
         callbacks=run.callbacks(UP_DOWN),
         checkpoint=run.checkpoint(UP_DOWN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import torch
 from torch import Tensor
 
 from harmonium.data import Dataset
@@ -20,6 +21,13 @@ class Split:
     test_images: Tensor
     test_labels: Tensor
     name: str
+
+    def to(self, device: str | torch.device) -> Split:
+        """The same on a device."""
+        images, labels, test_images, test_labels = (
+            each.to(device) for each in (self.images, self.labels, self.test_images, self.test_labels)
+        )
+        return Split(images, labels, test_images, test_labels, self.name)
 
 
 def split(data: Dataset, held_out: int, *, smoke: bool = False) -> Split:

@@ -56,6 +56,7 @@ class Persistent:
             averaging=self.averaging,
             sweeps=sweeps,
             precision=run.precision,
+            capture=next(rbm.parameters()).is_cuda,
             seed=seed,
             callbacks=[*run.callbacks(phase), _Snapshots(run, phase, self.epochs)],
             checkpoint=run.checkpoint(phase),

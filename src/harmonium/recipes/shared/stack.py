@@ -121,7 +121,7 @@ def random_stack(pixels: int, layers: Layers, seed: int) -> DBN:
 
 def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
     """The greedy phase: an RBM on the pixels' probabilities, another on the means of its features, and so on."""
-    stack = rbms(cases.images.shape[1], layers, seed)
+    stack = [rbm.to(cases.images.device) for rbm in rbms(cases.images.shape[1], layers, seed)]
     for index, rbm in enumerate(stack):
         phase = f"layer {index + 1}"
         fit(
@@ -135,6 +135,7 @@ def learn(run: Run, cases: Split, layers: Layers, seed: int) -> DBN:
             weight_cost=layers.weight_cost,
             validation=cases.test_images if index == 0 and cases.name == "validation" else None,
             precision=run.precision,
+            capture=cases.images.is_cuda,
             seed=derive(seed, index),
             callbacks=run.callbacks(phase),
             checkpoint=run.checkpoint(phase),
@@ -160,6 +161,7 @@ def learn_to_generate(run: Run, cases: Split, dbn: DBN, generation: Generation, 
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / generation.epochs),
         weight_cost=weight_cost,
         precision=run.precision,
+        capture=cases.images.is_cuda,
         seed=derive(seed, 20),
         callbacks=run.callbacks(GENERATION),
         checkpoint=run.checkpoint(GENERATION),
@@ -174,6 +176,7 @@ def tune(run: Run, phase: str, model: DBN | DBM, cases: Split, classes: int, tun
     On held-out cases it ends with the weights of the epoch that erred least there, which is how the number of epochs is chosen.
     """
     net = classifier(model, classes, seed=derive(seed, 10), dropout=tuning.dropout, input_dropout=tuning.input_dropout)
+    net.to(cases.images.device)
     fine_tune(
         net,
         cases.images,
@@ -186,6 +189,7 @@ def tune(run: Run, phase: str, model: DBN | DBM, cases: Split, classes: int, tun
         schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch),
         weight_cost=tuning.weight_cost,
         precision=run.precision,
+        capture=cases.images.is_cuda,
         seed=derive(seed, 11),
         callbacks=run.callbacks(phase),
         checkpoint=run.checkpoint(phase),
