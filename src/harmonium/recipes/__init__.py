@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.denoise.recipe import MnistDenoise as MnistDenoise
     from harmonium.recipes.density.recipe import Density as Density
     from harmonium.recipes.digits.recipe import Digits as Digits
+    from harmonium.recipes.eth80.recipe import Eth80 as Eth80
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.faces.recipe import FacesAutoencoder as FacesAutoencoder
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels

@@ -91,6 +91,14 @@ REGISTRY = (
         ("test_error_percent",),
     ),
     Entry(
+        "eth80",
+        "harmonium.recipes.eth80.recipe",
+        "Eth80",
+        "Photographs of toys from rectified and binary features",
+        "",
+        ("test_error_percent_pixels", "test_error_percent_layer_2"),
+    ),
+    Entry(
         "faces-autoencoder",
         "harmonium.recipes.faces.recipe",
         "FacesAutoencoder",

@@ -1,0 +1,1 @@
+"""Rectified against binary features of photographs of real toys."""

@@ -1,0 +1,97 @@
+"""The error of multinomial logistic regression on each representation of the toys, split by split."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean, stdev
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from harmonium.data.eth80 import CATEGORIES, Views
+from harmonium.recipes.eth80.representations import LEAST, Features, Kind, Split, layers, reduced, silhouettes
+from harmonium.runs.contract import Metric
+from harmonium.runs.folder import Run
+from harmonium.seeds import derive
+
+ORDER = ("mask", "pixels", "random_layer_1", "random_layer_2", "binary_layer_1", "binary_layer_2", "layer_1", "layer_2")
+LAST = ORDER[-1]
+Errors = dict[str, list[float]]  # representation -> percent, one of each split
+
+
+@dataclasses.dataclass(frozen=True)
+class Readout:
+    """The penalty of the weights of multinomial logistic regression: half of it times their squares is added to the mean loss."""
+
+    raw: float = 0.2
+    """Of pixels and of silhouettes."""
+    features: float = 0.003
+
+
+def representations(
+    run: Run, views: Views, split: Split, how: Mapping[Kind, Features], name: str, seed: int
+) -> Iterator[tuple[str, Tensor]]:
+    """The name of each representation, in an order of its own, and all views in it."""
+    pixels = reduced(views)
+    yield "pixels", pixels
+    yield "mask", silhouettes(views)
+    kinds: tuple[tuple[str, Kind, bool], ...] = (("", "rectified", True), ("binary_", "binary", True), ("random_", "rectified", False))
+    for place, (word, kind, learn) in enumerate(kinds):
+        made = layers(run, kind, pixels, split, how[kind], name, derive(seed, place), learn=learn)
+        yield from ((f"{word}layer_{above}", values) for above, values in enumerate(made, 1))
+
+
+def errors(run: Run, views: Views, split: Split, how: Mapping[Kind, Features], readout: Readout, name: str, seed: int) -> dict[str, float]:
+    """The share of the judged views that is taken for another category, in percent, by representation."""
+    found = {}
+    for what, values in representations(run, views, split, how, name, seed):
+        penalty = readout.raw if what in ("pixels", "mask") else readout.features
+        found[what] = error_percent(values, views.categories, split, penalty)
+    return found
+
+
+def error_percent(values: Tensor, categories: Tensor, split: Split, penalty: float) -> float:
+    """Of logistic regression that learns from some rows and is judged on others. Columns are standardised, small ones less."""
+    shown = values[split.learnt_from]
+    mean, deviation = shown.mean(0), shown.std(0)
+    columns = ((values - mean) / (deviation + 0.1 * deviation.mean() + LEAST)).numpy()
+    rows, held = (each.numpy() for each in split)
+    truth = categories.numpy()
+    machine = LogisticRegression(C=1 / (penalty * len(rows)), max_iter=300).fit(columns[rows], truth[rows])
+    return 100 * float(np.mean(machine.predict(columns[held]) != truth[held]))
+
+
+def metrics(found: Errors, judged_on: str) -> list[Metric]:
+    """Mean errors over the splits with standard errors, and what others err more than the second rectified layer, split by split."""
+    rows: list[Metric] = []
+    for what in (each for each in ORDER if each in found):
+        mean, error = mean_and_error(found[what])
+        rows += [(f"{judged_on}_error_percent_{what}", mean, "%"), (f"{judged_on}_error_percent_{what}_standard_error", error, "%")]
+    for what in (each for each in ORDER if each in found and each != LAST):
+        more, error = mean_and_error([theirs - own for theirs, own in zip(found[what], found[LAST], strict=True)])
+        rows += [(f"{what}_less_{LAST}", more, "percentage points"), (f"{what}_less_{LAST}_standard_error", error, "percentage points")]
+    return rows
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """The mean and its standard error, NaN of one value."""
+    return fmean(values), stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+
+
+def split_of(views: Views, held_out: int, seed: int) -> Split:
+    """So many toys of each category to be judged on."""
+    return Split(*views.by_toy(held_out, seed=seed))
+
+
+def few(split: Split, categories: Tensor, count: int) -> Split:
+    """The first views of each category on both sides, for a smoke run."""
+
+    def first(rows: Tensor) -> Tensor:
+        kinds = categories[rows]
+        return torch.cat([rows[kinds == kind][:count] for kind in range(len(CATEGORIES))])
+
+    return Split(*(first(rows) for rows in split))
