@@ -13,7 +13,7 @@ from PIL import Image
 import harmonium as hm
 from harmonium.data.norb import NAMES
 from harmonium.data.toys import cluttered
-from harmonium.data.toys.kinds import toy
+from harmonium.data.toys.five_kinds import toy
 from harmonium.data.toys.lamps import layers
 
 HERE = Path(__file__).parent

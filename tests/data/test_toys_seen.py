@@ -5,7 +5,7 @@ import pytest
 
 from harmonium.data.toys import cameras, solids
 from harmonium.data.toys.cameras import Camera, looking, seen, stereo
-from harmonium.data.toys.kinds import KINDS, Toy, toy
+from harmonium.data.toys.five_kinds import KINDS, Toy, toy
 from harmonium.data.toys.lamps import FAR, LIGHTINGS, Lighting, lamp, layers, over, shine
 
 HALF = (0.5, 0.3, 0.8)

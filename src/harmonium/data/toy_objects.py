@@ -18,7 +18,7 @@ from torch import Tensor
 from harmonium.data import norb
 from harmonium.data.binary_matrix import blank_binary_matrix, write_binary_matrix
 from harmonium.data.toys.cluttered import Clutter, jittered
-from harmonium.data.toys.kinds import toy
+from harmonium.data.toys.five_kinds import toy
 from harmonium.data.toys.lamps import LIGHTINGS, layers, over
 from harmonium.data.toys.solids import Array
 from harmonium.seeds import derive

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from harmonium.data.toys.kinds import Toy
+from harmonium.data.toys.five_kinds import Toy
 from harmonium.data.toys.lamps import LIGHTINGS, layers, over
 from harmonium.data.toys.solids import Array
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.toys.cameras import FINE, Camera, Seen, looking, seen, stereo
-from harmonium.data.toys.kinds import Toy
+from harmonium.data.toys.five_kinds import Toy
 from harmonium.data.toys.solids import Array, turned, unit
 
 FAR = 12.0  # from a lamp to the toy's middle
