@@ -17,6 +17,7 @@ from harmonium.data import (
     norb,
     omniglot,
     orl_faces,
+    toy_objects,
 )
 from harmonium.data.binarise import Resampled, binarise
 from harmonium.data.columns import Column
@@ -62,6 +63,7 @@ __all__ = [
     "patches",
     "read_idx",
     "standardise",
+    "toy_objects",
     "whiten",
     "without_mean",
 ]

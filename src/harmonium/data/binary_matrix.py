@@ -104,13 +104,46 @@ def write_binary_matrix(path: str | Path, array: NDArray[Any]) -> None:
         For an array of another type.
     """
     values = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
-    if values not in _MAGIC or not array.ndim:
-        known = ", ".join(each.name for each in _MAGIC)
-        raise TypeError(f"a binary matrix holds an array of type {known}, found {array.dtype} of {array.ndim} dimensions")
-    sizes = (*array.shape, *[1] * (_LEAST - array.ndim))
+    header = _packed(values, array.shape)
     with Path(path).open("wb") as file:
-        file.write(struct.pack(f"<Ii{len(sizes)}i", _MAGIC[values], array.ndim, *sizes))
+        file.write(header)
         array.astype(values, copy=False).tofile(file)
+
+
+def blank_binary_matrix(path: str | Path, values: np.dtype[Any], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """Make a file of zeros of the binary-matrix format, to be filled piece by piece.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+    values : numpy.dtype
+        The type: uint8, int16, int32, float32 or float64.
+    shape : tuple of int
+        The sizes.
+
+    Returns
+    -------
+    numpy.memmap
+        The array, mapped: what is written to it is written to the file.
+
+    Raises
+    ------
+    TypeError
+        For another type, or no dimensions.
+    """
+    header = _packed(values, shape)
+    Path(path).write_bytes(header)
+    return np.memmap(path, values, "r+", len(header), shape)
+
+
+def _packed(values: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """The header."""
+    if values not in _MAGIC or not shape:
+        known = ", ".join(each.name for each in _MAGIC)
+        raise TypeError(f"a binary matrix holds an array of type {known}, found {values} of {len(shape)} dimensions")
+    sizes = (*shape, *[1] * (_LEAST - len(shape)))
+    return struct.pack(f"<Ii{len(sizes)}i", _MAGIC[values], len(shape), *sizes)
 
 
 def _header(stream: IO[bytes], path: Path) -> tuple[np.dtype[Any], tuple[int, ...], int]:

@@ -24,6 +24,7 @@ SMALL = len(NAMES) * 5 * OF_A_TOY  # pairs of each part of small NORB
 OF_A_FILE = 29_160  # pairs, of the jittered and cluttered set
 FILES = {"training": 10, "testing": 2}  # of the same
 SIDES = {"small": 96, "jittered": 108}
+SORTS = ("dat", "cat", "info")  # of files: images, categories, and what is given of each pair
 GIVEN = {"small": 4, "jittered": 10}  # numbers that are given of each pair
 
 Kind = Literal["small", "jittered"]
@@ -111,6 +112,14 @@ def load(kind: Kind = "small", data_dir: str | Path | None = None) -> Norb:
         raise ValueError(f'NORB has the kinds "small" and "jittered", found {kind!r}')
     train, test = (_pairs(kind, part, data_dir) for part in ("training", "testing"))
     return Norb(train, test)
+
+
+def stems(kind: Kind, part: str) -> list[str]:
+    """What the names of a part's files begin with: small NORB's part is one file of each sort, the jittered one's several."""
+    toys = "".join(map(str, TOYS[part]))
+    if kind == "small":
+        return [f"smallnorb-5x{toys}x9x18x6x2x96x96-{part}"]
+    return [f"norb-5x{toys}x9x18x6x2x108x108-{part}-{number:02}" for number in range(1, FILES[part] + 1)]
 
 
 def reduced(images: Joined | NDArray[Any] | Tensor, camera: int = 0) -> Tensor:
@@ -223,14 +232,9 @@ def _blocks(images: Joined | NDArray[Any] | Tensor) -> Iterator[Tensor]:
 
 
 def _pairs(kind: Kind, part: str, data_dir: str | Path | None) -> Pairs:
-    toys = "".join(map(str, TOYS[part]))
-    if kind == "small":
-        stems = [f"smallnorb-5x{toys}x9x18x6x2x96x96-{part}"]
-    else:
-        stems = [f"norb-5x{toys}x9x18x6x2x108x108-{part}-{number:02}" for number in range(1, FILES[part] + 1)]
     images, categories, given = [], [], []
-    for stem in stems:
-        paths = _located([f"{stem}-{what}.mat" for what in ("dat", "cat", "info")], data_dir)
+    for stem in stems(kind, part):
+        paths = _located([f"{stem}-{what}.mat" for what in SORTS], data_dir)
         parts = [read_binary_matrix(path) for path in paths]
         pairs = SMALL if kind == "small" else OF_A_FILE
         shapes = (pairs, 2, SIDES[kind], SIDES[kind]), (pairs,), (pairs, GIVEN[kind])
