@@ -140,7 +140,7 @@ class MixtureOfFactorAnalysers(Shown):
             A step that gains no more than this, in nats per case, is the last.
         least_variance : float, default 1e-4
             The floor of the noise variances, as a share of the data's variance of each unit. Without one, a component on a single case has
-            no greatest likelihood. A unit's variance counts as at least this share of the units' mean one, so that units may be constant.
+            no greatest likelihood. For a unit that does not vary, it is a share of the mean variance of those that do.
         start : bool, default True
             Begin at clusters of the data, found by k-means, with random loadings. Otherwise go on from the present parameters.
         seed : int, default 0
@@ -175,7 +175,7 @@ class MixtureOfFactorAnalysers(Shown):
                 "expected iterations and a tolerance of at least 0, and a least_variance between 0 and 1, found "
                 f"{iterations=}, {tolerance=} and {least_variance=}"
             )
-        scale, shared = scale_of(cases, least_variance, self.mean), self.noise == "shared"
+        scale, shared = scale_of(cases, self.mean), self.noise == "shared"
         first = start_at_clusters(cases, self.analysers(), scale, shared=shared, seed=seed) if start else self.analysers()
         floor = least_variance * scale.variance
         first = first._replace(variance=first.variance.maximum(floor))

@@ -41,7 +41,7 @@ def expect(analysers: Analysers, cases: Cases) -> Expected:
 def _expect_block(analysers: Analysers, block: Cases) -> Expected:
     found = posterior(analysers, block)
     r = found.responsibilities()
-    extended = torch.cat([found.mean, torch.ones_like(found.mean[..., :1])], dim=-1)  # z̃
+    extended = torch.cat([found.mean, r.new_ones(*r.shape, 1)], dim=-1)  # z̃
     second = extended[..., :, None] * extended[..., None, :]
     second[..., :-1, :-1] += found.covariance
     return Expected(

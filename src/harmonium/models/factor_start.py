@@ -12,6 +12,7 @@ from harmonium.models.factor_posterior import Analysers
 from harmonium.seeds import derive, fresh_generator
 
 LOOKED_AT = 20_000  # cases, of which k-means makes the clusters
+ROUNDING = 1e-12  # of a mean: a standard deviation below this share of it is no variation
 
 
 class Scale(NamedTuple):
@@ -21,8 +22,8 @@ class Scale(NamedTuple):
     variance: Tensor
 
 
-def scale_of(cases: Cases, least: float, like: Tensor) -> Scale:
-    """The scale of data, each variance at least the share `least` of their mean.
+def scale_of(cases: Cases, like: Tensor) -> Scale:
+    """The scale of data, with the mean variance of the other units for a unit that does not vary.
 
     Raises a ValueError for a unit that no case saw, and for data that do not vary or are too large.
     """
@@ -31,9 +32,10 @@ def scale_of(cases: Cases, least: float, like: Tensor) -> Scale:
         raise ValueError(f"unit {unseen[0]} is missing in every case, so nothing can be learnt of it: leave it out")
     mean = cases.mean(like)
     variance = cases.variance(mean)
-    if not 0 < variance.sum().item() < float("inf"):
+    constant = variance <= (ROUNDING * mean).square()
+    if bool(constant.all()) or not bool(variance.isfinite().all()):
         raise ValueError(f"the variances of the data sum to {variance.sum().item()}: expected cases that differ, of finite variance")
-    return Scale(mean, variance.maximum(least * variance.mean()))
+    return Scale(mean, torch.where(constant, variance[~constant].mean(), variance))
 
 
 def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bool, seed: int) -> Analysers:
