@@ -252,9 +252,10 @@ def test_gradients_vanish_where_em_converged(noise, missing):
 def test_learning_with_gaps_finds_the_model_behind_them():
     """The likelihood of new, whole cases approaches that of the model that generated all; filling gaps by means does not."""
     truth = model(5)
-    data = truth.sample(3000, generator=torch.Generator().manual_seed(0)).numpy()
+    truth.mean.data.mul_(4)
+    data = truth.sample(2000, generator=torch.Generator().manual_seed(0)).numpy()
     new = truth.sample(4000, generator=torch.Generator().manual_seed(1)).numpy()
-    missing = gaps(3000, share=0.3)
+    missing = gaps(2000, share=0.3)
     found = hm.MixtureOfFactorAnalysers(UNITS, COMPONENTS, FACTORS)
     found.fit(np.where(missing, np.nan, data), given=hm.Given(missing=missing), tolerance=1e-4)
     filled = hm.MixtureOfFactorAnalysers(UNITS, COMPONENTS, FACTORS)

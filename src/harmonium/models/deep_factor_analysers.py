@@ -73,18 +73,19 @@ class DeepMixtureOfFactorAnalysers(Shown):
             raise ValueError("expected a base with factors, over which the second layer is a prior, found one with none")
         self.base = base
         self.priors = nn.ModuleList(MixtureOfFactorAnalysers(size, components, factors).to(base.mean) for _ in range(base.components))
-        for prior in self._each():
+        for prior in self.each():
             for parameter in prior.parameters():
                 nn.init.zeros_(parameter)
 
-    def _each(self) -> list[MixtureOfFactorAnalysers]:
+    def each(self) -> list[MixtureOfFactorAnalysers]:
+        """The priors as a typed list."""
         return [prior for prior in self.priors if isinstance(prior, MixtureOfFactorAnalysers)]
 
     def analysers(self) -> Analysers:
         """The components of the flat mixture as float64 tensors, through which gradients reach the parameters."""
         base = self.base.analysers()
         log_mixing, means, loadings, variances = [], [], [], []
-        for k, prior in enumerate(prior.analysers() for prior in self._each()):
+        for k, prior in enumerate(prior.analysers() for prior in self.each()):
             root = torch.linalg.cholesky(prior.loadings @ prior.loadings.mT + torch.diag_embed(prior.variance))
             log_mixing.append(base.log_mixing[k] + prior.log_mixing)
             means.append(base.mean[k] + prior.mean @ base.loadings[k].T)
@@ -148,7 +149,7 @@ class DeepMixtureOfFactorAnalysers(Shown):
         generator = fresh_generator(base.mean, derive(seed, 0))
         drawn = [draw_factors(base, block, generator) for block in cases.blocks(base.numbers, base.mean)]
         chosen, factors = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        for k, prior in enumerate(self._each()):
+        for k, prior in enumerate(self.each()):
             own = factors[chosen == k]
             if len(own) >= max(2, prior.components):
                 prior.fit(
@@ -184,5 +185,5 @@ class DeepMixtureOfFactorAnalysers(Shown):
 
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments, which make an untrained copy."""
-        prior = self._each()[0]
+        prior = self.each()[0]
         return {"base": self.base, "components": prior.components, "factors": prior.loadings.shape[2]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium.data.tables import as_tensor
 from harmonium.units import Given
 
-NUMBERS = 2**22  # float64 numbers of the largest tensor of a block: 32 MiB
+NUMBERS = 2**20  # float64 numbers of the largest tensor of a block: 8 MiB
 
 
 class Cases(NamedTuple):
@@ -38,16 +38,19 @@ class Cases(NamedTuple):
         """One where a value was seen and zero elsewhere, (cases, visible); or a one that broadcasts to it."""
         return self.v.new_ones(1, 1) if self.seen is None else self.seen.to(self.v.dtype)
 
-    def mean(self, like: Tensor) -> Tensor:
-        """Of the seen values of each unit: (visible,) float64."""
-        parts = [(block.v.sum(0), block.weights().expand_as(block.v).sum(0)) for block in self.blocks(self.v.shape[1], like)]
-        return torch.stack([total for total, _ in parts]).sum(0) / torch.stack([count for _, count in parts]).sum(0)
+    def moments(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the seen values of each unit: (visible,) float64, on the device of `like`."""
+        mean = self._average(lambda block: block.v, like)
+        return mean, self._average(lambda block: ((block.v - mean) * block.weights()).square(), like)
 
-    def variance(self, mean: Tensor) -> Tensor:
-        """Of the seen values of each unit around `mean`: (visible,) float64."""
-        spread = [Cases(((block.v - mean) * block.weights()).square(), block.seen) for block in self.blocks(len(mean), mean)]
-        counts = torch.stack([block.weights().expand_as(block.v).sum(0) for block in spread]).sum(0)
-        return torch.stack([block.v.sum(0) for block in spread]).sum(0) / counts
+    def _average(self, of: Callable[[Cases], Tensor], like: Tensor) -> Tensor:
+        """Of what is zero where a value is missing, over the cases that saw each unit: (visible,)."""
+        total = torch.zeros(self.v.shape[1], dtype=torch.float64, device=like.device)
+        count = torch.zeros_like(total)
+        for block in self.blocks(self.v.shape[1], like):
+            total += of(block).sum(0)
+            count += block.weights().expand_as(block.v).sum(0)
+        return total / count
 
 
 def as_cases(data: Any, visible: int, given: Given) -> Cases:

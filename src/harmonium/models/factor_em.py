@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -31,11 +32,8 @@ class Expected(NamedTuple):
 
 def expect(analysers: Analysers, cases: Cases) -> Expected:
     """The E-step."""
-    parts = [_expect_block(analysers, block) for block in cases.blocks(analysers.numbers, analysers.mean)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = Expected(*(one + other for one, other in zip(total, part, strict=True)))
-    return total
+    parts = (_expect_block(analysers, block) for block in cases.blocks(analysers.numbers, analysers.mean))
+    return reduce(lambda one, other: Expected(*map(torch.add, one, other)), parts)
 
 
 def _expect_block(analysers: Analysers, block: Cases) -> Expected:

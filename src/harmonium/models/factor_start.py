@@ -30,8 +30,7 @@ def scale_of(cases: Cases, like: Tensor) -> Scale:
     if cases.seen is not None and not bool(cases.seen.any(0).all()):
         unseen = (~cases.seen.any(0)).nonzero()[:, 0].tolist()
         raise ValueError(f"unit {unseen[0]} is missing in every case, so nothing can be learnt of it: leave it out")
-    mean = cases.mean(like)
-    variance = cases.variance(mean)
+    mean, variance = cases.moments(like)
     constant = variance <= (ROUNDING * mean).square()
     if bool(constant.all()) or not bool(variance.isfinite().all()):
         raise ValueError(f"the variances of the data sum to {variance.sum().item()}: expected cases that differ, of finite variance")
