@@ -210,6 +210,27 @@ def test_no_step_of_em_lowers_the_likelihood(noise, missing, seed):
     assert (history.diff() >= 0).all()
 
 
+def test_rounding_does_not_lower_it_where_there_is_almost_no_noise():
+    """More factors than cases explain their clusters completely: the variances end at the floor, 10⁻⁸ of the data's."""
+    data = np.random.default_rng(0).normal(size=(60, 12)) + 5 * np.repeat(np.random.default_rng(1).normal(size=(12, 12)), 5, axis=0)
+    for mask in (hm.Given(), hm.Given(missing=gaps(60, 1, 12, 0.1))):
+        found = hm.MixtureOfFactorAnalysers(12, 12, 6)
+        found.fit(data, given=mask, iterations=0)
+        floor, rows, values = torch.tensor(1e-8 * data.var(0)), as_cases(data, 12, mask), []
+        at = found.analysers()
+        for _ in range(40):
+            expected = expect(at, rows)
+            values.append(expected.log_likelihood.item() / 60)
+            at = maximise(at, expected, floor, False)
+        assert (at.variance == floor).float().mean() > 0.5
+        assert (np.diff(values) >= -1e-8 * np.abs(values[:-1])).all()
+
+
+def test_fewer_distinct_cases_than_components():
+    history = hm.MixtureOfFactorAnalysers(2, 3, 1).fit(np.array([[0.0, 0.0], [1.0, 1.0]] * 5), iterations=20)
+    assert history.isfinite().all()
+
+
 @pytest.mark.parametrize("noise", ["each", "shared"])
 @pytest.mark.parametrize("missing", [False, True])
 def test_gradients_vanish_where_em_converged(noise, missing):

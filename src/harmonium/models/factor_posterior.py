@@ -57,7 +57,8 @@ def posterior(analysers: Analysers, cases: Cases) -> FactorPosterior:
 
     With M = I + L' Ψ⁻¹ L over the seen units, Woodbury's identity gives
 
-        (L L' + Ψ)⁻¹ = Ψ⁻¹ - Ψ⁻¹ L M⁻¹ L' Ψ⁻¹        |L L' + Ψ| = |Ψ| |M|        z | v ~ N(M⁻¹ L' Ψ⁻¹ (v - μ), M⁻¹)
+        (L L' + Ψ)⁻¹ = Ψ⁻¹ - Ψ⁻¹ L M⁻¹ L' Ψ⁻¹        |L L' + Ψ| = |Ψ| |M|        z | v ~ N(m, M⁻¹)  with  m = M⁻¹ L' Ψ⁻¹ (v - μ)
+        (v - μ)' (L L' + Ψ)⁻¹ (v - μ) = (v - μ - L m)' Ψ⁻¹ (v - μ - L m) + m' m
 
     so that the largest matrix is M, (factors, factors). Missing units have no term in M: each case with gaps has its own.
     """
@@ -73,7 +74,10 @@ def posterior(analysers: Analysers, cases: Cases) -> FactorPosterior:
     covariance = torch.cholesky_inverse(root)
     pull = torch.einsum("nkd,kdi->nki", centred, scaled)  # L' Ψ⁻¹ (v - μ)
     factors = torch.einsum("nkij,nkj->nki", covariance, pull)
-    distance = torch.einsum("nkd,kd->nk", centred.square(), 1 / variance) - (pull * factors).sum(-1)
+    # A sum of squares, and least at these factors, so that their rounding has no effect: the difference of Woodbury's two terms would lose
+    # all digits where the noise is small.
+    residual = (centred - torch.einsum("kdi,nki->nkd", loadings, factors)) * weights[:, None]
+    distance = torch.einsum("nkd,kd->nk", residual.square(), 1 / variance) + factors.square().sum(-1)
     log_determinant = weights @ variance.log().T + 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     constant = weights.sum(1, keepdim=True) * math.log(2 * math.pi)
     return FactorPosterior(log_mixing - (constant + log_determinant + distance) / 2, factors, covariance, centred)

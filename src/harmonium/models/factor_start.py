@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -45,13 +46,16 @@ def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bo
     cluster, so that no variance is zero. `like` gives the numbers of components and factors.
     """
     from sklearn.cluster import KMeans  # here: only learning needs it
+    from sklearn.exceptions import ConvergenceWarning
 
     components, visible, factors = like.loadings.shape
     generator, deviation = fresh_generator(scale.mean, derive(seed, 0)), scale.variance.sqrt()
     chosen = torch.randperm(len(cases.v), generator=generator, device=scale.mean.device)[:LOOKED_AT].to(cases.v.device)
     few = Cases(cases.v[chosen], None if cases.seen is None else cases.seen[chosen])
     rows = torch.cat([(block.v - scale.mean) / deviation * block.weights() for block in few.blocks(visible, scale.mean)])
-    clusters = KMeans(components, n_init=1, random_state=derive(seed, 1) % 2**32).fit(rows.numpy(force=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct cases than clusters: their loadings tell them apart
+        clusters = KMeans(components, n_init=1, random_state=derive(seed, 1) % 2**32).fit(rows.numpy(force=True))
     labels = torch.from_numpy(clusters.labels_).long().to(rows.device)
     centres = torch.from_numpy(clusters.cluster_centers_).to(rows)
     sizes = torch.bincount(labels, minlength=components).to(rows)
