@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +15,9 @@ from torch import Tensor
 from harmonium.likelihood.check_machine import check_machine
 from harmonium.models import RBM
 from harmonium.notebook import as_html
+from harmonium.progress_bar import shown
 from harmonium.units import NOTHING, Given
 
-Step = TypeVar("Step")
 BASE_SWEEPS = 50  # of Gibbs sampling for the default base rates: any base is valid, a closer one needs fewer betas
 
 
@@ -211,16 +210,6 @@ def make_path(
 
 def _every(given: Given, chains: int, device: torch.device) -> Given:
     return given.to(device).expand(chains)
-
-
-def shown(steps: list[Step], name: str, progress: bool) -> Iterable[Step]:
-    """The steps, with a progress bar and the time left if `progress` is set and standard error is a terminal."""
-    if not (progress and sys.stderr.isatty()):
-        return steps
-    import rich.progress  # here: only a bar needs it
-    from rich.console import Console
-
-    return rich.progress.track(steps, name, console=Console(stderr=True), transient=True)
 
 
 def warn_of_few(name: str, ess: float, chains: int, betas: int, consequence: str, called: str = "betas") -> None:

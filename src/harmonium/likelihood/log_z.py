@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.ais import ais
-from harmonium.likelihood.annealing import Estimate, shown
+from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.distinct_given import Distinct
 from harmonium.likelihood.exact_log_z import exact_log_z
 from harmonium.likelihood.log_z_by_raise import RaiseEstimate
@@ -20,6 +20,7 @@ from harmonium.likelihood.modes import log_z_of_a_mode
 from harmonium.likelihood.reverse_ais import reverse_ais
 from harmonium.likelihood.tempered_samples import Tempered, tempered_samples
 from harmonium.models import RBM
+from harmonium.progress_bar import shown
 from harmonium.units import NOTHING, Given
 
 LONGER = 4  # times as many betas in the second run

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.annealing import shown
 from harmonium.models import RBM
+from harmonium.progress_bar import shown
 from harmonium.sampling import tempering
 from harmonium.units import NOTHING, Given
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.annealing import Estimate, estimate, log_mean_exp, schedule, shown, warn_of_few
+from harmonium.likelihood.annealing import Estimate, estimate, log_mean_exp, schedule, warn_of_few
 from harmonium.likelihood.as_states import as_states
 from harmonium.likelihood.exact_log_z import BLOCK, listing, log_sum, one_case
 from harmonium.models import RBM
+from harmonium.progress_bar import shown
 from harmonium.sampling.trajectory_models import check_alike
 from harmonium.units import NOTHING, Given
 

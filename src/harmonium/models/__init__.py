@@ -6,9 +6,11 @@ from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
+from harmonium.models.deep_factor_analysers import DeepMixtureOfFactorAnalysers
 from harmonium.models.directed import Directed
 from harmonium.models.doubled_rbms import composed, doubled
 from harmonium.models.experts import Mixture, ProductOfExperts
+from harmonium.models.factor_analysers import MixtureOfFactorAnalysers
 from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.generative import Generative
 from harmonium.models.infinite_net import InfiniteNet, infinite_net
@@ -26,11 +28,13 @@ __all__ = [
     "BeliefMeanField",
     "BeliefPosterior",
     "BoltzmannMachine",
+    "DeepMixtureOfFactorAnalysers",
     "Directed",
     "Generative",
     "InfiniteNet",
     "MeanField",
     "Mixture",
+    "MixtureOfFactorAnalysers",
     "Phase",
     "ProductOfExperts",
     "SigmoidBeliefNet",

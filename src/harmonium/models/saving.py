@@ -14,13 +14,25 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
+from harmonium.models.deep_factor_analysers import DeepMixtureOfFactorAnalysers
 from harmonium.models.describe_nets import KIND, build_net, describe_net
 from harmonium.models.experts import Mixture, ProductOfExperts
+from harmonium.models.factor_analysers import MixtureOfFactorAnalysers
 from harmonium.models.rbm import RBM
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
 from harmonium.units import Groups, Softmax, Unit
 
-Model = RBM | DBN | DBM | SigmoidBeliefNet | BoltzmannMachine | Mixture | ProductOfExperts
+Model = (
+    RBM
+    | DBN
+    | DBM
+    | SigmoidBeliefNet
+    | BoltzmannMachine
+    | Mixture
+    | ProductOfExperts
+    | MixtureOfFactorAnalysers
+    | DeepMixtureOfFactorAnalysers
+)
 
 
 def describe(value: object) -> Any:
@@ -114,7 +126,7 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture, ProductOfExperts or torch.nn.Module
+    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, a mixture, ProductOfExperts or torch.nn.Module
         The model; or a net as `hm.nets` makes them, and others of `nn.Sequential` and modules of torch.nn with plain arguments.
     path : str or path-like
         The file. A file of this name is replaced.
@@ -156,7 +168,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, Mixture, ProductOfExperts or torch.nn.Module
+    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, a mixture, ProductOfExperts or torch.nn.Module
         The model, with the dtype that it was saved with; a net in the mode that it was saved in.
 
     Raises

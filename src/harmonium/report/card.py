@@ -16,7 +16,15 @@ from harmonium.likelihood import Evaluation
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.bridge import Difference
 from harmonium.likelihood.dbn_bound import VariationalBound
-from harmonium.models import DBM, DBN, RBM, BoltzmannMachine, SigmoidBeliefNet
+from harmonium.models import (
+    DBM,
+    DBN,
+    RBM,
+    BoltzmannMachine,
+    DeepMixtureOfFactorAnalysers,
+    MixtureOfFactorAnalysers,
+    SigmoidBeliefNet,
+)
 from harmonium.models.experts import Experts
 from harmonium.units import Unit
 
@@ -38,7 +46,7 @@ def card(value: object) -> str:
     Parameters
     ----------
     value
-        An `RBM`, `DBN`, `DBM`, `SigmoidBeliefNet`, `BoltzmannMachine`, `Mixture` or `ProductOfExperts`; what `hm.likelihood.ais`, `bridge`,
+        An `RBM`, `DBN`, `DBM`, `SigmoidBeliefNet`, `BoltzmannMachine`, `ProductOfExperts` or a mixture; what `hm.likelihood.ais`, `bridge`,
         `dbn_bound` or `evaluate` returned; or a `TrainingState`.
 
     Returns
@@ -102,6 +110,22 @@ def _of_experts(model: Experts) -> str:
         for number, each in enumerate(model.each(), start=1)
     ]
     return page(type(model).__name__, rows, note=_size(model))
+
+
+@card.register
+def _of_factor_analysers(model: MixtureOfFactorAnalysers) -> str:
+    return page("MixtureOfFactorAnalysers", [("mixture", _analysers(model))], note=_size(model))
+
+
+@card.register
+def _of_deep_factor_analysers(model: DeepMixtureOfFactorAnalysers) -> str:
+    rows = [("each prior", _analysers(model.each()[0])), ("base", _analysers(model.base))]
+    return page("DeepMixtureOfFactorAnalysers", rows, note=_size(model))
+
+
+def _analysers(model: MixtureOfFactorAnalysers) -> str:
+    components, visible, factors = model.loadings.shape
+    return f"{components:,} × {factors:,} factors of {visible:,} units"
 
 
 def _of_layers(title: str, model: nn.Module, layers: Sequence[Unit], couplings: Sequence[Coupling]) -> str:
