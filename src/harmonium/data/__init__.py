@@ -8,6 +8,7 @@ from harmonium.data import (
     curves,
     digits,
     eth80,
+    lfw_pairs,
     mnist,
     mnist_variations,
     motion,
@@ -29,16 +30,19 @@ from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
 from harmonium.data.shifted import Shifted
 from harmonium.data.standardise import Standardising, standardise
+from harmonium.data.verification import ImagePairs, VerificationFold, verification_folds
 from harmonium.data.whitening import Whitening, whiten
 
 __all__ = [
     "Column",
     "Dataset",
     "Distorted",
+    "ImagePairs",
     "Resampled",
     "Shifted",
     "Standardising",
     "Table",
+    "VerificationFold",
     "Whitening",
     "alphadigits",
     "binarise",
@@ -50,6 +54,7 @@ __all__ = [
     "elastic",
     "eth80",
     "from_frame",
+    "lfw_pairs",
     "mnist",
     "mnist_variations",
     "motion",
@@ -64,6 +69,7 @@ __all__ = [
     "patches",
     "read_idx",
     "standardise",
+    "verification_folds",
     "whiten",
     "without_mean",
 ]
