@@ -81,14 +81,14 @@ def verification_folds(people: Any, folds: int = 10, *, seed: int = 0) -> list[V
     shuffled = names[torch.randperm(len(names), generator=torch.Generator().manual_seed(derive(seed, 0)))]
     held = [torch.isin(people, group) for group in torch.tensor_split(shuffled, folds)]
     sides = [
-        [_pairs(people, chosen, derive(seed, 1 + fold, side)) for side, chosen in enumerate((~test, test))]
+        [pairs_among(people, chosen, derive(seed, 1 + fold, side)) for side, chosen in enumerate((~test, test))]
         for fold, test in enumerate(held)
     ]
     return [VerificationFold(*side) for side in sides]
 
 
-def _pairs(people: Tensor, chosen: Tensor, seed: int) -> ImagePairs:
-    """Every pair of one person among the chosen images, and as many of two."""
+def pairs_among(people: Tensor, chosen: Tensor, seed: int) -> ImagePairs:
+    """Every pair of one person among the chosen images, (images,) bool, and as many of two, drawn at random."""
     numbers = chosen.nonzero().squeeze(1)
     every = torch.combinations(numbers)
     alike = people[every[:, 0]] == people[every[:, 1]]
