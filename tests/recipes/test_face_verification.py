@@ -11,7 +11,7 @@ from torch import nn
 from harmonium.data import orl_faces
 from harmonium.data.verification import ImagePairs
 from harmonium.recipes.verification import recipe
-from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, standing
+from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, some, standing
 from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, cosines, threshold
 from harmonium.runs.folder import Run
 
@@ -108,6 +108,12 @@ def test_pairs_to_learn_from_are_both_mirrored_or_neither() -> None:
     turned = found[:, 0] >= 100
     assert torch.equal(found, pairs.images + 100.0 * turned[:, None])
     assert abs(turned.double().mean().item() - 0.5) < 4 * 0.5 / 2000**0.5
+    numbered = ImagePairs(torch.arange(2000).repeat(2, 1).T, torch.arange(2000))
+    few = some(numbered, 500, seed=1)
+    assert torch.equal(few.images[:, 1], few.same)
+    assert len(few.same.unique()) == 500
+    assert 900 < few.same.double().mean() < 1100
+    assert len(some(numbered, 3000, seed=1).same.unique()) == 2000
 
 
 def test_the_threshold_of_the_cosine() -> None:
@@ -125,8 +131,8 @@ def test_the_threshold_of_the_cosine() -> None:
 
 
 def test_options_are_checked() -> None:
-    for wrong in ({"folds": 1}, {"folds": 16}, {"copies": 0}):
-        with pytest.raises(ValueError, match="thirty people make 2 to 15 folds, and there is a copy"):
+    for wrong in ({"folds": 1}, {"folds": 16}, {"copies": 0}, {"pairs": 0}):
+        with pytest.raises(ValueError, match="thirty people make 2 to 15 folds, and there is a copy and a pair, found Face"):
             FaceVerification(**wrong)
     assert dataclasses.replace(FaceVerification(), choosing=True).setting == "choosing"
     assert Faces(torch.zeros(4, 2), torch.zeros(12, 2), torch.zeros(12, 2), torch.arange(4)).copies == 3

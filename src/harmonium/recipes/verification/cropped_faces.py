@@ -101,7 +101,13 @@ def _kept(folds: list[VerificationFold], kept: Tensor) -> list[VerificationFold]
     return [VerificationFold(*(side._replace(images=numbers[side.images]) for side in fold)) for fold in folds]
 
 
-def standing(learnt: ImagePairs, moved: Tensor, mirrored: Tensor, seed: int) -> Tensor:
-    """The pairs of copies to learn from, (pairs, 2, pixels): by a fair coin both as they are, or both mirrored."""
-    turned = torch.rand(len(learnt.same), 1, generator=torch.Generator().manual_seed(seed)) < 0.5
-    return torch.cat([moved, mirrored])[learnt.images + len(moved) * turned]
+def some(pairs: ImagePairs, count: int, seed: int) -> ImagePairs:
+    """So many of the pairs, drawn at random without repeats, or all where there are fewer."""
+    drawn = torch.randperm(len(pairs.same), generator=torch.Generator().manual_seed(seed))[:count]
+    return ImagePairs(pairs.images[drawn], pairs.same[drawn])
+
+
+def standing(pairs: ImagePairs, moved: Tensor, mirrored: Tensor, seed: int) -> Tensor:
+    """Pairs of copies to learn from, (pairs, 2, pixels): by a fair coin both as they are, or both mirrored."""
+    turned = torch.rand(len(pairs.same), 1, generator=torch.Generator().manual_seed(seed)) < 0.5
+    return torch.cat([moved, mirrored])[pairs.images + len(moved) * turned]

@@ -26,10 +26,10 @@ from torch.nn.functional import cosine_similarity
 
 from harmonium.data import ImagePairs, standardise
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning import MomentumSGD, fine_tune, fit, predict
+from harmonium.learning import MomentumSGD, Schedule, fine_tune, fit, predict
 from harmonium.models import RBM
 from harmonium.nets import siamese
-from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, standing
+from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, some, standing
 from harmonium.recipes.verification.pictures import sections
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
@@ -48,7 +48,7 @@ class Tuned:
     mean: Literal["pixel", "image"]
     """What faces lose beside their own mean: that of each pixel over those learnt from, or nothing more."""
     rate: float
-    """Learning rate of backpropagation."""
+    """Learning rate of backpropagation, at first."""
     weight_cost: float
     """Of backpropagation."""
 
@@ -63,16 +63,18 @@ class FaceVerification(Recipe):
     """Where the folder att_faces is, if not in $HARMONIUM_DATA or the cache."""
     folds: int = 10
     """Of the thirty people to judge by."""
-    copies: int = 3
+    copies: int = 8
     """Moved copies of each photograph to learn from, and as many of its mirror image."""
-    eigenfaces: int = 80
+    pairs: int = 20_000
+    """Of copies, drawn at random in each fold, to learn from."""
+    eigenfaces: int = 250
     """Principal components of the faces learnt from."""
     units: int = 400
     """Hidden units, of either kind."""
     epochs: int = 10
     """Of learning the features as an RBM, without labels."""
-    tuning_epochs: int = 12
-    """Of backpropagation on the pairs."""
+    tuning_epochs: int = 8
+    """Of backpropagation on the pairs, whose learning rate falls to zero."""
     rectified: Tuned = Tuned(mean="pixel", rate=0.003, weight_cost=0.03)
     binary: Tuned = Tuned(mean="image", rate=0.03, weight_cost=0.001)
 
@@ -87,8 +89,8 @@ class FaceVerification(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 2 <= self.folds <= 15 or self.copies < 1:
-            raise ValueError(f"thirty people make 2 to 15 folds, and there is a copy, found folds={self.folds} and copies={self.copies}")
+        if not 2 <= self.folds <= 15 or self.copies < 1 or self.pairs < 1:
+            raise ValueError(f"thirty people make 2 to 15 folds, and there is a copy and a pair, found {self}")
 
     @property
     def setting(self) -> str:
@@ -96,7 +98,11 @@ class FaceVerification(Recipe):
 
     def plan(self) -> FaceVerification:
         """What the options come to."""
-        return dataclasses.replace(self, folds=2, copies=1, units=10, epochs=1, tuning_epochs=1, eigenfaces=5) if self.smoke else self
+        return (
+            dataclasses.replace(self, folds=2, copies=1, pairs=500, units=10, epochs=1, tuning_epochs=1, eigenfaces=5)
+            if self.smoke
+            else self
+        )
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: in each fold the features, the nets and what they are compared with, judged on people of its own."""
@@ -174,15 +180,16 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
     with torch.no_grad():
         net[-1].get_parameter("weight").fill_(slope)
         net[-1].get_parameter("bias").fill_(offset)
-    phase = f"fold {number} {kind} net"
+    phase, pairs = f"fold {number} {kind} net", some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
     fine_tune(
         net,
-        standing(fold.copies, faces.moved, faces.mirrored, derive(plan.seed, number, 3)),
-        fold.copies.same,
+        standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3)),
+        pairs.same,
         epochs=plan.tuning_epochs,
         head_epochs=0,
         batch_size=50,
         optimizer=partial(MomentumSGD, lr=settings.rate, momentum=0.9),
+        schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / plan.tuning_epochs),
         weight_cost=settings.weight_cost,
         precision=run.precision,
         seed=derive(plan.seed, number, 4),
