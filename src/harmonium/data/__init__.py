@@ -4,9 +4,11 @@ from harmonium.data import (
     alphadigits,
     binary_density,
     cbcl_faces,
+    cifar10,
     curves,
     digits,
     eth80,
+    lfw_pairs,
     mnist,
     mnist_variations,
     motion,
@@ -29,26 +31,31 @@ from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
 from harmonium.data.shifted import Shifted
 from harmonium.data.standardise import Standardising, standardise
+from harmonium.data.verification import ImagePairs, VerificationFold, verification_folds
 from harmonium.data.whitening import Whitening, whiten
 
 __all__ = [
     "Column",
     "Dataset",
     "Distorted",
+    "ImagePairs",
     "Resampled",
     "Shifted",
     "Standardising",
     "Table",
+    "VerificationFold",
     "Whitening",
     "alphadigits",
     "binarise",
     "binary_density",
     "cbcl_faces",
+    "cifar10",
     "curves",
     "digits",
     "elastic",
     "eth80",
     "from_frame",
+    "lfw_pairs",
     "mnist",
     "mnist_variations",
     "motion",
@@ -64,6 +71,7 @@ __all__ = [
     "read_idx",
     "standardise",
     "toy_objects",
+    "verification_folds",
     "whiten",
     "without_mean",
 ]

@@ -72,9 +72,10 @@ def fine_tune(
         Any net. It is trained in place, and is in evaluation mode afterwards. `Replicas` of nets are trained together, each as alone: see
         the notes.
     inputs : Tensor, array or Source
-        Cases, (cases, width), as for `fit`: the net's `Visible` module knows how its visible units take their data. A net without this
-        module takes floats and booleans. A net that sees its inputs as images unflattens them (`nn.Unflatten(1, ...)`). The rows of a
-        source, such as images that `hm.data.Distorted` distorts anew at each visit, are checked as they come.
+        Cases, (cases, width), or pairs for a siamese net, (cases, 2, width), as for `fit`: the net's `Visible` module knows how its visible
+        units take their data. A net without this module takes floats and booleans. A net that sees its inputs as images unflattens them
+        (`nn.Unflatten(1, ...)`). The rows of a source, such as images that `hm.data.Distorted` distorts anew at each visit, are checked
+        as they come.
     targets : Tensor or array
         Integer labels, (cases,), below a classifier's number of classes; or other targets of `loss`, (cases, ...).
     loss : callable, default torch.nn.functional.cross_entropy

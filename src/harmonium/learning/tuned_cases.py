@@ -17,7 +17,7 @@ from harmonium.learning.backpropagation import Loss, each_loss, is_classificatio
 from harmonium.learning.cases import Chosen, blocks, case_weights
 from harmonium.learning.checked import CheckedRows, visited
 from harmonium.learning.placing import placed_rows
-from harmonium.nets import Autoencoder, ReconstructionLoss
+from harmonium.nets import Autoencoder, ReconstructionLoss, SameOrDifferent
 from harmonium.nets.visible import visible_of
 
 Inputs = Tensor | Source
@@ -149,7 +149,7 @@ def check_cases(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Callable[
     """
     cases = 0 if isinstance(inputs, Tensor) and not inputs.dim() else len(inputs)
     some = visited(inputs, torch.arange(1), torch.Generator()) if cases and not isinstance(inputs, Tensor) else inputs
-    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
+    outputs = [module.out_features for module in net.modules() if isinstance(module, nn.Linear | SameOrDifferent)]
     first = next((m for m in net.modules() if isinstance(m, nn.Unflatten | nn.Linear | nn.modules.conv._ConvNd)), None)
     visible, width = visible_of(net), None
     if visible is not None:
@@ -175,7 +175,7 @@ def check_cases(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Callable[
         raise ValueError("an autoencoder learns to reconstruct: give it loss=net.loss, and as targets what it is to reconstruct")
     if targets.shape != (cases,) or targets.is_floating_point():
         raise ValueError(f"expected {cases} integer labels, one per case, found shape {tuple(targets.shape)} of {targets.dtype}")
-    if linear:
-        classes, low, high = linear[-1].out_features, int(targets.min()), int(targets.max())
+    if outputs:
+        classes, low, high = outputs[-1], int(targets.min()), int(targets.max())
         if low < 0 or high >= classes:
             raise ValueError(f"expected labels from 0 to {classes - 1}, found {low if low < 0 else high}")

@@ -44,8 +44,9 @@ OF_NETS = {
     "nets.BlockPooling": ("pool",),
     "nets.Dropout": ("p",),
     "nets.FixedFactors": ("units",),
+    "nets.SameOrDifferent": (),
     "nets.UnitBiases": ("units",),
-    "nets.Visible": ("unit",),
+    "nets.Visible": ("unit", "leading"),
 }  # modules of `harmonium.nets`, the room above: found by name when they are needed
 LEADING = "nets.Leading"  # modules in a row, as nn.Sequential is, of the leading inputs
 KINDS = {kind.__name__: kind for kind in ARGUMENTS}
@@ -91,7 +92,7 @@ def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any
     if kind is nn.Sequential or title == LEADING:
         inside = [[key, _describe(each, f"{name}.{key}".lstrip("."), describe)] for key, each in module.named_children()]
         return {"module": title, "inside": inside} | ({"inputs": module.inputs} if title == LEADING else {})
-    own = OF_NETS.get(title) or ARGUMENTS.get(kind)
+    own = OF_NETS.get(title, ARGUMENTS.get(kind))
     if own is None:
         where = f" at {name!r}" if name else ""
         raise TypeError(

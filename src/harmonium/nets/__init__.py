@@ -9,6 +9,7 @@ from harmonium.nets.fixed_factors import FixedFactors
 from harmonium.nets.gaussian_loss import gaussian_loss
 from harmonium.nets.leading import Leading
 from harmonium.nets.reconstruction import ReconstructionLoss
+from harmonium.nets.siamese import SameOrDifferent, siamese
 from harmonium.nets.unit_biases import UnitBiases
 from harmonium.nets.visible import Visible
 
@@ -19,6 +20,7 @@ __all__ = [
     "FixedFactors",
     "Leading",
     "ReconstructionLoss",
+    "SameOrDifferent",
     "UnitBiases",
     "Visible",
     "autoencoder",
@@ -26,4 +28,5 @@ __all__ = [
     "dbm_inputs",
     "feed_forward",
     "gaussian_loss",
+    "siamese",
 ]

@@ -24,6 +24,8 @@ class Visible(nn.Module):
     ----------
     unit : Unit
         The layer, of which a copy is kept.
+    leading : tuple of int, optional
+        Axes of a case before that of the units, where it holds the data of several layers: (2,) for pairs, (cases, 2, units).
 
     Raises
     ------
@@ -43,8 +45,9 @@ class Visible(nn.Module):
     unit: Unit
     like: Tensor
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, leading: tuple[int, ...] = ()) -> None:
         super().__init__()
+        self.leading = leading
         # Neither is part of the net's state: the unit is not a submodule, and the buffer only records the type and device of the net.
         self.__dict__["unit"] = copy.deepcopy(unit)
         self.register_buffer("like", torch.empty(0, dtype=unit.zero_input().dtype, device=unit.zero_input().device), persistent=False)
@@ -52,22 +55,23 @@ class Visible(nn.Module):
     @property
     def width(self) -> int:
         """The number of inputs of a case."""
-        return math.prod(self.unit.shape)
+        return math.prod(self.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a case's inputs."""
-        return (self.width,)
+        return (*self.leading, math.prod(self.unit.shape))
 
     def check(self, data: Tensor) -> None:
-        """Raises a ValueError that states what was expected and found, unless `data` are data of the layer, (cases, units)."""
-        if data.dim() != 2 or data.shape[1] != self.width or len(data) == 0:
-            raise ValueError(f"expected inputs of shape (cases, {self.width}), at least one case, found {tuple(data.shape)}")
-        self.unit.check(data.reshape(len(data), *self.unit.shape))
+        """Raises a ValueError that states what was expected and found, unless `data` are data of the layer, (cases, *shape)."""
+        if data.shape[1:] != self.shape or len(data) == 0:
+            expected = ", ".join(map(str, self.shape))
+            raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found {tuple(data.shape)}")
+        self.unit.check(data.reshape(-1, *self.unit.shape))
 
     def states(self, data: Tensor) -> Tensor:
-        """Data that passed `check` as floats of the net's type, on its device: (cases, units)."""
-        return self.unit.from_data(data.reshape(-1, *self.unit.shape), self.like).flatten(1)
+        """Data that passed `check` as floats of the net's type, on its device: (cases, *shape)."""
+        return self.unit.from_data(data.reshape(-1, *self.unit.shape), self.like).reshape(-1, *self.shape)
 
     def forward(self, input: Tensor) -> Tensor:
         if input.is_floating_point():
@@ -77,16 +81,16 @@ class Visible(nn.Module):
         return self.states(input)
 
     def extra_repr(self) -> str:
-        return repr(self.unit)
+        return repr(self.unit) + (f", leading={self.leading}" if self.leading else "")
 
 
-def after_visible(unit: Unit, *modules: nn.Module) -> nn.Sequential:
-    """`Visible(unit)` followed by the modules.
+def after_visible(unit: Unit, *modules: nn.Module, leading: tuple[int, ...] = ()) -> nn.Sequential:
+    """`Visible(unit, leading)` followed by the modules.
 
     The modules keep the names 0, 1, ... that they have without it, so that either net loads the other's weights.
     """
     named = {str(number): module for number, module in enumerate(modules)}
-    return nn.Sequential(OrderedDict(visible=Visible(unit), **named))
+    return nn.Sequential(OrderedDict(visible=Visible(unit, leading), **named))
 
 
 def visible_of(net: nn.Module) -> Visible | None:

@@ -99,6 +99,14 @@ REGISTRY = (
         ("test_error_percent_pixels", "test_error_percent_layer_2"),
     ),
     Entry(
+        "face-verification",
+        "harmonium.recipes.verification.recipe",
+        "FaceVerification",
+        "One person or two: siamese nets on pairs of faces",
+        "80.73*",
+        ("test_accuracy_percent_rectified", "test_accuracy_percent_binary"),
+    ),
+    Entry(
         "faces-autoencoder",
         "harmonium.recipes.faces.recipe",
         "FacesAutoencoder",

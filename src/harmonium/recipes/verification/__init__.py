@@ -1,0 +1,1 @@
+"""Are two photographs of one person?"""
