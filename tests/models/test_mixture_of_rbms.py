@@ -212,7 +212,7 @@ def test_saved_mixtures_come_back(tmp_path):
     hm.save(mixture, tmp_path / "mixture")
     found = hm.load(tmp_path / "mixture")
     assert type(found) is hm.MixtureOfRBMs
-    assert found.start_temperature == mixture.start_temperature
+    assert (found.temperature, found.balance) == (mixture.temperature, mixture.balance)
     assert torch.equal(found.free_energy(torch.tensor(EVERY)), mixture.free_energy(torch.tensor(EVERY)))
 
 

@@ -81,8 +81,8 @@ def of_components(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> N
     dead = total - int((torch.bincount(model.cluster(rows, monitor.known), minlength=total) > 0).sum())
     if dead and len(rows) >= SEEN * total:
         warn(
-            f"of {total} components {dead} are chosen for none of {len(rows)} cases: start at a higher temperature, with "
-            "hm.MixtureOfRBMs(..., temperature=), or take fewer components"
+            f"of {total} components {dead} are chosen for none of {len(rows)} cases: raise balance= or temperature= of "
+            "hm.MixtureOfRBMs, or take fewer components"
         )
 
 

@@ -30,17 +30,21 @@ class MixtureOfRBMs(RBM):
         The hidden layer of one component: bounded discrete units, such as `Bernoulli(50)`, or a number of binary ones.
     components : int, default 10
         Number of components, K.
-    temperature : float, default 10.0
+    temperature : float, optional
         T at the start of `hm.fit`. The learning signal has softmax(-F_k(v) / T) in place of the responsibilities. T falls to 1 at a
-        constant ratio from update to update, through the first half of the training. 1 learns without it. Too low a temperature lets
-        components die: `hm.fit` says so.
+        constant ratio from update to update, through the first half of the training. By default it is twice the largest variance of the
+        data's statistics along any direction, and at least 1. At 1, which is the default for a stream, there is no such phase.
+    balance : float, default 1.0
+        How fast `hm.fit` moves each a_k towards equal shares of the data: by `balance` · (1/K - mean responsibility) nats per update. At 0
+        contrastive divergence alone decides, and components die: `hm.fit` says so.
     seed : int, default 0
         The seed of the weights. Components differ by them alone at the start.
 
     Raises
     ------
     ValueError
-        For fewer than one component, for a temperature below 1, and for hidden units that are unbounded or have no bias.
+        For fewer than one component, for a temperature below 1 or a negative balance, and for hidden units that are unbounded or have no
+        bias.
 
     Notes
     -----
@@ -70,16 +74,27 @@ class MixtureOfRBMs(RBM):
     hidden: OneOf
     coupling: Dense
 
-    def __init__(self, visible: Unit | int, hidden: Unit | int, components: int = 10, *, temperature: float = 10.0, seed: int = 0) -> None:
-        if not 1 <= temperature < float("inf"):
+    def __init__(
+        self,
+        visible: Unit | int,
+        hidden: Unit | int,
+        components: int = 10,
+        *,
+        temperature: float | None = None,
+        balance: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        if temperature is not None and not 1 <= temperature < float("inf"):
             raise ValueError(f"learning starts at a temperature of 1 or more, found {temperature}")
+        if not 0 <= balance < float("inf"):
+            raise ValueError(f"the rate at which shares are balanced is a number of zero or more, found {balance}")
         layer = Bernoulli(int(hidden)) if isinstance(hidden, Integral) and not isinstance(hidden, bool) else hidden
         if not isinstance(layer, Unit):
             raise TypeError(
                 f"the hidden layer of a component is units, such as hm.Bernoulli(50), or a number of binary ones, found {hidden!r}"
             )
         super().__init__(visible, OneOf(layer, components), seed=seed)
-        self.start_temperature = float(temperature)
+        self.temperature, self.balance = temperature, float(balance)
 
     @takes(v=data_layer)
     def component_free_energies(self, v: Tensor, given: Given = NOTHING) -> Tensor:
@@ -181,5 +196,6 @@ class MixtureOfRBMs(RBM):
             "visible": self.visible,
             "hidden": hidden.layer,
             "components": hidden.choices,
-            "temperature": self.start_temperature,
+            "temperature": self.temperature,
+            "balance": self.balance,
         }
