@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.monitor import Monitor
-from harmonium.models import DBM, RBM
+from harmonium.models import DBM, RBM, MixtureOfRBMs
 from harmonium.processes import is_first
 from harmonium.units import Unit
 from harmonium.units.groups import leaves
@@ -19,6 +19,7 @@ from harmonium.units.scaled import Scaled
 ENOUGH = 300  # updates before which nothing is said of what was learnt
 STILL = 0.01  # standard deviation over cases of a hidden unit's mean below which it tells nothing of the case
 ALIKE = 0.99  # correlation of two hidden units over cases from which they are copies
+SEEN = 10  # cases per component from which one that is chosen for none of them is called dead
 SHARE = 0.25  # share of the hidden units from which it is said
 FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data below the last are constant
 
@@ -48,6 +49,8 @@ def of_hidden_units(state: TrainingState, model: RBM | DBM, monitor: Monitor) ->
     rows = monitor.rows_for_base_rates
     if rows is None or len(rows) < 2 or state.step < ENOUGH or not isinstance(model, RBM) or not is_first():
         return
+    if isinstance(model, MixtureOfRBMs):  # a unit that is on whenever its component is chosen counts as no copy
+        return
     means = model.hidden_mean(rows, monitor.known).flatten(1)
     still = means.std(0) < STILL
     count, total = int(still.sum()), len(still)
@@ -66,6 +69,21 @@ def of_hidden_units(state: TrainingState, model: RBM | DBM, monitor: Monitor) ->
         text for number, text in ((count, f"{count} do not depend on the data"), (copies, f"{copies} are copies")) if number
     )
     warn(f"of {total} hidden units {found}: more updates, fewer hidden units, or a sparsity target makes better use of them")
+
+
+@torch.no_grad()
+def of_components(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> None:
+    """Warn if components of a mixture are chosen for no case."""
+    rows = monitor.rows_for_base_rates
+    if rows is None or not isinstance(model, MixtureOfRBMs) or state.step < ENOUGH or not is_first():
+        return
+    total = model.hidden.choices
+    dead = total - int((torch.bincount(model.cluster(rows, monitor.known), minlength=total) > 0).sum())
+    if dead and len(rows) >= SEEN * total:
+        warn(
+            f"of {total} components {dead} are chosen for none of {len(rows)} cases: raise balance= or temperature= of "
+            "hm.MixtureOfRBMs, or take fewer components"
+        )
 
 
 @torch.no_grad()

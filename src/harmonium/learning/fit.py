@@ -14,6 +14,7 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.learning import advice
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
+from harmonium.learning.cooling import cooling
 from harmonium.learning.defaults import defaults_of, groups_of
 from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
@@ -212,9 +213,10 @@ def fit(
     make_slots(training, machine, changes, negative)
     plan.restore(training)
     step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
-    watchers, kept = early_stopping(plan, patience, validation, validation_given, first=usual.watchers)
+    watchers, kept = early_stopping(plan, patience, validation, validation_given, first=[*usual.watchers, *cooling(model, monitor.some)])
     metrics = partial(monitor.metrics, training, negative)
     train(training, batches, captured(step, capture), metrics, epochs=plan.epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
     advice.of_hidden_units(training, model, monitor)
+    advice.of_components(training, model, monitor)
     return training

@@ -1,6 +1,7 @@
 """The quality of a model as a log-likelihood, in nats: exact values, estimates and bounds."""
 
 from harmonium.likelihood.ais import ais
+from harmonium.likelihood.ais_of_components import ais_of_components
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.anomaly import AnomalyScore, anomaly_score
 from harmonium.likelihood.bridge import Difference, bridge
@@ -34,6 +35,7 @@ __all__ = [
     "Transition",
     "VariationalBound",
     "ais",
+    "ais_of_components",
     "anomaly_score",
     "bridge",
     "dbm_bound",

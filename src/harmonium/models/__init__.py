@@ -15,6 +15,7 @@ from harmonium.models.gauge import zero_sum_gauge
 from harmonium.models.generative import Generative
 from harmonium.models.infinite_net import InfiniteNet, infinite_net
 from harmonium.models.labels import label_free_energy, label_log_probability
+from harmonium.models.mixture_of_rbms import MixtureOfRBMs
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
@@ -35,6 +36,7 @@ __all__ = [
     "MeanField",
     "Mixture",
     "MixtureOfFactorAnalysers",
+    "MixtureOfRBMs",
     "Phase",
     "ProductOfExperts",
     "SigmoidBeliefNet",

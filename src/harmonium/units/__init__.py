@@ -7,6 +7,7 @@ from harmonium.units.gaussian import Gaussian
 from harmonium.units.given import NOTHING, Given, keep_present
 from harmonium.units.groups import Groups
 from harmonium.units.noisy_relu import NoisyReLU
+from harmonium.units.one_of import OneOf
 from harmonium.units.poisson import Poisson
 from harmonium.units.pooled_blocks import PooledBlocks
 from harmonium.units.replicated_softmax import ReplicatedSoftmax
@@ -26,6 +27,7 @@ __all__ = [
     "Given",
     "Groups",
     "NoisyReLU",
+    "OneOf",
     "Poisson",
     "PooledBlocks",
     "ReplicatedSoftmax",

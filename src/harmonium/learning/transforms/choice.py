@@ -9,12 +9,13 @@ from torch import Tensor
 
 from harmonium.learning.rules.rule import Rule
 from harmonium.learning.transforms.averaging import Averaging
+from harmonium.learning.transforms.balance import Balance
 from harmonium.learning.transforms.centring import Centring
 from harmonium.learning.transforms.normalising import KeepNormalisable
 from harmonium.learning.transforms.sparsity import Sparsity
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.learning.transforms.transform import Transform
-from harmonium.models import RBM
+from harmonium.models import RBM, MixtureOfRBMs
 from harmonium.units import Bernoulli, Gaussian, Given, PooledBlocks, Softmax, Spin
 from harmonium.units.groups import leaves
 
@@ -64,6 +65,8 @@ def chosen_transforms(
     bounded = KeepNormalisable(model, cases.known)
     if bounded.concerned:
         found.append(bounded)
+    if isinstance(model, MixtureOfRBMs) and model.balance:
+        found.append(Balance(model.balance))
     if averaging is not None:
         found.append(Averaging(averaging))
     names = [transform.name for transform in found]
