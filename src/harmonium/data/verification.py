@@ -20,6 +20,13 @@ class ImagePairs(NamedTuple):
         (pairs, 2) int64, the numbers of the two images: `faces[pairs.images]` are the pairs, (pairs, 2, pixels).
     same : Tensor
         (pairs,) int64, 1 where both show the same person, else 0.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> pairs = hm.data.ImagePairs(torch.tensor([[0, 1], [0, 2]]), torch.tensor([1, 0]))
+    >>> torch.zeros(3, 64)[pairs.images].shape
+    torch.Size([2, 2, 64])
     """
 
     images: Tensor
@@ -33,6 +40,13 @@ class VerificationFold(NamedTuple):
     ----------
     train, test : ImagePairs
         As many of the same as of two people in each.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> fold = hm.data.verification_folds(torch.arange(8).repeat_interleave(3), folds=4)[0]
+    >>> fold.train.images.shape, fold.test.images.shape
+    (torch.Size([36, 2]), torch.Size([12, 2]))
     """
 
     train: ImagePairs
