@@ -94,7 +94,7 @@ REGISTRY = (
         "eth80",
         "harmonium.recipes.eth80.recipe",
         "Eth80",
-        "Photographs of toys from rectified and binary features",
+        "Real toys by rectified and by binary features",
         "",
         ("test_error_percent_pixels", "test_error_percent_layer_2"),
     ),
