@@ -103,6 +103,9 @@ class MixtureOfFactorAnalysers(Shown):
         self.loadings = nn.Parameter(torch.randn(components, visible, factors, generator=generator, dtype=kind) / max(1, factors) ** 0.5)
         self.log_variance = nn.Parameter(torch.zeros(1 if noise == "shared" else components, visible, dtype=kind))
 
+    def extra_repr(self) -> str:
+        return f"{self.visible}, components={self.components}, factors={self.loadings.shape[-1]}, noise={self.noise!r}"
+
     def analysers(self) -> Analysers:
         """The components as float64 tensors, through which gradients reach the parameters."""
         variance = self.log_variance.double().exp().expand(self.components, -1)

@@ -96,7 +96,7 @@ REGISTRY = (
         "Eth80",
         "Real toys by rectified and by binary features",
         "",
-        ("test_error_percent_pixels", "test_error_percent_layer_2"),
+        ("test_error_percent_layer_2", "test_error_percent_pixels"),
     ),
     Entry(
         "face-verification",
