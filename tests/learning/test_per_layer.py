@@ -75,3 +75,11 @@ def test_a_deep_boltzmann_machine():
 def test_as_many_values_as_machines(learn):
     with pytest.raises(ValueError, match="epochs= has 3 values for the 2 machines of the stack: give one for each"):
         learn(DATA, [hm.Bernoulli(size) for size in LAYERS], epochs=hm.PerLayer(1, 2, 3))
+
+
+def test_one_model_takes_one_value() -> None:
+    for setting in ("epochs", "optimizer", "sparsity", "batch_size"):
+        with pytest.raises(TypeError, match=rf"hm\.fit trains one model and takes one value of {setting}=, found PerLayer\(1, 2\)"):
+            hm.fit(hm.RBM(4, 3), torch.eye(4), progress=False, **{setting: hm.PerLayer(1, 2)})
+    with pytest.raises(TypeError, match=r"hm\.fine_tune trains one model"):
+        hm.fine_tune(torch.nn.Linear(4, 2), torch.eye(4), torch.arange(4) % 2, epochs=hm.PerLayer(1, 2), progress=False)

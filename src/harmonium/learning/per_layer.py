@@ -36,6 +36,15 @@ def check_layers(settings: Mapping[str, Any], machines: int) -> None:
             raise ValueError(f"{name}= has {len(value.values)} values for the {machines} machines of the stack: give one for each")
 
 
+def check_one_layer(function: str, settings: Mapping[str, Any]) -> None:
+    """Raise a TypeError for a setting with values for the layers of a stack, where one model is trained."""
+    for name, value in settings.items():
+        if isinstance(value, PerLayer):
+            raise TypeError(
+                f"{function} trains one model and takes one value of {name}=, found {value!r}: hm.greedy takes one for each layer"
+            )
+
+
 def of_layer(settings: Mapping[str, Any], index: int) -> dict[str, Any]:
     """The settings of one machine."""
     found = {name: value.values[index] if isinstance(value, PerLayer) else value for name, value in settings.items()}

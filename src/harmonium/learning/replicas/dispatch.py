@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
+from harmonium.learning.per_layer import check_one_layer
 from harmonium.learning.replicas.stacking import Replicas
 
 P = ParamSpec("P")
@@ -35,6 +36,7 @@ def or_replicas(many: Callable[Q, R_co]) -> Callable[[Callable[P, R_co]], Both[P
 
         @wraps(one)
         def call(*args: Any, **kwargs: Any) -> R_co:
+            check_one_layer(f"hm.{name}", kwargs)
             if not isinstance(args[0] if args else kwargs.get(model), Replicas):
                 return one(*args, **kwargs)
             if kwargs.get("precision") in SAME:
