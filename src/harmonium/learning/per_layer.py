@@ -40,9 +40,7 @@ def check_one_layer(function: str, settings: Mapping[str, Any]) -> None:
     """Raise a TypeError for a setting with values for the layers of a stack, where one model is trained."""
     for name, value in settings.items():
         if isinstance(value, PerLayer):
-            raise TypeError(
-                f"{function} trains one model and takes one value of {name}=, found {value!r}: hm.greedy takes one for each layer"
-            )
+            raise TypeError(f"{function} trains one model and takes one value of {name}=, found {value!r}: hm.greedy takes one a layer")
 
 
 def of_layer(settings: Mapping[str, Any], index: int) -> dict[str, Any]:
