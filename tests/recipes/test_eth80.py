@@ -13,7 +13,8 @@ import harmonium as hm
 from harmonium import cli
 from harmonium.recipes.eth80.judging import error_percent, metrics
 from harmonium.recipes.eth80.recipe import Eth80
-from harmonium.recipes.eth80.representations import Split, features, machine, reduced, silhouettes, standardised
+from harmonium.recipes.eth80.representations import Features, Kind, Split, features, layers, machine, reduced, silhouettes, standardised
+from harmonium.runs.folder import Run
 from tests.data.test_eth80 import content, write
 
 
@@ -76,9 +77,23 @@ def test_tuning_and_reported_divisions_differ(toys: Path) -> None:
     views = hm.data.eth80.load(toys)
     held = {tuple(Eth80(tuning=tuning).split(views, number).judged.tolist()) for tuning in (False, True) for number in range(3)}
     assert len(held) == 6
+    assert [len(part) for part in Eth80(held_out=3).split(views, 0)] == [7 * 8 * 41, 3 * 8 * 41]
     for wrong in ({"splits": 0}, {"held_out": 10}):
         with pytest.raises(ValueError, match="at least one split, and 1 to 9 toys held out"):
             Eth80(**wrong)
+
+
+@pytest.mark.parametrize("kind", ["rectified", "binary"])
+def test_what_is_judged_on_has_no_part_in_learning(kind: Kind, tmp_path: Path) -> None:
+    rows, split = torch.randn(60, 16, generator=torch.Generator().manual_seed(0)), Split(torch.arange(40), torch.arange(40, 60))
+    other = torch.cat([rows[:40], 7 * torch.randn(20, 16, generator=torch.Generator().manual_seed(1))])
+    how = Features(units=5, epochs=2, gain=1.0, gain_above=1.0, learning_rate=1e-3, rate_above=1e-3)
+    found = []
+    for number, values in enumerate((rows, other)):
+        run = Run.begin("eth80", Eth80(out=tmp_path / str(number)))
+        found.append([made[:40] for made in layers(run, kind, values, split, how, "split 1", 0, learn=True)])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+    assert len(found[0]) == 2
 
 
 def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(
