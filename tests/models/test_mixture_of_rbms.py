@@ -225,3 +225,10 @@ def test_refusals():
         hm.MixtureOfRBMs(4, hm.Gaussian(2))
     with pytest.raises(TypeError, match="found 'two'"):
         hm.MixtureOfRBMs(4, "two")
+
+
+def test_a_temperature_is_above_zero() -> None:
+    mixture = hm.MixtureOfRBMs(4, 3, components=2)
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="a temperature is above 0 and finite"):
+            mixture.responsibilities(torch.zeros(2, 4), temperature=wrong)

@@ -170,3 +170,9 @@ def test_what_is_no_pair_of_images_is_refused():
         hm.nets.siamese(hm.RBM(hm.Bernoulli((1, 4, 4)), hm.Bernoulli((2, 3, 3)), hm.Convolutional((1, 4, 4), 2, kernel=(2, 2))))
     with pytest.raises(TypeError, match=r"from an hm\.DBN or an hm\.RBM, found Linear"):
         hm.nets.siamese(torch.nn.Linear(2, 2))
+
+
+def test_a_wrong_shape_is_answered_with_that_of_pairs() -> None:
+    net = hm.nets.siamese(hm.RBM(4, 3))
+    with pytest.raises(ValueError, match=r"expected inputs of shape \(cases, 2, 4\), at least one case, found \(6, 4\)"):
+        hm.fine_tune(net, torch.zeros(6, 4), torch.arange(6) % 2, progress=False)

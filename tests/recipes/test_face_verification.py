@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from harmonium.data import orl_faces
 from harmonium.data.verification import ImagePairs
 from harmonium.recipes.verification import recipe
 from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, some, standing
-from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, cosines, threshold
+from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, cosines, percent_right, threshold
 from harmonium.runs.folder import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.Advice")
@@ -34,9 +35,19 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaceVerification
 
 
 def test_a_smoke_run_goes_through_every_step_and_resumes(options: FaceVerification, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run.begin("face-verification", options)
+    run, learnt_from, plain = Run.begin("face-verification", options), [], recipe.standardise
+
+    def standardise(rows: torch.Tensor, **named: Any) -> Any:
+        learnt_from.append(rows)
+        return plain(rows, **named)
+
+    monkeypatch.setattr(recipe, "standardise", standardise)
     results = options.run(run)
     assert results["setting"] == "smoke"
+    faces, folds = load(1, 0), folds_of(load(1, 0), 2, 0)
+    for rows, fold in zip(learnt_from, (fold for fold in folds for _ in recipe.KINDS), strict=True):
+        judged = faces.middle[fold.test.images.unique()]
+        assert torch.cdist(rows.double(), judged.double()).min() > 0.1  # nobody who is judged on
     for name in recipe.JUDGED:
         own = [row[name] for row in results["rows"]]
         assert results["metrics"][f"test_accuracy_percent_{name}"]["value"] == pytest.approx(np.mean(own))
@@ -114,6 +125,12 @@ def test_pairs_to_learn_from_are_both_mirrored_or_neither() -> None:
     assert len(few.same.unique()) == 500
     assert 900 < few.same.double().mean() < 1100
     assert len(some(numbered, 3000, seed=1).same.unique()) == 2000
+
+
+def test_the_percentage_right() -> None:
+    pairs = ImagePairs(torch.zeros(4, 2, dtype=torch.long), torch.tensor([1, 1, 0, 0]))
+    assert percent_right(torch.tensor([1, 0, 0, 0]), pairs) == 75
+    assert percent_right(torch.tensor([True, True, True, True]), pairs) == 50
 
 
 def test_the_threshold_of_the_cosine() -> None:

@@ -56,9 +56,10 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
             except OSError as fault:
                 missing = [name for name, path in found.items() if path is None]
                 looked = f" (not found in {chosen} either)" if chosen else ""
+                trouble, why = ("could not be downloaded", f" ({fault})") if urls else ("is not on this machine, and has no mirror", "")
                 raise FileNotFoundError(
-                    f"{dataset} could not be downloaded{looked}: put {', '.join(missing)} into a folder and name it by "
-                    f"--data-dir, data_dir= or HARMONIUM_DATA, or put them into {cache} ({fault})"
+                    f"{dataset} {trouble}{looked}: put {', '.join(missing)} into a folder and name it by "
+                    f"--data-dir, data_dir= or HARMONIUM_DATA, or put them into {cache}{why}"
                 ) from fault
     return {name: path for name, path in found.items() if path is not None}
 

@@ -158,7 +158,7 @@ def check_cases(net: nn.Module, inputs: Inputs, targets: Tensor, loss: Callable[
         width = math.prod(first.unflattened_size)
     elif isinstance(first, nn.Linear):
         width = first.in_features
-    expected = "..." if width is None else width
+    expected = ", ".join(map(str, visible.shape)) if visible is not None else "..." if width is None else width
     if not isinstance(some, Tensor):
         raise ValueError(f"expected inputs of shape (cases, {expected}), at least one case, found a source without rows")
     if some.dim() < 2 or len(some) == 0 or (width is not None and some.flatten(1).shape[1] != width):

@@ -112,7 +112,7 @@ class MixtureOfRBMs(RBM):
         v : Tensor
             (*leading, *visible.shape), data.
         temperature : float, default 1.0
-            T of softmax(-F_k(v) / T). Above 1 the responsibilities are softer.
+            T of softmax(-F_k(v) / T), above 0. Above 1 the responsibilities are softer.
         given : Given, optional
             Side information about each case.
 
@@ -120,7 +120,14 @@ class MixtureOfRBMs(RBM):
         -------
         Tensor
             (*leading, K).
+
+        Raises
+        ------
+        ValueError
+            For another temperature.
         """
+        if not 0 < temperature < float("inf"):
+            raise ValueError(f"a temperature is above 0 and finite, found {temperature}")
         return torch.softmax(self.hidden.of_each(self.hidden_input(v, given)) / temperature, dim=-1)
 
     @takes(v=data_layer)

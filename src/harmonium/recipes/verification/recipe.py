@@ -198,7 +198,12 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
         progress=False,
     )
     said = predict(net, faces.middle[fold.test.images]).argmax(1)
-    return 100 * (said == fold.test.same).double().mean().item()
+    return percent_right(said, fold.test)
+
+
+def percent_right(said: Tensor, pairs: ImagePairs) -> float:
+    """Of how many pairs it is said rightly whether they are of the same: `said`, (pairs,), 1 or true where that is said."""
+    return 100 * (said == pairs.same).double().mean().item()
 
 
 @torch.no_grad()
@@ -211,8 +216,7 @@ def features_of(net: nn.Sequential, images: Tensor) -> Tensor:
 def by_cosine(features: Tensor, fold: Fold) -> float:
     """The percentage right on the test pairs of who thresholds the cosine of features, (images, size), by the training pairs."""
     slope, offset = threshold(features, fold.train)
-    said = slope * cosines(features, fold.test) + offset > 0
-    return float(100 * (said == fold.test.same.numpy()).mean())
+    return percent_right(torch.from_numpy(slope * cosines(features, fold.test) + offset > 0), fold.test)
 
 
 def threshold(features: Tensor, pairs: ImagePairs) -> tuple[float, float]:
