@@ -61,7 +61,7 @@ def error_percent(values: Tensor, categories: Tensor, split: Split, penalty: flo
     columns = ((values - mean) / (deviation + 0.1 * deviation.mean() + LEAST)).numpy()
     rows, held = (each.numpy() for each in split)
     truth = categories.numpy()
-    machine = LogisticRegression(C=1 / (penalty * len(rows)), max_iter=300).fit(columns[rows], truth[rows])
+    machine = LogisticRegression(C=1 / (penalty * len(rows)), max_iter=2000).fit(columns[rows], truth[rows])
     return 100 * float(np.mean(machine.predict(columns[held]) != truth[held]))
 
 
