@@ -83,11 +83,31 @@ def maximise(analysers: Analysers, expected: Expected, floor: Tensor, shared: bo
 def em(
     analysers: Analysers, cases: Cases, *, floor: Tensor, shared: bool, iterations: int, tolerance: float, progress: bool
 ) -> tuple[Analysers, Tensor]:
-    """EM from these components, whose variances are at least `floor`, (visible,).
+    """EM from these components.
 
-    Returns the best components and the history of the mean log-likelihood, (steps + 1,), which never falls: a step that gains no more
-    than `tolerance` is the last, and one that gains less than nothing, by rounding, is taken back. Raises a ValueError if the
-    log-likelihood is not finite.
+    Parameters
+    ----------
+    analysers
+        Where it begins.
+    cases
+        What is learnt from.
+    floor
+        (visible,), the least variances.
+    shared
+        Whether the components share their variances.
+    iterations, tolerance, progress
+        As for `MixtureOfFactorAnalysers.fit`.
+
+    Returns
+    -------
+    tuple
+        The best components, and the history of the mean log-likelihood, (steps + 1,), which never falls: a step that gains no more than
+        `tolerance` is the last, and one that gains less than nothing, by rounding, is taken back.
+
+    Raises
+    ------
+    ValueError
+        If the log-likelihood is not finite.
     """
     best = analysers
     history: list[float] = []

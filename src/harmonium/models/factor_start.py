@@ -43,7 +43,20 @@ def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bo
 
     K-means puts the components apart at once, and its clusters are those of standardised data, so that units of measurement have no
     effect. Missing values stand at their mean. At most 20,000 cases are looked at. One case of the data's own variance is added to each
-    cluster, so that no variance is zero. `like` gives the numbers of components and factors.
+    cluster, so that no variance is zero.
+
+    Parameters
+    ----------
+    cases
+        The data.
+    like
+        Analysers with the numbers of components and factors.
+    scale
+        Of the data.
+    shared
+        Whether the components share their variances.
+    seed
+        Seed of the clusters and of the loadings.
     """
     from sklearn.cluster import KMeans  # here: only learning needs it
     from sklearn.exceptions import ConvergenceWarning

@@ -38,7 +38,19 @@ def without_upper(dbm: DBM, v: Tensor) -> RBM:
 
 
 def refitted(run: Run, rbm: RBM, data: Data, *, epochs: int, seed: int) -> RBM:
-    """The machine with its biases, and these alone, learnt on by persistent CD; averaged over the last tenth of the updates."""
+    """The machine with its biases, and these alone, learnt on by persistent CD; averaged over the last tenth of the updates.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    rbm
+        The machine, which learns in place.
+    data
+        What it learns from.
+    epochs, seed
+        As for `fit`.
+    """
     state = fit(
         rbm,
         data,

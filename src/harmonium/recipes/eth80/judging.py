@@ -35,7 +35,19 @@ class Readout:
 def representations(
     run: Run, views: Views, split: Split, how: Mapping[Kind, Features], name: str, seed: int
 ) -> Iterator[tuple[str, Tensor]]:
-    """The name of each representation, in an order of its own, and all views in it."""
+    """The name of each representation, in an order of its own, and all views in it.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    views, split
+        The photographs, and which of them are learnt from.
+    how
+        How the layers of each kind learn.
+    name, seed
+        Of the split.
+    """
     pixels = reduced(views)
     yield "pixels", pixels
     yield "mask", silhouettes(views)
@@ -46,7 +58,15 @@ def representations(
 
 
 def errors(run: Run, views: Views, split: Split, how: Mapping[Kind, Features], readout: Readout, name: str, seed: int) -> dict[str, float]:
-    """The share of the judged views that is taken for another category, in percent, by representation."""
+    """The share of the judged views that is taken for another category, in percent, by representation.
+
+    Parameters
+    ----------
+    run, views, split, how, name, seed
+        As for `representations`.
+    readout
+        The penalties of the logistic regression.
+    """
     found = {}
     for what, values in representations(run, views, split, how, name, seed):
         penalty = readout.raw if what in ("pixels", "mask") else readout.features

@@ -114,6 +114,15 @@ def learn_layer(run: Run, phase: str, rbm: RBM, data: Tensor, how: Features, rat
 
     The data vary more than the visible units, which is what the gain is for; and rectified units reconstruct such data only at the edge of
     the region where they do not run away, to which each update moves them back.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    rbm, data
+        The machine, and the rows that it learns from.
+    how, rate, seed
+        How it learns, at which rate, and the seed of the draws and of the order of the rows.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "in .* updates the weights were pulled back", RuntimeWarning)

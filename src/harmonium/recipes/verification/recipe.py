@@ -154,7 +154,17 @@ def judge(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: in
 
 
 def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, number: int) -> RBM:
-    """The RBM of a fold, learnt without labels from copies of its people; rectified units have no biases."""
+    """The RBM of a fold, learnt without labels from copies of its people; rectified units have no biases.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and how features learn.
+    faces, fold
+        The faces as this kind of features sees them, and whose copies are learnt from.
+    kind, number
+        "rectified" or "binary", and the number of the fold.
+    """
     hidden = NoisyReLU(plan.units) if kind == "rectified" else Bernoulli(plan.units)
     rbm = RBM(Gaussian(faces.middle.shape[1], variance=1.0), hidden, seed=derive(plan.seed, number, 1))
     if kind == "rectified":
@@ -175,7 +185,21 @@ def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, k
 
 
 def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, settings: Tuned, net: nn.Sequential, number: int) -> float:
-    """Backpropagation on the pairs of copies, from the threshold that suits the features as they are; the percentage right on the test."""
+    """Backpropagation on the pairs of copies, from the threshold that suits the features as they are; the percentage right on the test.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and how nets learn.
+    faces, fold
+        The faces as this kind of features sees them, and the pairs.
+    kind, settings
+        "rectified" or "binary", and its rate and weight cost.
+    net
+        The net, which learns in place.
+    number
+        Of the fold.
+    """
     slope, offset = threshold(features_of(net, faces.middle), fold.train)
     with torch.no_grad():
         net[-1].get_parameter("weight").fill_(slope)
