@@ -121,47 +121,60 @@ LINES: dict[str, tuple[str, Callable[[], hm.Unit], Callable[[], hm.Unit]]] = {
     "levels, binomial-softmax": ("levels", lambda: hm.Binomial(64, copies=16), lambda: hm.Softmax(1, categories=10)),
     "quartiles, softmax-binary": ("quartiles", lambda: hm.Softmax(13, categories=4), lambda: hm.Bernoulli(10)),
 }
+DEEP = {f"{name}, deep": (name, (count, 12, 8)) for name, count in (("nltcs", 16), ("plants", 69), ("mushrooms", 112), ("digits", 64))}
+"""Deep Boltzmann machines of binary units, by data set and layers' sizes; in nats of the variational bound, with exact log Z."""
 
 
-def nats(rbm: hm.RBM, rows: torch.Tensor) -> float:
-    """The exact mean log-likelihood, or NaN for a machine that has none."""
+def data_of(line: str) -> Data:
+    """A line's training and held-out cases."""
+    return read((DEEP if line in DEEP else LINES)[line][0])
+
+
+def made(line: str, seed: int = 0) -> hm.RBM | hm.DBM:
+    """A line's machine, which has learnt nothing."""
+    if line in DEEP:
+        return hm.DBM([hm.Bernoulli(units) for units in DEEP[line][1]], seed=seed)
+    _, visible, hidden = LINES[line]
+    return hm.RBM(visible(), hidden(), seed=seed)
+
+
+def nats(model: hm.RBM | hm.DBM, rows: torch.Tensor) -> float:
+    """The exact mean log-likelihood, or its bound, or NaN for a machine that has none."""
     try:
-        log_z = hm.likelihood.exact_log_z(rbm)
+        log_z = hm.likelihood.exact_log_z(model.machine)
     except ValueError:
         return math.nan
-    return float(hm.likelihood.log_likelihood(rbm, rows, log_z=log_z).mean())
+    if isinstance(model, hm.DBM):
+        return hm.likelihood.dbm_bound(model, rows, log_z=log_z).mean
+    return float(hm.likelihood.log_likelihood(model, rows, log_z=log_z).mean())
 
 
 def learnt(line: str, updates: int, seed: int, **settings: object) -> float:
     """Held-out nats after so many updates; NaN if learning diverged."""
-    name, visible, hidden = LINES[line]
-    rows, held = read(name)
-    rbm = hm.RBM(visible(), hidden(), seed=seed)
+    model, (rows, held) = made(line, seed), data_of(line)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            hm.fit(rbm, rows, updates=updates, seed=seed, progress=False, **settings)
+            hm.fit(model, rows, updates=updates, seed=seed, progress=False, **settings)
         except FloatingPointError:
             return math.nan
-    return nats(rbm, held)
+    return nats(model, held)
 
 
 def base_rates(line: str) -> float:
     """Held-out nats of independent units."""
-    name, visible, hidden = LINES[line]
-    rows, held = read(name)
-    rbm = hm.RBM(visible(), hidden())
-    rbm.visible.init_from(rows)
-    for parameter in rbm.coupling.parameters():
+    model, (rows, held) = made(line), data_of(line)
+    model.visible.init_from(rows)
+    for parameter in model.machine.coupling.parameters():
         parameter.detach().zero_()
-    return nats(rbm, held)
+    return nats(model, held)
 
 
 def main(args: Arguments) -> None:
     updates, seeds, rates = (20, 1, RATES[4:5]) if args.smoke else (args.updates, args.seeds, RATES)
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    names = args.only or (("digits, binary", "wine, Gaussian-binary") if args.smoke else tuple(LINES))
+    names = args.only or (("digits, binary", "wine, Gaussian-binary") if args.smoke else (*LINES, *DEEP))
     table, rows = Table(title=f"{updates} updates"), []
     for heading in ("", "base rates", "default", "best of the search", "its rate", "share of the gain"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)

@@ -100,6 +100,28 @@ def test_a_weight_counts_as_repeated_rows_and_chains_take_a_quarter() -> None:
     assert defaults_of(rbm, (counts, weights.float()), 300, True, hm.PersistentCD(10)).rate == pytest.approx(weighted / 4)
 
 
+def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_learns_what_one_learns() -> None:
+    rule, deep, rbm = hm.PersistentCD(10), hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)]), hm.RBM(12, 6)
+    found, known = (defaults_of(model, (BITS, None), 300, True, rule) for model in (deep, rbm))
+    assert (found.rate, found.gradient, found.falls) == (pytest.approx(known.rate / 2), "centred", True)
+    alike = defaults_of(hm.DBM([hm.Bernoulli(12), hm.Bernoulli(6)]), (BITS, None), 300, True, rule)  # with one coupling it is an RBM
+    assert alike.rate == pytest.approx(known.rate)
+    hm.fit(rbm, BITS[:1000], updates=300, progress=False)
+    hm.fit(deep, BITS[:1000], updates=300, progress=False)
+    held = BITS[1000:]
+    bound = hm.likelihood.dbm_bound(deep, held, log_z=hm.likelihood.exact_log_z(deep.joint)).mean
+    independent = float((held.mean(0).logit() * held - torch.nn.functional.softplus(held.mean(0).logit())).sum(1).mean())
+    assert bound - independent > 0.75 * (nats(rbm, held) - independent) > 0.5
+
+
+@pytest.mark.parametrize(
+    "layers", [[hm.Bernoulli(12), hm.Bernoulli(6), hm.Gaussian(4)], [hm.Bernoulli(12), hm.Poisson(6), hm.Bernoulli(4)]]
+)
+def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.Unit]) -> None:
+    found = defaults_of(hm.DBM(layers), (BITS, None), 300, True, hm.PersistentCD(10))
+    assert (found.rate <= 1e-3, found.gradient, found.falls) == (True, "plain", False)
+
+
 def test_the_unit_of_real_valued_data_does_not_matter() -> None:
     rule = hm.ContrastiveDivergence()
     rates = [defaults_of(hm.RBM(real(), 6), (REALS * unit, None), 300, True, rule).rate for unit in (0.001, 1.0, 1000.0)]

@@ -45,5 +45,5 @@ def cooling(model: object, cases: tuple[Tensor, Tensor | None] | None) -> list[C
         return []
     start = model.temperature
     if start is None:
-        start = 1.0 if cases is None else max(1.0, TIMES * largest_variance(model, *cases, StandardForm.changes(model)))
+        start = 1.0 if cases is None else max(1.0, TIMES * largest_variance(model.visible, *cases, StandardForm.changes(model)))
     return [Cooling(model, start)]

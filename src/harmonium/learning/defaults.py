@@ -20,7 +20,7 @@ from harmonium.learning.rules import Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Exponential
+from harmonium.units import Exponential, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -31,6 +31,7 @@ COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.05
 HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
+DEEP = 0.5  # factor for deep Boltzmann machines
 BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
 PER_WORD = 4.0  # most that it may be times the mean length of a document
@@ -76,7 +77,8 @@ def defaults_of(
 
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
-    times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates.
+    times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
+    what their layers do to one another adds to the curvature.
 
     Parameters
     ----------
@@ -84,8 +86,8 @@ def defaults_of(
         The model.
     cases : tuple of Tensor and Tensor or None, optional
         Some training cases, (cases, *visible.shape), with filled gaps, and their weights; None for a stream. Without them, for deep
-        machines, for couplings in which a weight serves many places, and for positive data of rectified or exponential units, the rate is
-        low, the same throughout, and the gradient plain.
+        machines with a real-valued or unbounded layer, for couplings in which a weight serves many places, and for positive data of
+        rectified or exponential units, the rate is low, the same throughout, and the gradient plain.
     updates : int
         Updates of the training.
     standardise : bool
@@ -104,7 +106,10 @@ def defaults_of(
     visible, hidden = ([leaf for _, _, leaf in leaves(unit)] for unit in (machine.visible, machine.hidden))
     standard = standardise and StandardForm.changes(machine)
     unfit = any(isinstance(leaf, Exponential) or (isinstance(leaf, Scaled) and (leaf.one_sided or not standard)) for leaf in visible)
-    if cases is None or not isinstance(model, RBM) or type(model.coupling) is not Dense or unfit:
+    couplings = model.couplings if isinstance(model, DBM) else [model.coupling]
+    deep = len(couplings) > 1
+    unfit = unfit or (deep and any(isinstance(leaf, Scaled) or leaf.count == math.inf for leaf in [*visible, *hidden]))
+    if cases is None or any(type(each) is not Dense for each in couplings) or unfit:
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     share = SHORT / max(updates, SHORT)
@@ -113,8 +118,8 @@ def defaults_of(
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
-    constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED)
-    largest = max(largest_variance(model, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
+    constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED) * (DEEP if deep else 1.0)
+    largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
     steepest = constant * (PERSISTENT if rule.divided else 1.0) / largest
     rate = min(steepest, NOISIEST / largest**0.5 * share) if real else min(steepest, HIGHEST) * share**0.5
     plain = chosen or standard or model.visible.scales_hidden_bias
@@ -140,10 +145,10 @@ def cautious_rate(model: RBM, standardise: bool) -> float:
 
 
 @torch.no_grad()
-def largest_variance(model: RBM, rows: Tensor, weights: Tensor | None, standard: bool) -> float:
+def largest_variance(visible: Unit, rows: Tensor, weights: Tensor | None, standard: bool) -> float:
     """The largest eigenvalue of the covariance of the visible units' statistics, in standard form if `standard`; by the power method."""
     every = -(-rows.numel() // MOST)
-    rows, weights, visible = rows[::every], None if weights is None else weights[::every], model.visible
+    rows, weights = rows[::every], None if weights is None else weights[::every]
     if standard and as_made(visible):
         visible = copy.deepcopy(visible)
         visible.init_from(rows, weights)

@@ -168,10 +168,11 @@ def fit(
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
     standardised data and c of 0.3, or 0.05 with unbounded hidden units. Rules with persistent chains, which have to follow, have a quarter
-    of c. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam instead, with the rate 0.02 times the same root; for
-    documents of more than 200 words on average it is 4 / words in place of 0.02. The rate is fixed for other couplings, deep Boltzmann
-    machines, streams, rectified or exponential visible units, and real-valued data with `standardise=False`: 0.01; 0.001 if a layer is
-    real-valued or unbounded; 0.0001 if a Gaussian layer faces an unbounded one, or hidden units are exponential.
+    of c, and deep Boltzmann machines half of it. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam instead, with
+    the rate 0.02 times the same root; for documents of more than 200 words on average it is 4 / words in place of 0.02. The rate is fixed
+    for other couplings, deep Boltzmann machines with a real-valued or unbounded layer, streams, rectified or exponential visible units, and
+    real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an
+    unbounded one, or hidden units are exponential.
 
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
