@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.couplings.coupling import Coupling
+from harmonium.couplings.products import add_product, times
 from harmonium.units import NOTHING, Given
 
 
@@ -38,23 +39,17 @@ class DenseReplicas(Coupling):
         self.weight = nn.Parameter(weight)
 
     def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
-        return torch.bmm(s_v.flatten(2), self.weight).reshape(*s_v.shape[:2], *self.hidden)
+        return times(s_v.flatten(2), self.weight).reshape(*s_v.shape[:2], *self.hidden)
 
     def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
-        return torch.bmm(s_h.flatten(2), self.weight.mT).reshape(*s_h.shape[:2], *self.visible)
+        return times(s_h.flatten(2), self.weight, transposed=True).reshape(*s_h.shape[:2], *self.visible)
 
     @torch.no_grad()
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
         """`s_v`, `s_h`: (replicas, cases, ...). The sum is over each replica's cases. `weights`: (replicas, cases)."""
-        if not self.weight.requires_grad:
-            return
-        if self.weight.grad is None:
-            self.weight.grad, fresh = torch.empty_like(self.weight), True
-        h = s_h.flatten(2)
-        h = h if weights is None else h * weights[..., None]
-        self.weight.grad.baddbmm_(s_v.flatten(2).mT, h, beta=0.0 if fresh else 1.0, alpha=-scale)
+        add_product(self.weight, s_v.flatten(2), s_h.flatten(2), weights=weights, scale=scale, fresh=fresh)
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         return {"weight": (visible[:, None] if isinstance(visible, Tensor) else visible) * hidden}

@@ -87,14 +87,14 @@ class SumOfProducts:
     Parameters
     ----------
     parameter : torch.nn.Parameter
-        (rows, columns). Its `.grad` receives the sum.
+        (*leading, rows, columns). Its `.grad` receives the sum.
     dtype : torch.dtype
         The shorter type.
     """
 
     def __init__(self, parameter: nn.Parameter, dtype: torch.dtype) -> None:
         self.parameter, self.product = parameter, torch.empty_like(parameter, dtype=dtype, requires_grad=False)
-        self.left, self.right = (self.product.new_empty(0, size) for size in parameter.shape)
+        self.left, self.right = (self.product.new_empty(*parameter.shape[:-2], 0, size) for size in parameter.shape[-2:])
         self.clear()
 
     def clear(self) -> None:
@@ -106,13 +106,12 @@ class SumOfProducts:
         if fresh:
             self.clear()
             self.fresh = True
-        first, last = self.cases, self.cases + len(left)
-        if last > len(self.left):
-            more = (kept.new_empty(len(left), kept.shape[1]) for kept in (self.left, self.right))
-            self.left, self.right = (torch.cat([kept[:first], rows]) for kept, rows in zip((self.left, self.right), more, strict=True))
-        right = right if weights is None else right * weights.reshape(-1, 1)
-        self.left[first:last].copy_(left)
-        self.right[first:last].copy_(right).mul_(scale)
+        first, last = self.cases, self.cases + left.shape[-2]
+        if last > self.left.shape[-2]:
+            more = zip((self.left, self.right), (left, right), strict=True)
+            self.left, self.right = (torch.cat([kept[..., :first, :], kept.new_empty(rows.shape)], -2) for kept, rows in more)
+        self.left[..., first:last, :].copy_(left)
+        self.right[..., first:last, :].copy_(weighted(right, weights)).mul_(scale)
         self.cases = last
 
     def finish(self) -> None:
@@ -120,7 +119,7 @@ class SumOfProducts:
         grad = self.parameter.grad
         assert grad is not None
         if self.cases or self.fresh:
-            torch.mm(self.left[: self.cases].T, self.right[: self.cases], out=self.product)
+            torch.matmul(self.left[..., : self.cases, :].mT, self.right[..., : self.cases, :], out=self.product)
         if self.fresh:
             grad.copy_(self.product)
         elif self.cases:
@@ -135,12 +134,17 @@ def _reduced(like: Tensor) -> Reduced | None:
 
 
 def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Tensor:
-    """rows · W, or rows · W' if `transposed`: (*leading, columns)."""
+    """rows · W, or rows · W' if `transposed`: (*leading, columns). Of replicas, both have an axis of them first."""
     reduced = _reduced(weight)
     if reduced is None:
-        return rows @ (weight.T if transposed else weight)
+        return rows @ (weight.mT if transposed else weight)
     copy = reduced.rounded(weight)
-    return (reduced.factor(rows) @ (copy.T if transposed else copy)).float()
+    return (reduced.factor(rows) @ (copy.mT if transposed else copy)).float()
+
+
+def weighted(rows: Tensor, weights: Tensor | None) -> Tensor:
+    """Rows times their weights, one per row in any shape."""
+    return rows if weights is None else rows * weights.reshape(*rows.shape[:-1], 1)
 
 
 def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
@@ -149,9 +153,9 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
     Parameters
     ----------
     parameter : torch.nn.Parameter
-        (rows, columns). A frozen one (`requires_grad` false) is skipped.
+        (rows, columns), or (replicas, rows, columns). A frozen one (`requires_grad` false) is skipped.
     left, right : torch.Tensor
-        (cases, rows) and (cases, columns).
+        (cases, rows) and (cases, columns), of replicas with an axis of them first.
     scale : float
         The factor of the sum.
     fresh : bool
@@ -165,8 +169,8 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         parameter.grad, fresh = torch.empty_like(parameter), True
     reduced = _reduced(parameter)
     if reduced is None:
-        right = right if weights is None else right * weights.reshape(-1, 1)
-        parameter.grad.addmm_(left.T, right, beta=0.0 if fresh else 1.0, alpha=-scale)
+        add = parameter.grad.addmm_ if parameter.dim() == 2 else parameter.grad.baddbmm_
+        add(left.mT, weighted(right, weights), beta=0.0 if fresh else 1.0, alpha=-scale)
         return
     reduced.sum_of(parameter).add(left, right, weights, scale=-scale, fresh=fresh)
 

@@ -69,6 +69,50 @@ def test_one_update_is_that_of_training_alone() -> None:
         close(many.take(r), net, 1e-6)
 
 
+@pytest.mark.parametrize("make", [dense, other])
+@pytest.mark.parametrize("optimizer", [EACH, partial(torch.optim.Adam, lr=0.01)])
+def test_bfloat16_moves_what_is_learnt_a_little(make, optimizer) -> None:
+    weights = []
+    for precision in ("bfloat16", "float32"):
+        many = hm.Replicas([make(seed) for seed in SEEDS])
+        settings = {"epochs": 3, "head_epochs": 1, "batch_size": 10, "progress": False}
+        hm.fine_tune(many, INPUTS, LABELS, optimizer=optimizer, seed=SEEDS, precision=precision, **settings)
+        weights.append(torch.cat([nn.utils.parameters_to_vector(net.parameters()).detach() for net in many]))
+        assert weights[-1].dtype == torch.float32
+    moved = (weights[0] - weights[1]).abs()
+    assert moved.max() > 0
+    assert moved.median() < 2e-3
+
+
+@pytest.mark.parametrize("optimizer", [partial(hm.ReplicaSGD, lr=1.0), partial(torch.optim.SGD, lr=1.0)])
+def test_in_bfloat16_the_factors_of_every_product_are_rounded_and_nothing_else(optimizer) -> None:
+    """One update of a net with one hidden layer, beside the same written out."""
+
+    def short(values: torch.Tensor) -> torch.Tensor:
+        return values.bfloat16().double()
+
+    def net(seed: int) -> nn.Sequential:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return nn.Sequential(nn.Linear(6, 5), nn.Sigmoid(), nn.Linear(5, 3))
+
+    nets = [net(seed) for seed in SEEDS]
+    many = hm.Replicas(nets)
+    settings = {"epochs": 1, "head_epochs": 0, "batch_size": CASES, "progress": False, "precision": "bfloat16"}
+    hm.fine_tune(many, INPUTS, LABELS, optimizer=optimizer, **settings)
+    for before, after in zip(nets, many, strict=True):
+        (w1, b1, w2, b2), x = (each.detach() for each in before.parameters()), INPUTS
+        h = torch.sigmoid(short(short(x) @ short(w1).T).float() + b1)
+        p = torch.softmax(short(short(h) @ short(w2).T).float() + b2, 1)
+        slope = (p - nn.functional.one_hot(LABELS, 3)) / CASES
+        below = short(short(slope) @ short(w2)).float() * h * (1 - h)
+        expected = [short(short(below).T @ short(x)), below.sum(0), short(short(slope).T @ short(h)), slope.sum(0)]
+        for old, new, gradient in zip(before.parameters(), after.parameters(), expected, strict=True):
+            error = ((old - new).detach() - gradient).abs()
+            assert error.median() < 1e-6  # of a float32 difference: a rounding that is left out moves most elements by more than 1e-5
+            assert error.max() < 1e-3
+
+
 def test_another_loss_and_any_elementwise_optimiser() -> None:
     targets = INPUTS[:, :3] ** 2
     settings = {"loss": nn.functional.mse_loss, "epochs": 3, "batch_size": 10, "progress": False, "weight_cost": 1e-3}

@@ -93,6 +93,25 @@ def test_each_replica_learns_as_alone_given_the_same_draws(kind: str, rule: str,
         close(many.take(r), alone)
 
 
+@pytest.mark.parametrize("rule", ["cd of means", "pcd"])
+def test_in_bfloat16_each_replica_learns_as_alone_in_bfloat16(rule: str, same_draws: Callable[[int | None], None]) -> None:
+    """Two updates, which rounding moves by far more than the tolerance."""
+    common: dict[str, Any] = {"negative": RULES[rule], "epochs": 1, "batch_size": BATCH, "progress": False}
+    found: dict[str, list[Tensor]] = {}
+    for precision in ("float32", "bfloat16"):
+        same_draws(None)
+        many = hm.Replicas([machine("binary", seed) for seed in SEEDS])
+        hm.fit(many, ROWS[:20], optimizer=EACH, weight_cost=COSTS, seed=SEEDS, precision=precision, **common)
+        found[precision] = [many.take(r).coupling.weight.detach() for r in range(REPLICAS)]
+    for r, seed in enumerate(SEEDS):
+        same_draws(r)
+        alone = machine("binary", seed)
+        sgd = partial(hm.MomentumSGD, lr=RATES[r], momentum=0.5)
+        hm.fit(alone, ROWS[:20], optimizer=sgd, weight_cost=COSTS[r], seed=seed, precision="bfloat16", **common)
+        torch.testing.assert_close(found["bfloat16"][r], alone.coupling.weight.detach(), atol=1e-6, rtol=1e-5)
+        assert (found["bfloat16"][r] - found["float32"][r]).abs().max() > 1e-5
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_every_kind_of_unit_learns(unit: type[hm.Unit]) -> None:
     """The gradient of a replica is that of its machine alone on the same states."""
@@ -229,9 +248,8 @@ def test_a_hurried_call_is_sent_to_replicas_or_answered_in_one_sentence(tmp_path
     assert hm.fit(model=many, data=rows, epochs=1, progress=False).epoch == 1
     with pytest.raises(TypeError, match=r"^hm.fit has no argument epoch=$"):
         hm.fit(many, rows, epoch=1)
-    assert hm.fit(many, rows, epochs=2, precision="float32", progress=False).epoch == 2  # what replicas learn in
-    with pytest.raises(ValueError, match="takes no precision="):
-        hm.greedy(rows, [hm.Bernoulli(6), hm.Bernoulli(4)], replicas=2, precision="bfloat16", progress=False)
+    with pytest.raises(ValueError, match=r'^precision is "float32", "bfloat16" or "auto", found 16$'):
+        hm.fit(many, rows, precision=16, progress=False)
     with pytest.raises(TypeError, match=r"found Replicas: .* take\(\)"):
         hm.save(many, tmp_path / "many")
     assert not (tmp_path / "many").exists()

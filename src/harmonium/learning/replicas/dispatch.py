@@ -13,7 +13,6 @@ from harmonium.learning.replicas.stacking import Replicas
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
-SAME = ("float32", "auto")  # precisions that mean the one in which replicas learn
 
 
 class Both(Protocol[P, Q, R_co]):
@@ -39,8 +38,6 @@ def or_replicas(many: Callable[Q, R_co]) -> Callable[[Callable[P, R_co]], Both[P
             check_one_layer(f"hm.{name}", kwargs)
             if not isinstance(args[0] if args else kwargs.get(model), Replicas):
                 return one(*args, **kwargs)
-            if kwargs.get("precision") in SAME:
-                del kwargs["precision"]
             for setting in kwargs:
                 if setting not in own:
                     raise TypeError(f"hm.{name} has no argument {setting}=")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, each_loss, is_classification
@@ -51,6 +54,7 @@ def fine_tune_replicas(
     averaging: float | None = None,
     averaged: bool = False,
     patience: int | None = None,
+    precision: Precision = "float32",
     capture: bool = False,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
@@ -70,15 +74,16 @@ def fine_tune_replicas(
         The first replica's seed, or each one's.
     inputs, targets, loss, validation, epochs, head_epochs, batch_size, optimizer, schedule
         As for `fine_tune`.
-    max_norm, averaging, averaged, patience, capture, callbacks, state, checkpoint, progress
+    max_norm, averaging, averaged, patience, precision, capture, callbacks, state, checkpoint, progress
         As for `fine_tune`.
     """
     if isinstance(net.pattern, RBM):
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
-    pattern, seeds = net.pattern, seeds_of(seed, len(net))
+    pattern, seeds, like = net.pattern, seeds_of(seed, len(net)), next(net.parameters()).detach()
+    dtype = reduced_type(precision, like)
     inputs, targets = as_inputs(inputs), as_tensor(targets)
     check_cases(pattern, inputs, targets, loss)
-    rows = input_rows(pattern, inputs, next(net.parameters()).detach())
+    rows = input_rows(pattern, inputs, like)
     held = checked_validation(pattern, validation, loss)
     changes = tuning_transforms(pattern, net.stacked, max_norm, averaging, averaged)
     batches = ReplicaBatches([rows, ArrayRows(targets)], batch_size=batch_size, seeds=seeds, rows=net.rows)
@@ -86,12 +91,13 @@ def fine_tune_replicas(
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "head_epochs": head_epochs, "loss": described_loss(loss)}
     settings |= {"max_norm": max_norm, "averaging": averaging, "averaged": averaged}
+    settings |= {"precision": described_type(precision, like)}
     training = begin(plan, net, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=TUNING_RATE, momentum=MOMENTUM))
     make_transforms_slots(training, net, changes)
     plan.restore(training)
     draw_from(net, training.generator)
     head = net.stacked[-1] if isinstance(net.stacked, nn.Sequential) else None
-    signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches)
+    signal = ReplicaBackpropagation(training, loss, head, head_epochs, batches, dtype)
     metrics = measured(training, partial(metrics_of_nets, signal, held), averaged)
     kept = chosen_by(EachChoice, held, patience, averaged)
     try:
@@ -110,9 +116,21 @@ class ReplicaBackpropagation(Backpropagation):
 
     net: Replicas[Any]
 
-    def __init__(self, state: TrainingState, loss: Loss, head: nn.Module | None, head_epochs: int, batches: Any) -> None:
-        super().__init__(state, loss, head, head_epochs, batches)
+    def __init__(
+        self,
+        state: TrainingState,
+        loss: Loss,
+        head: nn.Module | None,
+        head_epochs: int,
+        batches: Any,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(state, loss, head, head_epochs, batches, dtype)
         self.layers = [module for module in self.net.modules() if isinstance(module, LinearReplicas)]
+        if self.net.by_hand:  # its layers round their factors themselves
+            self.products = nullcontext()
+        for layer in self.layers:
+            layer.dtype = dtype
         own = {parameter for layer in self.layers for parameter in layer.parameters()}
         if isinstance(state.optimizer, ReplicaSGD):
             for layer in self.layers:
@@ -133,7 +151,9 @@ class ReplicaBackpropagation(Backpropagation):
         for parameter in self.others:
             if parameter.grad is not None:
                 parameter.grad.zero_()
-        outputs = self.net(x)
+        with self.products:
+            outputs = self.net(x)
+        outputs = outputs if self.dtype is None else outputs.float()
         losses = each_loss(self.loss, outputs, y)
         losses.sum().backward()  # type: ignore[no-untyped-call]
         cases = y.shape[1]
@@ -145,7 +165,7 @@ class ReplicaBackpropagation(Backpropagation):
     def close(self) -> None:
         super().close()
         for layer in self.layers:
-            layer.products = None
+            layer.products = layer.dtype = layer.short = None
 
     def metrics(self) -> dict[str, float]:
         raise TypeError("replicas have metrics each: metrics_of_nets")

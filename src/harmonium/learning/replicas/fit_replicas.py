@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
@@ -50,6 +51,7 @@ def fit_replicas(
     weight_cost: Each = 0.0,
     validation: Rows | None = None,
     standardise: bool = True,
+    precision: Precision = "float32",
     capture: bool = False,
     seed: int | Sequence[int] = 0,
     callbacks: Actions = (),
@@ -67,8 +69,8 @@ def fit_replicas(
         One for all, or one per replica.
     seed : int or sequence of int, default 0
         The first replica's seed, or each one's.
-    data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, capture, callbacks, state, checkpoint,
-    progress
+    data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, precision, capture, callbacks, state,
+    checkpoint, progress
         As for `fit`.
     """
     first: RBM = model.pattern
@@ -82,6 +84,7 @@ def fit_replicas(
     draws = derive(seeds[0], *seeds[1:])
     plan = Plan(epochs, optimizer, schedule, draws, callbacks, state, checkpoint, progress)
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
+    settings |= {"precision": described_type(precision, like)}
     (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
     usual = defaults_of(first, (some, None), epochs * len(batches), standardise, negative, plan.chosen)
     settings["falls"] = usual.falls
@@ -92,7 +95,7 @@ def fit_replicas(
         training.slots[RULE] = slots_of(negative, model, training.generator)
     plan.restore(training)
     held = None if validation is None else ReplicaBatches([_rows(first, validation, like)], batch_size=batch_size, seeds=seeds, rows=None)
-    step = Step(training, ReplicaContrast(training, negative), (), model.stacked)
+    step = Step(training, ReplicaContrast(training, negative), (), model.stacked, reduced_type(precision, like))
     metrics = partial(metrics_of_machines, model, batches, held, partial(_monitor, plan, like, training))
     watchers = [*usual.watchers, *plan.watchers()]
     train(training, batches, captured(step, capture), metrics, epochs=epochs, callbacks=watchers, checkpoint=plan.path)

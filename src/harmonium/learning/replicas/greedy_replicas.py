@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.couplings.products import Precision, Reduced, reduced_type
 from harmonium.data.batches import Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import as_rows
@@ -66,23 +68,27 @@ def greedy_replicas(
         visible = layers[0] if index == 0 else layers[index].as_visible_layer().to(layers[index].zero_input())
         many = Replicas([RBM(visible, hidden, seed=derive(own, index)) for own in seeds], rows=rows)
         path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
-        below = features_of(data, learned)
-        held = None if validation is None else features_of(validation, learned)
-        fit(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **of_layer(settings, index))
+        how = of_layer(settings, index)
+        precision = how.get("precision", "float32")
+        below = features_of(data, learned, precision)
+        held = None if validation is None else features_of(validation, learned, precision)
+        fit(many, below, seed=[derive(own, index) for own in seeds], checkpoint=path, validation=held, **how)
         learned.append(many)
     return [DBN([layer.take(replica) for layer in learned]) for replica in range(replicas)]
 
 
-def features_of(data: Any, learned: Sequence[Replicas[RBM]]) -> Any:
-    """The data of the next layer of each replica."""
-    return _Features(data, learned) if learned else data
+def features_of(data: Any, learned: Sequence[Replicas[RBM]], precision: Precision = "float32") -> Any:
+    """The data of the next layer of each replica, by products of this precision."""
+    return _Features(data, learned, precision) if learned else data
 
 
 class _Features(ReplicaSource):
     """The means of the top hidden units of each replica, computed anew at each visit."""
 
-    def __init__(self, data: Any, learned: Sequence[Replicas[RBM]]) -> None:
+    def __init__(self, data: Any, learned: Sequence[Replicas[RBM]], precision: Precision) -> None:
         like = next(learned[0].parameters()).detach()
+        dtype = reduced_type(precision, like)
+        self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else Reduced(dtype)
         self.source, self.learned = as_rows(learned[0].pattern.visible, data, like), learned
 
     def __len__(self) -> int:
@@ -106,7 +112,8 @@ class _Features(ReplicaSource):
         """`indices`: (replicas, cases). Features (replicas, cases, size)."""
         v = self.source.rows(indices.flatten(), generator)
         v = v.reshape(*indices.shape, *v.shape[1:])
-        for many in self.learned:
-            machine: Any = many.stacked
-            v = machine.hidden.output(machine.hidden_mean(v))
+        with self.products:
+            for many in self.learned:
+                machine: Any = many.stacked
+                v = machine.hidden.output(machine.hidden_mean(v))
         return v

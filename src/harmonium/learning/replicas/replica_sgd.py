@@ -117,8 +117,10 @@ def in_turn(parameter: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 def add(target: Tensor, scale: Tensor | None, left: Tensor, right: Tensor | None = None) -> None:
-    """Add a gradient, or the gradient left' right, to a tensor, times the scale of each replica."""
-    if right is not None:
+    """Add a gradient, or the gradient left' right, to a tensor, times the scale of each replica. Factors may be of a shorter type."""
+    if right is not None and right.dtype != target.dtype:
+        add(target, scale, torch.bmm(left.mT, right).to(target.dtype))
+    elif right is not None:
         target.baddbmm_((left if scale is None else left * scale).mT, right)
     elif scale is None:
         target.add_(left)

@@ -129,7 +129,7 @@ class _Learning(NamedTuple):
 def backpropagate(
     run: Run, phase: str, grid: Grid, learning: _Learning, cases: tuple[Tensor, Tensor], epochs: int, held_out: tuple[Tensor, Tensor] | None
 ) -> tuple[Replicas[nn.Module], list[dict[str, float]]]:
-    """The nets after so many epochs, and the metrics of each epoch. Of the replicas' products none is in reduced precision."""
+    """The nets after so many epochs, and the metrics of each epoch."""
     passes = math.ceil(grid.visits / len(learning.rows[0]))
     many = Replicas(learning.nets, rows=torch.stack([row.repeat(passes) for row in learning.rows]))
     state = fine_tune_replicas(
@@ -142,6 +142,7 @@ def backpropagate(
         optimizer=partial(ReplicaSGD, lr=learning.rates, momentum=grid.momentum),
         schedule=partial(Schedule, lr=lambda epoch: grid.decay**epoch),
         weight_cost=learning.costs,
+        precision=run.precision,
         seed=learning.seeds,
         callbacks=run.callbacks(phase),
         checkpoint=run.checkpoint(phase),

@@ -57,7 +57,7 @@ def weights_of(shape: str, pixels: int, classes: int) -> int:
 
 
 def learn_stacks(run: Run, shape: str, cases: Split, layers: Layers, seeds: Sequence[int], device: str) -> list[DBN]:
-    """A stack for each seed, an RBM of all of them at a time, by CD-1 with mean reconstructions. No product is in reduced precision."""
+    """A stack for each seed, an RBM of all of them at a time, by CD-1 with mean reconstructions."""
     each = [rbms(cases.images.shape[1], dataclasses.replace(layers, units=sizes_of(shape)), seed) for seed in seeds]
     learned: list[Replicas[RBM]] = []
     for index, same in enumerate(zip(*each, strict=True)):
@@ -65,12 +65,13 @@ def learn_stacks(run: Run, shape: str, cases: Split, layers: Layers, seeds: Sequ
         many = Replicas([rbm.to(device) for rbm in same])
         fit_replicas(
             many,
-            features_of(cases.images, learned),
+            features_of(cases.images, learned, run.precision),
             negative=ContrastiveDivergence(steps=layers.gibbs_steps, reconstruction="mean"),
             epochs=layers.epochs,
             batch_size=layers.batch_size,
             optimizer=partial(ReplicaSGD, lr=layers.learning_rate, momentum=layers.early_momentum),
             weight_cost=layers.weight_cost,
+            precision=run.precision,
             capture=device == "cuda",
             seed=[derive(seed, index) for seed in seeds],
             callbacks=run.callbacks(phase),
@@ -98,6 +99,7 @@ def judge_shape(
         optimizer=partial(ReplicaSGD, lr=tuning.learning_rate, momentum=tuning.momentum),
         schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch),
         weight_cost=tuning.weight_cost,
+        precision=run.precision,
         capture=device == "cuda",
         seed=[derive(seed, 11) for seed in seeds],
         callbacks=run.callbacks(phase),
