@@ -153,6 +153,32 @@ def test_resumed_it_ends_in_the_same_bits(name: str, at: int, tmp_path: Path) ->
         assert torch.equal(again.averaged().state_dict()[key], value), key
 
 
+@pytest.mark.parametrize("batch_size", [30, 90])
+def test_l_bfgs_begins_anew_on_each_batch_and_goes_on_where_there_is_one(batch_size: int) -> None:
+    """Beside the same written out; the order of the cases is found from the batches that the net sees."""
+    net, other, seen = softmax_net(), softmax_net(), []
+    net.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    tune(net, optimizer=LBFGS, batch_size=batch_size, epochs=2)
+    batches = [x for before, x in itertools.pairwise([torch.zeros(1, 5), *seen]) if not torch.equal(before, x)]
+    assert len(batches) == 2 * 90 // batch_size
+    labels = {tuple(row): label for row, label in zip(X.tolist(), Y.tolist(), strict=True)}
+    optimizer = LBFGS(other.parameters())
+    for x in batches:
+        y = torch.tensor([labels[tuple(row)] for row in x.tolist()])
+
+        def loss(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
+            optimizer.zero_grad()
+            found = nn.functional.cross_entropy(other(x), y)
+            found.backward()
+            return found
+
+        if batch_size < 90:
+            optimizer.state.clear()
+        optimizer.step(loss)
+    for found, expected in zip(net.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-8, rtol=1e-6)
+
+
 def test_lists_in_an_optimisers_state_come_back(tmp_path: Path) -> None:
     state = tune(deep_net(), optimizer=LBFGS, checkpoint=tmp_path / "state")
     again = tune(deep_net(), optimizer=LBFGS, checkpoint=tmp_path / "state")

@@ -185,4 +185,4 @@ def searched_or_captured(step: Step, signal: Backpropagation, groups: Groups, ca
     if not searches(step.state.optimizer):
         return captured(step, capture)
     check_search(step.state.optimizer, capture)
-    return Searched(step, signal.loss_and_gradient, groups)
+    return Searched(step, signal.loss_and_gradient, groups, len(signal.batches))

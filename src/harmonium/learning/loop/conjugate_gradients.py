@@ -32,7 +32,7 @@ class ConjugateGradients(torch.optim.Optimizer):
     -----
     The rule of Polak & Ribière with line searches under the strong Wolfe conditions: `scipy.optimize.minimize(method="CG")`. See Hinton &
     Salakhutdinov (2006), doi:10.1126/science.1127647. Weight decay is a term of the loss. `fine_tune` takes L-BFGS too, as
-    `partial(torch.optim.LBFGS, max_iter=3, max_eval=20, line_search_fn="strong_wolfe")`, which keeps its history from batch to batch.
+    `partial(torch.optim.LBFGS, max_iter=3, max_eval=20, line_search_fn="strong_wolfe")`, which begins anew on each batch, too.
 
     Examples
     --------

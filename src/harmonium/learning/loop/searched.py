@@ -17,7 +17,8 @@ class Searched:
     """A `Step` whose optimiser evaluates the loss of the batch as often as it likes.
 
     The draws of dropout are the same for each evaluation of a batch, so that it is one function. The metrics count the first one. Weight
-    decay becomes a term of the loss, ½ cost ‖w‖², unless the optimiser has its own.
+    decay becomes a term of the loss, ½ cost ‖w‖², unless the optimiser has its own. `torch.optim.LBFGS` begins anew on each batch: what it
+    knows of the curvature is from differences of one function's gradients. On a single batch it goes on from epoch to epoch.
 
     Parameters
     ----------
@@ -27,10 +28,13 @@ class Searched:
         Parts of a batch, and `counted=`, whether they belong to the epoch's sums -> the loss. It overwrites every `.grad`.
     groups : list of dict
         The parameters, with their "weight_decay".
+    batches : int
+        The number of batches of an epoch.
     """
 
-    def __init__(self, step: Step, evaluate: Callable[..., Tensor], groups: Groups) -> None:
+    def __init__(self, step: Step, evaluate: Callable[..., Tensor], groups: Groups, batches: int) -> None:
         self.step, self.evaluate = step, evaluate
+        self.anew = batches > 1 and isinstance(step.state.optimizer, torch.optim.LBFGS)
         own = "weight_decay" in step.state.optimizer.defaults
         costs = {} if own else {parameter: group["weight_decay"] for group in groups for parameter in group["params"]}
         self.costs = {parameter: cost for parameter, cost in costs.items() if cost}
@@ -38,6 +42,8 @@ class Searched:
     def __call__(self, *batch: Any) -> None:
         step, state = self.step, self.step.state
         draws, counted = state.generator.get_state(), True
+        if self.anew:
+            state.optimizer.state.clear()
 
         def again() -> Tensor:
             nonlocal counted
