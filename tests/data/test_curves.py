@@ -46,6 +46,22 @@ def test_seeds_parts_and_numbers():
     assert (one.test_images.float().sum(1) / 255 > 1).all()
 
 
+def test_turned_images_are_those_of_turned_points():
+    """Each drawn from its own points: (column, row) -> every sign and order of them about the middle."""
+    made = hm.data.curves.load(train=5, test=1, seed=2)
+    about = made.train_points.double() - 13.5
+    ways = [torch.tensor(way, dtype=torch.float64) for way in itertools.product((1.0, -1.0), repeat=2)]
+    points = [13.5 + (flipped * way) for way in ways for flipped in (about, about.flip(2))]
+    expected = torch.cat([hm.data.curves.draw(each.float(), 1.0) for each in points]).reshape(8, 5, 784).int()
+    found = hm.data.curves.turned(made.train_images).reshape(8, 5, 784).int()
+    assert torch.equal(found[0], made.train_images.int())
+    matches = [[int((one - other).abs().max() <= 1) for other in expected] for one in found]  # edges are rounded to a grey level
+    assert np.array_equal(np.sort(np.argmax(matches, 1)), np.arange(8))
+    assert np.sum(matches) == 8
+    with pytest.raises(ValueError, match=r"\(cases, 784\), found shape \(5, 28, 28\)"):
+        hm.data.curves.turned(torch.zeros(5, 28, 28))
+
+
 @pytest.mark.parametrize(("settings", "message"), [({"train": 0}, "train=0"), ({"test": 0}, "test=0"), ({"width": 0.0}, "positive")])
 def test_what_makes_no_images_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -19,6 +19,10 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
     assert results["setting"] == "smoke"
     metrics = {name: metric["value"] for name, metric in results["metrics"].items()}
     assert {name.replace("test", "validation") for name in CurvesAutoencoder.published} <= metrics.keys()
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    updates = {row["phase"]: row["step"] for row in rows}
+    assert updates["layer 1"] == 8 * 500 / 100  # an epoch of the eight ways of each image
+    assert updates["backpropagation"] == updates["backpropagation from random weights"] == 2 * 8 * 500 / 200
     images = np.asarray(curves.load(1000, 500).train_images, dtype=float) / 255
     learnt, judged = images[:500], images[800:]
     axes = np.linalg.svd(learnt - learnt.mean(0), full_matrices=False)[2][:18]

@@ -87,6 +87,37 @@ def load(train: int = 20_000, test: int = 10_000, *, width: float = 1.0, seed: i
     return Curves(*found)
 
 
+def turned(images: Tensor) -> Tensor:
+    """The eight images that each becomes by quarter turns and mirrors: curves that `load` draws just as often.
+
+    Parameters
+    ----------
+    images : Tensor
+        (cases, 784), of any type.
+
+    Returns
+    -------
+    Tensor
+        (8 · cases, 784): first the images themselves, then all of them turned by a quarter, and so on; at last the mirrored ones.
+
+    Raises
+    ------
+    ValueError
+        For images of another size.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> images = hm.data.curves.load(train=3, test=1).train_images
+    >>> hm.data.curves.turned(images).shape
+    torch.Size([24, 784])
+    """
+    if images.dim() != 2 or images.shape[1] != SIDE**2:
+        raise ValueError(f"images of curves are (cases, {SIDE**2}), found shape {tuple(images.shape)}")
+    square = images.reshape(-1, SIDE, SIDE)
+    return torch.cat([each.rot90(quarter, (1, 2)) for each in (square, square.flip(2)) for quarter in range(4)]).flatten(1)
+
+
 def draw(points: Tensor, width: float) -> Tensor:
     """Images of the curves of these points, (cases, 3, 2): (cases, 784) uint8."""
     t = torch.linspace(0, 1, PIECES + 1)[:, None]

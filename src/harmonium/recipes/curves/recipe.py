@@ -30,9 +30,11 @@ class CurvesAutoencoder(Recipe):
     held_out: int = 0
     """Judge on this many held-out training cases, not on the test images: for choosing settings."""
     quick: bool = False
-    """A few minutes on one core: 5 epochs a layer, 30 of fine-tuning; free codes of 5,000 cases."""
-    layers: CodedLayers = CodedLayers(units=(400, 200, 100, 50, 25, 6), epochs=30)
-    tuning: Unrolled = Unrolled(epochs=400)
+    """A few minutes on one core: an epoch a layer, 4 of fine-tuning; free codes of 5,000 cases."""
+    turned: bool = True
+    """Let the nets see each training image in the eight ways that quarter turns and mirrors make; an epoch then has all of these."""
+    layers: CodedLayers = CodedLayers(units=(400, 200, 100, 50, 25, 6), epochs=4)
+    tuning: Unrolled = Unrolled(epochs=100)
     beside: bool = True
     """Learn the random start as well."""
 
@@ -53,7 +55,7 @@ class CurvesAutoencoder(Recipe):
 
     def plan(self) -> tuple[CodedLayers, Unrolled]:
         """How the layers learn and how all of them are fine-tuned: what the options come to."""
-        epochs = (1, 2) if self.smoke else (5, 30) if self.quick else (self.layers.epochs, self.tuning.epochs)
+        epochs = (1, 2) if self.smoke else (1, 4) if self.quick else (self.layers.epochs, self.tuning.epochs)
         return dataclasses.replace(self.layers, epochs=epochs[0]), dataclasses.replace(self.tuning, epochs=epochs[1])
 
     def cases(self) -> tuple[Dataset, Split]:
@@ -68,7 +70,8 @@ class CurvesAutoencoder(Recipe):
     def steps(self, run: Run, cases: Split) -> tuple[Learnt, list[Baseline]]:
         """What is learnt, each phase from its checkpoint where there is one: layer by layer, unrolled, fine-tuned; and simple models."""
         layers, tuning = self.plan()
-        learnt = learn_all(run, cases, layers, tuning, self.seed, beside=self.beside)
+        seen = dataclasses.replace(cases, images=curves.turned(cases.images)) if self.turned else cases
+        learnt = learn_all(run, seen, layers, tuning, self.seed, beside=self.beside)
         sizes, (epochs, learnt_from, iterations) = {"": self.layers.units[-1], "_18": 18}, (60, 20_000, 30)
         if self.smoke or self.quick:
             epochs, learnt_from, iterations = (2, 500, 3) if self.smoke else (20, 5000, 10)
