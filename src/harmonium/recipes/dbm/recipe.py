@@ -69,7 +69,7 @@ class MnistDbm(Recipe):
     refit: int = 10
     """Epochs of the biases of the machine without its upper layer."""
     tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
-    dropout: Tuning = Tuning(epochs=45, learning_rate=0.1, momentum=0.9, decay=0.94, dropout=0.2, input_dropout=0.2)
+    dropout: Tuning = Tuning(epochs=300, learning_rate=0.3, momentum=0.9, decay=0.988, dropout=0.5, input_dropout=0.2)
 
     name: ClassVar[str] = "mnist-dbm"
     paper: ClassVar[str] = "Salakhutdinov & Hinton 2009"
