@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
@@ -13,7 +12,7 @@ from torch import Tensor
 from harmonium.data.eth80 import CATEGORIES, Views
 from harmonium.recipes.eth80.representations import reduced, silhouettes
 from harmonium.recipes.shared.feature_layers import Features, Kind, Split, layers
-from harmonium.recipes.shared.logistic_error import error_percent
+from harmonium.recipes.shared.logistic_error import Readout, error_percent
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -21,15 +20,6 @@ from harmonium.seeds import derive
 ORDER = ("mask", "pixels", "random_layer_1", "random_layer_2", "binary_layer_1", "binary_layer_2", "layer_1", "layer_2")
 LAST = ORDER[-1]
 Errors = dict[str, list[float]]  # representation -> percent, one of each split
-
-
-@dataclasses.dataclass(frozen=True)
-class Readout:
-    """The penalty of the weights of multinomial logistic regression: half of it times their squares is added to the mean loss."""
-
-    raw: float = 0.2
-    """Of pixels and of silhouettes."""
-    features: float = 0.003
 
 
 def representations(
