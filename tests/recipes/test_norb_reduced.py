@@ -13,9 +13,9 @@ from harmonium import cli
 from harmonium.data import norb, toy_objects
 from harmonium.data.mnist_variations import Cases
 from harmonium.data.norb import Norb, Pairs
-from harmonium.recipes.norb_reduced import baselines
-from harmonium.recipes.norb_reduced.baselines import NETS, Baselines, neighbours_error
+from harmonium.recipes.norb_reduced import other_machines
 from harmonium.recipes.norb_reduced.conv_nets import WINDOW, Normalised
+from harmonium.recipes.norb_reduced.other_machines import NETS, Baselines, neighbours_error
 from harmonium.recipes.norb_reduced.recipe import NorbReduced
 from harmonium.recipes.norb_reduced.reduced_views import Views, chosen, split
 from harmonium.recipes.shared.norb_pairs import load
@@ -116,7 +116,7 @@ def test_labels_that_are_judged_on_are_not_learnt(tmp_path: Path) -> None:
     moved = found._replace(categories=torch.where(found.training, found.categories, (found.categories + 1) % 5))
     for name, cases, wrong in (("true", found, range(21)), ("moved", moved, range(79, 101))):
         run = Run.begin("norb-reduced", NorbReduced(out=tmp_path / name))
-        errors = baselines.errors(run, cases, how, 0, tuning=False)
+        errors = other_machines.errors(run, cases, how, 0, tuning=False)
         assert all(round(error) in wrong for error in errors.values()), errors
 
 

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from harmonium.recipes.norb_reduced import baselines
-from harmonium.recipes.norb_reduced.baselines import Baselines
+from harmonium.recipes.norb_reduced import other_machines
+from harmonium.recipes.norb_reduced.other_machines import Baselines
 from harmonium.recipes.norb_reduced.pictures import ORDER, sections
 from harmonium.recipes.norb_reduced.reduced_views import Views, chosen, drawn, split
 from harmonium.recipes.shared.feature_layers import Features, Kind, Split, layers
@@ -94,7 +94,7 @@ class NorbReduced(Recipe):
         for name, values in representations(run, plan, views, rows):
             penalty = plan.readout.raw if name == "pixels" else plan.readout.features
             found[name] = kept(run, f"{name} error", lambda v=values, p=penalty: error_percent(v, views.categories, rows, p))
-        found |= baselines.errors(run, views, plan.others, self.seed, tuning=self.tuning)
+        found |= other_machines.errors(run, views, plan.others, self.seed, tuning=self.tuning)
         part = "validation" if self.tuning else "test"
         metrics: list[Metric] = [(f"{part}_error_percent_{name}", found[name], "%") for name in ORDER]
         results = self.results(run, self.setting(toys=toys), metrics, errors=found, toys=toys)

@@ -82,7 +82,19 @@ def neighbours_error(learnt: Cases, judged: Cases, count: int) -> float:
 
 
 def net_error(run: Run, phase: str, net: nn.Sequential, learnt: Cases, judged: Cases, how: Baselines, seed: int) -> float:
-    """Of a net that learns by backpropagation from its random weights."""
+    """Of a net that learns by backpropagation from its random weights.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    net
+        The net, which learns in place.
+    learnt, judged
+        The cases to learn from, and those to be judged on.
+    how, seed
+        How it learns, and the seed of the order of the cases.
+    """
     fine_tune(
         net,
         learnt.images,
