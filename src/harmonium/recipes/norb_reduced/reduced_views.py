@@ -57,8 +57,9 @@ def drawn() -> Views:
 
 def held_out(views: Views, seed: int) -> Tensor:
     """(views,) bool: those of one of the training toys of each category, another one for each of a few seeds."""
-    toys = views.toys[views.training].unique()
-    return views.training & (views.toys == toys[seed % len(toys)])
+    toys = torch.unique(views.toys[views.training])
+    rows: Tensor = views.training & (views.toys == toys[seed % len(toys)])
+    return rows
 
 
 def split(views: Views, seed: int, *, tuning: bool) -> Split:
