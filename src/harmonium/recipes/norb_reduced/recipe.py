@@ -47,7 +47,7 @@ class NorbReduced(Recipe):
     views: int = 24_300
     """To learn from, and as many to be judged on."""
     rectified: Features = Features(units=4000, epochs=15, gain=3.0, gain_above=3.0, learning_rate=2e-5, rate_above=2e-5, batch_size=100)
-    binary: Features = Features(units=4000, epochs=15, gain=1.0, gain_above=1.0, learning_rate=2e-4, rate_above=1e-3, batch_size=100)
+    binary: Features = Features(units=4000, epochs=15, gain=1.0, gain_above=1.0, learning_rate=3e-4, rate_above=1.5e-3, batch_size=100)
     readout: Readout = Readout(raw=0.03)
     others: Baselines = Baselines()
 
