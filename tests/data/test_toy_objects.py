@@ -61,6 +61,25 @@ def test_small_files_have_every_pair_once_and_are_read(few, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
+def test_they_are_drawn_once_into_the_cache(few, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARMONIUM_CACHE", str(tmp_path / "cache"))
+    toy_objects.write(tmp_path / "own", seed=2, progress=False)
+    for _ in range(2):
+        found, own = toy_objects.load(seed=2, progress=False), norb.load("small", tmp_path / "own")
+        np.testing.assert_array_equal(found.test.images[:], own.test.images[:])
+        np.testing.assert_array_equal(found.train.categories, own.train.categories)
+        monkeypatch.setattr(toy_objects, "write", None)
+    assert [path.name for path in (tmp_path / "cache" / "toy-objects").iterdir()] == ["small-seed-2"]
+
+
+def test_a_drawing_that_was_stopped_is_not_in_the_cache(few, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARMONIUM_CACHE", str(tmp_path))
+    monkeypatch.setattr(toy_objects, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        toy_objects.load(progress=False)
+    assert list((tmp_path / "toy-objects").iterdir()) == []
+
+
 def test_equal_seeds_write_equal_bytes(few, tmp_path):
     for folder in ("a", "b"):
         toy_objects.write(tmp_path / folder, "jittered", 3, progress=False)

@@ -11,9 +11,11 @@ import torch
 
 import harmonium as hm
 from harmonium import cli
-from harmonium.recipes.eth80.judging import error_percent, metrics
+from harmonium.recipes.eth80.judging import metrics
 from harmonium.recipes.eth80.recipe import Eth80
-from harmonium.recipes.eth80.representations import Features, Kind, Split, features, layers, machine, reduced, silhouettes, standardised
+from harmonium.recipes.eth80.representations import reduced, silhouettes
+from harmonium.recipes.shared.feature_layers import Features, Kind, Split, features, layers, machine, standardised
+from harmonium.recipes.shared.logistic_error import error_percent
 from harmonium.runs.folder import Run
 from tests.data.test_eth80 import content, write
 

@@ -11,10 +11,10 @@ from sklearn.svm import SVC
 from torch import nn
 
 from harmonium.data.mnist_variations import KINDS, Cases, generate
+from harmonium.recipes.shared.vector_machine import kernel, searched
 from harmonium.recipes.variations import recipe, searched_nets
 from harmonium.recipes.variations.recipe import PUBLISHED, MnistVariations, metric
 from harmonium.recipes.variations.searched_nets import Search, error_percent, start
-from harmonium.recipes.variations.vector_machine import kernel, searched
 from harmonium.runs.folder import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.Advice")
@@ -118,7 +118,7 @@ def test_the_kernel_is_scikit_learn_s() -> None:
     """Machines on kernels made by products answer as scikit-learn's own Gaussian kernel does."""
     data = generate("convex", cases=(150, 60, 200))
     assert kernel(data.valid.images, data.valid.images, 0.1).diagonal() == pytest.approx(1, abs=1e-5)
-    found = searched(data, costs=(0.5, 5.0), widths=(0.5, 2.0))
+    found = searched(data.train, data.valid, data.test, costs=(0.5, 5.0), widths=(0.5, 2.0))
     scale = 1 / (784 * data.train.images.numpy().var())
     errors = {}
     for width in (0.5, 2.0):

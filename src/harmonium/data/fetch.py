@@ -45,9 +45,7 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
     chosen, own = of_user(dataset, files, data_dir)
     if len(own) == len(files):
         return own
-    import pooch  # here: who has the files needs no pooch
-
-    cache = Path(os.environ.get("HARMONIUM_CACHE") or pooch.os_cache("harmonium")).expanduser() / dataset
+    cache = cache_of(dataset)
     found = {name: own.get(name) or _cached(name, sha256, cache) for name, sha256 in files.items()}
     for name, path in found.items():
         if path is None:
@@ -62,6 +60,13 @@ def locate(dataset: str, files: Mapping[str, str], urls: Sequence[str], data_dir
                     f"--data-dir, data_dir= or HARMONIUM_DATA, or put them into {cache}{why}"
                 ) from fault
     return {name: path for name, path in found.items() if path is not None}
+
+
+def cache_of(dataset: str) -> Path:
+    """The folder of a data set among the user's caches, or in HARMONIUM_CACHE; it need not exist."""
+    import pooch  # here: who has the files needs no pooch
+
+    return Path(os.environ.get("HARMONIUM_CACHE") or pooch.os_cache("harmonium")).expanduser() / dataset
 
 
 def of_user(dataset: str, names: Iterable[str], data_dir: str | Path | None = None) -> tuple[str | Path | None, dict[str, Path]]:

@@ -214,6 +214,14 @@ REGISTRY = (
         ("test_error_percent_dbn3_rot",),
     ),
     Entry(
+        "norb-reduced",
+        "harmonium.recipes.norb_reduced.recipe",
+        "NorbReduced",
+        "Toys, from pixels and two layers of rectified units",
+        "10.2*",
+        ("test_error_percent_layer_2",),
+    ),
+    Entry(
         "pretraining-depth",
         "harmonium.recipes.pretraining_depth.recipe",
         "PretrainingDepth",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 
-import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from harmonium.data.eth80 import CATEGORIES, Views
-from harmonium.recipes.eth80.representations import LEAST, Features, Kind, Split, layers, reduced, silhouettes
+from harmonium.recipes.eth80.representations import reduced, silhouettes
+from harmonium.recipes.shared.feature_layers import Features, Kind, Split, layers
+from harmonium.recipes.shared.logistic_error import Readout, error_percent
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -21,15 +20,6 @@ from harmonium.seeds import derive
 ORDER = ("mask", "pixels", "random_layer_1", "random_layer_2", "binary_layer_1", "binary_layer_2", "layer_1", "layer_2")
 LAST = ORDER[-1]
 Errors = dict[str, list[float]]  # representation -> percent, one of each split
-
-
-@dataclasses.dataclass(frozen=True)
-class Readout:
-    """The penalty of the weights of multinomial logistic regression: half of it times their squares is added to the mean loss."""
-
-    raw: float = 0.2
-    """Of pixels and of silhouettes."""
-    features: float = 0.003
 
 
 def representations(
@@ -72,17 +62,6 @@ def errors(run: Run, views: Views, split: Split, how: Mapping[Kind, Features], r
         penalty = readout.raw if what in ("pixels", "mask") else readout.features
         found[what] = error_percent(values, views.categories, split, penalty)
     return found
-
-
-def error_percent(values: Tensor, categories: Tensor, split: Split, penalty: float) -> float:
-    """Of logistic regression that learns from some rows and is judged on others. Columns are standardised, small ones less."""
-    shown = values[split.learnt_from]
-    mean, deviation = shown.mean(0), shown.std(0)
-    columns = ((values - mean) / (deviation + 0.1 * deviation.mean() + LEAST)).numpy()
-    rows, held = (each.numpy() for each in split)
-    truth = categories.numpy()
-    machine = LogisticRegression(C=1 / (penalty * len(rows)), max_iter=2000).fit(columns[rows], truth[rows])
-    return 100 * float(np.mean(machine.predict(columns[held]) != truth[held]))
 
 
 def metrics(found: Errors, judged_on: str) -> list[Metric]:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from harmonium.files import read_tensors
 from harmonium.recipes.eth80.judging import LAST, ORDER, Errors, mean_and_error
-from harmonium.recipes.eth80.representations import REDUCED, Kind, phase
+from harmonium.recipes.eth80.representations import REDUCED
+from harmonium.recipes.shared.feature_layers import Kind, phase
 from harmonium.report import Section, filters, learning_curves
 from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 from harmonium.runs.folder import Run

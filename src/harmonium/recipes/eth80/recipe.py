@@ -19,9 +19,10 @@ import torch
 from harmonium.data import eth80
 from harmonium.data.eth80 import TOYS, Views
 from harmonium.files import read_tensors, write_tensors
-from harmonium.recipes.eth80.judging import Errors, Readout, errors, few, metrics, split_of
+from harmonium.recipes.eth80.judging import Errors, errors, few, metrics, split_of
 from harmonium.recipes.eth80.pictures import sections
-from harmonium.recipes.eth80.representations import Features, Kind, Split, phase
+from harmonium.recipes.shared.feature_layers import Features, Kind, Split, phase
+from harmonium.recipes.shared.logistic_error import Readout
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report

@@ -20,9 +20,10 @@ import torch
 from harmonium.data import mnist_variations
 from harmonium.data.mnist_variations import Cases, Variation
 from harmonium.files import read_tensors, write_tensors
+from harmonium.recipes.shared.kept_figure import timed
+from harmonium.recipes.shared.vector_machine import searched
 from harmonium.recipes.variations.pictures import sections
-from harmonium.recipes.variations.searched_nets import DEPTHS, TITLES, Search, learn, tested_path, timed
-from harmonium.recipes.variations.vector_machine import searched
+from harmonium.recipes.variations.searched_nets import DEPTHS, TITLES, Search, learn, tested_path
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
@@ -123,7 +124,7 @@ def vector_machine(run: Run, name: str, data: Variation, how: Search) -> dict[st
     path = tested_path(run, name, "svm")
     if not path.exists():
         with timed(run, f"{name} svm"):
-            found = searched(data, how.costs, how.kernel_widths)
+            found = searched(data.train, data.valid, data.test, how.costs, how.kernel_widths)
         trials = [{"C": cost, "gamma": width, "score": error} for cost, width, error in found.tried]
         settings = {"C": found.cost, "gamma": found.width}
         write_tensors(path, {}, {"validation": found.validation, "test": found.test, "settings": settings, "trials": trials})

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,8 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import LogUniform, MomentumSGD, features, fine_tune, fit, predict, search
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
-from harmonium.runs.folder import METRICS, Run
+from harmonium.recipes.shared.kept_figure import timed
+from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli
 
@@ -158,15 +155,6 @@ def learn(run: Run, name: str, kind: str, data: Variation, how: Search, seed: in
         table = [{key: value for key, value in row.items() if key not in ("seed", "momentum")} for row in found.table]
         write_tensors(path, net.state_dict(), {**errors, "settings": best.settings, "trials": table})
     return read_tensors(path)[1]
-
-
-@contextmanager
-def timed(run: Run, phase: str) -> Iterator[None]:
-    """Writes how long a phase without epochs of its own takes into the run's metrics."""
-    began = time.monotonic()
-    yield
-    with open(run.folder / METRICS, "a") as file:
-        file.write(json.dumps({"phase": phase, "epoch": 1, "seconds": round(time.monotonic() - began, 3)}) + "\n")
 
 
 def error_percent(net: nn.Module, cases: Cases) -> float:

@@ -10,7 +10,7 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
-from harmonium.data.mnist_variations import Cases, Variation
+from harmonium.data.mnist_variations import Cases
 
 BLOCK = 2048
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -36,20 +36,20 @@ class VectorMachine(NamedTuple):
     tried: list[tuple[float, float, float]]
 
 
-def searched(data: Variation, costs: Sequence[float], widths: Sequence[float]) -> VectorMachine:
+def searched(train: Cases, valid: Cases, test: Cases, costs: Sequence[float], widths: Sequence[float]) -> VectorMachine:
     """The best C and γ on the validation cases; then a machine of all cases but the test's, as in Larochelle et al. (2007)."""
-    scale = 1 / (data.train.images.shape[1] * data.train.images.var(correction=0).item())
+    scale = 1 / (train.images.shape[1] * train.images.var(correction=0).item())
     tried = []
     for width in widths:
-        seen, held = (kernel(cases, data.train.images, width * scale) for cases in (data.train.images, data.valid.images))
+        seen, held = (kernel(cases, train.images, width * scale) for cases in (train.images, valid.images))
         for cost in costs:
-            machine = SVC(C=cost, kernel="precomputed").fit(seen, data.train.labels.numpy())
-            tried.append((cost, width, _error(machine.predict(held), data.valid.labels)))
+            machine = SVC(C=cost, kernel="precomputed").fit(seen, train.labels.numpy())
+            tried.append((cost, width, _error(machine.predict(held), valid.labels)))
     cost, width, validation = min(tried, key=lambda each: each[2])
-    every = Cases(torch.cat([data.train.images, data.valid.images]), torch.cat([data.train.labels, data.valid.labels]))
+    every = Cases(torch.cat([train.images, valid.images]), torch.cat([train.labels, valid.labels]))
     machine = SVC(C=cost, kernel="precomputed").fit(kernel(every.images, every.images, width * scale), every.labels.numpy())
-    predicted = [machine.predict(kernel(block, every.images, width * scale)) for block in torch.split(data.test.images, BLOCK)]
-    return VectorMachine(cost, width, validation, _error(np.concatenate(predicted), data.test.labels), tried)
+    predicted = [machine.predict(kernel(block, every.images, width * scale)) for block in torch.split(test.images, BLOCK)]
+    return VectorMachine(cost, width, validation, _error(np.concatenate(predicted), test.labels), tried)
 
 
 def kernel(cases: Tensor, others: Tensor, gamma: float) -> Matrix:

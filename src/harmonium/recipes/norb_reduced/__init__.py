@@ -1,0 +1,1 @@
+"""Rectified against binary features of the tutorial's reduced NORB, or of toy objects in its place."""
