@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from harmonium.data import patches, whiten
+from harmonium.data import Whitening, patches, whiten
 from harmonium.models import RBM
 from harmonium.recipes.cifar.colour_layers import Layer, Start, dense, everywhere, learn, noiseless, of_patches, of_tiles, on_maxima
 from harmonium.recipes.cifar.detectors import detectors
@@ -21,6 +21,7 @@ from harmonium.seeds import derive
 
 STARTS: tuple[Start, ...] = ("learnt", "random")
 Found = tuple[list[Metric], dict[str, Tensor]]  # metrics, and weights for the report: (pixels, units)
+DRAWN = 200  # units of whole images that are kept for the report, the first ones
 DENSE, CONVOLUTIONAL = "permutation_invariant", "convolutional"
 
 
@@ -44,7 +45,10 @@ class OfWholeImages:
     components: int = 800
     fitted_on: int = 20_000
     """Training images that the components are those of."""
-    regularisation: float = 0.5
+    regularisation: float = 1.0
+    """Of the whitening: so many times the mean variance is added to that of each component."""
+    gain: float = 2.0
+    """By which white components are multiplied. The visible units' variance is 1."""
     tuning: Backpropagation = Backpropagation(epochs=60, learning_rate=0.005, dropout=0.5, input_dropout=0.2)
 
 
@@ -52,7 +56,7 @@ class OfWholeImages:
 class OfMaps:
     """Whole images whitened by one small convolution, and two convolutional layers."""
 
-    rectified: Layer = Layer(units=64, epochs=40, learning_rate=0.01, batch_size=20)
+    rectified: Layer = Layer(units=64, epochs=20, learning_rate=0.03, batch_size=20)
     binary: Layer = Layer(units=128, epochs=2, learning_rate=0.01, batch_size=50, sparsity=0.05)
     kernels: tuple[int, int] = (5, 3)
     """Pixels of a side, of the rectified and of the binary layer."""
@@ -82,8 +86,8 @@ def filters_of_patches(run: Run, how: OfPatches, cases: Split, device: str, seed
 
 def nets_of_whole_images(run: Run, how: OfWholeImages, cases: Split, device: str, seed: int) -> Found:
     """The accuracy of two dense layers on principal components."""
-    _, whitening = whiten(cases.images[: how.fitted_on].float(), kind="pca", components=how.components, regularisation=how.regularisation)
-    white, pixels = whitened(cases, whitening, device), whitening.directions.float()
+    whitening = principal_components(run, how, cases.images[: how.fitted_on])
+    white, pixels = whitened(cases, lambda images: how.gain * whitening(images), device), whitening.directions.float()
     units = how.rectified.units, how.binary.units
     stacks = {start: dense(how.components, *units, start, derive(seed, place)) for place, start in enumerate(STARTS)}
     rectified, binary = stacks["learnt"]
@@ -91,7 +95,7 @@ def nets_of_whole_images(run: Run, how: OfWholeImages, cases: Split, device: str
     learn(run, "whole layer 2", binary, noiseless(rectified, white.images), how.binary, derive(seed, 2, 1))
     nets = {start: dense_net(stack, how.tuning, derive(seed, 3)) for start, stack in stacks.items()}
     metrics, shown = accuracies(run, "whole", nets, white, how.tuning, DENSE, derive(seed, 4))
-    return metrics, {name: pixels @ weight for name, weight in shown.items()}
+    return metrics, {name: pixels @ weight[:, :DRAWN] for name, weight in shown.items()}
 
 
 def convolutional_nets(run: Run, how: OfMaps, cases: Split, device: str, seed: int) -> Found:
@@ -109,6 +113,14 @@ def convolutional_nets(run: Run, how: OfMaps, cases: Split, device: str, seed: i
     }
     nets = {start: convolutional_net(stack, how.tuning, derive(seed, 3)) for start, stack in stacks.items()}
     return accuracies(run, "convolutional", nets, white, how.tuning, CONVOLUTIONAL, derive(seed, 4))
+
+
+def principal_components(run: Run, how: OfWholeImages, images: Tensor) -> Whitening:
+    """Read from the run where they are there: they take a minute."""
+    path = run.checkpoint("components")
+    if not path.exists():
+        whiten(images, kind="pca", components=how.components, regularisation=how.regularisation)[1].save(path)
+    return Whitening.load(path)
 
 
 def whitened(cases: Split, whitening: Callable[[Tensor], Tensor], device: str) -> Split:

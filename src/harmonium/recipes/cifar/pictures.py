@@ -26,8 +26,8 @@ def sections(run: Run, shown: Mapping[str, Tensor]) -> list[Section]:
         made.append(
             Section(
                 "Filters of patches",
-                "What each rectified unit responds to, as learnt without labels from whitened patches. Look for edges, stripes and spots of colour "
-                "at a place and of a direction of their own. Grey is zero; each tile has its own scale.",
+                "What each rectified unit responds to, as learnt without labels from whitened patches. Look for edges, stripes and "
+                "spots of colour, each at a place of its own. Grey is zero; each tile has its own scale.",
                 [
                     (filters(patches, _shape(patches), count=ALL), "filters, those with the largest weights first"),
                     (explained(shown["explained"], shown["explained random"]), "share of a filter's square that one function explains"),

@@ -1,7 +1,7 @@
 """CIFAR-10's small colour photographs by rectified units: filters of patches, and two nets whose layers were learnt without labels.
 
-Papers: Krizhevsky, *Learning multiple layers of features from tiny images*, 2009, whose machine of 10,000 binary units on whole whitened images,
-fine-tuned, has 64.84 % of the test images right; and *Convolutional deep belief networks on CIFAR-10*, 2010, whose Gaussian-rectified
+Papers: Krizhevsky, *Learning multiple layers of features from tiny images*, 2009, whose machine of 10,000 binary units on whole whitened
+images, fine-tuned, has 64.84 % of the test images right; and *Convolutional deep belief networks on CIFAR-10*, 2010, whose rectified
 layer with a cap of 6, under binary units, has 78.9 %. The images here are those that were stored as JPEG files, unless `--form original`:
 their figures are not those of the original. Settings are chosen on held-out training images (`--held-out`). Ours, times and machine:
 results/cifar-filters.json; the measure, the protocol and what was tried: docs/recipes/cifar-filters.md.
@@ -53,7 +53,7 @@ QUICK_MAPS = OfMaps(
 
 @dataclasses.dataclass(frozen=True)
 class CifarFilters(Recipe):
-    """Rectified layers of CIFAR-10: filters of patches, a net of whole images and a convolutional one, from learnt and from random layers."""
+    """Rectified layers of CIFAR-10: filters of patches, and nets, dense and convolutional, from learnt and from random layers."""
 
     form: Literal["jpeg", "original"] = "jpeg"
     """The images as they were stored in JPEG files, which is lossy, or the original ones."""
@@ -106,7 +106,7 @@ class CifarFilters(Recipe):
         data = cifar10.load(self.form, self.data_dir)
         end = len(data.train_images) - self.held_out
         judged = (data.train_images[end:], data.train_labels[end:]) if self.held_out else (data.test_images, data.test_labels)
-        few = slice(None, None, len(judged[0]) // FEW if self.smoke else None)  # test images may come class by class
+        few = slice(None, None, max(1, len(judged[0]) // FEW) if self.smoke else None)  # test images may come class by class
         kept = slice(min(end, self.plan().cases))
         return Split(
             data.train_images[kept], data.train_labels[kept], judged[0][few], judged[1][few], "validation" if self.held_out else "test"
