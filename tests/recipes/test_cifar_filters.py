@@ -61,8 +61,8 @@ def test_drawn_edges_and_stripes_are_detectors_of_their_kinds():
     stripes = detectors(weights(*map(grey, drawn(60, (0.28, 0.4), (2.5, 4.0), 1))), SIDE)
     assert edges.percent == stripes.percent == 100
     assert edges.explained.min() > 0.85
-    assert edges.count()["edge"] >= 55
-    assert stripes.count()["frequency"] >= 55
+    assert edges.by_kind()["edge"] >= 55
+    assert stripes.by_kind()["frequency"] >= 55
 
 
 def test_gabors_of_a_colour_and_spots_with_an_opponent_centre_detect_colour():
@@ -166,7 +166,7 @@ def test_the_convolutional_net_is_its_layers():
     with torch.no_grad():
         stack[0].hidden.bias.add_(0.3)
     v = 4 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
-    net = convolutional_net(stack, Backpropagation(1, 0.1, dropout=0.5), 3).eval()
+    net = convolutional_net(stack, Backpropagation(1, 0.1, 0.1, dropout=0.5), 3).eval()
 
     def convolved(maps, rbm):
         kernels = rbm.coupling.weight.detach().numpy().astype(float)

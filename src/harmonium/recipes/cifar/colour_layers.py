@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harmonium.couplings import Convolutional, Dense
 from harmonium.data.cifar10 import SHAPE
-from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, Sparsity, fit
+from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, fit
 from harmonium.models import RBM
 from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.folder import Run
@@ -40,9 +40,6 @@ class Layer:
     """At first. Gradients of a convolution are means over an image's places."""
     batch_size: int = 100
     momentum: float = 0.9
-    sparsity: float = 0.0
-    """The mean activity that hidden units are drawn to, 0 for none."""
-    sparsity_cost: float = 0.1
 
     def __post_init__(self) -> None:
         if min(self.units, self.epochs, self.batch_size) < 1:
@@ -147,7 +144,6 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
         batch_size=how.batch_size,
         optimizer=partial(MomentumSGD, lr=how.learning_rate / places, momentum=how.momentum),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
-        sparsity=Sparsity(target=how.sparsity, cost=how.sparsity_cost) if how.sparsity else None,
         precision=run.precision,
         capture=data.is_cuda,
         seed=seed,
@@ -162,7 +158,7 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
 def noiseless(rectified: RBM, data: Tensor) -> Tensor:
     """What a rectified layer gives without its noise, as in a net; of a convolution, the maxima of its blocks."""
     found = []
-    for rows in data.split(AT_ONCE):
+    for rows in torch.split(data, AT_ONCE):
         states = rectified.hidden.mode(rectified.hidden_input(rows.reshape(-1, *rectified.visible.shape)))
         found.append(F.max_pool2d(states, POOL) if states.dim() == 4 else states)
     return torch.cat(found)

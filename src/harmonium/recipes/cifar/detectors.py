@@ -53,7 +53,7 @@ class Detectors(NamedTuple):
         """The share of the filters that are detectors."""
         return 100 * sum(kind in DETECTORS for kind in self.kinds) / len(self.kinds)
 
-    def count(self) -> dict[str, int]:
+    def by_kind(self) -> dict[str, int]:
         """How many filters are of each kind."""
         return {kind: self.kinds.count(kind) for kind in KINDS}
 

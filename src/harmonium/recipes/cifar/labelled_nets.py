@@ -23,8 +23,9 @@ class Backpropagation:
 
     epochs: int
     learning_rate: float
-    head_epochs: int = 1
-    """In which the softmax layer alone learns, of layers that were learnt without labels."""
+    """From learnt layers, at first."""
+    random_rate: float
+    """From random ones, at first. What suits the one start need not suit the other."""
     batch_size: int = 100
     momentum: float = 0.9
     weight_cost: float = 1e-4
@@ -44,8 +45,8 @@ def dense_net(stack: list[RBM], how: Backpropagation, seed: int) -> nn.Sequentia
 def convolutional_net(stack: list[RBM], how: Backpropagation, seed: int) -> nn.Sequential:
     """The same of a convolutional one, with the maxima of blocks between its layers."""
     below, above = stack
-    rectified = classifier(below, len(NAMES))[:-1]
-    binary = classifier(above, len(NAMES), seed=seed, scale=0.01, dropout=how.dropout)[1:]
+    rectified = list(classifier(below, len(NAMES)))[:-1]
+    binary = list(classifier(above, len(NAMES), seed=seed, scale=0.01, dropout=how.dropout))[1:]
     return nn.Sequential(*rectified, nn.Unflatten(1, below.hidden.shape), nn.MaxPool2d(POOL), nn.Flatten(), *binary)
 
 
@@ -65,16 +66,17 @@ def tune(
     how, seed
         How it learns, and the seed of the draws and of the order of the cases.
     learnt
-        Whether its layers are, so that the softmax layer first learns alone.
+        Whether its layers are, which decides the rate.
     """
+    rate = how.learning_rate if learnt else how.random_rate
     fine_tune(
         net.to(images.device),
         Shifted(images, most=how.shift, shape=SHAPE, mirrored=True) if how.shift else images,
         labels,
         epochs=how.epochs,
-        head_epochs=how.head_epochs if learnt else 0,
+        head_epochs=0,
         batch_size=how.batch_size,
-        optimizer=partial(MomentumSGD, lr=how.learning_rate, momentum=how.momentum),
+        optimizer=partial(MomentumSGD, lr=rate, momentum=how.momentum),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
         weight_cost=how.weight_cost,
         precision=run.precision,

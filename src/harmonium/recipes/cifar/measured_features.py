@@ -49,7 +49,7 @@ class OfWholeImages:
     """Of the whitening: so many times the mean variance is added to that of each component."""
     gain: float = 2.0
     """By which white components are multiplied. The visible units' variance is 1."""
-    tuning: Backpropagation = Backpropagation(epochs=60, learning_rate=0.005, dropout=0.5, input_dropout=0.2)
+    tuning: Backpropagation = Backpropagation(epochs=60, learning_rate=0.003, random_rate=0.003, dropout=0.5, input_dropout=0.2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class OfMaps:
     """Whole images whitened by one small convolution, and two convolutional layers."""
 
     rectified: Layer = Layer(units=64, epochs=20, learning_rate=0.03, batch_size=20)
-    binary: Layer = Layer(units=128, epochs=2, learning_rate=0.01, batch_size=50, sparsity=0.05)
+    binary: Layer = Layer(units=96, epochs=5, learning_rate=0.05, batch_size=50)
     kernels: tuple[int, int] = (5, 3)
     """Pixels of a side, of the rectified and of the binary layer."""
     stride: int = 3
@@ -65,7 +65,7 @@ class OfMaps:
     learnt_from: int = 5_000
     """Images that the layers are learnt from without labels, the first ones."""
     gain: float = 2.0
-    tuning: Backpropagation = Backpropagation(epochs=30, learning_rate=0.004, batch_size=50, dropout=0.3, shift=2)
+    tuning: Backpropagation = Backpropagation(epochs=24, learning_rate=0.01, random_rate=0.004, batch_size=50, dropout=0.2, shift=2)
 
 
 def filters_of_patches(run: Run, how: OfPatches, cases: Split, device: str, seed: int) -> Found:
@@ -79,7 +79,7 @@ def filters_of_patches(run: Run, how: OfPatches, cases: Split, device: str, seed
         ("localised_filters_percent", found.percent, "%"),
         ("localised_filters_percent_random", random.percent, "%"),
         ("explained_percent_median", 100 * found.explained.median().item(), "%"),
-        *((f"{kind}_filters", count, "filters") for kind, count in found.count().items()),
+        *((f"{kind}_filters", count, "filters") for kind, count in found.by_kind().items()),
     ]
     return metrics, {"patches": filters_of(rbm), "explained": found.explained, "explained random": random.explained}
 

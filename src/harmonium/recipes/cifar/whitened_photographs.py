@@ -31,7 +31,6 @@ class LocalWhitening(NamedTuple):
     mean: Tensor
     kernel: Tensor
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """(cases, 3072), from 0 to 255, -> (cases, 3072); beyond the edges lies the mean."""
         found = torch.empty(len(images), images.shape[1])
