@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,10 +17,11 @@ FITTED_ON = 20_000  # patches
 COLOURS = SHAPE[0]
 
 
-class LocalWhitening(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LocalWhitening:
     """What the middle pixel of a patch becomes when the patch is whitened, at every place of an image: it commutes with shifts.
 
-    Attributes
+    Parameters
     ----------
     mean : Tensor
         (3,), of each colour.
