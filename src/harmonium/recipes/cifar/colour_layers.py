@@ -40,6 +40,8 @@ class Layer:
     """At first. Gradients of a convolution are means over an image's places."""
     batch_size: int = 100
     momentum: float = 0.9
+    reconstruction: Literal["sample", "mean"] = "sample"
+    """Of the visible units: from means, rectified units on real values learn noise and no filters."""
 
     def __post_init__(self) -> None:
         if min(self.units, self.epochs, self.batch_size) < 1:
@@ -139,7 +141,7 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
     fit(
         rbm.to(data.device),
         data.reshape(-1, *rbm.visible.shape),
-        negative=ContrastiveDivergence(reconstruction="mean"),
+        negative=ContrastiveDivergence(reconstruction=how.reconstruction),
         epochs=how.epochs,
         batch_size=how.batch_size,
         optimizer=partial(MomentumSGD, lr=how.learning_rate / places, momentum=how.momentum),

@@ -41,7 +41,7 @@ class OfWholeImages:
     """Whole images by their principal components, in which no pixel has a neighbour, and two dense layers."""
 
     rectified: Layer = Layer(units=4000, epochs=20, learning_rate=0.003)
-    binary: Layer = Layer(units=1000, epochs=10, learning_rate=0.01)
+    binary: Layer = Layer(units=1000, epochs=10, learning_rate=0.01, reconstruction="mean")
     components: int = 800
     fitted_on: int = 20_000
     """Training images that the components are those of."""
@@ -57,7 +57,7 @@ class OfMaps:
     """Whole images whitened by one small convolution, and two convolutional layers."""
 
     rectified: Layer = Layer(units=64, epochs=20, learning_rate=0.03, batch_size=20)
-    binary: Layer = Layer(units=96, epochs=5, learning_rate=0.05, batch_size=50)
+    binary: Layer = Layer(units=96, epochs=5, learning_rate=0.05, batch_size=50, reconstruction="mean")
     kernels: tuple[int, int] = (5, 3)
     """Pixels of a side, of the rectified and of the binary layer."""
     stride: int = 3
