@@ -49,7 +49,7 @@ class OfWholeImages:
     """Of the whitening: so many times the mean variance is added to that of each component."""
     gain: float = 2.0
     """By which white components are multiplied. The visible units' variance is 1."""
-    tuning: Backpropagation = Backpropagation(epochs=60, learning_rate=0.003, random_rate=0.003, dropout=0.5, input_dropout=0.2)
+    tuning: Backpropagation = Backpropagation(epochs=60, learning_rate=0.01, random_rate=0.01, dropout=0.4, input_dropout=0.1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,7 @@ SMOKE_PATCHES = OfPatches(Layer(20, 1, 0.01), count=1_000)
 SMOKE_WHOLE = OfWholeImages(Layer(30, 1, 0.003), BINARY(20, 1, 0.01), 40, 100, tuning=Backpropagation(2, 0.005, 0.005, dropout=0.5))
 SMOKE_MAPS = OfMaps(Layer(4, 1, 0.03), BINARY(5, 1, 0.05), learnt_from=50, tuning=Backpropagation(2, 0.01, 0.004, dropout=0.2, shift=2))
 QUICK_PATCHES = OfPatches(Layer(128, 10, 0.01), count=50_000)
-QUICK_WHOLE = OfWholeImages(Layer(1000, 10, 0.003), BINARY(500, 5, 0.01), 800, 5_000, tuning=Backpropagation(10, 0.005, 0.01, dropout=0.3))
+QUICK_WHOLE = OfWholeImages(Layer(1000, 10, 0.003), BINARY(500, 5, 0.01), 800, 5_000, tuning=Backpropagation(10, 0.01, 0.01, dropout=0.3))
 QUICK_MAPS = OfMaps(
     Layer(32, 12, 0.03, 20), BINARY(64, 3, 0.05, 50), learnt_from=2_000, tuning=Backpropagation(3, 0.01, 0.004, batch_size=50, shift=2)
 )
