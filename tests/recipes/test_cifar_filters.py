@@ -91,23 +91,17 @@ def test_noise_is_none_and_neither_are_dead_filters():
 
 
 def test_what_is_explained_is_what_a_fit_explains():
-    """Against SciPy, which fits all parameters of a Gabor function with its three amplitudes and phases freely, from the true ones."""
+    """Against SciPy, which fits all parameters of a Gabor function freely, with the amplitudes and phases of three colours."""
     generator = np.random.default_rng(5)
-    for plane in drawn(4, (0.15, 0.25), (1.2, 2.0), 6):
+    for plane in drawn(2, (0.15, 0.25), (1.2, 2.0), 6):
         target = grey(plane) + 0.3 * np.abs(plane).max() * generator.normal(size=(3, SIDE, SIDE))
 
-        def residuals(x, target=target, shapes=False):
+        def residuals(x, target=target):
             pair = np.stack([gabor(x[:2], x[2], x[3], phase, *np.exp(x[4:6])).ravel() for phase in (0, np.pi / 2)], 1)
             amplitudes, *_ = np.linalg.lstsq(pair, target.reshape(3, -1).T, rcond=None)
             return (target.reshape(3, -1).T - pair @ amplitudes).ravel()
 
-        starts = [
-            (y, x, angle, frequency, 0.4, 0.6)
-            for y in (2, 5)
-            for x in (2, 5)
-            for angle in np.arange(4) * np.pi / 4
-            for frequency in (0.15, 0.25)
-        ]
+        starts = [(y, x, angle, 0.2, 0.4, 0.6) for y in (2, 5) for x in (2, 5) for angle in np.arange(4) * np.pi / 4]
         best = min(np.sum(least_squares(residuals, start, max_nfev=60).fun ** 2) for start in starts)
         found = detectors(weights(target), SIDE).explained.item()
         share = 1 - best / np.sum(target**2)
