@@ -1,6 +1,7 @@
 """Machines of colour images: a rectified layer below a binary one, of patches, of whole images, and convolutional; and how they learn.
 
-Rectified units have a cap, as those of Krizhevsky (2010): no weights make such a machine run away.
+Rectified units have a cap, as those of Krizhevsky (2010), so that states are bounded whatever the weights; a rate that is too high still
+drives every unit to it.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def dense(inputs: int, units: int, above: int, start: Start, seed: int) -> list[
 def of_tiles(maps: int, kernel: int, stride: int, seed: int) -> RBM:
     """An untrained convolutional rectified layer of whole images, whose kernels stand some pixels apart.
 
-    With a kernel at every pixel a pixel would have more than a thousand hidden units, which all reconstruct it: contrastive divergence then
-    needs rates so low that nothing comes of the filters. What tiles have learnt is used at every pixel by `everywhere`.
+    With a kernel at every pixel more than a thousand hidden units reconstruct each pixel, and contrastive divergence learns next to nothing
+    at the rates that it survives (see the recipe's page). What tiles have learnt is used at every pixel by `everywhere`.
     """
     return _rectified(Convolutional(SHAPE, maps, kernel=kernel, stride=stride, scale=0.02, seed=seed))
 
