@@ -44,6 +44,22 @@ def test_pca_is_scikit_learns(components):
     assert bool((whitening.directions[largest, torch.arange(components)] > 0).all())
 
 
+@pytest.mark.parametrize("kind", ["pca", "zca"])
+def test_of_fewer_cases_than_values_the_components_are_the_same(kind):
+    """Against the covariance itself; with cases that are there twice, of which too few differ, too."""
+    data = correlated(cases=20, size=30)
+    for rows, components in ((data, 7), (np.repeat(data[:6], 3, axis=0), 7)):
+        white, whitening = whiten(rows, kind=kind, components=components, regularisation=0.3)
+        values, vectors = np.linalg.eigh(np.cov(rows.T, bias=True))
+        scale = np.sqrt(values[::-1][:components].clip(0) + 0.3 * values.mean())
+        np.testing.assert_allclose(whitening.scale, scale, atol=1e-9)
+        directions = whitening.directions.numpy()
+        np.testing.assert_allclose(directions.T @ directions, np.eye(components), atol=1e-9)
+        found = (rows - rows.mean(0)) @ vectors[:, ::-1][:, :5] / scale[:5]
+        mine = (white.numpy() @ directions if kind == "zca" else white.numpy())[:, :5]
+        np.testing.assert_allclose(np.abs(mine), np.abs(found), atol=1e-9)
+
+
 def test_zca_of_some_components_is_pca_turned_back():
     data = correlated()
     white, whitening = whiten(data, components=3, regularisation=0.2)

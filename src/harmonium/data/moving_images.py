@@ -16,10 +16,10 @@ class MovingImages(ABC):
     images : Tensor
         (cases, pixels), each image row by row; uint8 grey from 0 to 255, or numbers.
     of_one : tuple of int
-        (height, width) of an image.
+        (height, width) of an image, or (planes, height, width).
     """
 
-    def __init__(self, images: Tensor, of_one: tuple[int, int]) -> None:
+    def __init__(self, images: Tensor, of_one: tuple[int, ...]) -> None:
         self._images, self._of_one = images, of_one
 
     def __len__(self) -> int:
@@ -51,4 +51,4 @@ class MovingImages(ABC):
 
     @abstractmethod
     def moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images, (rows, height, width), as this visit shows them: of the same shape."""
+        """Images, (rows, *shape of one), as this visit shows them: of the same shape."""

@@ -147,12 +147,11 @@ def whiten(rows: Any, *, kind: Kind = "zca", components: int | None = None, regu
     _check(data, kind, components, regularisation)
     features = data[0].numel()
     mean = sum((block.double().sum(0) for block in torch.split(data, BLOCK)), data.new_zeros((), dtype=torch.float64)) / len(data)
-    covariance = torch.zeros(features, features, dtype=torch.float64, device=data.device)
-    for block in torch.split(data, BLOCK):
-        centred = (block.double() - mean).flatten(1)
-        covariance.addmm_(centred.T, centred, alpha=1 / len(data))
-    variances, directions = (found.flip(-1) for found in torch.linalg.eigh(covariance))
-    raised = variances.clamp_min(0) + regularisation * variances.mean()
+    few = components is not None and components < len(data) < features
+    variances, directions = _of_few(data, mean) if few else _of_many(data, mean)
+    if few and not float(variances[components]) > FLAT * float(variances[0]):  # some kept direction may be any
+        variances, directions = _of_many(data, mean)
+    raised = variances.clamp_min(0) + regularisation * variances.sum() / features
     raised, directions = raised[:components], directions[:, :components]
     if not float(raised[-1]) > FLAT * float(variances[0]):
         kept = int((variances > FLAT * variances[0]).sum())
@@ -163,6 +162,24 @@ def whiten(rows: Any, *, kind: Kind = "zca", components: int | None = None, regu
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     whitening = Whitening(kind, mean, (directions * largest.sign()).contiguous(), raised.sqrt())
     return whitening(data), whitening
+
+
+def _of_many(data: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """The variances of all directions, from the largest, and the directions, (features, features)."""
+    features = data[0].numel()
+    covariance = torch.zeros(features, features, dtype=torch.float64, device=data.device)
+    for block in torch.split(data, BLOCK):
+        centred = (block.double() - mean).flatten(1)
+        covariance.addmm_(centred.T, centred, alpha=1 / len(data))
+    variances, directions = torch.linalg.eigh(covariance)
+    return variances.flip(-1), directions.flip(-1)
+
+
+def _of_few(data: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of fewer cases than features, from the products of cases, which do not vary in any other direction."""
+    centred = (data.double() - mean).flatten(1) / len(data) ** 0.5
+    variances, cases = (found.flip(-1) for found in torch.linalg.eigh(centred @ centred.T))
+    return variances, centred.T @ cases / variances.clamp_min(FLAT * variances[0]).sqrt()
 
 
 def _check(data: Tensor, kind: str, components: int | None, regularisation: float) -> None:

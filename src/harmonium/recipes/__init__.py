@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
     from harmonium.recipes.autoencoder.recipe import MnistAutoencoder as MnistAutoencoder
     from harmonium.recipes.cd_bias.recipe import CdBias as CdBias
+    from harmonium.recipes.cifar.recipe import CifarFilters as CifarFilters
     from harmonium.recipes.conv.recipe import MnistConv as MnistConv
     from harmonium.recipes.curves.recipe import CurvesAutoencoder as CurvesAutoencoder
     from harmonium.recipes.dbm.recipe import MnistDbm as MnistDbm

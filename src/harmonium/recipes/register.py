@@ -66,6 +66,14 @@ REGISTRY = (
         ("kl_gap_cd1_weight_cost_nats",),
     ),
     Entry(
+        "cifar-filters",
+        "harmonium.recipes.cifar.recipe",
+        "CifarFilters",
+        "Small colour photographs by rectified units: filters, nets",
+        "64.84*",
+        ("test_accuracy_percent_permutation_invariant", "localised_filters_percent"),
+    ),
+    Entry(
         "curves-autoencoder",
         "harmonium.recipes.curves.recipe",
         "CurvesAutoencoder",

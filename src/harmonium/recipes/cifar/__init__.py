@@ -1,0 +1,1 @@
+"""Rectified features of small colour photographs."""
