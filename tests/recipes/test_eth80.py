@@ -53,7 +53,8 @@ def test_features_are_without_noise_and_random_weights_begin_at_the_edge() -> No
     v = 3 * torch.randn(400, 60, generator=torch.Generator().manual_seed(0))
     for kind in ("rectified", "binary"):
         rbm = machine(hm.Gaussian(60, variance=1.0), kind, 500, seed=0)
-        total = v @ rbm.coupling.weight.detach()
+        torch.nn.init.normal_(rbm.hidden.bias, generator=torch.Generator().manual_seed(1))
+        total = v @ rbm.coupling.weight.detach() + rbm.hidden.bias.detach()
         expected = total.clamp(min=0) if kind == "rectified" else torch.sigmoid(total)
         torch.testing.assert_close(features(rbm, v, binary=kind == "binary"), expected, rtol=1e-5, atol=1e-5)
         assert torch.linalg.matrix_norm(rbm.coupling.weight.detach(), 2).item() == pytest.approx(1, rel=0.05)

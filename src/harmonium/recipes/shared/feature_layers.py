@@ -138,4 +138,4 @@ def machine(visible: Unit, kind: Kind, units: int, seed: int) -> RBM:
 @torch.no_grad()
 def features(rbm: RBM, v: Tensor, *, binary: bool) -> Tensor:
     """Probabilities of binary units, and what rectified ones give without their noise: (cases, units)."""
-    return rbm.hidden_mean(v) if binary else rbm.hidden_input(v).clamp(min=0)
+    return rbm.hidden_mean(v) if binary else rbm.hidden.mode(rbm.hidden_input(v))
