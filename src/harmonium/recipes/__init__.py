@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
     from harmonium.recipes.faces.recipe import FacesAutoencoder as FacesAutoencoder
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
+    from harmonium.recipes.implicit_mixture.recipe import ImplicitMixture as ImplicitMixture
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
     from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth

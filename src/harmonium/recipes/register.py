@@ -123,6 +123,14 @@ REGISTRY = (
         ("test_error_percent_pretrained_1000", "test_error_percent_random_1000"),
     ),
     Entry(
+        "implicit-mixture",
+        "harmonium.recipes.implicit_mixture.recipe",
+        "ImplicitMixture",
+        "Digits in clusters: a mixture of RBMs beside k-means",
+        "",
+        ("test_purity_percent", "test_purity_percent_k_means"),
+    ),
+    Entry(
         "layer-size",
         "harmonium.recipes.layer_size.recipe",
         "LayerSize",
