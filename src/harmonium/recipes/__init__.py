@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.eth80.recipe import Eth80 as Eth80
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.face_pairs.recipe import FacePairs as FacePairs
     from harmonium.recipes.faces.recipe import FacesAutoencoder as FacesAutoencoder
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
     from harmonium.recipes.implicit_mixture.recipe import ImplicitMixture as ImplicitMixture

@@ -99,6 +99,14 @@ REGISTRY = (
         ("test_error_percent_layer_2", "test_error_percent_pixels"),
     ),
     Entry(
+        "face-pairs",
+        "harmonium.recipes.face_pairs.recipe",
+        "FacePairs",
+        "Who is it? Rate-coded RBM of pairs of faces",
+        "",
+        ("test_error_percent_pairs", "test_error_percent_eigenfaces"),
+    ),
+    Entry(
         "face-verification",
         "harmonium.recipes.verification.recipe",
         "FaceVerification",
