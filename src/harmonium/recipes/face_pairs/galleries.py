@@ -32,8 +32,9 @@ def splits_of(people: Tensor, partitions: int, seed: int, *, choosing: bool = Fa
 
     For choosing settings, as many splits identify the ten set aside, each after learning from twenty of the thirty.
     """
-    of_each = torch.stack([(people == person).nonzero().squeeze(1) for person in people.unique()])
-    aside = torch.isin(people.unique(), torch.tensor(ASIDE))
+    names = torch.unique(people)
+    of_each = torch.stack([(people == person).nonzero().squeeze(1) for person in names])
+    aside = torch.isin(names, torch.tensor(ASIDE))
     others, found = of_each[~aside], []
     for partition in range(partitions):
         order = torch.randperm(len(others), generator=torch.Generator().manual_seed(derive(seed, partition)))

@@ -103,6 +103,6 @@ def likeness(rbm: RBM, faces: Tensor) -> Tensor:
     """
     count = len(faces)
     pairs = torch.cat([faces.repeat_interleave(count, 0), faces.repeat(count, 1)], dim=1)
-    goodness = torch.cat([-rbm.free_energy(part) for part in pairs.split(1000)]).double().reshape(count, count)
+    goodness = torch.cat([-rbm.free_energy(part) for part in torch.split(pairs, 1000)]).double().reshape(count, count)
     both, own = goodness + goodness.T, goodness.diag()
     return (both - own[:, None] - own) / 2
