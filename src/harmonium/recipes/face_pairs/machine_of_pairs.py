@@ -27,7 +27,7 @@ class Machine:
     """Hidden units."""
     hidden_copies: int = 4
     """Of each."""
-    updates: int = 6000
+    updates: int = 3000
     """By CD-1, with the library's own rates."""
     drawn: int = 1200
     """Pairs of moved copies of each person to learn from."""

@@ -46,8 +46,8 @@ class FacePairs(Recipe):
     data_dir: Path | None = None
     """Where the folder att_faces is, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
-    """One partition, a third of the updates."""
-    partitions: int = 2
+    """A third of the updates."""
+    partitions: int = 1
     """Of the thirty people to judge by, each into three splits."""
     copies: int = 4
     """Moved copies of each photograph to learn from, and as many of its mirror image."""
@@ -76,7 +76,7 @@ class FacePairs(Recipe):
             machine = dataclasses.replace(self.machine, hidden=10, updates=10, drawn=20)
             return dataclasses.replace(self, partitions=1, copies=1, machine=machine, components=Components(10, 15, 2))
         fewer = dataclasses.replace(self.machine, updates=self.machine.updates // 3)
-        return dataclasses.replace(self, partitions=1, machine=fewer) if self.quick else self
+        return dataclasses.replace(self, machine=fewer) if self.quick else self
 
     def faces(self) -> tuple[Faces, list[Split]]:
         """The crops, and who is learnt from and identified in each split."""
