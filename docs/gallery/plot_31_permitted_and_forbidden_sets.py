@@ -67,9 +67,9 @@ print(f"{sum(end in allowed for end in ended.values())} of {len(sets)} runs end 
 # -------------------------
 #
 # Gaussian visible units of variance 1 and rectified hidden units (truncated Gaussians) have no connections within a layer. But once each
-# visible unit is put at its mean, the most probable hidden states obey h = max(0, c + W'b + W'W h): a symmetric net with A = W'W. The spectral norm of W below 1 is enough for the machine to have a
-# partition function, and then every eigenvalue is below 1 and every set is permitted: any features may be active together, and each input
-# has one best state. So such a machine stores nothing in its lateral connections; competition has to come from the data.
+# visible unit is put at its mean, the most probable hidden states obey h = max(0, c + W'b + W'W h): a symmetric net with A = W'W. A
+# spectral norm of W below 1 is enough for the machine to have a partition function, and then every eigenvalue is below 1 and every set is
+# permitted: any features may be active together, and each input has one best state. Which of them are active is left to the data.
 
 rbm = hm.RBM(hm.Gaussian(20, variance=1.0), hm.TruncatedGaussian(UNITS), seed=0)
 with torch.no_grad():
@@ -109,7 +109,7 @@ every = np.array([sum(len(each) == size for each in sets) for size in sizes])
 for shift, (name, found) in enumerate({"inhibition": allowed, "opposite pairs": exclusive}.items()):
     left.bar(sizes + 0.3 * shift - 0.3, [sum(len(each) == size for each in found) for size in sizes], 0.3, label=name)
 left.bar(sizes + 0.3, every, 0.3, label="RBM with a norm below 1: all")
-left.set(title="permitted sets", xlabel="units in the set", ylabel="sets", xticks=sizes)
+left.set(title="permitted sets", xlabel="units in the set", ylabel="sets", xticks=sizes, ylim=(0, 100))
 left.legend(fontsize=7)
 side = np.linspace(0, 6, 200)
 for axis, square in zip(energies, (0.3, SQUARE), strict=True):
