@@ -137,6 +137,7 @@ REGISTRY = (
         "Digits in clusters: a mixture of RBMs beside k-means",
         "",
         ("test_purity_percent", "test_purity_percent_k_means"),
+        "full, bfloat16",
     ),
     Entry(
         "layer-size",
