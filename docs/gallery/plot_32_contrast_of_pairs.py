@@ -116,6 +116,6 @@ axis.legend(fontsize=8)
 # What would falsify it
 # ---------------------
 #
-# A probability of the net without biases that moves by more than rounding, 0.00001; nets with biases that lose nothing at other contrasts.
+# A probability of the net without biases that moves by more than rounding; nets with biases that lose nothing at other contrasts.
 
 plt.show()
