@@ -292,7 +292,7 @@ def answered(*words: str, folder: Path) -> tuple[str, int]:
         (("frobnicate",), "there is no command 'frobnicate'; `harmonium --help` names them all\n", 2),
         (("run", "digts"), "there is no recipe 'digts'; did you mean digits?\n", 2),
         (("list", "mnist-rmb"), "there is no recipe 'mnist-rmb'; did you mean mnist-rbm?\n", 2),
-        (("run", "faces"), "there is no recipe 'faces'; `harmonium list` shows them all\n", 2),
+        (("run", "hands"), "there is no recipe 'hands'; `harmonium list` shows them all\n", 2),
         (("run",), "run takes the name of a recipe, and none was given", 2),
         (("sample",), "sample takes the folder of a run, and none was given", 2),
         (("resume", "runs/digts"), "runs/digts holds no run (there is no runs/digts/config.json); did you mean runs/digits?\n", 1),

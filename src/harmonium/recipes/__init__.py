@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from harmonium.recipes.digits.recipe import Digits as Digits
     from harmonium.recipes.eth80.recipe import Eth80 as Eth80
     from harmonium.recipes.exact.recipe import MnistExact as MnistExact
+    from harmonium.recipes.face_pairs.recipe import FacePairs as FacePairs
     from harmonium.recipes.faces.recipe import FacesAutoencoder as FacesAutoencoder
     from harmonium.recipes.few_labels.recipe import FewLabels as FewLabels
+    from harmonium.recipes.implicit_mixture.recipe import ImplicitMixture as ImplicitMixture
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
     from harmonium.recipes.norb_reduced.recipe import NorbReduced as NorbReduced

@@ -107,6 +107,14 @@ REGISTRY = (
         ("test_error_percent_layer_2", "test_error_percent_pixels"),
     ),
     Entry(
+        "face-pairs",
+        "harmonium.recipes.face_pairs.recipe",
+        "FacePairs",
+        "Who is it? Rate-coded RBM of pairs of faces",
+        "",
+        ("test_error_percent_pairs", "test_error_percent_eigenfaces"),
+    ),
+    Entry(
         "face-verification",
         "harmonium.recipes.verification.recipe",
         "FaceVerification",
@@ -129,6 +137,15 @@ REGISTRY = (
         "MNIST with 100 to 60,000 labels, pre-trained or not",
         "6.35*",
         ("test_error_percent_pretrained_1000", "test_error_percent_random_1000"),
+    ),
+    Entry(
+        "implicit-mixture",
+        "harmonium.recipes.implicit_mixture.recipe",
+        "ImplicitMixture",
+        "Digits in clusters: a mixture of RBMs beside k-means",
+        "",
+        ("test_purity_percent", "test_purity_percent_k_means"),
+        "full, bfloat16",
     ),
     Entry(
         "layer-size",

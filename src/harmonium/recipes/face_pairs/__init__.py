@@ -1,0 +1,1 @@
+"""Faces identified by the free energy of pairs."""

@@ -1,0 +1,1 @@
+"""Digits clustered by an implicit mixture of RBMs."""
