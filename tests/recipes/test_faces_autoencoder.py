@@ -44,6 +44,13 @@ def test_pieces_are_the_same_each_time_and_differ_between_photographs() -> None:
     assert not torch.allclose(found[4:8], found[8:])
 
 
+def test_a_mirrored_piece_has_its_columns_in_reverse() -> None:
+    images = torch.randn(3, 625, generator=torch.Generator().manual_seed(0))
+    found = crops.mirrored(images).reshape(6, 25, 25).numpy()
+    np.testing.assert_array_equal(found[:3], images.reshape(3, 25, 25).numpy())
+    np.testing.assert_array_equal(found[3:], images.reshape(3, 25, 25).numpy()[:, :, ::-1])
+
+
 def random_photographs(data_dir: Path | None = None) -> orl_faces.Faces:
     """As many as there are, of noise that is smooth."""
     noise = torch.rand(400, 1, 14, 12, generator=torch.Generator().manual_seed(0))
@@ -60,7 +67,7 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
     assert results["setting"] == "smoke"
     metrics = {name: metric["value"] for name, metric in results["metrics"].items()}
     made = crops.load(2)
-    learnt, judged = made.data.train_images[:500].double().numpy(), made.data.test_images.double().numpy()
+    learnt, judged = crops.mirrored(made.data.train_images[:500]).double().numpy(), made.data.test_images.double().numpy()
     axes = np.linalg.svd(learnt - learnt.mean(0), full_matrices=False)[2][:6]
     centred = judged - learnt.mean(0)
     assert metrics["pca_test_squared_error"] == pytest.approx(((centred - centred @ axes.T @ axes) ** 2).sum(1).mean(), rel=1e-4)

@@ -43,6 +43,11 @@ def load(copies: int, data_dir: Path | None = None) -> Pieces:
     return Pieces(data, standard)
 
 
+def mirrored(images: Tensor) -> Tensor:
+    """Pieces, and after all of them their mirror images: (cases, 625) -> (2 · cases, 625)."""
+    return torch.cat([images, images.reshape(-1, SIDE, SIDE).flip(2).flatten(1)])
+
+
 def pieces(photographs: Tensor, copies: int) -> Tensor:
     """Squares about the middle of each photograph, turned and scaled at random: (photographs · copies, pixels) from 0 to 1.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harmonium.data.orl_faces import OF_EACH
-from harmonium.recipes.faces.crops import Pieces, load
+from harmonium.recipes.faces.crops import Pieces, load, mirrored
 from harmonium.recipes.shared.autoencoder_pictures import draw_report, draw_unfinished
 from harmonium.recipes.shared.compared_autoencoders import Baseline, judge, principal
 from harmonium.recipes.shared.deep_autoencoder import CodedLayers, Learnt, Unrolled, learn_all
@@ -35,6 +35,8 @@ class FacesAutoencoder(Recipe):
     """Some minutes: 40 pieces of a photograph and not 414, 10 epochs a layer, 30 of fine-tuning."""
     copies: int = 414
     """Pieces of each photograph."""
+    mirrored: bool = True
+    """Let every model learn from each piece's mirror image as well; an epoch then has both."""
     layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=10, learning_rate=0.01, first_rate=0.001, scale=0.05)
     tuning: Unrolled = Unrolled(epochs=30, weight_cost=0.0001)
     beside: bool = True
@@ -69,6 +71,8 @@ class FacesAutoencoder(Recipe):
         """The images, and what to learn from and to be judged on; a few cases only in a smoke run."""
         made = load(self.plan()[0], self.data_dir)
         cases = split(made.data, self.held_out, smoke=self.smoke)
+        if self.mirrored:
+            cases = dataclasses.replace(cases, images=mirrored(cases.images), labels=cases.labels.repeat(2))
         return made, dataclasses.replace(cases, images=cases.images.to(self.device), test_images=cases.test_images.to(self.device))
 
     def steps(self, run: Run, cases: Split) -> tuple[Learnt, list[Baseline]]:
