@@ -214,6 +214,14 @@ REGISTRY = (
         ("test_error_percent_dbn3_rot",),
     ),
     Entry(
+        "patches",
+        "harmonium.recipes.patches.recipe",
+        "Patches",
+        "Patches of photographs: RBMs against mixtures, in nats",
+        "",
+        ("test_nats_gaussian_binary", "test_nats_rectified", "test_nats_mfa"),
+    ),
+    Entry(
         "pretraining-depth",
         "harmonium.recipes.pretraining_depth.recipe",
         "PretrainingDepth",
