@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
@@ -97,7 +99,10 @@ def judge_mixtures(run: Run, white: White, sizes: Mixtures, where: str, seed: in
     base.fit(shown, iterations=sizes.iterations, seed=seed)
     deep = DeepMixtureOfFactorAnalysers(base, sizes.above, sizes.factors_above)
     deep.fit(shown, iterations=sizes.iterations, seed=seed)
-    full = GaussianMixture(components, reg_covar=1e-3, max_iter=sizes.iterations, random_state=seed % 2**32).fit(shown.numpy())
+    full = GaussianMixture(components, reg_covar=1e-3, max_iter=sizes.iterations, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # EM ends after so many steps by intention
+        full.fit(shown.numpy())
     found = {
         "gaussian": gaussian.log_likelihood(held),
         "mfa": base.log_likelihood(held),
@@ -184,7 +189,10 @@ def metrics(found: dict[str, Judged], where: str, judged_on: str) -> list[Metric
     rows: list[Metric] = []
     for name in (each for each in ORDER if each in found):
         mean, error = mean_and_error(found[name].log_p)
-        rows += [(f"{judged_on}_nats_{name}{of(where)}", mean, "nats"), (f"{judged_on}_nats_{name}{of(where)}_standard_error", error, "nats")]
+        rows += [
+            (f"{judged_on}_nats_{name}{of(where)}", mean, "nats"),
+            (f"{judged_on}_nats_{name}{of(where)}_standard_error", error, "nats"),
+        ]
         if name != REFERENCE:
             more, of_more = mean_and_error(found[REFERENCE].log_p - found[name].log_p)
             rows += [(f"{REFERENCE}_less_{name}{of(where)}", more, "nats")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import warnings
 from functools import partial
 
@@ -26,8 +25,8 @@ class Features:
     """How a machine begins, and how it learns by CD-1 with a rate that falls to zero."""
 
     learning_rate: float
-    norm: float
-    """Of the weights into a hidden unit at the start, in standard deviations of the patches."""
+    singular: float
+    """Each singular value of the weights at the start. With rectified units it has to be below 1, or there is no partition function."""
     bias: float
     """Of the hidden units at the start: far enough below zero that a unit is seldom on."""
     bound: float = 0.3
@@ -53,6 +52,8 @@ def hidden_units(name: str, units: int) -> Unit:
 def machine(name: str, components: int, units: int, how: Features, seed: int) -> RBM:
     """A machine before learning. One variance, of all visible units, is learnt: white patches have no axes of their own.
 
+    Short weights of white data hardly learn, because what they would learn is beyond correlations. So weights begin as long as they can.
+
     Parameters
     ----------
     name, units
@@ -64,9 +65,10 @@ def machine(name: str, components: int, units: int, how: Features, seed: int) ->
     seed
         Of the weights.
     """
-    coupling = Dense(components, units, scale=how.norm / math.sqrt(components), seed=seed)
-    rbm = RBM(Gaussian(components, variance_shape=(1,)), hidden_units(name, units), coupling)
+    rbm = RBM(Gaussian(components, variance_shape=(1,)), hidden_units(name, units), Dense(components, units, seed=seed))
     with torch.no_grad():
+        left, _, right = torch.linalg.svd(rbm.coupling.get_parameter("weight"), full_matrices=False)
+        rbm.coupling.get_parameter("weight").copy_(how.singular * left @ right)
         rbm.hidden.get_parameter("bias").fill_(how.bias)
     return rbm
 
