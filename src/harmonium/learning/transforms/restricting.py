@@ -24,7 +24,8 @@ class RestrictedGradient(Transform):
     Parameters
     ----------
     bound : float
-        The largest norm of the gradient of the weights into one hidden unit, and the largest absolute value of each other gradient, above 0.
+        The largest norm of the gradient of the weights into one hidden unit, and the largest absolute value of each other gradient; above
+        0.
 
     Raises
     ------
@@ -33,8 +34,8 @@ class RestrictedGradient(Transform):
 
     Notes
     -----
-    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Where the bound takes effect, learning
-    no longer follows the mean gradient. See Melchior, Wang & Wiskott (2017), doi:10.1371/journal.pone.0171015.
+    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Where the bound takes effect,
+    learning no longer follows the mean gradient. See Melchior, Wang & Wiskott (2017), doi:10.1371/journal.pone.0171015.
 
     Examples
     --------

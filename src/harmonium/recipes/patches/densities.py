@@ -15,7 +15,7 @@ from torch import Tensor
 from harmonium.analysis import gabor_fit
 from harmonium.files import read_tensors, write_tensors
 from harmonium.likelihood import Evaluation, evaluate, log_likelihood
-from harmonium.models import RBM, DeepMixtureOfFactorAnalysers, MixtureOfFactorAnalysers
+from harmonium.models import DeepMixtureOfFactorAnalysers, MixtureOfFactorAnalysers
 from harmonium.recipes.patches.machines import MACHINES, Features, learn, machine
 from harmonium.recipes.patches.white_patches import White
 from harmonium.runs.contract import Metric

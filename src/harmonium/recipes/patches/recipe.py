@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from harmonium.data import natural_images
 from harmonium.recipes.patches.densities import (
-    MIXTURES,
     ORDER,
     Effort,
     Judged,
@@ -56,7 +54,7 @@ class Patches(Recipe):
     small: Cut = Cut(side=8, components=40, cases=40_000, judged=10_000, photographs=3)
     large: Cut = Cut(side=14, components=195, cases=40_000, judged=30_000, photographs=0)
     """As published: of all photographs, whitened together; the direction of the subtracted mean, which is noise there, is left out."""
-    small_units: int = 64
+    small_units: int = 128
     large_units: int = 196
     small_updates: int = 24_000
     large_updates: int = 24_000
@@ -145,8 +143,8 @@ class Patches(Recipe):
     def report(self, run: Run) -> None:
         write_run_report(
             run,
-            summary="Whitened patches of photographs, learnt by RBMs with real-valued visible units and by mixtures, and judged by the mean "
-            "log-density of other patches. Log Z of an RBM is an estimate, of which the lowest likelihood counts; mixtures are exact",
+            summary="Whitened patches of photographs, learnt by RBMs with real-valued visible units and by mixtures, and judged by the "
+            "mean log-density of other patches. Log Z of an RBM is an estimate, of which the lowest likelihood counts; mixtures are exact",
             sections=sections(run, {where: judged(run, where) for where in self.sides}),
         )
 
