@@ -16,10 +16,10 @@ from harmonium.units.checks import as_number
 
 @dataclass(frozen=True)
 class RestrictedGradient(Transform):
-    """Shortens the gradient of each hidden unit's weights to a largest norm, and cuts that of the other parameters (Melchior et al. 2017).
+    """Shortens the gradient of each hidden unit's weights to a largest norm, and cuts that of other parameters (Melchior et al. 2017).
 
-    Cases far from the mean, such as patches of strong contrast, then cannot throw a Gaussian machine off, and learning takes a rate that is
-    many times as high. Give it to `fit` as one of its `transforms`, with `standardise=False` if the bound is to hold for the steps.
+    A few cases far from the mean, such as patches of strong contrast, then cannot throw a Gaussian machine off, and learning takes a rate
+    that is many times as high. Give it to `fit` as one of its `transforms`, with `standardise=False` if the bound is to hold for the steps.
 
     Parameters
     ----------
@@ -34,8 +34,10 @@ class RestrictedGradient(Transform):
 
     Notes
     -----
-    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Where the bound takes effect,
-    learning no longer follows the mean gradient. See Melchior, Wang & Wiskott (2017), doi:10.1371/journal.pone.0171015.
+    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Each other gradient is cut at ± bound.
+    Where the bound takes effect, learning no longer follows the mean gradient: of data with heavy tails a learnt variance comes to rest
+    below that of greatest likelihood, and the hidden units account for more. See Melchior, Wang & Wiskott (2017),
+    doi:10.1371/journal.pone.0171015, who restrict the weights alone.
 
     Examples
     --------

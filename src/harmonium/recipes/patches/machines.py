@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from functools import partial
 
@@ -18,6 +19,7 @@ from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, SteppedSigmoid, TruncatedGaussian, Unit
 
 MACHINES = ("gaussian_binary", "stepped_sigmoid", "rectified")
+LONGEST = 0.95  # singular value of rectified units' weights at the start: from 1 on there is no partition function
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Features:
     """How a machine begins, and how it learns by CD-1 with a rate that falls to zero."""
 
     learning_rate: float
-    singular: float
-    """Each singular value of the weights at the start. With rectified units it has to be below 1, or there is no partition function."""
+    norm: float
+    """Of the weights into a hidden unit at the start, in standard deviations of the patches, unless that is too much for rectified units."""
     bias: float
     """Of the hidden units at the start: far enough below zero that a unit is seldom on."""
     bound: float = 0.3
@@ -52,7 +54,8 @@ def hidden_units(name: str, units: int) -> Unit:
 def machine(name: str, components: int, units: int, how: Features, seed: int) -> RBM:
     """A machine before learning. One variance, of all visible units, is learnt: white patches have no axes of their own.
 
-    Short weights of white data hardly learn, because what they would learn is beyond correlations. So weights begin as long as they can.
+    Short weights of white data hardly learn, because what they would learn is beyond correlations. So they begin long, with singular values
+    that are all alike.
 
     Parameters
     ----------
@@ -67,8 +70,9 @@ def machine(name: str, components: int, units: int, how: Features, seed: int) ->
     """
     rbm = RBM(Gaussian(components, variance_shape=(1,)), hidden_units(name, units), Dense(components, units, seed=seed))
     with torch.no_grad():
-        left, _, right = torch.linalg.svd(rbm.coupling.get_parameter("weight"), full_matrices=False)
-        rbm.coupling.get_parameter("weight").copy_(how.singular * left @ right)
+        left, values, right = torch.linalg.svd(rbm.coupling.get_parameter("weight"), full_matrices=False)
+        singular = min(how.norm * math.sqrt(units / len(values)), math.inf if name == "gaussian_binary" else LONGEST)
+        rbm.coupling.get_parameter("weight").copy_(singular * left @ right)
         rbm.hidden.get_parameter("bias").fill_(how.bias)
     return rbm
 
