@@ -34,9 +34,9 @@ class RestrictedGradient(Transform):
 
     Notes
     -----
-    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Each other gradient is cut at ± bound.
-    Where the bound takes effect, learning no longer follows the mean gradient: of data with heavy tails a learnt variance comes to rest
-    below that of greatest likelihood, and the hidden units account for more. See Melchior, Wang & Wiskott (2017),
+    g_j ← g_j · min(1, bound / ‖g_j‖), with g_j column j of the gradient of a dense coupling's weights. Each other gradient is cut at
+    ± bound. Where the bound takes effect, learning no longer follows the mean gradient: of data with heavy tails a learnt variance comes to
+    rest below that of greatest likelihood, and the hidden units account for more. See Melchior, Wang & Wiskott (2017),
     doi:10.1371/journal.pone.0171015, who restrict the weights alone.
 
     Examples

@@ -28,7 +28,7 @@ class Features:
 
     learning_rate: float
     norm: float
-    """Of the weights into a hidden unit at the start, in standard deviations of the patches, unless that is too much for rectified units."""
+    """Of the weights into a hidden unit at the start, in standard deviations of the patches; less where rectified units take no more."""
     bias: float
     """Of the hidden units at the start: far enough below zero that a unit is seldom on."""
     bound: float = 0.3
