@@ -3,10 +3,10 @@ Edges of photographs by rectified units
 =======================================
 
 Cells of the visual cortex answer to edges, and so do the hidden units of an RBM that has learnt small patches of photographs, if three
-things are seen to. The patches are white, so that nothing is left to learn of the correlation of neighbours. The
-weights begin long: of white data, what is there to be learnt is beyond correlations, and short weights hardly feel it. And units are seldom
-on. Here the visible units are Gaussian, with one variance that is learnt, and the hidden ones are rectified, as sums of stepped binary
-copies (Nair & Hinton 2010), which have a partition function. The photographs are the two that come with scikit-learn.
+things are seen to. The patches are white, so that nothing is left to learn of the correlation of neighbours. The weights begin long: of
+white data, what is there to be learnt is beyond correlations, and short weights hardly feel it. And units are seldom on. Here the visible
+units are Gaussian, with one variance that is learnt. The hidden ones are rectified: sums of stepped binary copies (Nair & Hinton 2010), with
+which the machine has a partition function. The photographs are the two that come with scikit-learn.
 """
 
 import warnings
@@ -27,9 +27,9 @@ SIDE, COMPONENTS, UNITS, UPDATES = 8, 40, 64, 3000
 # White patches
 # -------------
 #
-# Patches of almost one grey are left out, and the others are divided by their standard deviation after their mean is subtracted, so that they
-# differ in what they show and not in their contrast. Of the 63 directions that are left, the 40 of largest variance are kept, each divided
-# by its standard deviation. Grey levels are means of three colours.
+# Patches of almost one grey are left out. The mean of each of the others is subtracted and what is left divided by its standard deviation,
+# so that they differ in what they show and not in their contrast. Of the 63 directions that are left, the 40 of largest variance are kept,
+# each divided by its standard deviation. Grey levels are means of three colours.
 
 photographs = [torch.from_numpy(image.astype(np.float32)).mean(2) for image in load_sample_images().images]
 grey = hm.data.without_mean(hm.data.patches(photographs, SIDE, 80_000, seed=0))
@@ -41,9 +41,7 @@ white, whitening = hm.data.whiten(grey, kind="pca", components=COMPONENTS, regul
 # Learning
 # --------
 #
-# The rate is high for real-valued data. The gradient of each unit's weights is cut at a largest norm, so that a patch of strong contrast
-# does no harm.
-
+# The rate is high for real-valued data. The gradient of each unit's weights is shortened to a largest norm, so that no patch does harm.
 
 rbm = hm.RBM(hm.Gaussian(COMPONENTS, variance_shape=(1,)), hm.SteppedSigmoid(UNITS))
 with torch.no_grad():
@@ -69,16 +67,14 @@ with warnings.catch_warnings():
 # What was learnt
 # ---------------
 #
-# A Gabor function, a wave under a Gaussian envelope, is fitted to each receptive field. A field is an edge or a bar if the function explains
-# most of it, and if it is selective for an orientation. It may be as long as the patch.
+# A Gabor function, a wave under a Gaussian envelope, is fitted to each receptive field. A field is an edge or a bar if the function
+# explains most of it, and if it is selective for an orientation. It may be as long as the patch.
 
 fields = {"before": whitening.directions.float() @ start, "after": whitening.directions.float() @ rbm.coupling.weight.detach()}
 edges = {when: hm.analysis.gabor_fit(weight, (SIDE, SIDE)).edges(area=1.0).mean() for when, weight in fields.items()}
 for when, share in edges.items():
     print(f"{when} learning: {share:.0%} of the fields are edges or bars")
-print(
-    f"mean state of a unit: {rbm.hidden_mean(white).mean():.2f}; variance of the pixels given them: {rbm.visible.log_variance.exp().item():.2f}"
-)
+print(f"mean state of a unit: {rbm.hidden_mean(white).mean():.2f}")
 
 # %%
 # Each tile is one unit's weights, turned back to pixels, with white for zero.
