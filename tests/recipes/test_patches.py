@@ -32,22 +32,23 @@ def photographs(count: int = 13) -> list[torch.Tensor]:
     return found
 
 
-def test_patches_are_white_and_those_judged_on_are_of_other_photographs() -> None:
-    images = [torch.full((20, 20), 10, dtype=torch.uint8), torch.zeros(20, 20, dtype=torch.uint8)]
-    how = Cut(side=4, components=15, cases=2000, judged=50, photographs=1)
-    white = cut(images, how, seed=0)
+def test_patches_are_white_and_those_judged_on_are_of_other_places() -> None:
+    quiet = torch.full((20, 40), 10, dtype=torch.uint8)
+    how = Cut(side=4, components=15, cases=2000, judged=50, apart=True)
+    white = cut([quiet], how, seed=0)
     assert [tuple(each.shape) for each in white[:2]] == [(2000, 15), (50, 15)]
     torch.testing.assert_close(torch.cov(white.learnt_from.double().T, correction=0), torch.eye(15).double(), atol=1e-4, rtol=0)
-    # Of flat photographs only the uniform noise is left, of variance 1/12 in each direction (five standard errors).
+    # Of a flat photograph only the uniform noise is left, of variance 1/12 in each direction (five standard errors).
     assert white.whitening.scale.square().mean().item() == pytest.approx(1 / 12, rel=5 * math.sqrt(0.8 / (2000 * 15)))
 
-    loud = [images[0], torch.randint(0, 255, (20, 20), generator=torch.Generator().manual_seed(0)).to(torch.uint8)]
-    assert cut(loud, how, seed=0).judged.std() > 100  # the last photograph alone
-    assert torch.equal(cut(loud, how, seed=0).learnt_from, white.learnt_from)  # and it has no part in the whitening
+    loud = quiet.clone()
+    loud[:, 30:] = torch.randint(0, 255, (20, 10), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    assert cut([loud], how, seed=0).judged.std() > 100  # the right quarter alone
+    assert torch.equal(cut([loud], how, seed=0).learnt_from, white.learnt_from)  # and it has no part in the whitening
 
 
 def test_published_patches_are_whitened_together() -> None:
-    white = cut(photographs(3), Cut(side=4, components=15, cases=300, judged=200, photographs=0), seed=0)
+    white = cut(photographs(3), Cut(side=4, components=15, cases=300, judged=200, apart=False), seed=0)
     both = torch.cat(white[:2]).double()
     torch.testing.assert_close(torch.cov(both.T, correction=0), torch.eye(15).double(), atol=1e-4, rtol=0)
     assert not torch.equal(white.learnt_from[:200], white.judged)
@@ -107,17 +108,15 @@ def test_edges_and_twins_are_counted() -> None:
     assert found == {"percent_localised_rectified": 75, "percent_edges_rectified": 75, "percent_identical_rectified": 50}
 
 
-def test_tuning_takes_other_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[int, int]] = []
-
-    def noted(images: list[torch.Tensor], how: Cut, seed: int) -> None:
-        seen.append((len(images), how.photographs))
-
+def test_tuning_does_not_see_what_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
     monkeypatch.setattr(natural_images, "load", lambda data_dir=None: photographs())
-    monkeypatch.setattr("harmonium.recipes.patches.recipe.cut", noted)
+    monkeypatch.setattr("harmonium.recipes.patches.recipe.cut", lambda images, how, seed: seen.append((tuple(images[0].shape), seed)))
     for tuning in (False, True):
         Patches(tuning=tuning).patches("8x8")
-    assert seen == [(13, 3), (10, 2)]
+    (shape, seed), (other_shape, other_seed) = seen
+    assert (shape, other_shape) == ((66, 66), (66, 49))
+    assert seed != other_seed
 
 
 def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,21 +46,21 @@ class Patches(Recipe):
     """Whitened patches by Gaussian-binary and Gaussian-rectified RBMs, mixtures of factor analysers and of Gaussians."""
 
     tuning: bool = False
-    """Judge on two of the photographs that the reported models learn from: for choosing settings. For the larger patches, on other ones."""
+    """Learn from the left half of each photograph and judge on the quarter beside it, for choosing settings; of the larger patches on others."""
     data_dir: Path | None = None
     """Where the photographs are, if not in $HARMONIUM_DATA."""
     quick: bool = False
     """A quarter of the patches, with a fifth of the updates."""
-    small: Cut = Cut(side=8, components=40, cases=40_000, judged=10_000, photographs=3)
-    large: Cut = Cut(side=14, components=195, cases=40_000, judged=30_000, photographs=0)
-    """As published: of all photographs, whitened together; the direction of the subtracted mean, which is noise there, is left out."""
+    small: Cut = Cut(side=8, components=40, cases=40_000, judged=10_000, apart=True)
+    large: Cut = Cut(side=14, components=195, cases=40_000, judged=30_000, apart=False)
+    """As published, but that the direction of the subtracted mean, which is noise there, is left out."""
     small_units: int = 128
     large_units: int = 196
     small_updates: int = 12_000
     large_updates: int = 12_000
     binary: Features = Features(learning_rate=0.3, norm=4.0, bias=-6.0)
-    stepped: Features = Features(learning_rate=0.3, norm=1.0, bias=-2.0, bound=1.0)
-    rectified: Features = Features(learning_rate=0.1, norm=1.0, bias=-1.5, bound=1.0)
+    stepped: Features = Features(learning_rate=0.05, norm=1.0, bias=-2.5, bound=1.0)
+    rectified: Features = Features(learning_rate=0.02, norm=1.0, bias=-1.5, bound=1.0)
     small_mixtures: Mixtures = Mixtures(components=20, factors=10, iterations=40)
     large_mixtures: Mixtures = Mixtures(components=10, factors=15, iterations=40)
 
@@ -108,8 +108,8 @@ class Patches(Recipe):
         """White patches to learn from and to be judged on."""
         photographs = natural_images.load(self.data_dir)
         how = self.sizes(where)[0]
-        if self.tuning and how.photographs:
-            photographs, how = photographs[: -how.photographs], dataclasses.replace(how, photographs=2)
+        if self.tuning and how.apart:
+            photographs = [image[:, : 3 * image.shape[1] // 4] for image in photographs]
         return cut(photographs, how, derive(self.seed, 1 if self.tuning else 0, SIDES.index(where)))
 
     def run(self, run: Run) -> dict[str, Any]:

@@ -33,8 +33,8 @@ class Cut:
     """To learn from."""
     judged: int
     """To be judged on."""
-    photographs: int
-    """So many at the end of the list are judged on alone. With 0 both kinds of patches are of all photographs, and whitened together."""
+    apart: bool
+    """The right quarter of each photograph is judged on alone. Otherwise both kinds of patches are of all places, and whitened together."""
 
 
 def cut(photographs: Sequence[Tensor], how: Cut, seed: int) -> White:
@@ -52,14 +52,15 @@ def cut(photographs: Sequence[Tensor], how: Cut, seed: int) -> White:
         Of the places and of the noise.
     """
     shown, held = photographs, photographs
-    if how.photographs:
-        shown, held = photographs[: -how.photographs], photographs[-how.photographs :]
+    if how.apart:
+        shown = [image[:, : 3 * image.shape[1] // 4] for image in photographs]
+        held = [image[:, 3 * image.shape[1] // 4 :] for image in photographs]
     generator = torch.Generator().manual_seed(derive(seed, 2))
     rows = [
         patches(images, how.side, count, seed=derive(seed, place))
         for place, (images, count) in enumerate(((shown, how.cases), (held, how.judged)))
     ]
     learnt_from, judged = (without_mean(each + torch.rand(each.shape, generator=generator)) for each in rows)
-    seen = learnt_from if how.photographs else torch.cat([learnt_from, judged])
+    seen = learnt_from if how.apart else torch.cat([learnt_from, judged])
     _, whitening = whiten(seen, kind="pca", components=how.components, regularisation=0.0)
     return White(whitening(learnt_from), whitening(judged), whitening)
