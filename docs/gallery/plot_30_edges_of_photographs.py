@@ -5,8 +5,8 @@ Edges of photographs by rectified units
 Cells of the visual cortex answer to edges, and so do the hidden units of an RBM that has learnt small patches of photographs, if three
 things are seen to. The patches are white, so that nothing is left to learn of the correlation of neighbours. The weights begin long: of
 white data, what is there to be learnt is beyond correlations, and short weights hardly feel it. And units are seldom on. Here the visible
-units are Gaussian, with one variance that is learnt. The hidden ones are rectified: sums of stepped binary copies (Nair & Hinton 2010), with
-which the machine has a partition function. The photographs are the two that come with scikit-learn.
+units are Gaussian, with one variance that is learnt. The hidden ones are rectified: sums of stepped binary copies (Nair & Hinton 2010),
+with which the machine has a partition function. The photographs are the two that come with scikit-learn.
 """
 
 import warnings

@@ -46,7 +46,7 @@ class Patches(Recipe):
     """Whitened patches by Gaussian-binary and Gaussian-rectified RBMs, mixtures of factor analysers and of Gaussians."""
 
     tuning: bool = False
-    """Learn from the left half of each photograph and judge on the quarter beside it, for choosing settings; of the larger patches on others."""
+    """Judge on a quarter of each photograph that the reported models learn from, for choosing settings; of the larger patches on others."""
     data_dir: Path | None = None
     """Where the photographs are, if not in $HARMONIUM_DATA."""
     quick: bool = False
