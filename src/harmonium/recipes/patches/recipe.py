@@ -116,7 +116,7 @@ class Patches(Recipe):
         """The steps: for each size of patches the mixtures and the machines, learnt and judged; then the report."""
         torch.set_num_threads(self.threads)
         figures: list[Metric] = []
-        verdicts = {}
+        verdicts: dict[str, tuple[str, str]] = {}
         for where in SIDES:
             _, units, updates, mixtures = self.sizes(where)
             white, seed = self.patches(where), derive(self.seed, 2, SIDES.index(where))
