@@ -87,6 +87,7 @@ for axis, (when, weight) in zip(axes, fields.items(), strict=True):
     axis.imshow(sheet.permute(0, 2, 1, 3).reshape(8 * (SIDE + 2), -1).numpy(), cmap="RdBu", vmin=-1, vmax=1)
     axis.set(title=f"{when} learning: {edges[when]:.0%} edges or bars", xticks=[], yticks=[])
     axis.grid(False)
+    axis.spines[:].set_visible(False)
 
 # %%
 # What would falsify it
