@@ -28,7 +28,7 @@ SIDE, COMPONENTS, UNITS, UPDATES = 8, 40, 64, 3000
 # -------------
 #
 # Patches of almost one grey are left out. The mean of each of the others is subtracted and what is left divided by its standard deviation,
-# so that they differ in what they show and not in their contrast. Of the 63 directions that are left, the 40 of largest variance are kept,
+# so that they differ in what they show and not in their contrast. Of the directions that are left, the 40 of largest variance are kept,
 # each divided by its standard deviation. Grey levels are means of three colours.
 
 photographs = [torch.from_numpy(image.astype(np.float32)).mean(2) for image in load_sample_images().images]
