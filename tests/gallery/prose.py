@@ -20,6 +20,7 @@ LEARNT = {
     "plot_24_slow_backpropagation",
     "plot_25_layer_sizes",
     "plot_26_locality",
+    "plot_30_edges_of_photographs",
 }
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 FIGURE = re.compile(r"(?<![\w.])((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?( ?%)?")

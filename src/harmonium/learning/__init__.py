@@ -37,7 +37,7 @@ from harmonium.learning.rules import (
 )
 from harmonium.learning.search import SearchResult, search
 from harmonium.learning.search_trials import LogUniform, Trial, Uniform
-from harmonium.learning.transforms import Averaging, Centring, Sparsity, StandardForm, Transform
+from harmonium.learning.transforms import Averaging, Centring, RestrictedGradient, Sparsity, StandardForm, Transform
 from harmonium.learning.up_down import UpDown
 from harmonium.learning.wake_sleep import wake_sleep
 
@@ -63,6 +63,7 @@ __all__ = [
     "ReplicaSGD",
     "ReplicaState",
     "Replicas",
+    "RestrictedGradient",
     "Rule",
     "Schedule",
     "SearchResult",

@@ -247,6 +247,14 @@ REGISTRY = (
         ("test_error_percent_layer_2",),
     ),
     Entry(
+        "patches",
+        "harmonium.recipes.patches.recipe",
+        "Patches",
+        "Patches of photographs: RBMs against mixtures, in nats",
+        "",
+        ("test_nats_gaussian_binary", "test_nats_rectified", "test_nats_mfa"),
+    ),
+    Entry(
         "pretraining-depth",
         "harmonium.recipes.pretraining_depth.recipe",
         "PretrainingDepth",
