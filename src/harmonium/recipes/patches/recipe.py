@@ -57,7 +57,7 @@ class Patches(Recipe):
     small_units: int = 128
     large_units: int = 196
     small_updates: int = 12_000
-    large_updates: int = 12_000
+    large_updates: int = 20_000
     binary: Features = Features(learning_rate=0.3, norm=4.0, bias=-6.0)
     stepped: Features = Features(learning_rate=0.05, norm=1.0, bias=-2.5, bound=1.0)
     rectified: Features = Features(learning_rate=0.02, norm=1.0, bias=-1.5, bound=1.0)
