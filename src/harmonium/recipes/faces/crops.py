@@ -17,6 +17,8 @@ from harmonium.seeds import derive
 SIDE = 25  # pixels of a piece
 TURN = math.pi / 2  # either way
 SCALES = (1.4, 1.8)  # a photograph's width over that of a piece
+CONTRAST = 0.3  # largest change of a varied piece's contrast, as a share
+BRIGHTNESS = 0.4  # standard deviation of what is added to all of its pixels, of the mean variance 1
 LEARNT_FROM = 30  # people; the others are judged on
 
 
@@ -43,9 +45,13 @@ def load(copies: int, data_dir: Path | None = None) -> Pieces:
     return Pieces(data, standard)
 
 
-def mirrored(images: Tensor) -> Tensor:
-    """Pieces, and after all of them their mirror images: (cases, 625) -> (2 · cases, 625)."""
-    return torch.cat([images, images.reshape(-1, SIDE, SIDE).flip(2).flatten(1)])
+def varied(images: Tensor, seed: int) -> Tensor:
+    """Each piece mirrored or not, its contrast and its brightness changed, all at random: (cases, 625)."""
+    generator = torch.Generator().manual_seed(seed)
+    mirrored = torch.rand(len(images), 1, generator=generator) < 0.5
+    contrast = 1 + CONTRAST * (2 * torch.rand(len(images), 1, generator=generator) - 1)
+    brightness = BRIGHTNESS * torch.randn(len(images), 1, generator=generator)
+    return torch.where(mirrored, images.reshape(-1, SIDE, SIDE).flip(2).flatten(1), images) * contrast + brightness
 
 
 def pieces(photographs: Tensor, copies: int) -> Tensor:

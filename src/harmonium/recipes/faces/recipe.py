@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harmonium.data.orl_faces import OF_EACH
-from harmonium.recipes.faces.crops import Pieces, load, mirrored
+from harmonium.recipes.faces.crops import Pieces, load, varied
 from harmonium.recipes.shared.autoencoder_pictures import draw_report, draw_unfinished
 from harmonium.recipes.shared.compared_autoencoders import Baseline, judge, principal
 from harmonium.recipes.shared.deep_autoencoder import CodedLayers, Learnt, Unrolled, learn_all
@@ -32,13 +32,13 @@ class FacesAutoencoder(Recipe):
     data_dir: Path | None = None
     """Where the folder att_faces is, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
-    """Some minutes: 40 pieces of a photograph and not 414, 10 epochs a layer, 30 of fine-tuning."""
+    """Some minutes: 160 pieces of a photograph and not 414, 3 epochs a layer, 10 of fine-tuning."""
     copies: int = 414
     """Pieces of each photograph."""
-    mirrored: bool = True
-    """Let every model learn from each piece's mirror image as well; an epoch then has both."""
-    layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=10, learning_rate=0.01, first_rate=0.001, scale=0.05)
-    tuning: Unrolled = Unrolled(epochs=30, weight_cost=0.0001)
+    varied: bool = True
+    """Let the nets learn from pieces that are mirrored at random, and whose contrast and brightness are changed at random."""
+    layers: CodedLayers = CodedLayers(units=(2000, 1000, 500, 30), epochs=5, learning_rate=0.01, first_rate=0.001, scale=0.05)
+    tuning: Unrolled = Unrolled(epochs=15, weight_cost=0.003)
     beside: bool = True
     """Learn the random start as well."""
 
@@ -64,21 +64,20 @@ class FacesAutoencoder(Recipe):
     def plan(self) -> tuple[int, CodedLayers, Unrolled]:
         """Pieces of a photograph, and how the layers learn and are fine-tuned: what the options come to."""
         full = self.copies, self.layers.epochs, self.tuning.epochs
-        copies, epochs, tuning = (2, 1, 2) if self.smoke else (min(40, self.copies), 10, 30) if self.quick else full
+        copies, epochs, tuning = (2, 1, 2) if self.smoke else (min(160, self.copies), 3, 10) if self.quick else full
         return copies, dataclasses.replace(self.layers, epochs=epochs), dataclasses.replace(self.tuning, epochs=tuning)
 
     def cases(self) -> tuple[Pieces, Split]:
         """The images, and what to learn from and to be judged on; a few cases only in a smoke run."""
         made = load(self.plan()[0], self.data_dir)
         cases = split(made.data, self.held_out, smoke=self.smoke)
-        if self.mirrored:
-            cases = dataclasses.replace(cases, images=mirrored(cases.images), labels=cases.labels.repeat(2))
         return made, dataclasses.replace(cases, images=cases.images.to(self.device), test_images=cases.test_images.to(self.device))
 
     def steps(self, run: Run, cases: Split) -> tuple[Learnt, list[Baseline]]:
         """What is learnt, each phase from its checkpoint where there is one: layer by layer, unrolled, fine-tuned; and PCA."""
         _, layers, tuning = self.plan()
-        learnt = learn_all(run, cases, layers, tuning, self.seed, beside=self.beside)
+        seen = dataclasses.replace(cases, images=varied(cases.images.cpu(), self.seed).to(cases.images.device)) if self.varied else cases
+        learnt = learn_all(run, seen, layers, tuning, self.seed, beside=self.beside)
         return learnt, [principal(cases, layers.units[-1])]
 
     def run(self, run: Run) -> dict[str, Any]:
