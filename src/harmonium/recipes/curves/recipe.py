@@ -34,7 +34,7 @@ class CurvesAutoencoder(Recipe):
     turned: bool = True
     """Let the nets see each training image in the eight ways that quarter turns and mirrors make; an epoch then has all of these."""
     layers: CodedLayers = CodedLayers(units=(400, 200, 100, 50, 25, 6), epochs=4)
-    tuning: Unrolled = Unrolled(epochs=100, learning_rate=0.003)
+    tuning: Unrolled = Unrolled(epochs=100, learning_rate=0.008)
     beside: bool = True
     """Learn the random start as well."""
 
