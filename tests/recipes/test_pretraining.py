@@ -75,10 +75,16 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(
     assert json.loads((folder / "results.json").read_text())["metrics"] == results["metrics"]
 
 
-def test_another_precision_is_refused_before_anything_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    answer = harmonium(monkeypatch, "run", "pretraining-why", "--smoke", "--threads", "1", "--precision", "bfloat16")
-    assert "takes no precision=" in str(answer)
+def test_a_run_in_bfloat16_is_a_setting_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        folder = tmp_path / precision
+        words = ("--smoke", "--threads", "1", "--precision", precision, "--out", str(folder))
+        assert harmonium(monkeypatch, "run", "pretraining-why", *words) is None
+        found[precision] = json.loads((folder / "results.json").read_text())
+    assert [each["setting"] for each in found.values()] == ["smoke", "smoke, bfloat16"]
+    last = [json.loads((tmp_path / each / "metrics.jsonl").read_text().splitlines()[-1])["train_loss"] for each in found]
+    assert last[0] != last[1]  # it reaches the replicas
 
 
 def test_medians_and_errors_at_equal_loss() -> None:
