@@ -83,7 +83,7 @@ print(f"the RBM permits {len(permitted(weight.T @ weight))} of {len(sets)} sets"
 # Features that exclude each other
 # --------------------------------
 #
-# Two opposite features w and -w with a = |w|² have A = [[a, -a], [-a, a]], whose eigenvalues are 2a and 0. Each is permitted alone for a
+# Two opposite features w and -w with a = ‖w‖² have A = [[a, -a], [-a, a]], whose eigenvalues are 2a and 0. Each is permitted alone for a
 # below 1, both together only for a below 1/2. Between these the pair is forbidden, although the energy still rises in every direction in
 # which both states are positive, so that there is a partition function: the spectral norm is a sufficient condition only. For an input
 # that asks for both alike, the energy has then two minima, each with one feature on, and a saddle between them.
