@@ -58,6 +58,7 @@ def test_turned_images_are_those_of_turned_points():
     matches = [[int((one - other).abs().max() <= 1) for other in expected] for one in found]  # edges are rounded to a grey level
     assert np.array_equal(np.sort(np.argmax(matches, 1)), np.arange(8))
     assert np.sum(matches) == 8
+    assert torch.equal(hm.data.curves.turned(made.train_images.numpy()).int(), found.reshape(40, 784))
     with pytest.raises(ValueError, match=r"\(cases, 784\), found shape \(5, 28, 28\)"):
         hm.data.curves.turned(torch.zeros(5, 28, 28))
 

@@ -1,10 +1,12 @@
 """Images of curves that are fixed by three points, made by a generator: six numbers describe an image exactly."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from harmonium.data.tables import as_tensor
 
 SIDE = 28
 MARGIN = 3.0  # pixels between the points and the border
@@ -87,12 +89,12 @@ def load(train: int = 20_000, test: int = 10_000, *, width: float = 1.0, seed: i
     return Curves(*found)
 
 
-def turned(images: Tensor) -> Tensor:
+def turned(images: Any) -> Tensor:
     """The eight images that each becomes by quarter turns and mirrors: curves that `load` draws just as often.
 
     Parameters
     ----------
-    images : Tensor
+    images : Tensor or array
         (cases, 784), of any type.
 
     Returns
@@ -112,6 +114,7 @@ def turned(images: Tensor) -> Tensor:
     >>> hm.data.curves.turned(images).shape
     torch.Size([24, 784])
     """
+    images = as_tensor(images)
     if images.dim() != 2 or images.shape[1] != SIDE**2:
         raise ValueError(f"images of curves are (cases, {SIDE**2}), found shape {tuple(images.shape)}")
     square = images.reshape(-1, SIDE, SIDE)
