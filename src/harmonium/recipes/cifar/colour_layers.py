@@ -112,7 +112,19 @@ def everywhere(maps: int, kernel: int, seed: int, tiles: RBM | None = None) -> R
 
 
 def on_maxima(maps: int, above: int, kernel: int, start: Start, seed: int) -> RBM:
-    """An untrained convolutional layer of pooled binary blocks, which sees the maxima of the blocks of rectified maps."""
+    """An untrained convolutional layer of pooled binary blocks, which sees the maxima of the blocks of rectified maps.
+
+    Parameters
+    ----------
+    maps, above
+        The numbers of rectified maps and of maps of binary units.
+    kernel
+        Side of a kernel, in places.
+    start
+        Whether the layer is to learn without labels first, from small weights.
+    seed
+        Of the weights.
+    """
     shape = (maps, SHAPE[1] // POOL, SHAPE[2] // POOL)
     scale = spread(maps * kernel**2, above * kernel**2) if start == "random" else 0.02
     kernels = Convolutional(shape, above, kernel=kernel, padding=kernel // 2, scale=scale, seed=seed)

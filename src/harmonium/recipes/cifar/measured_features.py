@@ -69,7 +69,21 @@ class OfMaps:
 
 
 def filters_of_patches(run: Run, how: OfPatches, cases: Split, device: str, seed: int) -> Found:
-    """How many filters of a rectified layer on patches are localised detectors, after learning and before it."""
+    """How many filters of a rectified layer on patches are localised detectors, after learning and before it.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    how
+        How this part learns.
+    cases
+        The images to learn from and those to be judged on.
+    device
+        Where it learns.
+    seed
+        Of the weights, the draws and the order of the cases.
+    """
     white, _ = whiten(patches(as_planes(cases.images), how.side, how.count, seed=derive(seed, 0)))
     rbm = of_patches(how.side, how.layer.units, derive(seed, 1))
     before = filters_of(rbm)
@@ -85,7 +99,13 @@ def filters_of_patches(run: Run, how: OfPatches, cases: Split, device: str, seed
 
 
 def nets_of_whole_images(run: Run, how: OfWholeImages, cases: Split, device: str, seed: int) -> Found:
-    """The accuracy of two dense layers on principal components."""
+    """The accuracy of two dense layers on principal components.
+
+    Parameters
+    ----------
+    run, how, cases, device, seed
+        As for `filters_of_patches`.
+    """
     whitening = principal_components(run, how, cases.images[: how.fitted_on])
     white, pixels = whitened(cases, lambda images: how.gain * whitening(images), device), whitening.directions.float()
     units = how.rectified.units, how.binary.units
@@ -99,7 +119,13 @@ def nets_of_whole_images(run: Run, how: OfWholeImages, cases: Split, device: str
 
 
 def convolutional_nets(run: Run, how: OfMaps, cases: Split, device: str, seed: int) -> Found:
-    """The accuracy of two convolutional layers on images whitened by a small convolution."""
+    """The accuracy of two convolutional layers on images whitened by a small convolution.
+
+    Parameters
+    ----------
+    run, how, cases, device, seed
+        As for `filters_of_patches`.
+    """
     white = whitened(cases, local_whitening(cases.images, how.gain, derive(seed, 5)), device)
     maps, above, (kernel, second) = how.rectified.units, how.binary.units, how.kernels
     few = white.images[: how.learnt_from]

@@ -77,7 +77,19 @@ def machine_of_pairs(pixels: int, how: Machine, seed: int) -> RBM:
 
 
 def learn(run: Run, phase: str, pairs: Tensor, how: Machine, seed: int, *, non_negative: bool) -> RBM:
-    """The machine that has learnt pairs of one person, (pairs, 2 · pixels), and no pair of two."""
+    """The machine that has learnt pairs of one person, and no pair of two.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    pairs
+        (pairs, 2 · pixels).
+    how, seed
+        How it learns, and the seed of its weights, draws and order.
+    non_negative
+        Whether no weight may be negative.
+    """
     rbm = machine_of_pairs(pairs.shape[1] // 2, how, derive(seed, 0))
     fit(
         rbm,

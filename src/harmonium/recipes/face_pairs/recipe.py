@@ -108,6 +108,15 @@ def judge(run: Run, plan: FacePairs, faces: Faces, split: Split, number: int) ->
     """The percentages of a split that each way to compare identifies wrongly; read from the run where it is done.
 
     The machines see means of 2 x 2 pixels, the others every pixel of the crops.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and what the options come to.
+    faces
+        All crops.
+    split, number
+        Who is learnt from and who is judged, and the number of this split.
     """
     path = run.checkpoint(f"split {number} judged")
     if not path.exists():

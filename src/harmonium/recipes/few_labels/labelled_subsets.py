@@ -129,7 +129,19 @@ class _Learning(NamedTuple):
 def backpropagate(
     run: Run, phase: str, grid: Grid, learning: _Learning, cases: tuple[Tensor, Tensor], epochs: int, held_out: tuple[Tensor, Tensor] | None
 ) -> tuple[Replicas[nn.Module], list[dict[str, float]]]:
-    """The nets after so many epochs, and the metrics of each epoch."""
+    """The nets after so many epochs, and the metrics of each epoch.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and the name of the phase.
+    grid, learning
+        What all nets have in common, and what each has for itself.
+    cases, held_out
+        Images and labels to learn from, and those that choose the epoch, if any.
+    epochs
+        How many.
+    """
     passes = math.ceil(grid.visits / len(learning.rows[0]))
     many = Replicas(learning.nets, rows=torch.stack([row.repeat(passes) for row in learning.rows]))
     state = fine_tune_replicas(
