@@ -89,6 +89,19 @@ def test_a_smoke_run_goes_through_every_step(tmp_path: Path, monkeypatch: pytest
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == 2
 
 
+@pytest.mark.parametrize("varied", [True, False])
+def test_the_nets_learn_from_varied_pieces_and_pca_from_the_pieces(varied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orl_faces, "load", random_photographs)
+    seen = []
+    monkeypatch.setattr("harmonium.recipes.faces.recipe.learn_all", lambda run, cases, *rest, **more: seen.append(cases))
+    plan = FacesAutoencoder(smoke=True, varied=varied, seed=3)
+    _, cases = plan.cases()
+    _, (simple,) = plan.steps(None, cases)  # type: ignore[arg-type]
+    assert torch.equal(seen[0].images, crops.varied(cases.images, 3) if varied else cases.images)
+    assert torch.equal(seen[0].test_images, cases.test_images)
+    torch.testing.assert_close(simple.made, pca(cases.images, cases.test_images, 30))
+
+
 def test_pixels_are_centred_and_scaled_by_one_number_of_those_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orl_faces, "load", random_photographs)
     made = crops.load(3)

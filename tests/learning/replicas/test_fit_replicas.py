@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
+from harmonium.learning.replicas.greedy_replicas import features_of
 from harmonium.learning.replicas.stacking import UNITS
 
 REPLICAS, CASES, BATCH = 3, 22, 10
@@ -110,6 +111,18 @@ def test_in_bfloat16_each_replica_learns_as_alone_in_bfloat16(rule: str, same_dr
         hm.fit(alone, ROWS[:20], optimizer=sgd, weight_cost=COSTS[r], seed=seed, precision="bfloat16", **common)
         torch.testing.assert_close(found["bfloat16"][r], alone.coupling.weight.detach(), atol=1e-6, rtol=1e-5)
         assert (found["bfloat16"][r] - found["float32"][r]).abs().max() > 1e-5
+
+
+def test_features_of_replicas_are_by_products_of_the_precision_that_is_asked_for() -> None:
+    learned = [hm.Replicas([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.Dense(6, 4, scale=1.0, seed=seed)) for seed in SEEDS])]
+    numbers, draws = torch.arange(CASES).repeat(REPLICAS), torch.Generator()
+    whole, short = (features_of(ROWS, learned, word).rows(numbers, draws).reshape(REPLICAS, CASES, 4) for word in ("float32", "bfloat16"))
+    for r in range(REPLICAS):
+        rbm = learned[0].take(r)
+        rounded = (ROWS @ rbm.coupling.weight.detach().bfloat16().float()).bfloat16().float()
+        torch.testing.assert_close(whole[r], rbm.hidden_mean(ROWS).detach())
+        torch.testing.assert_close(short[r], torch.sigmoid(rounded + rbm.hidden.bias.detach()), atol=4e-3, rtol=0)
+    assert not torch.equal(whole, short)
 
 
 @pytest.mark.parametrize("unit", UNITS)
