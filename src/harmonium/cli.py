@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -161,9 +162,13 @@ def main() -> None:
     except BrokenPipeError:  # a pager that was left, or head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
         sys.exit(1)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.strerror and error.filename else str(error)
+        sys.exit(f"harmonium: {said}")
+    except (ValueError, FloatingPointError) as error:
         sys.exit(f"harmonium: {error}")
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again: it is ending already
         sys.exit("Stopped.")
     finally:
         warnings.formatwarning = usual

@@ -116,13 +116,21 @@ def steps(options: Recipe, found: Run) -> None:
         results = options.run(found)
     except KeyboardInterrupt:
         raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+    finally:
+        found.release()
+    found.check_there()
     if "learnt" in results:
-        console.print(f"{found.folder}: {results['learnt']}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{found.folder}: {results['learnt']}")
         return
     show(results)
-    console.print(f"Pictures: {found.folder / REPORT}")
+    say(f"Pictures: {found.folder / REPORT}")
     if options.record and is_first():
-        console.print(f"Recorded in {records.append(results, supersede=options.supersede)}")
+        say(f"Recorded in {records.append(results, supersede=options.supersede)}")
+
+
+def say(words: str) -> None:
+    """Prints words as they are: a folder's name may hold what would be markup."""
+    console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def options_of(found: Run) -> Recipe:
@@ -163,8 +171,8 @@ def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int =
     options = options_of(found)
     torch.set_num_threads(options.threads)
     show(found.results())
-    console.print(str(options.likelihood(found, betas=betas, chains=chains, sweeps=sweeps)), markup=False, highlight=False)
-    console.print(f"Picture: {found.folder / EVALUATION}")
+    say(str(options.likelihood(found, betas=betas, chains=chains, sweeps=sweeps)))
+    say(f"Picture: {found.folder / EVALUATION}")
 
 
 def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
@@ -182,7 +190,7 @@ def sample(folder: Folder, steps: int = 1000, seed: int = 0) -> None:
     found = Run.open(folder)
     options = options_of(found)
     torch.set_num_threads(options.threads)
-    console.print(f"Fantasies: {options.sample(found, steps=steps, seed=seed)}")
+    say(f"Fantasies: {options.sample(found, steps=steps, seed=seed)}")
 
 
 def report(folder: Folder) -> None:
@@ -191,7 +199,7 @@ def report(folder: Folder) -> None:
     options = options_of(found)
     torch.set_num_threads(options.threads)
     options.report(found)
-    console.print(f"Pictures: {found.folder / REPORT}")
+    say(f"Pictures: {found.folder / REPORT}")
 
 
 def details(name: str) -> None:
@@ -235,7 +243,7 @@ def show(results: dict[str, Any]) -> None:
     for row in rows:
         shown.add_row(*(row[column] or "–" for column in columns))
     console.print(shown)
-    console.print(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
+    say(f"Training took {results['seconds']:.0f} s on {results['machine']}.")
 
 
 ON_A_MODEL = ("features", "predict", "impute", "compare")

@@ -178,7 +178,7 @@ def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected model.visible.bias|expected model.coupling.weight|does not fit"):
         hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(8)), data(), epochs=1, checkpoint=path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match="not a complete safetensors file"):
+    with pytest.raises(ValueError, match="damaged"):
         hm.fit(hm.RBM(hm.Bernoulli(12), hm.Bernoulli(7)), data(), epochs=1, checkpoint=path)
 
 

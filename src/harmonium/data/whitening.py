@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -66,6 +67,7 @@ class Whitening:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a safetensors file, atomically."""
         tensors = {"mean": self.mean, "directions": self.directions, "scale": self.scale}
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_tensors(path, tensors, {"whitening": self.kind})
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -94,6 +95,15 @@ def unshared(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     return tensors
 
 
+def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds NaN or infinity, or None."""
+    finite = {name: tensor.isfinite().all() for name, tensor in tensors.items() if tensor.is_floating_point()}
+    device = next((flag.device for flag in finite.values()), None)
+    if not finite or bool(torch.stack([flag.to(device) for flag in finite.values()]).all()):  # one look at a GPU for all of them
+        return None
+    return next(name for name, flag in finite.items() if not bool(flag))
+
+
 def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
     """Tensors of a file under present names. A file's names are the module's names after one of `prefixes`.
 
@@ -109,13 +119,23 @@ def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) ->
 
 @torch.no_grad()
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Copies saved tensors into the module. Raises a ValueError that names a tensor which is missing or has another shape."""
+    """Copies saved tensors into the module. Raises a ValueError that names one which is missing or has another shape or type."""
+    check_fits(module, tensors, prefix)
     tensors = renamed(module, tensors, prefix)
     for name, tensor in unshared(module, prefix).items():
-        if name not in tensors or tensors[name].shape != tensor.shape:
-            found = f"shape {tuple(tensors[name].shape)}" if name in tensors else "nothing"
-            raise ValueError(f"the file does not fit the model: expected {name} of shape {tuple(tensor.shape)}, found {found}")
         tensor.copy_(tensors[name])
+
+
+def check_fits(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Raises a ValueError that names a tensor of the module which is missing among those saved, or has another shape or type there."""
+    tensors = renamed(module, tensors, prefix)
+    for name, tensor in unshared(module, prefix).items():
+        found = tensors.get(name)
+        if found is None or found.shape != tensor.shape or found.is_floating_point() != tensor.is_floating_point():
+            words = "nothing" if found is None else f"shape {tuple(found.shape)} and {found.dtype}"
+            raise ValueError(
+                f"the file does not fit the model: expected {name} of shape {tuple(tensor.shape)} and {tensor.dtype}, found {words}"
+            )
 
 
 def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
@@ -136,6 +156,8 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
     TypeError
         For an object of another kind, for parameters of several floating-point types, and for nets that their modules' arguments do not
         describe, such as those with hooks, or with a class or a `forward` of one's own.
+    ValueError
+        For a model that holds NaN or infinity.
 
     Examples
     --------
@@ -154,7 +176,10 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
     tensors = unshared(model)
     if len(kinds := {str(tensor.dtype) for tensor in tensors.values() if tensor.is_floating_point()}) > 1:
         raise TypeError(f"hm.save writes models of one type, found {' and '.join(sorted(kinds))}: model.double() or .float() makes it one")
+    if wrong := first_not_finite(tensors):
+        raise ValueError(f"hm.save writes models of finite numbers, and {wrong} of this {type(model).__name__} holds NaN or infinity")
     dtype = str(next(model.parameters(), torch.empty(0)).dtype).removeprefix("torch.")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, tensors, {"model": words, "dtype": dtype})
 
 
@@ -189,8 +214,21 @@ def load(path: str | os.PathLike[str]) -> Any:
     if "model" not in header:
         raise ValueError(f"{path} holds no model; is it a training checkpoint?")
     try:
+        if _is_own(header["model"]):
+            with torch.device("meta"):  # where sizes cost nothing, until they are seen to be those of the file's tensors
+                check_fits(build(header["model"]), tensors)
         model = build(header["model"]).to(getattr(torch, header["dtype"]))
         restore(model, tensors)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, RecursionError, OverflowError) as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
     return model
+
+
+def _is_own(description: Any) -> bool:
+    """Whether a description names classes of this package alone, which can all be built without their numbers."""
+    if isinstance(description, list):
+        return all(map(_is_own, description))
+    if not isinstance(description, dict):
+        return True
+    others = {kind.__name__ for kind in _kinds(Unit, Coupling) if not kind.__module__.startswith("harmonium.")}
+    return description.get("kind") not in others and all(map(_is_own, description.values()))

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import harmonium
-from harmonium.files import write_atomically
+from harmonium.files import sweep, write_atomically
+from harmonium.processes import is_first
+from harmonium.runs.lock import Lock
+from harmonium.runs.metrics_file import read_rows
 from harmonium.runs.options import Options, settings_of, unlike_defaults
 from harmonium.runs.provenance import command, commit, machine
 
@@ -48,6 +51,7 @@ class Run:
 
     def __init__(self, folder: Path, recipe: str, settings: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
         self.folder, self.recipe, self.settings, self.sessions = folder, recipe, settings, sessions
+        self.lock: Lock | None = None
 
     @classmethod
     def begin(cls, recipe: str, options: Options) -> Self:
@@ -64,11 +68,14 @@ class Run:
         ------
         ValueError
             If the folder holds anything else.
+        BlockingIOError
+            If another process is learning there.
         """
         folder = options.out or Path("runs") / recipe
         run = cls(folder, recipe, settings_of(options), [])
         if (folder / CONFIGURATION).exists():
             other = cls.open(folder)  # also before anything is deleted: another program's config.json is none of a run's
+            run.hold()
             if options.fresh:
                 run.clear()
             else:
@@ -80,11 +87,33 @@ class Run:
                         "choose another folder with --out, or begin anew there with --fresh"
                     )
                 run.sessions = other.sessions
-        elif folder.is_dir() and any(folder.iterdir()):
+        elif folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file, and a run needs a folder: choose another with --out")
+        elif folder.exists() and any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
         run.take_part(type(options))
-        (folder / CHECKPOINTS).mkdir(exist_ok=True)
         return run
+
+    def hold(self) -> None:
+        """Keeps other processes from learning in the folder, and clears away what a killed one left half written.
+
+        Raises
+        ------
+        BlockingIOError
+            If another process is learning there.
+        """
+        if self.lock is None and is_first():
+            checkpoints = self.folder / CHECKPOINTS
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            self.lock = Lock(checkpoints, f"in {self.folder}")
+            for folder in (self.folder, checkpoints):
+                sweep(folder)
+
+    def release(self) -> None:
+        """Lets others learn in the folder."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
@@ -108,7 +137,8 @@ class Run:
             raise ValueError(f"{path} is no run's configuration ({error})") from error
 
     def take_part(self, kind: type[Options]) -> None:
-        """Records the present commit, command and machine as a session of the run."""
+        """Records the present commit, command and machine as a session of the run, in which no other process may learn meanwhile."""
+        self.hold()
         now = {"commit": commit(), "command": command(), "machine": machine(self.settings.get("device", "cpu"))}
         self.sessions.append({**now, "unlike_defaults": unlike_defaults(kind, self.settings)})
         configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
@@ -118,7 +148,7 @@ class Run:
         """Deletes what a run writes, and nothing else."""
         for name in (RESULTS, REPORT, METRICS, SAMPLES, EVALUATION, CONFIGURATION):
             (self.folder / name).unlink(missing_ok=True)
-        for path in (self.folder / CHECKPOINTS).glob("*.safetensors"):
+        for path in (self.folder / CHECKPOINTS).glob("*.safetensors*"):
             path.unlink()
 
     def checkpoint(self, phase: str) -> Path:
@@ -170,6 +200,11 @@ class Run:
         known = [set(session["unlike_defaults"]) for session in self.sessions if session["unlike_defaults"] is not None]
         return sorted(set.union(*known) - set.intersection(*known)) if known else []
 
+    def check_there(self) -> None:
+        """Raises FileNotFoundError if the folder was deleted or moved while the run was learning."""
+        if not (self.folder / CONFIGURATION).is_file():
+            raise FileNotFoundError(f"{self.folder} was deleted or moved while it was written to: what was learnt is not all there")
+
     @property
     def finished(self) -> bool:
         """Whether the run has its results."""
@@ -182,14 +217,3 @@ class Run:
             raise ValueError(f"{self.folder} holds a run that has not finished: `harmonium resume {self.folder}` goes on with it")
         content: dict[str, Any] = json.loads(path.read_text())
         return content
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file that may end in half a line, where a run was killed."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return rows

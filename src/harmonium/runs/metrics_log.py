@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from harmonium.files import write_atomically
 from harmonium.learning import Callback, TrainingState
 from harmonium.processes import is_first
-from harmonium.runs.folder import read_rows
+from harmonium.runs.metrics_file import append_row, read_rows, rewrite_rows
 
 
 class MetricsLog(Callback):
-    """Appends each epoch's metrics to metrics.jsonl; rows from beyond the checkpoint that training goes on from are dropped."""
+    """Appends each epoch's metrics to metrics.jsonl.
+
+    When training goes on from a checkpoint, the rows of its phase become those that the checkpoint holds: later ones, and damage, are gone.
+    """
 
     def __init__(self, path: Path, phase: str) -> None:
         self.path, self.phase = path, phase
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
+        if not is_first():
+            return
         rows = read_rows(self.path)
-        kept = [row for row in rows if row["phase"] != self.phase or row["epoch"] <= state.epoch]
-        if kept != rows:
-            write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        before = next((place for place, row in enumerate(rows) if row["phase"] == self.phase), len(rows))
+        own = [{"phase": self.phase, **row} for row in state.history]
+        rewrite_rows(self.path, rows[:before] + own + [row for row in rows[before:] if row["phase"] != self.phase])
 
     def on_epoch(self, state: TrainingState) -> None:
         if is_first():
-            with open(self.path, "a") as file:
-                file.write(json.dumps({"phase": self.phase, **state.history[-1]}) + "\n")
+            append_row(self.path, {"phase": self.phase, **state.history[-1]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change wha
 OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
 NAMED = ("precision",)  # choices of every recipe: `Recipe.results` puts them into the name of the setting
 EARLIER = "earlier"  # in a field's metadata: its value in runs that were begun before there was such a setting (see Options.former)
+MOST_THREADS = 1024
 Kind = TypeVar("Kind")
 
 
@@ -24,8 +26,8 @@ class Options:
 
     seed: int = 0
     """The seed of every draw. The same seed, machine and thread count give the same bits."""
-    threads: int = 2
-    """Number of CPU threads."""
+    threads: int = dataclasses.field(default_factory=lambda: usual_threads())
+    """Number of CPU threads. By default two, or fewer where OMP_NUM_THREADS or the processors allowed are fewer."""
     device: Literal["cpu", "cuda"] = "cpu"
     """The device. Draws depend on the device, and so do the last digits of the figures."""
     precision: Literal["float32", "bfloat16", "auto"] = dataclasses.field(default="float32", metadata={EARLIER: "float32"})
@@ -50,11 +52,20 @@ class Options:
     def __post_init__(self) -> None:
         if self.seed < 0 or self.threads < 1:
             raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
+        if self.threads > MOST_THREADS:
+            raise ValueError(f"at most {MOST_THREADS} threads are of use, found --threads {self.threads}")
         if self.device == "cuda":
             import torch  # here: options are read, and refused, before anything that is slow to import is needed
 
             if not torch.cuda.is_available():
                 raise ValueError("--device cuda needs a GPU that PyTorch sees, and it sees none here")
+
+
+def usual_threads() -> int:
+    """Two, or fewer where the environment variable OMP_NUM_THREADS or the processors that this process may use are fewer."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(2, allowed, int(asked) if asked.isdecimal() else 2))
 
 
 def settings_of(options: Options) -> dict[str, Any]:

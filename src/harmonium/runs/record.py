@@ -285,4 +285,5 @@ def _read(path: Path) -> Record:
 
 
 def _write(path: Path, content: Record) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

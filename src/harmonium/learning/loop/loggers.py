@@ -61,6 +61,7 @@ class CSVLogger(Callback):
 
     def on_start(self, state: TrainingState, epochs: int, batches: int) -> None:
         self.trainings.number(state)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write()
 
     def on_epoch(self, state: TrainingState) -> None:

@@ -101,6 +101,7 @@ class Trajectory(Callback):
         if self.acceptance is not None:
             _chains(state)
         if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._scan()
         self._check_same(state)
         while self.steps and (self._ended or self.steps[-1] > state.step):

@@ -16,7 +16,7 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.epoch_figures import sentence
 from harmonium.learning.loop.optimizer_file import packed, unpack
 from harmonium.learning.loop.schedules import Scheduler
-from harmonium.models.saving import renamed, restore, unshared
+from harmonium.models.saving import first_not_finite, renamed, restore, unshared
 from harmonium.notebook import as_html
 from harmonium.processes import add_up, gathered, is_first, own_entries, own_purpose, rank, wait_for_all, world_size
 from harmonium.seeds import derive
@@ -161,10 +161,12 @@ class TrainingState:
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if a parameter is NaN or infinite. The message names the step, the tensor and likely causes."""
-        parameters = dict(self.model.named_parameters())
-        if bool(torch.stack([torch.isfinite(parameter).all() for parameter in parameters.values()]).all()):
+        self._diverged_at(first_not_finite({name: parameter.detach() for name, parameter in self.model.named_parameters()}))
+
+    def _diverged_at(self, name: str | None) -> None:
+        """Raise the error of `check_finite` if a tensor is named."""
+        if name is None:
             return
-        name = next(name for name, parameter in parameters.items() if not bool(torch.isfinite(parameter).all()))
         raise FloatingPointError(
             f"training diverged: {name} is not finite at step {self.step} (epoch {self.epoch + 1}); likely causes: a learning "
             "rate that is too high (Gaussian units need 10 to 100 times less than binary ones), data that are not "
@@ -182,12 +184,18 @@ class TrainingState:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one checkpoint file, atomically.
 
-        Several processes must all call it. The first one writes, and the others return when the file is there.
+        The last one stays beside it, its name ending in ".previous", and is read if this one is damaged. Several processes must all call
+        it. The first one writes, and the others return when the file is there.
 
         Parameters
         ----------
         path : path-like
-            The file.
+            The file, in a folder that exists.
+
+        Raises
+        ------
+        FloatingPointError
+            If a parameter, the optimiser or a chain holds NaN or infinity. The file is then as it was.
         """
         tensors = unshared(self.model, "model.")
         tensors["generator"] = self.generator.get_state()
@@ -200,6 +208,7 @@ class TrainingState:
         for name, axis in self.divided.items():
             if name in self.slots.get(RULE, {}):
                 tensors[f"slots.{RULE}.{name}"] = gathered(self.slots[RULE][name], axis)
+        self._diverged_at(first_not_finite(tensors))
         sums = {name: value.clone() for name, value in self.totals.items()}
         add_up([value for name, value in sums.items() if name != SHARED])
         tensors |= {f"totals.{name}": value for name, value in sums.items()}
@@ -211,7 +220,7 @@ class TrainingState:
             "schedule": self.schedule.state_dict() if self.schedule else None,
             **{name: getattr(self, name) for name in COUNTERS},
         }
-        write_tensors(path, tensors, header)
+        write_tensors(path, tensors, header, keep_previous=True)
         wait_for_all()
 
     def restore(self, path: str | os.PathLike[str]) -> None:
@@ -227,9 +236,15 @@ class TrainingState:
         Raises
         ------
         ValueError
-            If the file has other settings, another model or another layout.
+            If the file has other settings, another model or another layout, or is damaged and so is the one before it.
         """
         tensors, header = read_tensors(path)
+        try:
+            self._restore(path, tensors, header)
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"the checkpoint {path} is not one that training wrote ({error!r}): start again") from error
+
+    def _restore(self, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
         if "settings" not in header:
             raise ValueError(f"{path} is not a training checkpoint; is it a saved model?")
         if header.get("version") != VERSION:
@@ -262,6 +277,8 @@ class TrainingState:
             self.totals = {name: value if name == SHARED else torch.zeros_like(value) for name, value in self.totals.items()}
         threads = self.threads
         for name in COUNTERS:
+            if not isinstance(header[name], type(getattr(self, name))) and name != "stream":
+                raise TypeError(f"{name} is {header[name]!r}")
             setattr(self, name, header[name])
         if self.threads != threads:
             warnings.warn(

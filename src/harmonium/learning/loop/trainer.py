@@ -19,7 +19,7 @@ from torch import Tensor
 from harmonium.data.batches import Batches, Stream
 from harmonium.learning.loop import reduce
 from harmonium.learning.loop.state import SHARED, TrainingState
-from harmonium.processes import in_any, mean_figures, world_size
+from harmonium.processes import in_any, is_first, mean_figures, world_size
 
 CHECK_EVERY = 100  # steps between checks for non-finite parameters
 CHECKPOINT_SECONDS = 30.0  # between checkpoints inside an epoch
@@ -221,6 +221,8 @@ class Keeper:
     def __init__(self, state: TrainingState, batches: Batches | Stream, path: Path | None) -> None:
         self.state, self.batches, self.path = state, batches, path
         self.began, self.saved = time.monotonic() - state.seconds, time.monotonic()
+        if path is not None and is_first():
+            path.parent.mkdir(parents=True, exist_ok=True)  # now, and not later: a folder deleted meanwhile is not made again
         if path is not None and isinstance(batches, Stream):
             batches.load_state_dict(state.stream)
 
@@ -249,7 +251,6 @@ class Keeper:
     def save(self) -> None:
         self.state.seconds = self.seconds
         if self.path is not None:
-            self.state.check_finite()
             self.state.stream = self.batches.state_dict() if isinstance(self.batches, Stream) else None
             self.state.save(self.path)
         self.saved = time.monotonic()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harmonium.files import read_tensors, write_tensors
 from harmonium.runs.folder import METRICS, Run
+from harmonium.runs.metrics_file import append_row
 
 
 @contextmanager
@@ -16,8 +16,7 @@ def timed(run: Run, phase: str) -> Iterator[None]:
     """Writes how long a phase without epochs of its own takes into the run's metrics."""
     began = time.monotonic()
     yield
-    with open(run.folder / METRICS, "a") as file:
-        file.write(json.dumps({"phase": phase, "epoch": 1, "seconds": round(time.monotonic() - began, 3)}) + "\n")
+    append_row(run.folder / METRICS, {"phase": phase, "epoch": 1, "seconds": round(time.monotonic() - began, 3)})
 
 
 def kept(run: Run, name: str, figure: Callable[[], float]) -> float:
