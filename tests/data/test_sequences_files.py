@@ -29,7 +29,7 @@ def test_motion_in_its_format(tmp_path):
         motion.load(tmp_path)
     for wrong in (np.full((3, 49), np.nan), np.full((3, 49), 1j)):
         savemat(tmp_path / "mit_mocap.mat", {"train_data": cell(*frames[:35]), "test_data": cell(*frames[35:38], wrong)})
-        with pytest.raises(ValueError, match="is damaged: expected finite numbers in test_data"):
+        with pytest.raises(ValueError, match=r"is damaged: expected finite numbers in test_data|complex numbers"):
             motion.load(tmp_path)
     (tmp_path / "mit_mocap.mat").write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match="is not a readable MATLAB file"):

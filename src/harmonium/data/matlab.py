@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.data.matlab_reader import MOST_BYTES, read
 from harmonium.data.tables import NUMBERS, native
 
 
 def arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Those of the named arrays that a file has. Raises a ValueError for a file that is no MATLAB file."""
-    from scipy.io import loadmat  # here, so that importing the package does not wait for SciPy
-
+    """Those of the named arrays that a file has. Raises a ValueError for a file that is no MATLAB file, or is damaged."""
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and a MATLAB file of at most {MOST_BYTES:,} is expected")
     try:
-        held: dict[str, Any] = loadmat(path, variable_names=list(names))
-    except Exception as fault:  # SciPy may raise any exception, depending on the bytes
+        return read(path.read_bytes(), names)
+    except ValueError as fault:
         raise ValueError(f"{path} is not a readable MATLAB file: {fault}") from fault
-    return held
 
 
 def cells(path: Path, expected: Mapping[str, int], width: int, dtype: torch.dtype) -> dict[str, list[Tensor]]:
