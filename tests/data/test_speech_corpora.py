@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harmonium.data import librispeech, speech, speechocean, timit
+from harmonium.data import fsdd, librispeech, speech, speechocean, timit
 from tests.data.test_speech_sounds import shorts, sphere, wav
 
 
@@ -213,6 +213,25 @@ def test_a_dictionary_with_an_unreadable_line(tmp_path):
         speech.read_lexicon(write(tmp_path / "cmu.dict", "A\n"))
 
 
+# Spoken digits ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_spoken_digits_by_their_names(tmp_path):
+    for name in ("7_theo_10", "7_theo_9", "0_george_0", "7_lucas_3"):
+        write(tmp_path / "fsdd" / "recordings" / f"{name}.wav", wav(shorts([5]), rate=8000))
+    found = fsdd.load(tmp_path)
+    assert [(each.id, each.speaker, each.words) for each in found] == [
+        ("0_george_0", "george", ["0"]),
+        ("7_lucas_3", "lucas", ["7"]),
+        ("7_theo_9", "theo", ["7"]),
+        ("7_theo_10", "theo", ["7"]),
+    ]
+    assert found[0].samples().tolist() == [5 / 32768]
+    write(tmp_path / "fsdd" / "recordings" / "theo.wav", b"")
+    with pytest.raises(ValueError, match=r"theo\.wav is not of this data set: expected a name such as 3_theo_12\.wav"):
+        fsdd.load(tmp_path)
+
+
 # One's own recordings -----------------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +272,8 @@ def test_what_is_wrong_with_own_recordings_is_named(tmp_path, fault):
         speech.folder(tmp_path, "said")
 
 
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+
 # The real ones ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -283,3 +304,11 @@ def test_the_real_speechocean():
 def test_the_real_librispeech():
     found = librispeech.load()
     assert (len(found), sum(len(each.words) for each in found)) == (367, 10420)
+
+
+@pytest.mark.skipif(not here("fsdd/recordings/0_george_0.wav"), reason="HARMONIUM_DATA is not set, or has no fsdd")
+def test_the_real_spoken_digits():
+    found = fsdd.load()
+    assert len(found) == 3000
+    assert {(each.speaker, each.words[0]) for each in found} == {(name, str(digit)) for name in SPEAKERS for digit in range(10)}
+    assert sum(len(each.samples()) for each in found[::100]) > 30 * 1000
