@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 LENGTH, SHIFT = 0.025, 0.010  # seconds
 EMPHASIS = 0.97
 LOWEST = 20.0  # Hz, the lower end of the first filter
-FLOOR = 2.0**-30  # of an energy: the square of one step of 16 bits, so that digital silence has a logarithm
+FLOOR = 2.0**-30  # of an energy: the square of one step of 16 bits
 LIFTER = 22
 
 
@@ -20,7 +20,8 @@ def filter_bank(samples: Any, rate: int, *, filters: int = 40, with_deltas: bool
     """The log energies of a waveform in filters spread along the mel scale, and its log energy.
 
     Windows of 25 ms every 10 ms, none beyond the ends. Each loses its mean; its log energy is that of the samples so far. Then come
-    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate.
+    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate. Energies below
+    2⁻³⁰, the square of a step of 16 bits, count as that, so that silence has a logarithm.
 
     Parameters
     ----------
