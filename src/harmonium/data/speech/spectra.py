@@ -20,8 +20,8 @@ def filter_bank(samples: Any, rate: int, *, filters: int = 40, with_deltas: bool
     """The log energies of a waveform in filters spread along the mel scale, and its log energy.
 
     Windows of 25 ms every 10 ms, none beyond the ends. Each loses its mean; its log energy is that of the samples so far. Then come
-    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate. Energies below
-    2⁻³⁰, the square of a step of 16 bits, count as that, so that silence has a logarithm.
+    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate. Energies
+    below 2⁻³⁰, the square of a step of 16 bits, count as that, so that silence has a logarithm.
 
     Parameters
     ----------
