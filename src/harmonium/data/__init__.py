@@ -1,4 +1,4 @@
-"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, noise and distortions."""
+"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, noise and distortions; speech."""
 
 from harmonium.data import (
     alphadigits,
@@ -8,7 +8,9 @@ from harmonium.data import (
     curves,
     digits,
     eth80,
+    fsdd,
     lfw_pairs,
+    librispeech,
     mnist,
     mnist_variations,
     motion,
@@ -19,6 +21,9 @@ from harmonium.data import (
     norb,
     omniglot,
     orl_faces,
+    speech,
+    speechocean,
+    timit,
     toy_objects,
 )
 from harmonium.data.binarise import Resampled, binarise
@@ -30,6 +35,7 @@ from harmonium.data.idx import read_idx
 from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
 from harmonium.data.shifted import Shifted
+from harmonium.data.stacked_frames import StackedFrames
 from harmonium.data.standardise import Standardising, standardise
 from harmonium.data.verification import ImagePairs, VerificationFold, verification_folds
 from harmonium.data.whitening import Whitening, whiten
@@ -41,6 +47,7 @@ __all__ = [
     "ImagePairs",
     "Resampled",
     "Shifted",
+    "StackedFrames",
     "Standardising",
     "Table",
     "VerificationFold",
@@ -55,7 +62,9 @@ __all__ = [
     "elastic",
     "eth80",
     "from_frame",
+    "fsdd",
     "lfw_pairs",
+    "librispeech",
     "mnist",
     "mnist_variations",
     "motion",
@@ -69,7 +78,10 @@ __all__ = [
     "past_frames",
     "patches",
     "read_idx",
+    "speech",
+    "speechocean",
     "standardise",
+    "timit",
     "toy_objects",
     "verification_folds",
     "whiten",
