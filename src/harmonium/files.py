@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 FORMAT = "harmonium 2"
 WITHOUT_CHECKSUM = "harmonium 1"  # what earlier versions wrote: read as it is
 DIGEST, BLANK = b'"sha256":"', "0" * 64  # in the file's JSON, where such quotation marks stand nowhere within a text
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # no link to elsewhere, and no line ends of Windows
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN
+LONGER = os.O_RDWR | os.O_CREAT | os.O_APPEND | PLAIN
 TEMPORARY = ".{name}.{token}.tmp"
 
 
@@ -59,16 +61,52 @@ def write_atomically(path: Path, content: bytes, *, keep_previous: bool = False)
     flush_folder(path.parent)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Adds a line to a file, or begins one, and flushes it to the disk. After half a line, where a writer was killed, it begins anew.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, in a folder that exists.
+    line : bytes
+        With its end.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist, or the disk is full.
+    """
+    began = not path.exists()
+    try:
+        descriptor = os.open(path, LONGER, 0o666)
+        try:
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+            if size and os.lseek(descriptor, -1, os.SEEK_END) == size - 1 and os.read(descriptor, 1) != b"\n":
+                line = b"\n" + line
+            _write_all(descriptor, line)
+        finally:
+            os.close(descriptor)
+        if began:
+            flush_folder(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, _what_failed(error, path.parent), str(path)) from error
+
+
 def _write_new(path: Path, content: bytes) -> None:
-    """Writes a file that is not there yet, flushed to the disk. Neither another writer's file nor a link to elsewhere is written to."""
+    """Writes a file that is not there yet. Neither another writer's file nor a link to elsewhere is written to."""
     descriptor = os.open(path, NEW, 0o666)
     try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
+        _write_all(descriptor, content)
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Writes all of it, in as many calls as the system takes, and flushes it to the disk."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    os.fsync(descriptor)
 
 
 def _what_failed(error: OSError, folder: Path) -> str:

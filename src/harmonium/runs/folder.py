@@ -89,7 +89,7 @@ class Run:
                 run.sessions = other.sessions
         elif folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file, and a run needs a folder: choose another with --out")
-        elif folder.exists() and any(folder.iterdir()):
+        elif folder.exists() and any(path.is_file() and not path.name.startswith(".") for path in folder.rglob("*")):
             raise ValueError(f"{folder} is not empty and holds no run: choose another folder with --out")
         run.take_part(type(options))
         return run

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harmonium.files import write_atomically
+from harmonium.files import append_line, write_atomically
 
 CHECK = "crc32"  # of the row without it, as it is written
 
@@ -28,7 +27,7 @@ def line(row: Mapping[str, Any]) -> str:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The undamaged rows of a file, without their checksums. Half a line, where a run was killed, is no row.
 
-    Rows of earlier versions have no checksum, and count as they are.
+    Rows of earlier versions have no checksum, and count if all of their figures are numbers.
     """
     rows = []
     for text in path.read_bytes().splitlines() if path.exists() else ():
@@ -37,21 +36,14 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             found = row.pop(CHECK, None)
         except (ValueError, AttributeError, RecursionError):
             continue
-        if "phase" in row and (found is None or found == _checksum(row)):
+        if "phase" in row and (found == _checksum(row) or (found is None and _is_plain(row))):
             rows.append(row)
     return rows
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Adds a row to a file whose folder exists. It begins a line of its own, also after half a line."""
-    with open(path, "ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(line(row).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(path, line(row).encode())
 
 
 def rewrite_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -59,6 +51,10 @@ def rewrite_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     content = "".join(map(line, rows)).encode()
     if (path.read_bytes() if path.exists() else b"") != content:
         write_atomically(path, content)
+
+
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, int | float) for name, value in row.items() if name != "phase")
 
 
 def _checksum(row: Mapping[str, Any]) -> str:
