@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import warnings
 from pathlib import Path
 
 from harmonium import __version__
 from harmonium.recipes import REGISTRY
+from harmonium.stopping import leaving_with
 from harmonium.usage import HELP, UsageError, suggestion
 
 COMMANDS = {
@@ -33,6 +33,8 @@ COMMANDS = {
 }
 """Each command, with what it takes and does."""
 ON_A_RUN = ("resume", "evaluate", "sample", "report", "features", "predict", "impute", "compare")
+NO_MEMORY = "harmonium: there is not enough memory for this: take fewer units, fewer chains or a smaller batch"
+FAULT, TRACEBACK = "a fault of the program itself", "HARMONIUM_TRACEBACK"
 CONFIGURATION = "config.json"  # what makes a folder a run's
 
 
@@ -153,9 +155,10 @@ def main() -> None:
         if said is not None:
             print(said)
             return
-        from harmonium.commands import carry_out
+        with leaving_with("Stopped."):
+            from harmonium.commands import carry_out
 
-        carry_out(sys.argv[1:])
+            carry_out(sys.argv[1:])
     except UsageError as error:
         print(f"harmonium: {error}", file=sys.stderr)
         sys.exit(2)
@@ -167,9 +170,17 @@ def main() -> None:
         sys.exit(f"harmonium: {said}")
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"harmonium: {error}")
+    except MemoryError:
+        sys.exit(NO_MEMORY)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again: it is ending already
         sys.exit("Stopped.")
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        if "can't allocate memory" in str(error):  # how PyTorch says it
+            sys.exit(NO_MEMORY)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.exit(f"harmonium: {FAULT} ({what}); with the environment variable {TRACEBACK}=1 it says where")
     finally:
         warnings.formatwarning = usual
 

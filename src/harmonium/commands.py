@@ -25,6 +25,7 @@ from harmonium.runs import table
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
 from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier, from_settings
+from harmonium.stopping import leaving_with
 from harmonium.usage import UsageError
 
 if TYPE_CHECKING:
@@ -112,10 +113,12 @@ def join(options: Recipe) -> None:
 def steps(options: Recipe, found: Run) -> None:
     """Runs a recipe's steps in a folder, each from where it stopped."""
     torch.set_num_threads(options.threads)
+    stopped = f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it."
     try:
-        results = options.run(found)
+        with leaving_with(stopped):
+            results = options.run(found)
     except KeyboardInterrupt:
-        raise SystemExit(f"Stopped; everything learnt so far is saved, and `harmonium resume {found.folder}` goes on with it.") from None
+        raise SystemExit(stopped) from None
     finally:
         found.release()
     found.check_there()

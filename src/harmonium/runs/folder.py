@@ -132,8 +132,11 @@ class Run:
         try:
             found = json.loads(path.read_text())
             sessions = found.get("sessions") or [{"commit": found.get("commit", "unknown"), "unlike_defaults": None}]
+            if not isinstance(found["settings"], dict) or not isinstance(found["recipe"], str):
+                raise TypeError("its recipe has no name, or its settings are no table")
+            sessions = [_session(each) for each in sessions]
             return cls(Path(folder), found["recipe"], found["settings"], sessions)
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"{path} is no run's configuration ({error})") from error
 
     def take_part(self, kind: type[Options]) -> None:
@@ -217,3 +220,9 @@ class Run:
             raise ValueError(f"{self.folder} holds a run that has not finished: `harmonium resume {self.folder}` goes on with it")
         content: dict[str, Any] = json.loads(path.read_text())
         return content
+
+
+def _session(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A session as config.json holds it, with what it must have."""
+    names = found.get("unlike_defaults")
+    return {**found, "commit": str(found["commit"]), "unlike_defaults": None if names is None else list(map(str, names))}

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
 
 import tyro
 
+from harmonium.runs.setting_values import check_numbers, has_type
+
 NOT_SETTINGS = ("out", "fresh", "record", "supersede")  # they do not change what is computed
 OF_THE_RUN = ("seed", "threads", "device", "data_dir")  # settings that no default is compared with
 NAMED = ("precision",)  # choices of every recipe: `Recipe.results` puts them into the name of the setting
@@ -50,8 +52,9 @@ class Options:
     earlier runs and records still match."""
 
     def __post_init__(self) -> None:
-        if self.seed < 0 or self.threads < 1:
-            raise ValueError(f"a seed is at least 0 and there is at least one thread, found --seed {self.seed} --threads {self.threads}")
+        check_numbers(self)
+        if self.threads < 1:
+            raise ValueError(f"there is at least one thread, found --threads {self.threads}")
         if self.threads > MOST_THREADS:
             raise ValueError(f"at most {MOST_THREADS} threads are of use, found --threads {self.threads}")
         if self.device == "cuda":
@@ -120,6 +123,8 @@ def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
     >>> from_settings(Options, {"seed": 3, "threads": 1}).seed
     3
     """
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"settings cannot be {settings!r}")
     hints, values = get_type_hints(kind), {}
     former = getattr(kind, "former", {})
     for name, value in settings.items():
@@ -128,12 +133,14 @@ def from_settings(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
                 raise KeyError(f"{name} can no longer be {value!r}")
             continue
         hint = hints[name]
-        if dataclasses.is_dataclass(hint):
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
             value = from_settings(hint, value)  # type: ignore[arg-type]  # it is a class, as annotations are
         elif isinstance(value, list):
             value = tuple(value)
         elif hint == Path | None and value is not None:
-            value = Path(value)
+            value = Path(value) if isinstance(value, str) else value
+        if not has_type(value, hint):
+            raise TypeError(f"{name} cannot be {value!r}")
         values[name] = value
     return kind(**values)
 
