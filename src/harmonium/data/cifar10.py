@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.data.fetch import locate, of_user
+from harmonium.data.pictures import decoded
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (3, 32, 32)  # planes of red, green and blue
@@ -213,12 +214,10 @@ def _read(path: Path, part: str, name: str) -> Array:
 
 
 def _decoded(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    from PIL import Image  # which matplotlib, too, reads with; here, so that importing the package does not wait for it
-
     try:
         if archive.getinfo(name).file_size > LARGEST:
             raise ValueError(f"it has {archive.getinfo(name).file_size} bytes")
-        image = np.asarray(Image.open(BytesIO(archive.read(name)), formats=("JPEG",)))
+        image = decoded(BytesIO(archive.read(name)), ("JPEG",))
     except Exception as fault:  # the readers may raise any exception, depending on the bytes
         raise ValueError(f"{name} in {path} is not a readable image: {fault}") from fault
     if image.shape != (*SHAPE[1:], SHAPE[0]) or image.dtype != np.uint8:

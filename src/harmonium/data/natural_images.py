@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate
+from harmonium.data.pictures import decoded
 
 FILES = {
     "hyvarinen/1.tiff": "2df1b9389cce546264dbad63fb460fc3771dde3af3b542478a7e157927a2dfab",
@@ -58,13 +59,11 @@ def load(data_dir: str | Path | None = None) -> list[Tensor]:
     >>> len(photographs)
     13
     """
-    from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
-
     images = []
     for path in locate("natural-images", FILES, (), data_dir).values():
         try:
-            image = imread(path)
-        except Exception as fault:  # the reader may raise any exception, depending on the bytes
+            image = decoded(path, ("TIFF",))
+        except ValueError as fault:
             raise ValueError(f"{path} is not a readable image: {fault}") from fault
         if image.shape not in SHAPES or image.dtype != np.uint8:
             raise ValueError(f"{path} is not the book's: expected 256 x 512 uint8 grey levels, found {image.shape} of {image.dtype}")

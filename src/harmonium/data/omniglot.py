@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate
+from harmonium.data.pictures import decoded
 
 FILES = {
     "images_background_small1.zip": "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4",
@@ -107,12 +108,10 @@ def _check(path: Path, found: list[tuple[str, str]], part: int) -> None:
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """A drawing: true where the paper is black."""
-    from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
-
     try:
         if member.file_size > LARGEST:
             raise ValueError(f"it has {member.file_size} bytes")
-        image = imread(BytesIO(archive.read(member)), format="png")
+        image = decoded(BytesIO(archive.read(member)), ("PNG",))
     except Exception as fault:  # the readers may raise any exception, depending on the bytes
         raise ValueError(f"{member.filename} in {path} is not a readable drawing: {fault}") from fault
     if image.shape != SHAPE or not np.isin(image, (0, 1)).all():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate
+from harmonium.data.pictures import decoded
 
 PEOPLE, OF_EACH = 40, 10
 SHAPE = (112, 92)
@@ -69,11 +70,9 @@ def load(data_dir: str | Path | None = None) -> Faces:
 
 
 def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    from matplotlib.image import imread  # here, so that importing the package does not wait for matplotlib
-
     try:
-        image = imread(path)
-    except Exception as fault:  # the reader may raise any exception, depending on the bytes
+        image = decoded(path, ("PPM",))
+    except ValueError as fault:
         raise ValueError(f"{path} is not a readable image: {fault}") from fault
     if image.shape != SHAPE or image.dtype != np.uint8:
         raise ValueError(f"{path} is not ORL's: expected {SHAPE} uint8 grey levels, found {image.shape} of {image.dtype}")

@@ -151,7 +151,7 @@ def _images(folder: Path) -> np.ndarray[Any, Any]:
     colour, size = False, (0, 0)
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
                 if not found:
                     colour, size = image.mode not in ("1", "L", "LA", "I;16"), image.size
                     _check_size(folder, len(paths) * size[0] * size[1] * (3 if colour else 1))

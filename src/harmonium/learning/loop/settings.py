@@ -16,6 +16,11 @@ from harmonium.learning.rules.rule import LATER
 from harmonium.seeds import fresh_generator
 from harmonium.units import Given
 
+ADDED: dict[str, Any] = {
+    "precision": "float32",
+    "falls": False,
+    "averaged": False,
+}  # settings that older checkpoints do not have, with what they were then
 SAMPLED = 64  # rows of the data's digest
 
 

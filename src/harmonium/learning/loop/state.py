@@ -14,20 +14,17 @@ from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning.loop.epoch_figures import sentence
+from harmonium.learning.loop.finite import check_finite
 from harmonium.learning.loop.optimizer_file import packed, unpack
 from harmonium.learning.loop.schedules import Scheduler
-from harmonium.models.saving import first_not_finite, renamed, restore, unshared
+from harmonium.learning.loop.settings import ADDED
+from harmonium.models.saving import renamed, restore, unshared
 from harmonium.notebook import as_html
 from harmonium.processes import add_up, gathered, is_first, own_entries, own_purpose, rank, wait_for_all, world_size
 from harmonium.seeds import derive
 
 VERSION = 2  # of the checkpoint's layout
 RULE, AVERAGING = "rule", "averaging"  # of the slots
-ADDED: dict[str, Any] = {
-    "precision": "float32",
-    "falls": False,
-    "averaged": False,
-}  # settings that older checkpoints do not have, with what they were then
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
 
@@ -161,17 +158,7 @@ class TrainingState:
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if a parameter is NaN or infinite. The message names the step, the tensor and likely causes."""
-        self._diverged_at(first_not_finite({name: parameter.detach() for name, parameter in self.model.named_parameters()}))
-
-    def _diverged_at(self, name: str | None) -> None:
-        """Raise the error of `check_finite` if a tensor is named."""
-        if name is None:
-            return
-        raise FloatingPointError(
-            f"training diverged: {name} is not finite at step {self.step} (epoch {self.epoch + 1}); likely causes: a learning "
-            "rate that is too high (Gaussian units need 10 to 100 times less than binary ones), data that are not "
-            "standardised, or no weight cost. The last checkpoint, if any, is kept as it was"
-        )
+        check_finite({name: parameter.detach() for name, parameter in self.model.named_parameters()}, self.step, self.epoch)
 
     def check_settings(self, settings: dict[str, Any], source: str) -> None:
         """Raise a ValueError that names the first of these settings that differs from the state's own."""
@@ -208,7 +195,7 @@ class TrainingState:
         for name, axis in self.divided.items():
             if name in self.slots.get(RULE, {}):
                 tensors[f"slots.{RULE}.{name}"] = gathered(self.slots[RULE][name], axis)
-        self._diverged_at(first_not_finite(tensors))
+        check_finite(tensors, self.step, self.epoch)
         sums = {name: value.clone() for name, value in self.totals.items()}
         add_up([value for name, value in sums.items() if name != SHARED])
         tensors |= {f"totals.{name}": value for name, value in sums.items()}
