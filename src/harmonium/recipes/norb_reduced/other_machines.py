@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from harmonium.data.mnist_variations import Cases
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, predict
 from harmonium.recipes.norb_reduced.conv_nets import lenet, rectify_normalise_pool
-from harmonium.recipes.norb_reduced.reduced_views import Views, held_out, split
 from harmonium.recipes.shared.feature_layers import standardised
 from harmonium.recipes.shared.kept_figure import kept
+from harmonium.recipes.shared.norb_views import Views, held_out, split
 from harmonium.recipes.shared.vector_machine import searched
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive

@@ -117,6 +117,7 @@ def learn_layer(run: Run, phase: str, rbm: RBM, data: Tensor, how: Features, rat
             batch_size=how.batch_size,
             optimizer=partial(MomentumSGD, lr=rate, momentum=how.momentum),
             precision=run.precision,
+            capture=data.is_cuda,
             seed=seed,
             callbacks=run.callbacks(phase),
             checkpoint=run.checkpoint(phase),
