@@ -1,9 +1,9 @@
 """Toys before clutter: rectified against binary units, with and without pre-training, on the jittered and cluttered NORB.
 
 Paper: Nair & Hinton, *Rectified linear units improve restricted Boltzmann machines*, ICML 2010, tables 1 and 2: of the test pairs, shrunk
-to 32 x 32 pixels of either camera, nets of one hidden layer of 4,000 rectified units have 17.8 % wrong without and 16.5 % with pre-training,
-of binary units 23.0 and 18.7 %; with another 2,000 units above, rectified nets have 17.6, 16.5 (first layer pre-trained) and 15.2 % (both),
-binary ones 23.6, 18.8 and 18.8 %. NORB is LeCun, Huang & Bottou's (CVPR 2004). Where its files are not, the recipe is of toy objects,
+to 32 x 32 pixels of either camera, nets of one hidden layer of 4,000 rectified units have 17.8 % wrong without and 16.5 % with
+pre-training, of binary units 23.0 and 18.7 %; with another 2,000 units above, rectified nets have 17.6, 16.5 (first layer pre-trained) and
+15.2 % (both), binary ones 23.6, 18.8 and 18.8 %. NORB is LeCun, Huang & Bottou's (CVPR 2004). Where its files are not, the recipe is of toy objects,
 and the records say so. Settings are chosen on training toys held out (`--tuning`). Ours, times and machine: results/norb-jittered.json; the
 protocol and what was tried: docs/recipes/norb-jittered.md.
 """
@@ -116,7 +116,8 @@ class NorbJittered(Recipe):
         write_run_report(
             run,
             summary=f"Jittered and cluttered pairs of {'toy objects, which are drawn,' if toys else 'NORB'} recognised by nets of "
-            "rectified and of binary units, with and without layers that were learnt without labels. No toy that is judged on was learnt from",
+            "rectified and of binary units, with and without layers that were learnt without labels. No toy that is judged on was learnt "
+            "from",
             sections=sections(run, views, judged_so_far(run), PUBLISHED, toys=toys),
         )
 

@@ -53,7 +53,7 @@ def chosen(pairs: Norb, count: int, seed: int, smaller: Callable[[Any], Tensor])
 
 def _chosen(pairs: Pairs, count: int, seed: int, smaller: Callable[[Any], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     rows = torch.randperm(len(pairs.categories), generator=torch.Generator().manual_seed(seed))[:count]
-    pixels = torch.cat([smaller(pairs.images[few.numpy()]) for few in rows.split(BLOCK)])
+    pixels = torch.cat([smaller(pairs.images[few.numpy()]) for few in torch.split(rows, BLOCK)])
     return pixels, pairs.categories[rows], pairs.toys[rows]
 
 
