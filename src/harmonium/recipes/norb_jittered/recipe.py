@@ -3,9 +3,9 @@
 Paper: Nair & Hinton, *Rectified linear units improve restricted Boltzmann machines*, ICML 2010, tables 1 and 2: of the test pairs, shrunk
 to 32 x 32 pixels of either camera, nets of one hidden layer of 4,000 rectified units have 17.8 % wrong without and 16.5 % with
 pre-training, of binary units 23.0 and 18.7 %; with another 2,000 units above, rectified nets have 17.6, 16.5 (first layer pre-trained) and
-15.2 % (both), binary ones 23.6, 18.8 and 18.8 %. NORB is LeCun, Huang & Bottou's (CVPR 2004). Where its files are not, the recipe is of toy objects,
-and the records say so. Settings are chosen on training toys held out (`--tuning`). Ours, times and machine: results/norb-jittered.json; the
-protocol and what was tried: docs/recipes/norb-jittered.md.
+15.2 % (both), binary ones 23.6, 18.8 and 18.8 %. NORB is LeCun, Huang & Bottou's (CVPR 2004). Where its files are not, the recipe is of
+toy objects, and the records say so. Settings are chosen on training toys held out (`--tuning`). Ours, times and machine:
+results/norb-jittered.json; the protocol and what was tried: docs/recipes/norb-jittered.md.
 """
 
 from __future__ import annotations
