@@ -15,6 +15,7 @@ from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.shared.feature_layers import Features, Kind, features, learn_layer, machine, phase
+from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -135,7 +136,7 @@ def tune(
     how, rate, seed
         How it learns, at which rate at first, and the seed of the order of the cases.
     """
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net,
         *learnt,
         validation=valid,
@@ -145,10 +146,6 @@ def tune(
         optimizer=partial(MomentumSGD, lr=rate, momentum=how.momentum),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
         weight_cost=how.weight_cost,
-        precision=run.precision,
         capture=learnt[0].is_cuda,
         seed=seed,
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from harmonium.data.verification import ImagePairs
 from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.nets import Distance, Visible, contrastive_loss
+from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.shared.random_weights import begun
 from harmonium.recipes.verification.cropped_faces import SHAPE
 from harmonium.runs.folder import Run
@@ -72,7 +73,7 @@ def learn_metric(run: Run, phase: str, pairs: Tensor, same: Tensor, how: Convolu
         The net and its learning, and the seed of its weights and of the order of the pairs.
     """
     net = convolutional(how, derive(seed, 0))
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net,
         pairs,
         same.float(),
@@ -82,11 +83,7 @@ def learn_metric(run: Run, phase: str, pairs: Tensor, same: Tensor, how: Convolu
         batch_size=50,
         optimizer=partial(MomentumSGD, lr=how.learning_rate, momentum=0.9),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
-        precision=run.precision,
         seed=derive(seed, 1),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return net
 

@@ -30,6 +30,7 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, fit, predict
 from harmonium.models import RBM
 from harmonium.nets import siamese
+from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.verification.convolutional import Convolutions, closeness, learn_metric
 from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, some, standing
 from harmonium.recipes.verification.pictures import sections
@@ -177,16 +178,12 @@ def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, k
     if kind == "rectified":
         rbm.hidden.get_parameter("bias").requires_grad_(False)
     phase, chosen = f"fold {number} {kind} features", torch.unique(fold.copies.images)
-    fit(
+    in_run(run, phase, fit)(
         rbm,
         torch.cat([faces.moved[chosen], faces.mirrored[chosen]]),
         epochs=plan.epochs,
         batch_size=50,
-        precision=run.precision,
         seed=derive(plan.seed, number, 2),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return rbm
 
@@ -212,7 +209,7 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
         net[-1].get_parameter("weight").fill_(slope)
         net[-1].get_parameter("bias").fill_(offset)
     phase, pairs = f"fold {number} {kind} net", some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net,
         standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3)),
         pairs.same,
@@ -222,11 +219,7 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
         optimizer=partial(MomentumSGD, lr=settings.rate, momentum=0.9),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / plan.tuning_epochs),
         weight_cost=settings.weight_cost,
-        precision=run.precision,
         seed=derive(plan.seed, number, 4),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     said = predict(net, faces.middle[fold.test.images]).argmax(1)
     return percent_right(said, fold.test)
