@@ -28,7 +28,7 @@ WORDS = {
     "two_layers_first_pretrained": "two layers, the first pre-trained",
     "two_layers_pretrained": "two layers, both pre-trained",
 }
-ACROSS, SHOWN = 8, 48  # views of a category, and units of a kind
+ACROSS, SHOWN = 8, 60  # views of a category, and units of a kind
 MOVED = {"rectified": -0.14, "binary": 0.14}  # where a kind's dot stands in its row
 
 
@@ -64,12 +64,12 @@ def sections(run: Run, views: Views, wrong: Mapping[str, Tensor], published: Map
     )
     paths = {kind: run.checkpoint(phase("", kind, 0)) for kind in KINDS}
     shown = [
-        (filters(beside(read_tensors(path)[0]["model.coupling.weight"].T).T, (SIDE, CAMERAS * SIDE), count=SHOWN), f"{kind} units")
+        (filters(read_tensors(path)[0]["model.coupling.weight"][: SIDE**2], (SIDE, SIDE), count=SHOWN), f"{kind} units")
         for kind, path in paths.items()
         if path.exists()
     ]
     if shown:
-        text = "What units of the first layer respond to in either camera's image, learnt without labels; those with the largest weights."
+        text = "What units of the first layer respond to in the left camera's image, learnt without labels; those with the largest weights."
         made.append(Section("Features", text, shown))
     curves = {name: rows for name, rows in run.histories().items() if len(rows) > 1}
     if curves:

@@ -32,8 +32,8 @@ class Convolutions:
     """Of either convolution."""
     features: int = 40
     """Of a face, each between -1 and 1."""
-    epochs: int = 6
-    learning_rate: float = 0.002
+    epochs: int = 2
+    learning_rate: float = 0.001
     """At first."""
 
 
