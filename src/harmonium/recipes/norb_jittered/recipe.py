@@ -65,7 +65,7 @@ class NorbJittered(Recipe):
     rectified: Features = Features(units=4000, epochs=30, gain=1.0, gain_above=1.0, learning_rate=1e-4, rate_above=1e-4, batch_size=100)
     binary: Features = Features(units=4000, epochs=30, gain=1.0, gain_above=1.0, learning_rate=1e-3, rate_above=5e-3, batch_size=100)
     rectified_tuning: Tuning = Tuning(learning_rate=0.01, random_rate=0.01)
-    binary_tuning: Tuning = Tuning(learning_rate=0.05, random_rate=0.05)
+    binary_tuning: Tuning = Tuning(learning_rate=0.2, random_rate=0.05)
 
     name: ClassVar[str] = "norb-jittered"
     choices: ClassVar[tuple[str, ...]] = ("quick", "objects")
