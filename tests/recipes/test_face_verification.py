@@ -11,9 +11,9 @@ from torch import nn
 
 from harmonium.data import orl_faces
 from harmonium.data.verification import ImagePairs
-from harmonium.recipes.verification import convolutional, recipe
-from harmonium.recipes.verification.convolutional import Convolutions
+from harmonium.recipes.verification import learnt_metric, recipe
 from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, some, standing
+from harmonium.recipes.verification.learnt_metric import Convolutions
 from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, by_threshold, cosines, percent_right, threshold
 from harmonium.runs.folder import Run
 
@@ -63,7 +63,7 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(options: FaceVerificati
 
     monkeypatch.setattr(recipe, "fit", never)
     monkeypatch.setattr(recipe, "fine_tune", never)
-    monkeypatch.setattr(convolutional, "fine_tune", never)
+    monkeypatch.setattr(learnt_metric, "fine_tune", never)
     assert options.run(Run.open(run.folder))["metrics"] == results["metrics"]
 
 
@@ -155,15 +155,15 @@ def test_the_convolutional_net_is_symmetric_and_learns_who_is_alike(options: Fac
     how = Convolutions(maps=(4, 6), features=10, epochs=5, learning_rate=0.01)
     (fold,) = folds_of(faces, 2, 0, choosing=True)
     pairs = some(fold.copies, 1500, 0)
-    net = convolutional.learn_metric(run, "net", faces.moved[pairs.images], pairs.same, how, 0)
+    net = learnt_metric.learn_metric(run, "net", faces.moved[pairs.images], pairs.same, how, 0)
     shown = faces.middle[fold.test.images[:50]]
     features = net[:-2](shown).detach().reshape(50, 2, 10)
     expected = np.array([sum(abs(float(a) - float(b)) for a, b in zip(*pair, strict=True)) for pair in features])
     np.testing.assert_allclose(net(shown).detach(), expected, rtol=1e-4)
     np.testing.assert_allclose(net(shown.flip(1)).detach(), expected, rtol=1e-4)
-    np.testing.assert_allclose(-convolutional.closeness(net, faces.middle, fold.test)[:50], expected, rtol=1e-4)
-    untrained = convolutional.closeness(convolutional.convolutional(how, 0), faces.middle, fold.train)
-    learnt = convolutional.closeness(net, faces.middle, fold.train)
+    np.testing.assert_allclose(-learnt_metric.closeness(net, faces.middle, fold.test)[:50], expected, rtol=1e-4)
+    untrained = learnt_metric.closeness(learnt_metric.convolutional(how, 0), faces.middle, fold.train)
+    learnt = learnt_metric.closeness(net, faces.middle, fold.train)
     known = fold._replace(test=fold.train)
     assert by_threshold(learnt, learnt, known) > by_threshold(untrained, untrained, known) + 3
 

@@ -19,10 +19,10 @@ from harmonium.data.toys import some_jittered as drawing
 from harmonium.data.toys.some_jittered import some_jittered
 from harmonium.recipes.norb_jittered import jittered_views
 from harmonium.recipes.norb_jittered.jittered_views import Drawn, cases_of, drawn, load
-from harmonium.recipes.norb_jittered.judging import KINDS, metrics
 from harmonium.recipes.norb_jittered.pictures import beside
 from harmonium.recipes.norb_jittered.recipe import PUBLISHED, NorbJittered
 from harmonium.recipes.norb_jittered.tuned_nets import STARTS, learnt_layers, net_of, unstandardised
+from harmonium.recipes.norb_jittered.wrong_pairs import KINDS, metrics
 from harmonium.recipes.shared.feature_layers import Features
 from harmonium.recipes.shared.norb_views import Views
 from harmonium.runs.folder import Run

@@ -3,7 +3,7 @@
 from harmonium.nets.autoencoder import Autoencoder, autoencoder
 from harmonium.nets.block_pooling import BlockPooling
 from harmonium.nets.classifier import classifier, feed_forward
-from harmonium.nets.contrastive import Distance, contrastive_loss
+from harmonium.nets.contrastive_loss import Distance, contrastive_loss
 from harmonium.nets.dbm_net import dbm_inputs
 from harmonium.nets.dropout import Dropout
 from harmonium.nets.fixed_factors import FixedFactors

@@ -19,8 +19,8 @@ from harmonium.couplings import Convolutional, Dense
 from harmonium.data.cifar10 import SHAPE
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, fit
 from harmonium.models import RBM
-from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.shared.random_weights import spread
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, PooledBlocks

@@ -13,7 +13,7 @@ from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.cifar.colour_layers import POOL
-from harmonium.recipes.shared.phases import in_run
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.learning import Transform, fit
 from harmonium.models import RBM
-from harmonium.recipes.shared.phases import in_run
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Binomial, Groups

@@ -12,8 +12,8 @@ from torch import Tensor
 from harmonium.data.norb import NAMES
 from harmonium.files import read_tensors
 from harmonium.recipes.norb_jittered.jittered_views import CAMERAS, SIDE
-from harmonium.recipes.norb_jittered.judging import KINDS, percent
 from harmonium.recipes.norb_jittered.tuned_nets import STARTS
+from harmonium.recipes.norb_jittered.wrong_pairs import KINDS, percent
 from harmonium.recipes.shared.feature_layers import phase
 from harmonium.recipes.shared.mcnemar import mcnemar
 from harmonium.recipes.shared.norb_views import Views

@@ -21,9 +21,9 @@ from harmonium.data.standardise import Mean
 from harmonium.files import write_tensors
 from harmonium.learning import predict
 from harmonium.recipes.norb_jittered.jittered_views import Cases, Drawn, cases_of, load
-from harmonium.recipes.norb_jittered.judging import KINDS, judged_path, judged_so_far, metrics, read_wrong
 from harmonium.recipes.norb_jittered.pictures import sections
 from harmonium.recipes.norb_jittered.tuned_nets import STARTS, Tuning, learnt_layers, net_of, tune
+from harmonium.recipes.norb_jittered.wrong_pairs import KINDS, judged_path, judged_so_far, metrics, read_wrong
 from harmonium.recipes.shared.feature_layers import Features, Kind
 from harmonium.recipes.shared.norb_pairs import Objects
 from harmonium.recipes.shared.norb_views import Views

@@ -15,8 +15,8 @@ from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.shared.feature_layers import Features, Kind, features, learn_layer, machine, phase
-from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.shared.random_weights import spread
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Unit

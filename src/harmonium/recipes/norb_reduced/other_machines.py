@@ -15,7 +15,7 @@ from harmonium.recipes.norb_reduced.conv_nets import lenet, rectify_normalise_po
 from harmonium.recipes.shared.feature_layers import standardised
 from harmonium.recipes.shared.kept_figure import kept
 from harmonium.recipes.shared.norb_views import Views, held_out, split
-from harmonium.recipes.shared.phases import in_run
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.shared.vector_machine import searched
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive

@@ -16,7 +16,7 @@ from harmonium.couplings import Dense
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, fit
 from harmonium.learning.advice import Advice
 from harmonium.models import RBM
-from harmonium.recipes.shared.phases import in_run
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Unit

@@ -30,9 +30,9 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, fit, predict
 from harmonium.models import RBM
 from harmonium.nets import siamese
-from harmonium.recipes.shared.phases import in_run
-from harmonium.recipes.verification.convolutional import Convolutions, closeness, learn_metric
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, some, standing
+from harmonium.recipes.verification.learnt_metric import Convolutions, closeness, learn_metric
 from harmonium.recipes.verification.pictures import sections
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from harmonium.data.verification import ImagePairs
 from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.nets import Distance, Visible, contrastive_loss
-from harmonium.recipes.shared.phases import in_run
 from harmonium.recipes.shared.random_weights import begun
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.verification.cropped_faces import SHAPE
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
