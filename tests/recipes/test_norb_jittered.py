@@ -17,15 +17,16 @@ from harmonium.data.norb import Norb, Pairs
 from harmonium.data.toys import cluttered
 from harmonium.data.toys import some_jittered as drawing
 from harmonium.data.toys.some_jittered import some_jittered
-from harmonium.recipes.norb_jittered import jittered_views
+from harmonium.recipes.norb_jittered import jittered_views, tuned_nets
 from harmonium.recipes.norb_jittered.jittered_views import Drawn, cases_of, drawn, load
 from harmonium.recipes.norb_jittered.pictures import beside
 from harmonium.recipes.norb_jittered.recipe import PUBLISHED, NorbJittered
 from harmonium.recipes.norb_jittered.tuned_nets import STARTS, learnt_layers, net_of, unstandardised
 from harmonium.recipes.norb_jittered.wrong_pairs import KINDS, metrics
-from harmonium.recipes.shared.feature_layers import Features
+from harmonium.recipes.shared.feature_layers import Features, machine
 from harmonium.recipes.shared.norb_views import Views
 from harmonium.runs.folder import Run
+from harmonium.seeds import derive
 from harmonium.units import Gaussian, NoisyReLU
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.Advice")
@@ -113,6 +114,19 @@ def test_a_layer_that_learnt_from_standardised_inputs_takes_them_as_they_are() -
     before = rbm.hidden.mode(rbm.hidden_input((x - mean) / 3)).detach()
     after = unstandardised(rbm, mean, 3.0)
     torch.testing.assert_close(after.hidden.mode(after.hidden_input(x)).detach(), before)
+
+
+def test_the_second_rectified_layer_sees_what_it_learnt_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlearnt, so that its weights are known: inputs of mean 0 and mean deviation 1, from the first layer as it is."""
+    fed = []
+    monkeypatch.setattr(tuned_nets, "learn_layer", lambda run, phase, rbm, data, *how: fed.append((rbm, data)))
+    seen = torch.randn(60, 30, generator=torch.Generator().manual_seed(0))
+    first, second = learnt_layers(Run.begin("norb-jittered", NorbJittered(out=tmp_path)), "rectified", seen, HOW, 0)
+    below = (seen @ first.coupling.weight.detach()).relu()
+    scaled = ((below.double() - below.double().mean(0)) / below.double().std(0, correction=0).mean()).float()
+    torch.testing.assert_close(fed[1][1], scaled, rtol=1e-4, atol=1e-5)
+    weight = machine(Gaussian(12, variance=1.0), "rectified", 6, derive(0, 1)).coupling.weight.detach()
+    torch.testing.assert_close(second.hidden_input(below).detach() + second.hidden.bias.detach(), scaled @ weight, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
