@@ -57,15 +57,15 @@ class NorbJittered(Recipe):
     tuning: bool = False
     """Judge on the held-out training toys, and not on the test toys: for choosing settings."""
     quick: bool = False
-    """A few minutes: 6,000 pairs to learn from and 400 units; toy objects are drawn for the run."""
+    """A few minutes: 4,500 pairs of training toys and 300 units; toy objects are drawn for the run."""
     pairs: int = 291_600
     """Of training toys, a fifth of which are held out, and at most as many of test toys."""
     mean: Mean = "pixel"
     """What is taken off each value: the mean of its pixel over the pairs learnt from, or that of its image."""
     rectified: Features = Features(units=4000, epochs=30, gain=1.0, gain_above=1.0, learning_rate=1e-4, rate_above=1e-4, batch_size=100)
     binary: Features = Features(units=4000, epochs=30, gain=1.0, gain_above=1.0, learning_rate=1e-3, rate_above=5e-3, batch_size=100)
-    rectified_tuning: Tuning = Tuning(learning_rate=0.01, random_rate=0.01)
-    binary_tuning: Tuning = Tuning(learning_rate=0.2, random_rate=0.05)
+    rectified_tuning: Tuning = Tuning(learning_rate=0.04, random_rate=0.04)
+    binary_tuning: Tuning = Tuning(learning_rate=0.2, random_rate=0.2)
 
     name: ClassVar[str] = "norb-jittered"
     choices: ClassVar[tuple[str, ...]] = ("quick", "objects")
@@ -80,7 +80,7 @@ class NorbJittered(Recipe):
         if self.smoke:
             return self._smaller(units=20, epochs=1, tuning_epochs=1, pairs=60)
         if self.quick:
-            return self._smaller(units=400, epochs=10, tuning_epochs=15, pairs=6000)
+            return self._smaller(units=300, epochs=10, tuning_epochs=15, pairs=4500)
         return self
 
     def _smaller(self, *, units: int, epochs: int, tuning_epochs: int, pairs: int) -> NorbJittered:
@@ -92,7 +92,7 @@ class NorbJittered(Recipe):
 
     def views(self, run: Run) -> tuple[Views, bool]:
         """The views, and whether they are of toy objects."""
-        few = Drawn(views=2, copies=1, judged=1) if self.smoke else Drawn(views=40, copies=5, judged=3) if self.quick else None
+        few = Drawn(views=2, copies=1, judged=1) if self.smoke else Drawn(views=30, copies=5, judged=3) if self.quick else None
         return load(run, self.objects, self.data_dir, self.plan().pairs, few, derive(self.seed, 0))
 
     def run(self, run: Run) -> dict[str, Any]:
