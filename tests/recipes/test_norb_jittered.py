@@ -202,9 +202,9 @@ def test_labels_that_are_judged_on_are_not_learnt(tmp_path: Path, monkeypatch: p
 
 
 def corners() -> Views:
-    """Thirty views of each of ten toys and no toy, which a bright patch of their category's own place tells apart."""
+    """Views of ten toys of each category and of no toy, which a bright patch of their category's own place tells apart."""
     generator = torch.Generator().manual_seed(0)
-    facts = [(category, toy, part) for part, own in norb.TOYS.items() for toy in own for category in range(6) for _ in range(12)]
+    facts = [(category, toy, part) for part, own in norb.TOYS.items() for toy in own for category in range(6) for _ in range(8)]
     categories, toys = (torch.tensor([fact[place] for fact in facts]) for place in range(2))
     pixels = 40 * torch.randn(len(facts), 2, 32, 32, generator=generator)
     for row, category in enumerate(categories.tolist()):
