@@ -5,11 +5,12 @@ import pytest
 import torch
 from scipy import stats
 from scipy.special import logsumexp
+from sklearn.cluster import KMeans
 from sklearn.decomposition import FactorAnalysis
 from sklearn.mixture import GaussianMixture
 
 import harmonium as hm
-from harmonium.models import factor_cases
+from harmonium.models import factor_cases, factor_start
 from harmonium.models.factor_cases import as_cases
 from harmonium.models.factor_em import expect, maximise
 
@@ -336,6 +337,57 @@ def test_constant_units_and_blocks(monkeypatch):
     close(other.fit(torch.tensor(data), iterations=20), whole.numpy(), 1e-8)
     drawn = one.complete(np.full((5, 7), np.nan), generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(drawn[:, 6], 3, atol=1.0)
+
+
+def heavy_tails(count, seed, units=20):
+    """White cases of Student's t of three degrees of freedom, contrasts of which differ."""
+    draw = np.random.default_rng(seed)
+    return draw.normal(size=(count, units)) / np.sqrt(draw.chisquare(3, (count, 1)))
+
+
+def test_every_component_begins_with_many_cases_where_tails_are_heavy(monkeypatch):
+    """A tenth of an equal share at least, and after EM held-out cases are as likely as from k-means' own clusters, or more."""
+    more, smallest = [], []
+    for plain in (True, False):
+        if plain:
+            monkeypatch.setattr(factor_start, "without_small", lambda rows, labels, components: labels)
+        held = []
+        for seed in range(3):
+            found = hm.MixtureOfFactorAnalysers(20, 5, 2)
+            found.fit(heavy_tails(1500, 2 * seed), iterations=0, seed=seed)
+            smallest.append(parts(found)[0].min() * 1505 - 1)  # as the start counts a case more in each
+            found.fit(heavy_tails(1500, 2 * seed), iterations=15, seed=seed)
+            held.append(found.log_likelihood(heavy_tails(1500, 2 * seed + 1)))
+        more.append(np.concatenate(held))
+        monkeypatch.undo()
+    assert min(smallest[:3]) < 5
+    assert min(smallest[3:]) >= 30 - 1e-9
+    difference = more[1] - more[0]
+    assert difference.mean() > -2 * difference.std() / np.sqrt(len(difference))
+
+
+def test_small_clusters_give_way_to_halves_of_the_largest():
+    """Two cases far out join the nearest other centre, and the outer half of the largest cluster begins a component."""
+    ring = np.array([[0.1, 0], [-0.1, 0], [0, 0.1], [0, -0.1], [1, 0], [-1, 0], [0, 1], [0, -1]])
+    rows = torch.tensor(np.concatenate([ring] * 3 + [[[9.0, 9.0]] * 6] + [[[50.0, 50.0]] * 1]))
+    labels = torch.tensor([0] * 24 + [1] * 6 + [2])
+    found = factor_start.without_small(rows, labels, 3)
+    assert torch.equal(found, torch.tensor([0, 0, 0, 0, 2, 2, 2, 2] * 3 + [1] * 6 + [1]))
+    assert torch.equal(factor_start.without_small(rows, found, 3), found)
+    alike = factor_start.without_small(torch.zeros(6, 2), torch.zeros(6, dtype=torch.long), 3)
+    assert sorted(torch.bincount(alike, minlength=3).tolist()) == [1, 2, 3]
+
+
+def test_clusters_of_equal_weight_are_those_of_k_means():
+    data = clusters(300)
+    standard = torch.tensor((data - data.mean(0)) / data.std(0))
+    labels = torch.tensor(KMeans(3, n_init=1, random_state=0).fit(standard.numpy()).labels_).long()
+    assert torch.equal(factor_start.without_small(standard, labels, 3), labels)
+    sizes, centres = factor_start.centres_of(standard, labels, 3)
+    for number in range(3):
+        own = standard[labels == number].numpy()
+        assert sizes[number] == len(own)
+        np.testing.assert_allclose(centres[number], own.mean(0), atol=1e-12)
 
 
 def test_seeds():

@@ -11,9 +11,10 @@ from torch import nn
 
 from harmonium.data import orl_faces
 from harmonium.data.verification import ImagePairs
-from harmonium.recipes.verification import recipe
+from harmonium.recipes.verification import learnt_metric, recipe
 from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, some, standing
-from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, cosines, percent_right, threshold
+from harmonium.recipes.verification.learnt_metric import Convolutions
+from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, by_threshold, cosines, percent_right, threshold
 from harmonium.runs.folder import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.Advice")
@@ -62,6 +63,7 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(options: FaceVerificati
 
     monkeypatch.setattr(recipe, "fit", never)
     monkeypatch.setattr(recipe, "fine_tune", never)
+    monkeypatch.setattr(learnt_metric, "fine_tune", never)
     assert options.run(Run.open(run.folder))["metrics"] == results["metrics"]
 
 
@@ -141,10 +143,29 @@ def test_the_threshold_of_the_cosine() -> None:
     images = torch.stack([torch.zeros(8000, dtype=torch.long), torch.arange(1, 8001)], dim=1)
     pairs = ImagePairs(images, torch.tensor([1, 0]).repeat_interleave(4000))
     np.testing.assert_allclose(cosines(features, pairs), np.cos(angles), atol=1e-12)
-    slope, offset = threshold(features, pairs)
+    slope, offset = threshold(cosines(features, pairs), pairs)
     assert -offset / slope == pytest.approx(0.35, abs=0.01)
     assert slope == pytest.approx(30, rel=0.1)
     assert by_cosine(features, Fold(pairs, pairs, pairs)) == pytest.approx(93.3, abs=1)  # Φ(1.5)
+
+
+def test_the_convolutional_net_is_symmetric_and_learns_who_is_alike(options: FaceVerification) -> None:
+    """Its distances are those of either order, by the features of each face alone; on noise of forty people it learns to tell them."""
+    run, faces = Run.begin("face-verification", options), load(1, 0)
+    how = Convolutions(maps=(4, 6), features=10, epochs=5, learning_rate=0.01)
+    (fold,) = folds_of(faces, 2, 0, choosing=True)
+    pairs = some(fold.copies, 1500, 0)
+    net = learnt_metric.learn_metric(run, "net", faces.moved[pairs.images], pairs.same, how, 0)
+    shown = faces.middle[fold.test.images[:50]]
+    features = net[:-2](shown).detach().reshape(50, 2, 10)
+    expected = np.array([sum(abs(float(a) - float(b)) for a, b in zip(*pair, strict=True)) for pair in features])
+    np.testing.assert_allclose(net(shown).detach(), expected, rtol=1e-4)
+    np.testing.assert_allclose(net(shown.flip(1)).detach(), expected, rtol=1e-4)
+    np.testing.assert_allclose(-learnt_metric.closeness(net, faces.middle, fold.test)[:50], expected, rtol=1e-4)
+    untrained = learnt_metric.closeness(learnt_metric.convolutional(how, 0), faces.middle, fold.train)
+    learnt = learnt_metric.closeness(net, faces.middle, fold.train)
+    known = fold._replace(test=fold.train)
+    assert by_threshold(learnt, learnt, known) > by_threshold(untrained, untrained, known) + 3
 
 
 def test_options_are_checked() -> None:

@@ -17,8 +17,8 @@ from harmonium.recipes.norb_reduced import other_machines
 from harmonium.recipes.norb_reduced.conv_nets import WINDOW, Normalised
 from harmonium.recipes.norb_reduced.other_machines import NETS, Baselines, neighbours_error
 from harmonium.recipes.norb_reduced.recipe import NorbReduced
-from harmonium.recipes.norb_reduced.reduced_views import Views, chosen, split
 from harmonium.recipes.shared.norb_pairs import load
+from harmonium.recipes.shared.norb_views import Views, chosen, split
 from harmonium.runs.folder import Run
 from tests.data.norb_files import small_norb
 
@@ -41,12 +41,12 @@ def squares(toys: tuple[int, ...], each: int) -> Pairs:
 
 
 def views() -> Views:
-    return chosen(Norb(squares(norb.TOYS["training"], 4), squares(norb.TOYS["testing"], 4)), 1000, 0)
+    return chosen(Norb(squares(norb.TOYS["training"], 4), squares(norb.TOYS["testing"], 4)), 1000, 0, norb.reduced)
 
 
 def test_views_are_drawn_without_repeats_and_are_those_of_their_pairs() -> None:
     pairs = Norb(squares((4, 6), 3), squares((0,), 3))
-    found = chosen(pairs, 20, 1)
+    found = chosen(pairs, 20, 1, norb.reduced)
     assert found.training.tolist() == [True] * 20 + [False] * 15
     for part, rows in zip(pairs, (found.training, ~found.training), strict=True):
         every = {
@@ -59,7 +59,7 @@ def test_views_are_drawn_without_repeats_and_are_those_of_their_pairs() -> None:
         ]
         assert len(set(own)) == len(own)
         assert set(own) <= every
-    assert not torch.equal(found.pixels, chosen(pairs, 20, 2).pixels)
+    assert not torch.equal(found.pixels, chosen(pairs, 20, 2, norb.reduced).pixels)
 
 
 def test_no_toy_is_on_both_sides_and_settings_are_chosen_on_training_toys() -> None:

@@ -148,7 +148,8 @@ class MixtureOfFactorAnalysers(Shown):
             The floor of the noise variances, as a share of the data's variance of each unit. Without one, a component on a single case has
             no greatest likelihood. For a unit that does not vary, it is a share of the mean variance of those that do.
         start : bool, default True
-            Begin at clusters of the data, found by k-means, with random loadings. Otherwise go on from the present parameters.
+            Begin at clusters of the data, found by k-means, none of which has less than a tenth of an equal share, with random loadings.
+            Otherwise go on from the present parameters.
         seed : int, default 0
             Seed of the start.
         progress : bool, default False

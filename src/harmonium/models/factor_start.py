@@ -13,6 +13,7 @@ from harmonium.models.factor_posterior import Analysers
 from harmonium.seeds import derive, fresh_generator
 
 LOOKED_AT = 20_000  # cases, of which k-means makes the clusters
+LEAST = 0.1  # of an equal share of the cases: a cluster with fewer is no component
 ROUNDING = 1e-12  # of a mean: a standard deviation below this share of it is no variation
 
 
@@ -42,8 +43,9 @@ def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bo
     """A component for each cluster of k-means, half of whose variance random loadings explain.
 
     K-means puts the components apart at once, and its clusters are those of standardised data, so that units of measurement have no
-    effect. Missing values stand at their mean. At most 20,000 cases are looked at. One case of the data's own variance is added to each
-    cluster, so that no variance is zero.
+    effect. Clusters of a few cases far out, which data of heavy tails have, give way to halves of large ones: see `without_small`.
+    Missing values stand at their mean. At most 20,000 cases are looked at. One case of the data's own variance is added to each cluster,
+    so that no variance is zero.
 
     Parameters
     ----------
@@ -69,9 +71,8 @@ def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct cases than clusters: their loadings tell them apart
         clusters = KMeans(components, n_init=1, random_state=derive(seed, 1) % 2**32).fit(rows.numpy(force=True))
-    labels = torch.from_numpy(clusters.labels_).long().to(rows.device)
-    centres = torch.from_numpy(clusters.cluster_centers_).to(rows)
-    sizes = torch.bincount(labels, minlength=components).to(rows)
+    labels = without_small(rows, torch.from_numpy(clusters.labels_).long().to(rows.device), components)
+    sizes, centres = centres_of(rows, labels, components)
     spread = torch.zeros_like(centres).index_add_(0, labels, (rows - centres[labels]).square())
     within = ((spread.sum(0) + 1) / (len(rows) + 1)).expand_as(centres) if shared else (spread + 1) / (sizes[:, None] + 1)
     explained = within / 2 if factors else torch.zeros_like(within)
@@ -82,3 +83,39 @@ def start_at_clusters(cases: Cases, like: Analysers, scale: Scale, *, shared: bo
         loadings * (deviation * (explained / max(1, factors)).sqrt())[..., None],
         scale.variance * (within - explained),
     )
+
+
+def without_small(rows: Tensor, labels: Tensor, components: int) -> Tensor:
+    """Clusters none of which has fewer than a tenth of an equal share of the cases: (cases,) int64.
+
+    The cases of a smaller one go to the nearest other centre, and its number to the half of the largest cluster that is further from the
+    centre of that: where data have heavy tails and no clusters, components then begin at different contrasts, and each with many cases.
+
+    Parameters
+    ----------
+    rows
+        (cases, visible), at least as many as components.
+    labels
+        (cases,) int64, the clusters, of which some may be empty.
+    components
+        Number of clusters.
+    """
+    labels = labels.clone()
+    while True:
+        sizes, centres = centres_of(rows, labels, components)
+        smallest, largest = int(sizes.argmin()), int(sizes.argmax())
+        if sizes[smallest] >= LEAST * len(rows) / components:
+            return labels
+        own = (labels == smallest).nonzero()[:, 0]
+        far = torch.cdist(rows[own], centres).masked_fill(sizes == 0, float("inf"))
+        far[:, smallest] = float("inf")
+        labels[own] = far.argmin(1)
+        split = (labels == largest).nonzero()[:, 0]
+        order = (rows[split] - centres[largest]).square().sum(1).argsort(stable=True)
+        labels[split[order[len(split) // 2 :]]] = smallest
+
+
+def centres_of(rows: Tensor, labels: Tensor, components: int) -> tuple[Tensor, Tensor]:
+    """How many cases each cluster has, and their mean, zero where there is none: (components,) and (components, visible)."""
+    sizes = torch.bincount(labels, minlength=components).to(rows)
+    return sizes, torch.zeros(components, rows.shape[1]).to(rows).index_add_(0, labels, rows) / sizes.clamp_min(1)[:, None]

@@ -3,6 +3,7 @@
 from harmonium.nets.autoencoder import Autoencoder, autoencoder
 from harmonium.nets.block_pooling import BlockPooling
 from harmonium.nets.classifier import classifier, feed_forward
+from harmonium.nets.contrastive_loss import Distance, contrastive_loss
 from harmonium.nets.dbm_net import dbm_inputs
 from harmonium.nets.dropout import Dropout
 from harmonium.nets.fixed_factors import FixedFactors
@@ -16,6 +17,7 @@ from harmonium.nets.visible import Visible
 __all__ = [
     "Autoencoder",
     "BlockPooling",
+    "Distance",
     "Dropout",
     "FixedFactors",
     "Leading",
@@ -25,6 +27,7 @@ __all__ = [
     "Visible",
     "autoencoder",
     "classifier",
+    "contrastive_loss",
     "dbm_inputs",
     "feed_forward",
     "gaussian_loss",

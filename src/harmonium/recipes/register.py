@@ -239,6 +239,14 @@ REGISTRY = (
         ("test_error_percent_dbn3_rot",),
     ),
     Entry(
+        "norb-jittered",
+        "harmonium.recipes.norb_jittered.recipe",
+        "NorbJittered",
+        "Toys before clutter: rectified or binary, pre-trained or not",
+        "15.2*",
+        ("test_error_percent_rectified_two_layers_pretrained",),
+    ),
+    Entry(
         "norb-reduced",
         "harmonium.recipes.norb_reduced.recipe",
         "NorbReduced",

@@ -20,6 +20,7 @@ from harmonium.data.cifar10 import SHAPE
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, fit
 from harmonium.models import RBM
 from harmonium.recipes.shared.random_weights import spread
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, PooledBlocks
@@ -151,7 +152,7 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
         How it learns, and the seed of the draws and of the order of the cases.
     """
     places = math.prod(rbm.hidden.shape[1:])
-    fit(
+    in_run(run, phase, fit)(
         rbm.to(data.device),
         data.reshape(-1, *rbm.visible.shape),
         negative=ContrastiveDivergence(reconstruction=how.reconstruction),
@@ -159,12 +160,8 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
         batch_size=how.batch_size,
         optimizer=partial(MomentumSGD, lr=how.learning_rate / places, momentum=how.momentum),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
-        precision=run.precision,
         capture=data.is_cuda,
         seed=seed,
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return rbm
 

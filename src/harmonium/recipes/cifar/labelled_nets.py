@@ -13,6 +13,7 @@ from harmonium.learning import MomentumSGD, Schedule, fine_tune
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.cifar.colour_layers import POOL
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 
@@ -69,7 +70,7 @@ def tune(
         Whether its layers are, which decides the rate.
     """
     rate = how.learning_rate if learnt else how.random_rate
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net.to(images.device),
         Shifted(images, most=how.shift, shape=SHAPE, mirrored=True) if how.shift else images,
         labels,
@@ -79,11 +80,7 @@ def tune(
         optimizer=partial(MomentumSGD, lr=rate, momentum=how.momentum),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
         weight_cost=how.weight_cost,
-        precision=run.precision,
         capture=images.is_cuda,
         seed=derive(seed, 1),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return net

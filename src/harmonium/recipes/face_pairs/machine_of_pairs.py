@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harmonium.learning import Transform, fit
 from harmonium.models import RBM
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Binomial, Groups
@@ -91,17 +92,13 @@ def learn(run: Run, phase: str, pairs: Tensor, how: Machine, seed: int, *, non_n
         Whether no weight may be negative.
     """
     rbm = machine_of_pairs(pairs.shape[1] // 2, how, derive(seed, 0))
-    fit(
+    in_run(run, phase, fit)(
         rbm,
         pairs,
         updates=how.updates,
         batch_size=50,
         transforms=[NonNegative()] if non_negative else (),
-        precision=run.precision,
         seed=derive(seed, 1),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return rbm
 

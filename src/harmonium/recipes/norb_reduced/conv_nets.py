@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonium.data.norb import NAMES
+from harmonium.recipes.shared.random_weights import begun
 
 MAPS = (8, 24, 100)  # of LeCun, Huang & Bottou's three convolutional layers
 SIDE, KERNEL, POOL = 32, 5, 2
@@ -90,15 +91,3 @@ class Normalised(nn.Module):
         window = self.get_buffer("window").expand(1, 1, -1, -1)
         total, covered = (F.conv2d(each, window, padding=WINDOW // 2) for each in (x.mean(1, keepdim=True), torch.ones_like(x[:1, :1])))
         return total / covered
-
-
-@torch.no_grad()
-def begun(net: nn.Sequential, seed: int) -> nn.Sequential:
-    """The net with weights from U(-1/√k, 1/√k), k being the number of a unit's inputs, and zero biases."""
-    generator = torch.Generator().manual_seed(seed)
-    for layer in net:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            reach = layer.weight[0].numel() ** -0.5
-            layer.weight.uniform_(-reach, reach, generator=generator)
-            nn.init.zeros_(layer.get_parameter("bias"))
-    return net

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from harmonium.data.mnist_variations import Cases
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, predict
 from harmonium.recipes.norb_reduced.conv_nets import lenet, rectify_normalise_pool
-from harmonium.recipes.norb_reduced.reduced_views import Views, held_out, split
 from harmonium.recipes.shared.feature_layers import standardised
 from harmonium.recipes.shared.kept_figure import kept
+from harmonium.recipes.shared.norb_views import Views, held_out, split
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.shared.vector_machine import searched
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -95,7 +96,7 @@ def net_error(run: Run, phase: str, net: nn.Sequential, learnt: Cases, judged: C
     how, seed
         How it learns, and the seed of the order of the cases.
     """
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net,
         learnt.images,
         learnt.labels,
@@ -104,11 +105,7 @@ def net_error(run: Run, phase: str, net: nn.Sequential, learnt: Cases, judged: C
         batch_size=how.batch_size,
         optimizer=partial(MomentumSGD, lr=how.learning_rate, momentum=0.9),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / how.epochs),
-        precision=run.precision,
         seed=derive(seed, 4),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return percent_wrong(predict(net, judged.images).argmax(1), judged)
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from harmonium.data.norb import NAMES
 from harmonium.files import read_tensors
-from harmonium.recipes.norb_reduced.reduced_views import Views
 from harmonium.recipes.shared.feature_layers import Kind, phase
+from harmonium.recipes.shared.norb_views import Views
 from harmonium.report import Section, filters, image_grid, learning_curves
 from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 from harmonium.runs.folder import Run

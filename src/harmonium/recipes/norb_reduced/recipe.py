@@ -18,14 +18,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from harmonium.data.norb import reduced
 from harmonium.recipes.norb_reduced import other_machines
 from harmonium.recipes.norb_reduced.other_machines import Baselines
 from harmonium.recipes.norb_reduced.pictures import ORDER, sections
-from harmonium.recipes.norb_reduced.reduced_views import Views, chosen, drawn, split
+from harmonium.recipes.norb_reduced.reduced_views import drawn
 from harmonium.recipes.shared.feature_layers import Features, Kind, Split, layers
 from harmonium.recipes.shared.kept_figure import kept
 from harmonium.recipes.shared.logistic_error import Readout, error_percent
 from harmonium.recipes.shared.norb_pairs import Objects, load
+from harmonium.recipes.shared.norb_views import Views, chosen, split
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
@@ -90,7 +92,7 @@ class NorbReduced(Recipe):
         if self.smoke and self.data_dir is None:
             return drawn(), True
         pairs, toys = load(run, "small", self.objects, self.data_dir)
-        return chosen(pairs, 60 if self.smoke else self.plan().views, derive(self.seed, 0)), toys
+        return chosen(pairs, 60 if self.smoke else self.plan().views, derive(self.seed, 0), reduced), toys
 
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: the error from pixels, from each layer and of each other machine; then the report."""

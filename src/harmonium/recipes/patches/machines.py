@@ -14,6 +14,7 @@ from harmonium.couplings import Dense
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, RestrictedGradient, Schedule, fit
 from harmonium.learning.advice import Advice
 from harmonium.models import RBM
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, SteppedSigmoid, TruncatedGaussian, Unit
@@ -96,7 +97,7 @@ def learn(run: Run, phase: str, rbm: RBM, patches: Tensor, how: Features, update
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "in .* updates the weights were pulled back", RuntimeWarning)
         warnings.simplefilter("ignore", Advice)
-        fit(
+        in_run(run, phase, fit)(
             rbm,
             patches,
             negative=ContrastiveDivergence(),
@@ -106,9 +107,5 @@ def learn(run: Run, phase: str, rbm: RBM, patches: Tensor, how: Features, update
             schedule=partial(Schedule, lr=lambda epoch: max(1 - epoch / epochs, 0.0)),
             transforms=[RestrictedGradient(how.bound)],
             standardise=False,
-            precision=run.precision,
             seed=derive(seed, 1),
-            callbacks=run.callbacks(phase),
-            checkpoint=run.checkpoint(phase),
-            progress=False,
         )

@@ -16,6 +16,7 @@ from harmonium.couplings import Dense
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, fit
 from harmonium.learning.advice import Advice
 from harmonium.models import RBM
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU, Unit
@@ -109,18 +110,15 @@ def learn_layer(run: Run, phase: str, rbm: RBM, data: Tensor, how: Features, rat
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "in .* updates the weights were pulled back", RuntimeWarning)
         warnings.filterwarnings("ignore", "the variance of the data is", Advice)
-        fit(
+        in_run(run, phase, fit)(
             rbm,
             data,
             negative=ContrastiveDivergence(),
             epochs=how.epochs,
             batch_size=how.batch_size,
             optimizer=partial(MomentumSGD, lr=rate, momentum=how.momentum),
-            precision=run.precision,
+            capture=data.is_cuda,
             seed=seed,
-            callbacks=run.callbacks(phase),
-            checkpoint=run.checkpoint(phase),
-            progress=False,
         )
 
 

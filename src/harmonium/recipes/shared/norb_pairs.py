@@ -14,7 +14,19 @@ Objects = Literal["auto", "norb", "toy"]
 
 
 def load(run: Run, kind: Kind, objects: Objects, data_dir: Path | None) -> tuple[Norb, bool]:
-    """The pairs, and whether they are toy objects.
+    """The pairs, and whether they are toy objects: those of the whole set, which are drawn once.
+
+    Parameters
+    ----------
+    run, kind, objects, data_dir
+        As for `real`.
+    """
+    found = real(run, kind, objects, data_dir)
+    return found or toy_objects.load(kind), found is None
+
+
+def real(run: Run, kind: Kind, objects: Objects, data_dir: Path | None) -> Norb | None:
+    """NORB's pairs, or None where the run is on toy objects.
 
     Parameters
     ----------
@@ -37,4 +49,4 @@ def load(run: Run, kind: Kind, objects: Objects, data_dir: Path | None) -> tuple
             if chosen == "norb" or data_dir is not None:
                 raise
     write_tensors(path, {}, {"objects": "toy" if found is None else "norb"})
-    return found or toy_objects.load(kind), found is None
+    return found

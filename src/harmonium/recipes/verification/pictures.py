@@ -17,6 +17,7 @@ from harmonium.report.style import INK, LABEL, LINES, page, quiet
 NAMES = {
     "rectified": "siamese net, rectified features",
     "binary": "siamese net, binary features",
+    "convolutional": "siamese convolutional net, learnt metric",
     "eigenfaces": "eigenfaces",
     "pixels": "pixels",
     "rectified_untuned": "rectified features before tuning",

@@ -1,4 +1,4 @@
-"""One person or two? Siamese nets of rectified and of binary features on pairs of faces, beside eigenfaces and pixels.
+"""One person or two? Siamese nets of rectified and of binary features on pairs of faces, beside eigenfaces, pixels and a metric.
 
 Paper: Nair & Hinton, ICML 2010: on Labeled Faces in the Wild, whose images are not free to copy, a siamese net of one layer of noisy
 rectified features without biases has 80.73 % right, one of binary features 77.77 %. Here the faces are ORL's forty people, so that no
@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
@@ -29,7 +30,9 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, fit, predict
 from harmonium.models import RBM
 from harmonium.nets import siamese
+from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, some, standing
+from harmonium.recipes.verification.learnt_metric import Convolutions, closeness, learn_metric
 from harmonium.recipes.verification.pictures import sections
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
@@ -38,7 +41,8 @@ from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU
 
 KINDS = ("rectified", "binary")
-JUDGED = ("rectified", "binary", "eigenfaces", "pixels", "rectified_untuned", "binary_untuned")
+Likeness = NDArray[np.float64]
+JUDGED = ("rectified", "binary", "convolutional", "eigenfaces", "pixels", "rectified_untuned", "binary_untuned")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +81,7 @@ class FaceVerification(Recipe):
     """Of backpropagation on the pairs, whose learning rate falls to zero."""
     rectified: Tuned = Tuned(mean="pixel", rate=0.003, weight_cost=0.01)
     binary: Tuned = Tuned(mean="image", rate=0.03, weight_cost=0.0)
+    convolutional: Convolutions = Convolutions()
 
     name: ClassVar[str] = "face-verification"
     choices: ClassVar[tuple[str, ...]] = ("choosing",)
@@ -85,7 +90,7 @@ class FaceVerification(Recipe):
         "test_accuracy_percent_rectified": "80.73 (on LFW)",
         "test_accuracy_percent_binary": "77.77 (on LFW)",
     }
-    headline_metrics: ClassVar[tuple[str, ...]] = tuple(f"test_accuracy_percent_{name}" for name in JUDGED[:4])
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(f"test_accuracy_percent_{name}" for name in JUDGED[:5])
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,7 +104,9 @@ class FaceVerification(Recipe):
     def plan(self) -> FaceVerification:
         """What the options come to."""
         return (
-            dataclasses.replace(self, folds=2, copies=1, pairs=500, units=10, epochs=1, tuning_epochs=1, eigenfaces=5)
+            dataclasses.replace(
+                self, folds=2, copies=1, pairs=500, units=10, epochs=1, tuning_epochs=1, eigenfaces=5, convolutional=Convolutions(epochs=1)
+            )
             if self.smoke
             else self
         )
@@ -149,6 +156,7 @@ def judge(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: in
             net = siamese(learn_features(run, plan, seen, fold, kind, number), biases=kind == "binary")
             found[f"{kind}_untuned"] = by_cosine(features_of(net, seen.middle), fold)
             found[kind] = tune(run, plan, seen, fold, kind, settings, net, number)
+        found["convolutional"] = by_metric(run, plan, faces, fold, number)
         write_tensors(path, {}, {"row": found})
     return dict(read_tensors(path)[1]["row"])
 
@@ -170,16 +178,12 @@ def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, k
     if kind == "rectified":
         rbm.hidden.get_parameter("bias").requires_grad_(False)
     phase, chosen = f"fold {number} {kind} features", torch.unique(fold.copies.images)
-    fit(
+    in_run(run, phase, fit)(
         rbm,
         torch.cat([faces.moved[chosen], faces.mirrored[chosen]]),
         epochs=plan.epochs,
         batch_size=50,
-        precision=run.precision,
         seed=derive(plan.seed, number, 2),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     return rbm
 
@@ -200,12 +204,12 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
     number
         Of the fold.
     """
-    slope, offset = threshold(features_of(net, faces.middle), fold.train)
+    slope, offset = threshold(cosines(features_of(net, faces.middle), fold.train), fold.train)
     with torch.no_grad():
         net[-1].get_parameter("weight").fill_(slope)
         net[-1].get_parameter("bias").fill_(offset)
     phase, pairs = f"fold {number} {kind} net", some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
-    fine_tune(
+    in_run(run, phase, fine_tune)(
         net,
         standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3)),
         pairs.same,
@@ -215,11 +219,7 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
         optimizer=partial(MomentumSGD, lr=settings.rate, momentum=0.9),
         schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / plan.tuning_epochs),
         weight_cost=settings.weight_cost,
-        precision=run.precision,
         seed=derive(plan.seed, number, 4),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
     )
     said = predict(net, faces.middle[fold.test.images]).argmax(1)
     return percent_right(said, fold.test)
@@ -239,17 +239,38 @@ def features_of(net: nn.Sequential, images: Tensor) -> Tensor:
 
 def by_cosine(features: Tensor, fold: Fold) -> float:
     """The percentage right on the test pairs of who thresholds the cosine of features, (images, size), by the training pairs."""
-    slope, offset = threshold(features, fold.train)
-    return percent_right(torch.from_numpy(slope * cosines(features, fold.test) + offset > 0), fold.test)
+    return by_threshold(cosines(features, fold.train), cosines(features, fold.test), fold)
 
 
-def threshold(features: Tensor, pairs: ImagePairs) -> tuple[float, float]:
-    """The w and b with which σ(w d + b) best says, of the cosine d, whether pairs are of the same: logistic regression."""
-    machine = LogisticRegression(C=1e6).fit(cosines(features, pairs)[:, None], pairs.same.numpy())
+def by_metric(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: int) -> float:
+    """The same of the distance that a siamese convolutional net learns from the pairs of copies.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and how the net learns.
+    faces, fold, number
+        All faces, the pairs, and the number of the fold.
+    """
+    pairs = some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
+    shown = standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3))
+    net = learn_metric(run, f"fold {number} convolutional net", shown, pairs.same, plan.convolutional, derive(plan.seed, number, 6))
+    return by_threshold(closeness(net, faces.middle, fold.train), closeness(net, faces.middle, fold.test), fold)
+
+
+def by_threshold(of_train: Likeness, of_test: Likeness, fold: Fold) -> float:
+    """The percentage right on the test pairs of who thresholds a likeness of two faces, (pairs,), by the training pairs."""
+    slope, offset = threshold(of_train, fold.train)
+    return percent_right(torch.from_numpy(slope * of_test + offset > 0), fold.test)
+
+
+def threshold(likeness: Likeness, pairs: ImagePairs) -> tuple[float, float]:
+    """The w and b with which σ(w d + b) best says, of the likeness d, whether pairs are of the same: logistic regression."""
+    machine = LogisticRegression(C=1e6).fit(likeness[:, None], pairs.same.numpy())
     return float(machine.coef_[0, 0]), float(machine.intercept_[0])
 
 
-def cosines(features: Tensor, pairs: ImagePairs) -> np.ndarray[Any, np.dtype[np.float64]]:
+def cosines(features: Tensor, pairs: ImagePairs) -> Likeness:
     """The cosine between the features of the two images of each pair."""
     one, other = features.double()[pairs.images].unbind(1)
     return cosine_similarity(one, other, dim=-1).numpy()
