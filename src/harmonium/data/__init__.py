@@ -1,4 +1,4 @@
-"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, noise and distortions."""
+"""Data sets, each a module with a `load`; binary data from grey images; patches of images, whitening, noise and distortions; speech."""
 
 from harmonium.data import (
     alphadigits,
@@ -9,6 +9,7 @@ from harmonium.data import (
     digits,
     eth80,
     lfw_pairs,
+    librispeech,
     mnist,
     mnist_variations,
     motion,
@@ -19,6 +20,9 @@ from harmonium.data import (
     norb,
     omniglot,
     orl_faces,
+    speech,
+    speechocean,
+    timit,
     toy_objects,
 )
 from harmonium.data.binarise import Resampled, binarise
@@ -30,6 +34,7 @@ from harmonium.data.idx import read_idx
 from harmonium.data.mixed_table import Table, from_frame
 from harmonium.data.patches import patches, without_mean
 from harmonium.data.shifted import Shifted
+from harmonium.data.stacked_frames import StackedFrames
 from harmonium.data.standardise import Standardising, standardise
 from harmonium.data.verification import ImagePairs, VerificationFold, verification_folds
 from harmonium.data.whitening import Whitening, whiten
@@ -41,6 +46,7 @@ __all__ = [
     "ImagePairs",
     "Resampled",
     "Shifted",
+    "StackedFrames",
     "Standardising",
     "Table",
     "VerificationFold",
@@ -56,6 +62,7 @@ __all__ = [
     "eth80",
     "from_frame",
     "lfw_pairs",
+    "librispeech",
     "mnist",
     "mnist_variations",
     "motion",
@@ -69,7 +76,10 @@ __all__ = [
     "past_frames",
     "patches",
     "read_idx",
+    "speech",
+    "speechocean",
     "standardise",
+    "timit",
     "toy_objects",
     "verification_folds",
     "whiten",
