@@ -54,16 +54,24 @@ class Part(NamedTuple):
 
 
 def parts_of(spoken: Speech, states: int) -> tuple[Part, Part, Part]:
-    """Cepstra and the energy with their deltas, 39 numbers a frame, less the mean and over the deviation of the training frames.
+    """Cepstra and the energy with their deltas, 39 numbers a frame; of each speaker, less the mean and over the deviation of all frames.
 
     Recordings with fewer frames than their phones have states are left out.
     """
-    raw = [[speech.mfcc(each.samples(), each.rate) for each in part] for part in spoken[:3]]
-    standard = standardise(np.concatenate(raw[0]), deviation="each")
-    train, validation, test = (
-        part_of(part, [standard(each) for each in found], states) for part, found in zip(spoken[:3], raw, strict=True)
-    )
+    train, validation, test = (part_of(part, by_speaker(part), states) for part in spoken[:3])
     return train, validation, test
+
+
+def by_speaker(part: Sequence[Heard]) -> list[Tensor]:
+    """The features of each recording. What is of a voice and its microphone has a smaller part in them."""
+    raw = [speech.mfcc(each.samples(), each.rate) for each in part]
+    standard = {
+        speaker: standardise(
+            np.concatenate([found for each, found in zip(part, raw, strict=True) if each.speaker == speaker]), deviation="each"
+        )
+        for speaker in {each.speaker for each in part}
+    }
+    return [standard[each.speaker](found) for each, found in zip(part, raw, strict=True)]
 
 
 def part_of(part: Sequence[Heard], features: Sequence[Tensor], states: int) -> Part:
