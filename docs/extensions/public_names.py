@@ -50,14 +50,13 @@ def parts(room: str, main: list[str]) -> tuple[list[tuple[str, Any]], list[tuple
 
 
 def own_functions(module: ModuleType) -> list[str]:
-    """The public classes and functions that a module defines itself or, being a package, exports."""
-    exported = getattr(module, "__all__", ())
+    """The public classes and functions that a module defines itself."""
     return [
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
         and (inspect.isclass(value) or inspect.isfunction(value))
-        and (value.__module__ == module.__name__ or name in exported)
+        and value.__module__ == module.__name__
         and value.__doc__
     ]
 

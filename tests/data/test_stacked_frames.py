@@ -28,13 +28,12 @@ def test_learning_from_windows_is_learning_from_their_array():
     sequences = [DRAWS.standard_normal((30, 4)) for _ in range(3)]
     labels = torch.from_numpy(DRAWS.integers(0, 3, 90))
     source = hm.data.StackedFrames(sequences, 3)
-    nets, predictions = [], []
+    predictions = []
     for data in (source, source.rows(torch.arange(90), NO_DRAWS)):
         layers = [hm.Gaussian(12, variance=1.0), hm.Bernoulli(6), hm.Bernoulli(5)]
         dbn = hm.greedy(data, layers=layers, epochs=1, seed=0, progress=False)
         net = hm.nets.classifier(dbn, classes=3)
         hm.fine_tune(net, data, labels, validation=(data, labels), epochs=2, seed=0, progress=False)
-        nets.append(net)
         predictions.append(hm.predict(net, data))
     assert torch.equal(*predictions)
     assert [len(each) for each in predictions[0].split(source.lengths)] == [30, 30, 30]

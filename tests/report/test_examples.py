@@ -5,7 +5,17 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("report.charts", "report.figures", "report.names", "report.style", "report.time_curves", "recipes", "usage", "parsing")
+MODULES = (
+    "report.charts",
+    "report.figures",
+    "report.names",
+    "report.style",
+    "report.time_curves",
+    "report.utterance_picture",
+    "recipes",
+    "usage",
+    "parsing",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable
 from pathlib import Path
 
+from harmonium.data.fetch import cache_of, of_user
 from harmonium.data.speech.transcripts import check_phones, lines_of
 from harmonium.data.speech.utterances import Corpus, Utterance
 
@@ -130,8 +131,6 @@ def load(data_dir: str | Path | None = None) -> Corpus:
 
 
 def _root(data_dir: str | Path | None) -> Path:
-    from harmonium.data.fetch import cache_of, of_user
-
     chosen, _ = of_user("TIMIT", (), data_dir)
     places = [Path(chosen).expanduser()] if chosen else []
     places += [each for place in places if (each := _inside(place, "timit")).is_dir()]
@@ -159,10 +158,11 @@ def _speakers(part: Path) -> dict[str, Path]:
 
 def _sentences(speaker: str, folder: Path) -> list[Utterance]:
     files = {each.name.lower(): each for each in folder.iterdir()}
-    names = sorted({each.rpartition(".")[0] for each in files if each.startswith(("si", "sx")) and each.endswith((".wav", ".phn", ".txt"))})
+    kinds = (".wav", ".phn", ".txt")
+    names = sorted({each[:-4] for each in files if each.startswith(("si", "sx")) and each.count(".") == 1 and each.endswith(kinds)})
     found = []
     for name in names:
-        absent = next((f"{name}{kind}" for kind in (".wav", ".phn", ".txt") if f"{name}{kind}" not in files), None)
+        absent = next((f"{name}{kind}" for kind in kinds if f"{name}{kind}" not in files), None)
         if absent:
             raise FileNotFoundError(f"{folder} lacks {absent.upper()}, which belongs to the sentence {name.upper()}")
         phones, times = _phones(files[f"{name}.phn"])

@@ -14,6 +14,7 @@ from .html import Headline, Section, write_report
 from .moving import Film, film
 from .receptive_fields import before_after, filters
 from .time_curves import against_time
+from .utterance_picture import utterance
 
 __all__ = [
     "Film",
@@ -33,5 +34,6 @@ __all__ = [
     "names",
     "reconstructions",
     "style",
+    "utterance",
     "write_report",
 ]

@@ -22,6 +22,12 @@ class Sound(NamedTuple):
         (samples,) float32; full scale of the file's integers is from -1 to 1.
     rate : int
         Samples per second.
+
+    Examples
+    --------
+    >>> import numpy as np, harmonium as hm
+    >>> hm.data.speech.Sound(np.zeros(4, np.float32), 16000).rate
+    16000
     """
 
     samples: NDArray[np.float32]

@@ -71,6 +71,14 @@ class Corpus(NamedTuple):
     ----------
     train, validation, test : list of Utterance
         The utterances of each part.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> corpus = hm.data.speechocean.load()
+    >>> heard = [{each.speaker for each in part} for part in corpus]
+    >>> [len(speakers) for speakers in heard], heard[0] & heard[1] | heard[0] & heard[2] | heard[1] & heard[2]
+    ([58, 9, 59], set())
     """
 
     train: list[Utterance]
