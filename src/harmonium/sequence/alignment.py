@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,17 +17,33 @@ TOGETHER = 64  # utterances in a batch
 
 
 class Segment(NamedTuple):
-    """A phone and its frames, from `start` to before `end`."""
+    """A phone and its frames.
+
+    Attributes
+    ----------
+    phone : str
+        The name.
+    start, end : int
+        The first frame, and the one after the last.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> phone, start, end = hm.sequence.Segment("a", 0, 12)
+    >>> 0.01 * (end - start)  # seconds
+    0.12
+    """
 
     phone: str
     start: int
     end: int
 
 
-class Path(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Path:
     """The best path of an utterance.
 
-    Attributes
+    Parameters
     ----------
     score : float
         Its log-likelihood, with the transitions'; a decoded path has the language's too.

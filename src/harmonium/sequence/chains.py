@@ -6,17 +6,18 @@ See Rabiner (1989), doi:10.1109/5.18626, whose α, β, γ and δ these are.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 
-class Chains(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Chains:
     """The nodes that each utterance of a batch passes through, and the log-probabilities of passing.
 
-    Attributes
+    Parameters
     ----------
     states : Tensor
         (batch, nodes) int64, the state that a node has its scores of.
@@ -46,10 +47,11 @@ class Chains(NamedTuple):
         return torch.stack([later(before, offset) for offset in self.offsets]) + self.entered.transpose(0, 1)
 
 
-class Posteriors(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Posteriors:
     """Where the frames are, given all scores.
 
-    Attributes
+    Parameters
     ----------
     log_likelihood : Tensor
         (batch,) float64, of the sum over all paths, or of the best one.

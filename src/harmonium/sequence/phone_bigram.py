@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-class Bigram(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Bigram:
     """A bigram model of phones, as natural logarithms of probabilities.
 
-    Attributes
+    Parameters
     ----------
     start : Tensor
         (phones,) float64, of beginning with a phone.

@@ -15,6 +15,12 @@ class PhoneErrors(NamedTuple):
         By the fewest edits from what was said to what was found.
     phones : int
         Said.
+
+    Examples
+    --------
+    >>> import harmonium as hm
+    >>> hm.sequence.PhoneErrors(2, 1, 0, 12).errors
+    3
     """
 
     substitutions: int

@@ -18,7 +18,23 @@ SHORTEST, LONGEST = 1e-3, 1 - 1e-3  # probabilities of loops
 
 
 class GMMHMM(NamedTuple):
-    """Phones and the mixtures of their states."""
+    """Phones and the mixtures of their states.
+
+    Attributes
+    ----------
+    hmm : PhoneHMM
+        The phones.
+    mixtures : GaussianMixtures
+        One for each state. `mixtures(features)` are scores for `align` and `decode`.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> hmm = hm.sequence.PhoneHMM.alike(["a", "b"], states=1)
+    >>> hmm, mixtures = hm.sequence.flat_start(hmm, [torch.tensor([[1.0], [2.0], [5.0], [6.0]])], [["a", "b"]])
+    >>> mixtures(torch.tensor([[1.0]])).argmax()
+    tensor(0)
+    """
 
     hmm: PhoneHMM
     mixtures: GaussianMixtures
@@ -35,6 +51,16 @@ class EMStep(NamedTuple):
         Of the model before the step, in nats a frame.
     counts : Tensor
         (states, components) float64, frames of each component.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> hmm, spoken = hm.sequence.PhoneHMM.alike(["a", "b"], states=1), [torch.tensor([[1.0], [2.0], [5.0], [6.0]])]
+    >>> model = hm.sequence.flat_start(hmm, spoken, [["a", "b"]])
+    >>> step = hm.sequence.em_step(model, spoken, [["a", "b"]], floor=torch.tensor([0.1]), soft=False)
+    >>> step.counts
+    tensor([[2.],
+            [2.]], dtype=torch.float64)
     """
 
     model: GMMHMM
@@ -121,6 +147,17 @@ def em_step(model: GMMHMM, features: Sequence[Tensor], transcripts: Sequence[Seq
     -------
     EMStep
         The next model. With `soft` its log-likelihood is not lower, and otherwise that of its best paths.
+
+    Examples
+    --------
+    >>> import torch, harmonium as hm
+    >>> hmm, spoken = hm.sequence.PhoneHMM.alike(["a", "b"], states=1), [torch.tensor([[1.0], [2.0], [5.0], [6.0]])]
+    >>> model, found = hm.sequence.flat_start(hmm, spoken, [["a", "b"]]), []
+    >>> for _ in range(3):
+    ...     model, log_likelihood, _ = hm.sequence.em_step(model, spoken, [["a", "b"]], floor=torch.tensor([0.1]))
+    ...     found.append(log_likelihood)
+    >>> found == sorted(found)
+    True
     """
     hmm, mixtures = model
     statistics, loops, occupied = None, torch.zeros(hmm.count, dtype=torch.float64), torch.zeros(hmm.count, dtype=torch.float64)
