@@ -103,12 +103,6 @@ def of_folder(data_dir: Path | None) -> Speech:
     return Speech(train, validation, test, (SILENCE, *phones), SILENCE, spoken)
 
 
-def some(part: Sequence[Heard], every: int) -> list[Heard]:
-    """What every so-manieth speaker of a part says, in the order of their names."""
-    kept = set(sorted({each.speaker for each in part})[::every])
-    return [each for each in part if each.speaker in kept]
-
-
 def heard(utterance: Utterance, transcript: list[str]) -> Heard:
     """A recording of a corpus."""
     return Heard(utterance.id, utterance.speaker, transcript, utterance.samples, utterance.rate)

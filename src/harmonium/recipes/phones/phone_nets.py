@@ -50,7 +50,7 @@ class Descent:
     rate: float = 0.1
     least_rate: float = 0.001
     """The rate is halved after an epoch that errs more on the validation speakers. Below this, learning ends."""
-    momentum: float = 0.0
+    momentum: float = 0.5
     batch_size: int = 128
 
 

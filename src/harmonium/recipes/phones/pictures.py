@@ -44,7 +44,11 @@ def sections(found: Mapping[str, Judged], histories: Mapping[str, Sequence[Mappi
     curves = {name: rows for name, rows in histories.items() if "validation_error_percent" in rows[-1]}
     if curves:
         made.append(
-            Section("Learning", "Frames whose state is not the aligned one.", [(learning_curves(curves), "the figures of each epoch")])
+            Section(
+                "Learning",
+                "Frames whose state is not the aligned one.",
+                [(learning_curves(curves, metrics=("train_error_percent", "validation_error_percent")), "the figures of each epoch")],
+            )
         )
     return made
 

@@ -22,7 +22,7 @@ from harmonium.data import StackedFrames
 from harmonium.learning import predict
 from harmonium.models import DBN
 from harmonium.nets import classifier
-from harmonium.recipes.phones.corpora import Name, Speech, load, some, stand_in
+from harmonium.recipes.phones.corpora import Name, Speech, load, stand_in
 from harmonium.recipes.phones.mixture_phones import Mixtures, Part, aligned, learn_mixtures, parts_of, targets
 from harmonium.recipes.phones.phone_nets import Descent, Layers, learn_states, pretrain, untrained
 from harmonium.recipes.phones.pictures import sections
@@ -49,7 +49,7 @@ class Phones(Recipe):
     data_dir: Path | None = None
     """Where the recordings are, if not in $HARMONIUM_DATA."""
     quick: bool = False
-    """A quarter of the speakers to learn from and a third of those to be judged, 8 Gaussians, and two layers of 500 units."""
+    """A quarter of the recordings to learn from, half of validation, a third of the judged ones; 4 Gaussians; two layers of 500 units."""
     realign: bool = False
     """Align anew by the deepest pre-trained net, and learn another from the same stack on these states."""
     mixtures: Mixtures = Mixtures()
@@ -84,9 +84,9 @@ class Phones(Recipe):
             descent = dataclasses.replace(self.descent, epochs=6, momentum=0.9)
             return dataclasses.replace(self, mixtures=Mixtures(components=2, iterations=2), layers=layers, descent=descent)
         if self.quick:
-            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=10, epochs=5)
-            descent = dataclasses.replace(self.descent, epochs=10)
-            mixtures = dataclasses.replace(self.mixtures, components=8, iterations=3, first_iterations=8)
+            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=6, epochs=3)
+            descent = dataclasses.replace(self.descent, epochs=6)
+            mixtures = dataclasses.replace(self.mixtures, components=4, iterations=3, first_iterations=6)
             return dataclasses.replace(self, mixtures=mixtures, layers=layers, descent=descent)
         return self
 
@@ -95,10 +95,10 @@ class Phones(Recipe):
         if self.smoke:
             return stand_in(self.seed)
         found = load(self.corpus, self.data_dir)
+        if self.quick:
+            found = found._replace(train=found.train[::4], validation=found.validation[::2], test=found.test[::3])
         if self.tuning:
             found = found._replace(test=found.validation)
-        if self.quick:
-            found = found._replace(train=some(found.train, 4), test=some(found.test, 1 if self.tuning else 3))
         return found
 
     def run(self, run: Run) -> dict[str, Any]:
