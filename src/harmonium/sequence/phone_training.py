@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from harmonium.sequence.alignment import check, of_like_length, together
 from harmonium.sequence.chains import forward_backward, of_best_path
@@ -107,10 +110,16 @@ def flat_start(hmm: PhoneHMM, features: Sequence[Tensor], transcripts: Sequence[
     shape = (hmm.count, 1, seen.shape[1])
     start = GaussianMixtures(seen.new_ones(shape[:2]), mean.expand(shape), variance.expand(shape))
     check(hmm, [start(each) for each in features], transcripts)
-    occupancy = torch.zeros(len(seen), hmm.count, dtype=torch.float64)
-    states = torch.cat([evenly(hmm, len(each), transcript) for each, transcript in zip(features, transcripts, strict=True)])
-    occupancy[torch.arange(len(seen)), states] = 1.0
-    return GMMHMM(hmm, start.learnt(start.statistics(seen, occupancy), floor * variance))
+    found = reduce(
+        add, (start.statistics(*divided(hmm, [(features[i], transcripts[i]) for i in batch])) for batch in of_like_length(features))
+    )
+    return GMMHMM(hmm, start.learnt(found, floor * variance))
+
+
+def divided(hmm: PhoneHMM, utterances: Sequence[tuple[Tensor, Sequence[str]]]) -> tuple[Tensor, Tensor]:
+    """The frames of utterances, (frames, dims), and (frames, states), 1 for the state that each is in by even division."""
+    states = torch.cat([evenly(hmm, len(features), transcript) for features, transcript in utterances])
+    return torch.cat([features for features, _ in utterances]), one_hot(states, hmm.count)
 
 
 def variance_of(features: Sequence[Tensor]) -> Tensor:
