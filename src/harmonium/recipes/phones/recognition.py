@@ -18,8 +18,8 @@ from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.sequence import Bigram, Path, PhoneErrors, PhoneHMM, decode, phone_errors
 
-WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0)
-PENALTIES = (-4.0, 0.0, 4.0, 8.0, 16.0)
+WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0)
+PENALTIES = (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0)
 GMM = "gmm"
 Scores = Callable[[Part], list[Tensor]]
 Segments = list[tuple[str, int, int]]  # phone, first frame, end
