@@ -68,7 +68,8 @@ def described(names: list[tuple[str, Any]]) -> list[str]:
         if inspect.isclass(value):
             lines += [f".. autoclass:: {name}", "   :members:", "   :show-inheritance:", ""]
         elif inspect.ismodule(value):
-            lines += [f".. automodule:: {value.__name__}", f"   :members: {', '.join(own_functions(value))}", ""]
+            own = own_functions(value)  # of a package none: what it exports stands under a heading of its own
+            lines += [f".. automodule:: {value.__name__}", *([f"   :members: {', '.join(own)}"] if own else []), ""]
         else:
             lines += [f".. autofunction:: {name}", ""]
     return lines

@@ -6,21 +6,22 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LENGTH, SHIFT = 0.025, 0.010  # seconds
 EMPHASIS = 0.97
 LOWEST = 20.0  # Hz, the lower end of the first filter
-FLOOR = 2.0**-30  # of an energy: the square of one step of 16 bits, so that digital silence has a logarithm
+FLOOR = 2.0**-30  # of an energy: the square of one step of 16 bits
 LIFTER = 22
 
 
-def filter_bank(samples: ArrayLike, rate: int, *, filters: int = 40, with_deltas: bool = True) -> NDArray[np.float32]:
+def filter_bank(samples: Any, rate: int, *, filters: int = 40, with_deltas: bool = True) -> NDArray[np.float32]:
     """The log energies of a waveform in filters spread along the mel scale, and its log energy.
 
     Windows of 25 ms every 10 ms, none beyond the ends. Each loses its mean; its log energy is that of the samples so far. Then come
-    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate.
+    pre-emphasis, x_t - 0.97 x_{t-1}, a Hamming window, the power spectrum, and triangular filters from 20 Hz to half the rate. Energies
+    below 2⁻³⁰, the square of a step of 16 bits, count as that, so that silence has a logarithm.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def filter_bank(samples: ArrayLike, rate: int, *, filters: int = 40, with_deltas
     return _columns(np.column_stack([energy, banks]), with_deltas)
 
 
-def mfcc(samples: ArrayLike, rate: int, *, cepstra: int = 12, filters: int = 23, with_deltas: bool = True) -> NDArray[np.float32]:
+def mfcc(samples: Any, rate: int, *, cepstra: int = 12, filters: int = 23, with_deltas: bool = True) -> NDArray[np.float32]:
     """Mel-frequency cepstral coefficients of a waveform: the cosine transform of log filter banks, beside the log energy.
 
     Parameters
@@ -110,7 +111,7 @@ def mfcc(samples: ArrayLike, rate: int, *, cepstra: int = 12, filters: int = 23,
     return _columns(np.column_stack([energy, found]), with_deltas)
 
 
-def deltas(features: ArrayLike, window: int = 2) -> Floats:
+def deltas(features: Any, window: int = 2) -> Floats:
     """The slope of each feature along time, by regression over `window` frames on each side.
 
     Parameters
@@ -157,7 +158,7 @@ def _columns(features: Floats, with_deltas: bool) -> NDArray[np.float32]:
     return features.astype(np.float32)
 
 
-def _log_energies(samples: ArrayLike, rate: int, filters: int) -> tuple[Floats, Floats]:
+def _log_energies(samples: Any, rate: int, filters: int) -> tuple[Floats, Floats]:
     """The log energy of each window, (frames,), and its log energy in each filter, (frames, filters)."""
     wave, length, shift = np.asarray(samples, np.float64), int(LENGTH * rate), int(SHIFT * rate)
     if wave.ndim != 1 or shift < 1 or len(wave) < length:
