@@ -1,6 +1,6 @@
 """Phones as hidden Markov models: learning from transcripts, alignment, decoding, and the errors of what is recognised."""
 
-from harmonium.sequence.alignment import Path, Segment, align
+from harmonium.sequence.alignment import Segment, StatePath, align
 from harmonium.sequence.chains import Chains, Posteriors, forward_backward, viterbi
 from harmonium.sequence.decoding import decode
 from harmonium.sequence.hybrid import scaled_log_likelihoods, state_log_priors
@@ -17,11 +17,11 @@ __all__ = [
     "Chains",
     "EMStep",
     "GaussianMixtures",
-    "Path",
     "PhoneErrors",
     "PhoneHMM",
     "Posteriors",
     "Segment",
+    "StatePath",
     "align",
     "bigram",
     "decode",

@@ -40,7 +40,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class StatePath:
     """The best path of an utterance.
 
     Parameters
@@ -63,7 +63,7 @@ class Path:
         return [each.phone for each in self.segments]
 
 
-def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequence[str]]) -> list[Path]:
+def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequence[str]]) -> list[StatePath]:
     """The best path of each utterance through the states of its transcript.
 
     Parameters
@@ -77,7 +77,7 @@ def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequenc
 
     Returns
     -------
-    list of Path
+    list of StatePath
         One for each utterance. The states are a net's targets.
 
     Raises
@@ -95,7 +95,7 @@ def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequenc
     [Segment(phone='a', start=0, end=3), Segment(phone='b', start=3, end=5)]
     """
     check(hmm, scores, transcripts)
-    found: dict[int, Path] = {}
+    found: dict[int, StatePath] = {}
     for batch in of_like_length(scores):
         chains, padded, lengths = hmm.chains([transcripts[i] for i in batch]), *together([scores[i] for i in batch])
         best, nodes = viterbi(chains, padded, lengths)
@@ -107,12 +107,12 @@ def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequenc
     return [found[number] for number in range(len(scores))]
 
 
-def path(hmm: PhoneHMM, score: float, states: Tensor, entered: Tensor) -> Path:
+def path(hmm: PhoneHMM, score: float, states: Tensor, entered: Tensor) -> StatePath:
     """A path with its phones. `entered`, (frames - 1,): whether a phone begins at each frame after the first."""
     starts = [0, *(entered.nonzero().squeeze(1) + 1).tolist()]
     ends = [*starts[1:], len(states)]
     names = [hmm.phones[int(states[start]) // hmm.states] for start in starts]
-    return Path(score, states, [Segment(*each) for each in zip(names, starts, ends, strict=True)])
+    return StatePath(score, states, [Segment(*each) for each in zip(names, starts, ends, strict=True)])
 
 
 def check(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequence[str]] | None = None) -> None:

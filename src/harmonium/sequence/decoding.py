@@ -9,12 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.sequence.alignment import Path, check, of_like_length, path, together
+from harmonium.sequence.alignment import StatePath, check, of_like_length, path, together
 from harmonium.sequence.phone_bigram import Bigram
 from harmonium.sequence.phone_hmm import PhoneHMM
 
 
-def decode(hmm: PhoneHMM, scores: Sequence[Tensor], language: Bigram, *, weight: float = 1.0, penalty: float = 0.0) -> list[Path]:
+def decode(hmm: PhoneHMM, scores: Sequence[Tensor], language: Bigram, *, weight: float = 1.0, penalty: float = 0.0) -> list[StatePath]:
     """The path of highest score through any phones.
 
     Parameters
@@ -32,8 +32,8 @@ def decode(hmm: PhoneHMM, scores: Sequence[Tensor], language: Bigram, *, weight:
 
     Returns
     -------
-    list of Path
-        One for each utterance. `Path.phones` are the phones found, silences included.
+    list of StatePath
+        One for each utterance. `StatePath.phones` are the phones found, silences included.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def decode(hmm: PhoneHMM, scores: Sequence[Tensor], language: Bigram, *, weight:
     """
     check(hmm, scores)
     loop = Loop.of(hmm, language, weight, penalty)
-    found: dict[int, Path] = {}
+    found: dict[int, StatePath] = {}
     for batch in of_like_length(scores):
         padded, lengths = together([scores[i] for i in batch])
         best, states, entered = search(loop, padded.double().view(*padded.shape[:2], *hmm.loops.shape), lengths)

@@ -15,7 +15,7 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.recipes.phones.corpora import Heard, Speech
 from harmonium.recipes.shared.kept_figure import timed
 from harmonium.runs.folder import Run
-from harmonium.sequence import GMMHMM, PAUSE, GaussianMixtures, Path, PhoneHMM, align, train_phones
+from harmonium.sequence import GMMHMM, PAUSE, GaussianMixtures, PhoneHMM, StatePath, align, train_phones
 
 PHASE = "mixtures"
 
@@ -114,12 +114,12 @@ def learn_mixtures(run: Run, spoken: Speech, train: Part, how: Mixtures) -> GMMH
     return GMMHMM(hmm, GaussianMixtures(found["weights"], found["means"], found["variances"]))
 
 
-def aligned(run: Run, model: GMMHMM, part: Part, name: str) -> list[Path]:
+def aligned(run: Run, model: GMMHMM, part: Part, name: str) -> list[StatePath]:
     """Where the phones of a part are, by the mixtures."""
     with timed(run, f"alignment of {name}"):
         return align(model.hmm, [model.mixtures(each) for each in part.features], part.transcripts)
 
 
-def targets(paths: Sequence[Path]) -> Tensor:
+def targets(paths: Sequence[StatePath]) -> Tensor:
     """(frames,) int64, the state of each frame of all recordings."""
     return torch.cat([each.states for each in paths])

@@ -31,8 +31,7 @@ from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
-from harmonium.sequence import Path as AlignedPath
-from harmonium.sequence import PhoneHMM, align, bigram, scaled_log_likelihoods, state_log_priors
+from harmonium.sequence import PhoneHMM, StatePath, align, bigram, scaled_log_likelihoods, state_log_priors
 
 KINDS = ("dnn", "dbn_dnn")
 REALIGNED = "realigned dbn_dnn"
@@ -141,12 +140,12 @@ class Phones(Recipe):
         )
 
 
-def examples_of(part: Part, paths: Sequence[AlignedPath], how: Layers) -> tuple[StackedFrames, Tensor]:
+def examples_of(part: Part, paths: Sequence[StatePath], how: Layers) -> tuple[StackedFrames, Tensor]:
     """Windows of a part, and the states of their middle frames."""
     return StackedFrames(part.features, how.frames), targets(paths)
 
 
-def priors(paths: Sequence[AlignedPath], hmm: PhoneHMM) -> Tensor:
+def priors(paths: Sequence[StatePath], hmm: PhoneHMM) -> Tensor:
     """(states,) logarithms of how often each occurs."""
     return state_log_priors([each.states for each in paths], hmm.count)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from harmonium.recipes.phones.mixture_phones import Part
 from harmonium.recipes.shared.kept_figure import timed
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
-from harmonium.sequence import Bigram, Path, PhoneErrors, PhoneHMM, decode, phone_errors
+from harmonium.sequence import Bigram, PhoneErrors, PhoneHMM, StatePath, decode, phone_errors
 
 WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0)
 PENALTIES = (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0)
@@ -42,9 +42,9 @@ class Task(NamedTuple):
     log_priors: Tensor
     validation: Part
     judged: Part
-    aligned: list[Path]
+    aligned: list[StatePath]
 
-    def errors(self, part: Part, paths: Sequence[Path]) -> list[PhoneErrors]:
+    def errors(self, part: Part, paths: Sequence[StatePath]) -> list[PhoneErrors]:
         """Of what was recognised in a part."""
         return phone_errors([self.counted(each) for each in part.transcripts], [self.counted(each.phones) for each in paths])
 
@@ -100,7 +100,7 @@ def drawn(part: Part) -> int:
     return order[len(order) // 4]
 
 
-def judged_path(run: Run, name: str) -> FilePath:
+def judged_path(run: Run, name: str) -> Path:
     """Where it is kept what a model recognised."""
     return run.checkpoint(f"{name} judged")
 
