@@ -10,7 +10,21 @@ import typing
 import pytest
 from numpydoc.docscrape import FunctionDoc
 
-ROOMS = ("units", "couplings", "data", "data.speech", "models", "analysis", "nets", "sampling", "likelihood", "learning", "report", "runs")
+ROOMS = (
+    "units",
+    "couplings",
+    "data",
+    "data.speech",
+    "models",
+    "analysis",
+    "sequence",
+    "nets",
+    "sampling",
+    "likelihood",
+    "learning",
+    "report",
+    "runs",
+)
 
 
 def public(room):

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harmonium import analysis, data, likelihood, nets, report, sampling
+    from harmonium import analysis, data, likelihood, nets, report, sampling, sequence
     from harmonium.couplings import Chain, Conditional, Convolutional, Coupling, Dense, LowRank, Transposed
     from harmonium.learning import (
         Advice,
@@ -158,11 +158,12 @@ __all__ = [
     "sampling",
     "save",
     "search",
+    "sequence",
     "wake_sleep",
     "zero_sum_gauge",
 ]
 
-_ROOMS = ("analysis", "data", "likelihood", "nets", "report", "sampling")  # modules that are public names themselves
+_ROOMS = ("analysis", "data", "likelihood", "nets", "report", "sampling", "sequence")  # modules that are public names themselves
 # rooms that the other names are taken from, the lightest first
 _HOMES = ("couplings", "units", "models", "sampling", "likelihood", "learning")
 

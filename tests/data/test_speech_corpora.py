@@ -146,6 +146,7 @@ def test_speechocean_in_its_layout(tmp_path):
     assert [each.speaker for each in validation] == ["0008"]  # the seventh adult
     assert [each.id for each in test] == ["002100001"]
     assert (test[0].words, test[0].phones) == (["A", "C"], ["AH", "B", "IY"])
+    assert test[0].of_words == [1, 2]
     assert test[0].path == tmp_path / "speechocean762" / "WAVE" / "SPEAKER0021" / "002100001.WAV"
 
 

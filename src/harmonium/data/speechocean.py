@@ -96,6 +96,7 @@ def _part(root: Path, part: str, phones: dict[str, dict[int, Line]]) -> list[Utt
         spoken = phones.get(name, {})
         if sorted(spoken) != list(range(len(words))):
             raise ValueError(f"{where}: {name} has {len(words)} words, and text-phone the phones of {len(spoken)}: expected those of each")
-        every = [phone for number in range(len(words)) for phone in spoken[number].fields]
-        found.append(Utterance(name, speaker, root / sound, RATE, every, words))
+        by_word = [spoken[number].fields for number in range(len(words))]
+        every = [phone for word in by_word for phone in word]
+        found.append(Utterance(name, speaker, root / sound, RATE, every, words, of_words=[len(word) for word in by_word]))
     return found

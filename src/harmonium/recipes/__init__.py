@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.norb_jittered.recipe import NorbJittered as NorbJittered
     from harmonium.recipes.norb_reduced.recipe import NorbReduced as NorbReduced
     from harmonium.recipes.patches.recipe import Patches as Patches
+    from harmonium.recipes.phones.recipe import Phones as Phones
     from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth
     from harmonium.recipes.pretraining_effect.recipe import PretrainingEffect as PretrainingEffect
     from harmonium.recipes.pretraining_trajectories.recipe import PretrainingTrajectories as PretrainingTrajectories

@@ -263,6 +263,14 @@ REGISTRY = (
         ("test_nats_gaussian_binary", "test_nats_rectified", "test_nats_mfa"),
     ),
     Entry(
+        "phones",
+        "harmonium.recipes.phones.recipe",
+        "Phones",
+        "Phones by Gaussian mixtures and by pre-trained nets",
+        "",
+        ("test_phone_error_percent_gmm", "test_phone_error_percent_dnn", "test_phone_error_percent_dbn_dnn"),
+    ),
+    Entry(
         "pretraining-depth",
         "harmonium.recipes.pretraining_depth.recipe",
         "PretrainingDepth",

@@ -35,6 +35,8 @@ class Utterance:
         What is said, word by word; empty where the corpus has phones alone.
     times : list of tuple of int
         The first sample of each phone and the one after its last, where the corpus tells them; otherwise empty.
+    of_words : list of int
+        How many of the phones are those of each word, where the corpus tells it; otherwise empty.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Utterance:
     phones: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     times: list[tuple[int, int]] = field(default_factory=list)
+    of_words: list[int] = field(default_factory=list)
 
     def samples(self) -> NDArray[np.float32]:
         """The samples, (samples,) float32 from -1 to 1. Raises as `read`, and ValueError where the file has another rate."""

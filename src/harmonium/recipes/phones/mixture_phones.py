@@ -1,0 +1,125 @@
+"""Features of recordings, the phones of Gaussian mixtures, and the alignment that nets learn from; learnt once in a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.data import speech, standardise
+from harmonium.files import read_tensors, write_tensors
+from harmonium.recipes.phones.corpora import Heard, Speech
+from harmonium.recipes.shared.kept_figure import timed
+from harmonium.runs.folder import Run
+from harmonium.sequence import GMMHMM, PAUSE, GaussianMixtures, PhoneHMM, StatePath, align, train_phones
+
+PHASE = "mixtures"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixtures:
+    """How the phones of Gaussian mixtures are learnt."""
+
+    states: int = 3
+    """Of each phone."""
+    components: int = 16
+    """Gaussians of each state."""
+    iterations: int = 4
+    """Steps of EM after each division of the Gaussians."""
+    first_iterations: int = 10
+    """With one Gaussian in each state."""
+
+
+class Part(NamedTuple):
+    """The recordings of a part as features.
+
+    Attributes
+    ----------
+    features : list of Tensor
+        (frames, features) float32 of each.
+    transcripts : list of list of str
+        With "|" where a silence may be.
+    speakers, ids : list of str
+        Of each recording.
+    """
+
+    features: list[Tensor]
+    transcripts: list[list[str]]
+    speakers: list[str]
+    ids: list[str]
+
+
+def parts_of(spoken: Speech, states: int) -> tuple[Part, Part, Part]:
+    """Cepstra and the energy with their deltas, 39 numbers a frame; of each speaker, less the mean and over the deviation of all frames.
+
+    Recordings with fewer frames than their phones have states are left out.
+    """
+    train, validation, test = (part_of(part, by_speaker(part), states) for part in spoken[:3])
+    return train, validation, test
+
+
+def by_speaker(part: Sequence[Heard]) -> list[Tensor]:
+    """The features of each recording. What is of a voice and its microphone has a smaller part in them."""
+    raw = [speech.mfcc(each.samples(), each.rate) for each in part]
+    standard = {
+        speaker: standardise(
+            np.concatenate([found for each, found in zip(part, raw, strict=True) if each.speaker == speaker]), deviation="each"
+        )
+        for speaker in {each.speaker for each in part}
+    }
+    return [standard[each.speaker](found) for each, found in zip(part, raw, strict=True)]
+
+
+def part_of(part: Sequence[Heard], features: Sequence[Tensor], states: int) -> Part:
+    """A part, of recordings and their features."""
+    long_enough = [
+        (each, found)
+        for each, found in zip(part, features, strict=True)
+        if len(found) >= states * sum(phone != PAUSE for phone in each.transcript)
+    ]
+    return Part(
+        [found for _, found in long_enough],
+        [each.transcript for each, _ in long_enough],
+        [each.speaker for each, _ in long_enough],
+        [each.id for each, _ in long_enough],
+    )
+
+
+def learn_mixtures(run: Run, spoken: Speech, train: Part, how: Mixtures) -> GMMHMM:
+    """The phones, from a flat start. Read from the run where they are learnt."""
+    path = run.checkpoint(PHASE)
+    if not path.exists():
+        hmm = PhoneHMM.alike(spoken.phones, states=how.states, silence=spoken.silence)
+        with timed(run, PHASE):
+            model = train_phones(
+                hmm,
+                train.features,
+                train.transcripts,
+                components=how.components,
+                iterations=how.iterations,
+                first_iterations=how.first_iterations,
+            )
+        mixtures = model.mixtures
+        write_tensors(
+            path,
+            {"loops": model.hmm.loops, "weights": mixtures.weights, "means": mixtures.means, "variances": mixtures.variances},
+            {"phones": spoken.phones, "silence": spoken.silence},
+        )
+    found, header = read_tensors(path)
+    hmm = PhoneHMM(tuple(header["phones"]), found["loops"], header["silence"])
+    return GMMHMM(hmm, GaussianMixtures(found["weights"], found["means"], found["variances"]))
+
+
+def aligned(run: Run, model: GMMHMM, part: Part, name: str) -> list[StatePath]:
+    """Where the phones of a part are, by the mixtures."""
+    with timed(run, f"alignment of {name}"):
+        return align(model.hmm, [model.mixtures(each) for each in part.features], part.transcripts)
+
+
+def targets(paths: Sequence[StatePath]) -> Tensor:
+    """(frames,) int64, the state of each frame of all recordings."""
+    return torch.cat([each.states for each in paths])
