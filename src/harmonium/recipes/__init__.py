@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from harmonium.recipes.implicit_mixture.recipe import ImplicitMixture as ImplicitMixture
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
+    from harmonium.recipes.motion.recipe import Motion as Motion
+    from harmonium.recipes.music.recipe import Music as Music
     from harmonium.recipes.norb_reduced.recipe import NorbReduced as NorbReduced
     from harmonium.recipes.patches.recipe import Patches as Patches
     from harmonium.recipes.pretraining_depth.recipe import PretrainingDepth as PretrainingDepth

@@ -239,6 +239,22 @@ REGISTRY = (
         ("test_error_percent_dbn3_rot",),
     ),
     Entry(
+        "motion",
+        "harmonium.recipes.motion.recipe",
+        "Motion",
+        "Human walking: conditional RBMs beside AR(n)",
+        "",
+        ("mse_step_10", "mse_ar_step_10"),
+    ),
+    Entry(
+        "music",
+        "harmonium.recipes.music.recipe",
+        "Music",
+        "Chords of four collections: an RNN-RBM beside RBMs",
+        "",
+        ("test_nats_jsb_chorales_rnn_rbm", "test_nats_jsb_chorales_rbm"),
+    ),
+    Entry(
         "norb-reduced",
         "harmonium.recipes.norb_reduced.recipe",
         "NorbReduced",
