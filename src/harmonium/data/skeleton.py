@@ -84,7 +84,8 @@ def _rotation(maps: Tensor) -> Tensor:
     """(time, 3, 3) of exponential maps (time, 3)."""
     x, y, z = maps.unbind(1)
     none = torch.zeros_like(x)
-    return torch.linalg.matrix_exp(torch.stack([none, -z, y, z, none, -x, -y, x, none], dim=1).reshape(-1, 3, 3))
+    found: Tensor = torch.linalg.matrix_exp(torch.stack([none, -z, y, z, none, -x, -y, x, none], dim=1).reshape(-1, 3, 3))
+    return found
 
 
 def _upright(forward: Tensor, left: Tensor, heading: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Errors(NamedTuple):
 def errors(predicted: Tensor, future: Tensor, piece: Tensor) -> Errors:
     """Of predictions, (windows, steps, numbers), beside what came; `piece`: (windows,), the piece each window is of."""
     squared = (predicted - future).square().mean(2).double()
-    return Errors(squared.mean(0), torch.stack([squared[piece == number].mean(0) for number in piece.unique()]))
+    return Errors(squared.mean(0), torch.stack([squared[piece == number].mean(0) for number in range(int(piece.max()) + 1)]))
 
 
 def metrics(found: Mapping[str, Errors], main: str, beside: str) -> list[Metric]:

@@ -45,7 +45,7 @@ def by_step(found: Mapping[str, Errors]) -> Figure:
     quiet(axes)
     axes.set_xlim(0.5, None)
     axes.set_ylim(0, 1.25 * top)
-    name_ends(axes, [each for each in ends if each[0] <= 1.25 * top], height - 0.8)
+    name_ends(axes, ends, height - 0.8)
     axes.set_xlabel("steps ahead, of 1/30 s", fontsize=SMALL, color=MUTED)
     axes.set_ylabel("mean squared error (variances)", fontsize=LABEL, color=INK, rotation=0, ha="left", va="bottom")
     axes.yaxis.set_label_coords(0.0, 1.03)
@@ -112,7 +112,7 @@ def walking(walks: Walks, sequences: Mapping[str, Tensor], missing: Sequence[int
 def strip(walks: Walks, sequences: Mapping[str, Tensor], missing: Sequence[int] = (), every: int = 12) -> Figure:
     """Frames of sequences, a row each, for paper."""
     tiles = np.stack([1 - drawn(walks, frames, missing)[::every][:8] for frames in sequences.values()])
-    return fantasies(tiles, limits=(0.0, 1.0), row="", rows=list(sequences))  # type: ignore[no-untyped-call]
+    return fantasies(tiles, limits=(0.0, 1.0), row="", rows=list(sequences))
 
 
 def sections(

@@ -131,9 +131,9 @@ class Motion(Recipe):
             chosen: list[Metric] = [("ar_past", float(linear.past), "frames")]
             for name, machine in (("", layers[:1]), ("two_layers_", layers)):
                 ways = {"mean_field": mean_field(machine), "mean_of_samples": mean_of_samples(machine, plan.samples, derive(self.seed, 4))}
-                found = {way: error(ways[way]) for way in ways}
-                models[name] = ways[min(found, key=lambda way: found[way])]
-                chosen += [(f"validation_mse_{name}{way}", value, "variances") for way, value in found.items()]
+                held = {way: error(ways[way]) for way in ways}
+                models[name] = ways[min(held, key=held.__getitem__)]
+                chosen += [(f"validation_mse_{name}{way}", value, "variances") for way, value in held.items()]
             models |= {"ar_": linear.continued, "repeat_": lambda past, steps: past[:, -1:].expand(-1, steps, -1)}
             before, after, piece = windows(walks.test, self.longest(plan), plan.steps)
             tensors = {"linear": linear.weights, "constant": linear.constant}

@@ -73,8 +73,8 @@ def divided(capture: Capture, longest: int) -> Walks:
     frames = torch.cat(parts[0]).double()
     mean, scale = frames.mean(0), frames.std(0, correction=0)
     columns = (scale > CONSTANT * mean.abs().clamp_min(1e-6)).nonzero()[:, 0]
-    standard = ([((piece.double() - mean) / scale)[:, columns].float() for piece in part] for part in parts)
-    return Walks(*standard, columns, mean.float(), scale.float(), capture.skeleton)
+    learnt, validation, test = ([((piece.double() - mean) / scale)[:, columns].float() for piece in part] for part in parts)
+    return Walks(learnt, validation, test, columns, mean.float(), scale.float(), capture.skeleton)
 
 
 def windows(pieces: Sequence[Tensor], past: int, frames: int) -> tuple[Tensor, Tensor, Tensor]:

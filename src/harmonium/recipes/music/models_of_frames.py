@@ -84,7 +84,7 @@ def judged_path(run: Run, where: str, model: str) -> Any:
 def judge(run: Run, where: str, parts: Parts, sizes: Sizes, seed: int) -> dict[str, tuple[Tensor, tuple[str, str]]]:
     """The log-probability of each judged frame by each model, (steps,), with its verdict. What the run has is not done again."""
     ways: dict[str, Callable[[], tuple[Tensor, tuple[str, str]]]] = {
-        "independent": lambda: (torch.distributions.Bernoulli(parts.rates()).log_prob(parts.frames).sum(1).double(), NO_Z),
+        "independent": lambda: (independent(parts), NO_Z),
         "logistic": lambda: (logistic(parts, sizes), NO_Z),
         "rbm": lambda: rbm_of_frames(run, where, parts, sizes, derive(seed, 1)),
         "crbm": lambda: (crbm(run, where, parts, sizes, derive(seed, 2)), EXACT),
@@ -99,6 +99,12 @@ def judge(run: Run, where: str, parts: Parts, sizes: Sizes, seed: int) -> dict[s
         tensors, header = read_tensors(path)
         found[model] = (tensors["nats"], tuple(header["verdict"]))
     return found
+
+
+def independent(parts: Parts) -> Tensor:
+    """By the base rates of the notes."""
+    rates = parts.rates()
+    return (parts.frames * rates.log() + (1 - parts.frames) * torch.log1p(-rates)).sum(1).double()
 
 
 def logistic(parts: Parts, sizes: Sizes) -> Tensor:

@@ -66,7 +66,7 @@ class Music(Recipe):
             raise ValueError("--midi and --rolls are two ways to give one's own music: give one of them")
         if not 1 <= self.sizes.hidden <= MOST or min(self.learnt, self.held, self.judged, self.sizes.recurrent) < 1:
             raise ValueError(
-                f"the conditional machines have 1 to {MOST} hidden units, because log Z of each frame is a sum over their states, and there is "
+                f"the conditional machines have 1 to {MOST} hidden units, because log Z of each frame sums over their states, and there is "
                 f"a frame of each kind and a recurrent unit at least, found {self}"
             )
 
@@ -107,7 +107,9 @@ class Music(Recipe):
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: for each collection all models, learnt and judged on the same frames, and a sample to listen to."""
         torch.set_num_threads(self.threads)
-        plan, rows, verdicts = self.plan(), [], {}
+        plan = self.plan()
+        rows: list[Metric] = []
+        verdicts: dict[str, tuple[str, str]] = {}
         for number, (where, pieces) in enumerate(self.pieces().items()):
             seed = derive(self.seed, number)
             parts = self.parts(pieces, derive(seed, 0))
@@ -128,8 +130,8 @@ class Music(Recipe):
         heard = f"To listen to: {files}, beside this page." if can_write() else "pip install 'harmonium[music]' to have them as MIDI files."
         write_run_report(
             run,
-            summary="Frames of polyphonic music given the frames before them, by models of more and more of both. The conditional machines' "
-            "log Z is exact for every frame; that of the RBM is an estimate, of which the lowest likelihood counts",
+            summary="Frames of polyphonic music given the frames before them, by five models. The conditional machines' log Z is "
+            "exact for every frame; that of the RBM is an estimate, of which the lowest likelihood counts",
             sections=sections(found, samples, heard) if done else [],
         )
 

@@ -74,7 +74,7 @@ class RecurrentRBM(nn.Module):
 
     def forward(self, flat: Tensor) -> Tensor:
         notes = self.rbm.visible.shape[0]
-        v = flat.unflatten(1, (-1, notes))
+        v = flat.reshape(len(flat), -1, notes)
         given = Given(context=self.contexts(v))
         with torch.no_grad():
             drawn = self.rbm.gibbs(v, steps=self.steps, generator=self.draws.generator, given=Given(context=given.context.detach()))  # type: ignore[union-attr]
@@ -103,7 +103,7 @@ def chunks(pieces: Sequence[Tensor], length: int) -> tuple[Tensor, Tensor]:
     weights : Tensor
         (cases, length): 1 where a frame is music, 0 where it was filled up; divided by their mean.
     """
-    cut = [part for piece in pieces for part in piece.float().split(length)]
+    cut = [part for piece in pieces for part in torch.split(piece.float(), length)]
     frames = nn.utils.rnn.pad_sequence(cut, batch_first=True)
     weights = nn.utils.rnn.pad_sequence([torch.ones(len(part)) for part in cut], batch_first=True)
     return frames.flatten(1), weights / weights.mean()

@@ -39,7 +39,7 @@ def log_z_by_step(rbm: RBM, contexts: Tensor) -> Tensor:
     states = enumerate_states(rbm.hidden, 2**MOST, "an exact log Z for each step")
     rows = max(1, BLOCK // (len(states) * rbm.visible.shape[0]))
     found = []
-    for context in contexts.split(rows):
+    for context in torch.split(contexts, rows):
         energies = rbm.hidden_free_energy(states[:, None].expand(-1, len(context), -1), Given(context=context[None]))
         found.append(torch.logsumexp(-energies.double(), dim=0))
     return torch.cat(found)
@@ -52,5 +52,15 @@ def nats_by_step(rbm: RBM, frames: Tensor, contexts: Tensor) -> Tensor:
 
 
 def steps_of(pieces: Iterable[Tensor], contexts: Callable[[Tensor], Tensor], chosen: Tensor) -> Tensor:
-    """The contexts of the chosen frames, (steps, context), of all frames of the pieces counted on; `contexts`: of one piece (time, notes)."""
+    """The contexts of some frames, (steps, context), by their numbers among the frames of all pieces.
+
+    Parameters
+    ----------
+    pieces
+        (time, notes) each.
+    contexts
+        Of a piece: (time, context).
+    chosen
+        (steps,), the numbers.
+    """
     return torch.cat([contexts(piece.float()) for piece in pieces])[chosen]
