@@ -1,5 +1,6 @@
 """MIDI files, against files that mido itself writes and reads."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         hm.data.midi.write(tmp_path / "x.mid", torch.ones(3, 7))
     with pytest.raises(ValueError, match="frames_per_beat"):
         hm.data.midi.read(tmp_path / "silence.mid", frames_per_beat=0)
+
+
+def test_without_mido_a_sentence_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    with pytest.raises(ImportError, match=r"pip install 'harmonium\[music\]'"):
+        hm.data.midi.write(tmp_path / "x.mid", torch.ones(3, 88))

@@ -208,7 +208,7 @@ def test_ones_own_midi_files_are_divided_by_name(tmp_path: Path) -> None:
     (tmp_path / "2.mid").unlink()
     assert [len(part) for part in from_midi(tmp_path)] == [1, 1, 1]
     (tmp_path / "3.mid").unlink()
-    with pytest.raises(ValueError, match=r"at least three \.mid files"):
+    with pytest.raises(ValueError, match=r"three \.mid files or more"):
         from_midi(tmp_path)
 
 

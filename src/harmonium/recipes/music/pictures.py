@@ -30,25 +30,23 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
 
 
 def by_model(found: Nats) -> Figure:
-    """A dot for each model and collection."""
-    figure, _ = page(WIDTH, 0.7 + 0.36 * len(MODELS) + 0.2 * len(found), None)
+    """A dot for each model, side by side for the collections, each on a scale of its own."""
+    figure, _ = page(WIDTH, 0.8 + 0.36 * len(MODELS), None)
     figure.set_layout_engine("constrained")
-    axes: Any = figure.subplots()
-    for number, (where, models) in enumerate(found.items()):
+    panels: Any = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, (where, models) in zip(panels, found.items(), strict=True):
         means = [models[name].mean().item() for name in MODELS]
-        axes.plot(means, range(len(MODELS)), "o-", color=LINES[number], linewidth=1, markersize=6, label=where.replace("_", " "))
+        axes.plot(means, range(len(MODELS)), "o", color=LINES[0], markersize=6)
         for place, mean in enumerate(means):
-            axes.annotate(
-                f"{mean:.2f}", (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=SMALL, color=LINES[number]
-            )
-    axes.set_yticks(range(len(MODELS)), [NAMES[name] for name in MODELS])
-    axes.set_ylim(len(MODELS) - 0.5, -0.7)
-    axes.margins(x=0.06)
-    axes.set_xlabel("nats of a frame of the test pieces", fontsize=SMALL, color=MUTED)
-    quiet(axes)
-    axes.grid(False, axis="y")
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL)
-    axes.legend(frameon=False, fontsize=SMALL, ncols=len(found), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+            axes.annotate(f"{mean:.2f}", (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=SMALL)
+        quiet(axes)
+        axes.set_title(where.replace("_", " "), fontsize=LABEL, color=INK)
+        axes.margins(x=0.25)
+        axes.grid(False, axis="y")
+        axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL)
+    panels[0].set_yticks(range(len(MODELS)), [NAMES[name] for name in MODELS])
+    panels[0].set_ylim(len(MODELS) - 0.5, -0.7)
+    figure.supxlabel("nats of a frame of the test pieces", fontsize=SMALL, color=MUTED)
     return figure
 
 

@@ -30,7 +30,7 @@ def from_midi(folder: Path) -> Music:
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".mid", ".midi")) if folder.is_dir() else []
     if len(files) < 3:
         raise ValueError(
-            f"--midi takes a folder of at least three .mid files, of which some are learnt from and some judged on; {folder} has {len(files)}"
+            f"--midi takes a folder of three .mid files or more, to learn from, to choose by and to judge on; {folder} has {len(files)}"
         )
     pieces = [midi.read(path) for path in files]
     first = max(1, min(round(SHARES[0] * len(pieces)), len(pieces) - 2))
