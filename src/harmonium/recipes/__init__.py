@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from harmonium.recipes.register import REGISTRY, Entry
+from harmonium.recipes.entry import Entry
+from harmonium.recipes.register import REGISTRY
 
 if TYPE_CHECKING:
     from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
