@@ -58,7 +58,9 @@ class Music(Recipe):
     choices: ClassVar[tuple[str, ...]] = ("quick",)
     paper: ClassVar[str] = "Boulanger-Lewandowski, Bengio & Vincent 2012"
     published: ClassVar[dict[str, str]] = {}
-    headline_metrics: ClassVar[tuple[str, ...]] = tuple(f"test_nats_{where.lower()}_rnn_rbm" for where in COLLECTIONS)
+    headline_metrics: ClassVar[tuple[str, ...]] = tuple(
+        f"test_nats_{where.lower()}_{model}" for where in COLLECTIONS for model in ("rnn_rbm", "rbm")
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
