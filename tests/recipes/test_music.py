@@ -212,6 +212,12 @@ def test_ones_own_midi_files_are_divided_by_name(tmp_path: Path) -> None:
         from_midi(tmp_path)
 
 
+def test_without_mido_midi_files_are_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    with pytest.raises(ValueError, match=r"is read by mido: pip install 'harmonium\[music\]'"):
+        from_midi(tmp_path)
+
+
 def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HARMONIUM_DATA", raising=False)  # it needs no data
     monkeypatch.setattr(sys, "argv", ["harmonium", "run", "music", "--smoke", "--threads", "1", "--out", str(tmp_path / "run")])

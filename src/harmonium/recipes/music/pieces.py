@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,21 @@ SHARES = (0.7, 0.85)  # of one's own pieces or frames, in order: to learn from, 
 CHORDS = ((39, 43, 46, 51), (36, 44, 48, 51), (41, 44, 48, 53), (34, 41, 46, 50))
 
 
+def hears() -> bool:
+    """Whether there is mido, which reads and writes MIDI files."""
+    return find_spec("mido") is not None
+
+
 def from_midi(folder: Path) -> Music:
     """A folder of MIDI files, a piece each, divided in the order of their names: 70 % are learnt from, 15 % chosen by, the rest judged on.
 
     Raises
     ------
-    ImportError
-        Without mido.
     ValueError
-        For fewer than three files, and for one that is not readable.
+        Without mido, for fewer than three files, and for one that is not readable.
     """
+    if not hears():
+        raise ValueError(f"{folder} is read by mido: pip install 'harmonium[music]'")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".mid", ".midi")) if folder.is_dir() else []
     if len(files) < 3:
         raise ValueError(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +22,7 @@ from harmonium.files import read_tensors, write_tensors
 from harmonium.models.saving import restore
 from harmonium.recipes.music.models_of_frames import MODELS, Parts, Sizes, judge, judged_path, recurrent
 from harmonium.recipes.music.pictures import mean_and_error, sections
-from harmonium.recipes.music.pieces import COLLECTIONS, from_array, from_midi, made_up, some_of
+from harmonium.recipes.music.pieces import COLLECTIONS, from_array, from_midi, hears, made_up, some_of
 from harmonium.recipes.music.stepwise_nats import MOST
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
@@ -129,7 +128,7 @@ class Music(Recipe):
         found = {where: {model: read_tensors(judged_path(run, where, model))[0]["nats"] for model in MODELS} for where in done}
         samples = {where: (read_tensors(sample_path(run, where))[0]["piece"], BEGINNING) for where in done}
         files = ", ".join(f"{where}.mid" for where in done)
-        heard = f"To listen to: {files}, beside this page." if can_write() else "pip install 'harmonium[music]' to have them as MIDI files."
+        heard = f"To listen to: {files}, beside this page." if hears() else "pip install 'harmonium[music]' to have them as MIDI files."
         write_run_report(
             run,
             summary="Frames of polyphonic music given the frames before them, by five models. The conditional machines' log Z is "
@@ -156,11 +155,6 @@ def sample_path(run: Run, where: str) -> Path:
     return run.checkpoint(f"{where} sample")
 
 
-def can_write() -> bool:
-    """Whether there is mido, which writes MIDI files."""
-    return find_spec("mido") is not None
-
-
 def listen(run: Run, where: str, parts: Parts, sizes: Sizes, seed: int) -> None:
     """Go on with a test piece, and write what comes as a MIDI file where mido is there."""
     path = sample_path(run, where)
@@ -171,5 +165,5 @@ def listen(run: Run, where: str, parts: Parts, sizes: Sizes, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         generated = net.continued(beginning, GENERATED, sweeps=SWEEPS, generator=generator)
         write_tensors(path, {"piece": torch.cat([beginning, generated]).bool()}, {})
-    if can_write():
+    if hears():
         midi.write(run.folder / f"{where}.mid", read_tensors(path)[0]["piece"])
