@@ -1,10 +1,12 @@
 """Where joints are, against SciPy's rotations, and the skeleton of the captured walks against the ground."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 import harmonium as hm
@@ -56,3 +58,19 @@ def test_the_reduced_file_is_the_captured_one_standardised() -> None:
     moving = frames.std(0) > 1e-4 * frames.abs().mean(0).clamp_min(1e-6)
     standard = ((frames - frames.mean(0)) / frames.std(0))[:, moving]
     torch.testing.assert_close(standard, torch.cat([*train, *test]).double(), atol=2e-3, rtol=0)
+
+
+def test_a_captured_file_in_its_format(tmp_path: Path) -> None:
+    """Numbers of joints and columns count from 1 in the file, and from 0 here."""
+    tree = np.zeros((1, 2), dtype=[(name, object) for name in ("children", "parent", "or", "offset")])
+    for joint, (parent, start) in enumerate((([], 1), ([1], 7))):
+        tree[0, joint] = ([], np.array(parent), np.arange(start, start + 3), np.arange(start + 3, start + 6))
+    frames = np.empty((1, 3), object)
+    frames[0] = [np.full((number + 4, 108), number / 3) for number in range(3)]
+    savemat(tmp_path / "motion.mat", {"Motion": frames, "skel": {"tree": tree, "type": "mit"}})
+    found = hm.data.motion.capture(tmp_path)
+    assert [len(each) for each in found.sequences] == [4, 5, 6]
+    assert found.skeleton == Skeleton((-1, 0), ((0, 1, 2), (6, 7, 8)), ((3, 4, 5), (9, 10, 11)))
+    savemat(tmp_path / "motion.mat", {"Motion": frames[:, :2], "skel": {"tree": tree, "type": "mit"}})
+    with pytest.raises(ValueError, match="expected Motion as 3 matrices of 108 columns, found 2"):
+        hm.data.motion.capture(tmp_path)
