@@ -2,8 +2,8 @@
 
 Paper: Boulanger-Lewandowski, Bengio & Vincent, *Modeling temporal dependencies in high-dimensional sequences*, ICML 2012: on four
 collections of piano rolls an RNN-RBM has more nats a frame than an RBM of single frames and than independent notes. Its figures are not
-quoted: its pieces were divided and sampled as here, but its machines had other sizes and estimates of log Z. Here the conditional machines
-have so few hidden units that log Z of every frame is exact. Ours, times and machine: results/music.json; what was tried:
+quoted: its machines have other sizes, and its log Z is an estimate. Here the conditional machines have so few hidden units that log Z of
+every frame is exact. Ours, times and machine: results/music.json; what was tried:
 docs/recipes/music.md.
 """
 
