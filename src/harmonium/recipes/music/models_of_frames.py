@@ -184,6 +184,7 @@ def rnn_rbm(run: Run, where: str, parts: Parts, sizes: Sizes, seed: int) -> Tens
         batch_size=16,
         optimizer=partial(torch.optim.Adam, lr=sizes.learning_rate),
         schedule=falling(epochs),
+        precision=run.precision,
         seed=derive(seed, 1),
         callbacks=run.callbacks(f"{where} RNN-RBM"),
         checkpoint=run.checkpoint(f"{where} RNN-RBM"),
