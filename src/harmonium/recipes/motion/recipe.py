@@ -19,7 +19,6 @@ from torch import Tensor
 from harmonium.data import motion
 from harmonium.files import read_tensors, write_tensors
 from harmonium.models import RBM
-from harmonium.models.saving import restore
 from harmonium.recipes.motion.conditional_layers import Learning, continued, features, first_layer, learn, second_layer
 from harmonium.recipes.motion.judged_motion import Errors, errors, limits, metrics, nearest_neighbour, percent_in_range
 from harmonium.recipes.motion.linear_prediction import Autoregression, autoregression, filled_in
@@ -233,14 +232,6 @@ def mean_of_samples(machine: Sequence[RBM], samples: int, seed: int) -> Continue
         return total / samples
 
     return predict
-
-
-def learnt(run: Run, recipe: Motion, numbers: int) -> list[RBM]:
-    """The machines as far as a run has learnt them."""
-    layers = recipe.plan().machines(numbers)
-    for rbm, phase in zip(layers, PHASES, strict=True):
-        restore(rbm, read_tensors(run.checkpoint(phase))[0], "model.")
-    return layers
 
 
 def linear(run: Run) -> Autoregression:
