@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from harmonium.recipes.register import REGISTRY, Entry
+from harmonium.recipes.entry import Entry
+from harmonium.recipes.register import REGISTRY
 
 if TYPE_CHECKING:
     from harmonium.recipes.angles.recipe import AngleRegression as AngleRegression
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from harmonium.recipes.implicit_mixture.recipe import ImplicitMixture as ImplicitMixture
     from harmonium.recipes.joint.recipe import MnistJoint as MnistJoint
     from harmonium.recipes.layer_size.recipe import LayerSize as LayerSize
+    from harmonium.recipes.motion.recipe import Motion as Motion
+    from harmonium.recipes.music.recipe import Music as Music
     from harmonium.recipes.norb_jittered.recipe import NorbJittered as NorbJittered
     from harmonium.recipes.norb_reduced.recipe import NorbReduced as NorbReduced
     from harmonium.recipes.patches.recipe import Patches as Patches

@@ -1,0 +1,1 @@
+"""Human walking by conditional RBMs: prediction, generation and missing joints."""

@@ -1,0 +1,1 @@
+"""Polyphonic music by RBMs whose biases depend on the past: an RNN-RBM beside simpler models."""
