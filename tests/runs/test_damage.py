@@ -168,3 +168,38 @@ def test_rows_of_metrics_survive_half_a_line_and_show_damage(tmp_path: Path) -> 
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert all(row in ROWS for row in read_rows(path))
+
+
+def test_no_model_of_nan_is_loaded(tmp_path: Path) -> None:
+    from harmonium.files import write_tensors
+    from harmonium.models.saving import describe
+
+    rbm = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4))
+    rbm.hidden.bias.data[1] = float("inf")
+    write_tensors(tmp_path / "model", rbm.state_dict(), {"model": describe(rbm), "dtype": "float32"})
+    with pytest.raises(ValueError, match=r"hidden\.bias in the file holds NaN or infinity"):
+        hm.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("sizes", [(20_000, 20_000), (2**20, 2**20), (2**40, 2**40), (-3, 4)])
+def test_sizes_that_the_file_does_not_hold_cost_nothing(sizes: tuple[int, int], tmp_path: Path) -> None:
+    import resource
+
+    from harmonium.files import write_tensors
+
+    units = [{"kind": "Bernoulli", "shape": [size]} for size in sizes]
+    model = {"kind": "RBM", "visible": units[0], "hidden": units[1], "coupling": {"kind": "Dense", "visible": sizes[0], "hidden": sizes[1]}}
+    write_tensors(tmp_path / "model", {"coupling.weight": torch.zeros(2, 2)}, {"model": model, "dtype": "float32"})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        hm.load(tmp_path / "model")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 15  # KiB
+
+
+def test_descriptions_too_deep_for_the_stack_are_one_sentence(tmp_path: Path) -> None:
+    import safetensors.torch
+
+    deep = '{"model": ' + '{"kind": "Groups", "parts": [' * 5000 + "]}" * 5000 + ', "dtype": "float32"}'
+    safetensors.torch.save_file({"x": torch.zeros(1)}, tmp_path / "model", {"format": WITHOUT_CHECKSUM, "harmonium": deep})
+    with pytest.raises(ValueError, match="model"):
+        hm.load(tmp_path / "model")

@@ -119,10 +119,13 @@ def renamed(module: nn.Module, tensors: Mapping[str, Tensor], *prefixes: str) ->
 
 @torch.no_grad()
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Copies saved tensors into the module. Raises a ValueError that names one which is missing or has another shape or type."""
+    """Copies saved tensors into the module. Raises a ValueError that names one which is missing, has another shape or type, or NaN."""
     check_fits(module, tensors, prefix)
     tensors = renamed(module, tensors, prefix)
-    for name, tensor in unshared(module, prefix).items():
+    own = unshared(module, prefix)
+    if wrong := first_not_finite({name: tensors[name] for name in own}):
+        raise ValueError(f"{wrong} in the file holds NaN or infinity: it is of no model that was learnt to the end")
+    for name, tensor in own.items():
         tensor.copy_(tensors[name])
 
 
