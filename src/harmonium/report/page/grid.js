@@ -1,0 +1,74 @@
+// A layer of units as a grid of squares on a canvas. What is shown moves smoothly towards what the layer holds.
+const CELL = 8; // dots of the canvas for a unit, one of them a gap
+
+class Grid {
+  constructor(canvas, size) {
+    this.canvas = canvas;
+    this.size = size;
+    this.columns = columnsOf(size);
+    this.rows = Math.ceil(size / this.columns);
+    this.target = new Float32Array(size);
+    this.shown = new Float32Array(size);
+    this.selected = null;
+    this.stale = true;
+    canvas.width = this.columns * CELL;
+    canvas.height = this.rows * CELL;
+    this.context = canvas.getContext("2d");
+    this.image = this.context.createImageData(canvas.width, canvas.height);
+    this.dots = new Uint32Array(this.image.data.buffer);
+  }
+
+  set(values) {
+    this.target = values;
+    this.stale = true;
+  }
+
+  select(unit) {
+    this.selected = unit;
+    this.stale = true;
+  }
+
+  // The unit at a place of the canvas, from 0 to 1 across and down.
+  at(across, down) {
+    const unit = Math.floor(down * this.rows) * this.columns + Math.floor(across * this.columns);
+    return unit >= 0 && unit < this.size ? unit : null;
+  }
+
+  // Draws, if anything has changed; `ease` is the share of the way that is gone at once.
+  paint(ease) {
+    if (!this.stale) return;
+    let moving = false;
+    for (let unit = 0; unit < this.size; unit++) {
+      const step = this.target[unit] - this.shown[unit];
+      if (Math.abs(step) > 0.004) moving = true;
+      this.shown[unit] += Math.abs(step) > 0.004 ? ease * step : step;
+      this.fill(unit, colours.units[level(this.shown[unit])]);
+    }
+    this.context.putImageData(this.image, 0, 0);
+    if (this.selected !== null) this.mark(this.selected);
+    this.stale = moving;
+  }
+
+  fill(unit, colour) {
+    const width = this.canvas.width;
+    const start = Math.floor(unit / this.columns) * CELL * width + (unit % this.columns) * CELL;
+    for (let row = 0; row < CELL - 1; row++) this.dots.fill(colour, start + row * width, start + row * width + CELL - 1);
+  }
+
+  mark(unit) {
+    this.context.strokeStyle = css(colours.plus);
+    this.context.lineWidth = 3;
+    this.context.strokeRect((unit % this.columns) * CELL - 1, Math.floor(unit / this.columns) * CELL - 1, CELL + 1, CELL + 1);
+  }
+}
+
+// Columns of a grid about five times as wide as high, without a ragged last row where the size allows it.
+function columnsOf(size) {
+  const wanted = Math.sqrt(5 * size);
+  let best = Math.ceil(wanted);
+  for (let columns = 1; columns <= size; columns++) {
+    const fits = size % columns === 0 && columns > wanted / 1.5 && columns < 1.5 * wanted;
+    if (fits && (size % best !== 0 || Math.abs(columns - wanted) < Math.abs(best - wanted))) best = columns;
+  }
+  return best;
+}
