@@ -12,7 +12,7 @@ function buildGallery(onPicture) {
     button.addEventListener("click", () => onPicture(image));
     strip.append(button);
   });
-  gallery.append(element("h2", { textContent: "Images it has not learnt from" }), strip);
+  gallery.append(element("h2", { textContent: "Images" }), strip);
   return gallery;
 }
 

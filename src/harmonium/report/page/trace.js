@@ -19,7 +19,7 @@ function addToTrace({ energy, freeEnergy }) {
 function paintTrace() {
   const canvas = byId("curve");
   const context = canvas.getContext("2d");
-  const [width, height] = [canvas.width, canvas.height].map(Number);
+  const { width, height } = canvas;
   context.clearRect(0, 0, width, height);
   const all = [...curves.energy, ...curves.freeEnergy];
   if (!all.length) return;
