@@ -34,8 +34,8 @@ const MODES = {
     name: "Denoise",
     heading: "It doubts its eyes",
     story: () =>
-      "Ink that is not the digit’s own lies on the picture. Turn the layer above up and the pixels down, slowly, and see what the first hidden layer would like to reconstruct.",
-    controls: () => [choice("Noise", "noise", NOISES), slider("Bottom-up to top-down", "topDown", { min: 0, max: 1, step: 0.05 }), doubtBox()],
+      "Ink that is not the digit’s own lies on the picture. Turn the weight of the layers above up, and with it that of the pixels down, slowly, and see what the first hidden layer would like to reconstruct.",
+    controls: () => [choice("Noise", "noise", NOISES), slider("Top-down weight", "topDown", { min: 0, max: 1, step: 0.05 }), doubtBox()],
   },
 };
 

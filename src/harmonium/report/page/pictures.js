@@ -15,7 +15,7 @@ function paintPicture(canvas, pixels, missing = null) {
   const [low, high] = header.limits;
   const at = (place) => level((pixels[place] - low) / (high - low));
   paintDots(canvas, (pixel) => {
-    if (missing && missing[pixel]) return packed((pixel + Math.floor(pixel / WIDTH)) % 2 ? colours.minus : colours.hair);
+    if (missing && missing[pixel]) return packed(between(colours.paper, colours.minus, (pixel + Math.floor(pixel / WIDTH)) % 2 ? 0.45 : 0.15));
     if (PLANES === 1) return colours.pixels[at(pixel)];
     return packed([0, 1, 2].map((plane) => at(plane * AREA + pixel)));
   });

@@ -90,6 +90,7 @@ function pixelRow(onLabel, trace) {
     element("figure", { id: "believed" }, believes, element("figcaption", { id: "believed-words", textContent: "what it believes" })),
   );
   if (labelCount && header.directed === 0) row.append(labelUnits(onLabel));
+  trace.querySelector("h2").textContent = header.directed ? "Energy of the top machine" : "Energy";
   row.append(trace);
   return row;
 }

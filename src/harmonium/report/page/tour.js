@@ -4,7 +4,7 @@ const TOUR = [
   {
     heading: "A net of layers",
     words: () =>
-      "At the bottom are the pixels of a picture. Above them are layers of hidden units. Each square is one unit, and it is bright where the unit is on. " +
+      "At the bottom are the pixels of a picture. Above them are layers of hidden units. Each square is one unit, coloured in where the unit is on. " +
       "Units are connected to the layers next to theirs, and not to each other within a layer.",
     view: { mode: "perceive", shown: "means", picture: 0 },
   },
@@ -62,7 +62,7 @@ const TOUR = [
     needs: () => modesOf().includes("denoise"),
     words: () =>
       "A border of ink has been put on the picture. The slider turns the pixels’ influence down and that of the layers above up. " +
-      "The layers above have only known clean pictures, and the first hidden layer comes to prefer a clean one. Move the slider yourself, and let the net doubt pixels.",
+      "The layers above expect what they have learnt, and draw the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
     view: { mode: "denoise", shown: "means", noise: "border", topDown: 0.7, doubt: 0 },
   },
 ];

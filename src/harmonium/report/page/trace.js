@@ -11,8 +11,8 @@ function addToTrace({ energy, freeEnergy }) {
     curves[name].push(value);
     if (curves[name].length > KEPT) curves[name].shift();
   }
-  byId("energy").textContent = energy.toFixed(1);
-  byId("free").textContent = freeEnergy.toFixed(1);
+  byId("energy").textContent = energy.toFixed(1).replace("-", "−");
+  byId("free").textContent = freeEnergy.toFixed(1).replace("-", "−");
   paintTrace();
 }
 
