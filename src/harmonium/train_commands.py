@@ -254,7 +254,6 @@ class Train(Recipe):
         picture.savefig(run.folder / SAMPLES, dpi=110)
         return run.folder / SAMPLES
 
-
     def page(self, run: Run, path: Path) -> Path:
         """The model's page; only of images."""
         shape = kept(run)[0].image_shape

@@ -17,7 +17,10 @@ from tests.report.test_html import Page
 def labelled_net(seed=0, pixels=64, first=20, second=16, top=24):
     """A net of pixels, two layers and a top machine with ten labels, with weights as large as learnt ones, its directions untied."""
     units = [hm.Bernoulli(size, values="probabilities") for size in (pixels, first, second)]
-    layers = [hm.RBM(units[n], hm.Bernoulli(size), hm.Dense(units[n].shape, size, scale=0.3, seed=seed + n)) for n, size in ((0, first), (1, second))]
+    layers = [
+        hm.RBM(units[n], hm.Bernoulli(size), hm.Dense(units[n].shape, size, scale=0.3, seed=seed + n))
+        for n, size in ((0, first), (1, second))
+    ]
     beside = hm.Groups(hm.Bernoulli(second, values="probabilities"), hm.Softmax(1, categories=10))
     dbn = hm.DBN([*layers, hm.RBM(beside, hm.Bernoulli(top), hm.Dense(second + 10, top, scale=0.4, seed=seed + 2))], labels=True).untie()
     generator = torch.Generator().manual_seed(seed)

@@ -1,64 +1,14 @@
 """The interactive page in a real browser: its numbers are Python's, and it can be used by pen, by keys and by a reader of screens."""
 
-import json
-import os
-import shutil
-
 import pytest
 import torch
 
 import harmonium as hm
 from harmonium.models.labels import label_free_energy, with_labels
+from tests.report.asked import ask
 from tests.report.test_page import labelled_net
 
-AXE = "axe_playwright_python"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-LISTED = "(key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value"
 EXACT = 1e-5  # of the arithmetic, of nets whose weights are numbers of 16 bits
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-page installs it")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        except sync_api.Error as error:
-            pytest.skip(f"needs Chromium: apt install chromium, or playwright install chromium ({str(error).splitlines()[0]})")
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens a page from disk; at the end nothing may have been said on the console."""
-    said, contexts = [], []
-
-    def opened(path, address="", **options):
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options))
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"{path.resolve().as_uri()}#{address}")
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def ask(page, name, **given):
-    """What the thread that computes answers."""
-    text = json.dumps({key: value.tolist() if torch.is_tensor(value) else value for key, value in given.items()})
-    script = f"async ([name, given]) => JSON.stringify((await harmonium.ask(name, JSON.parse(given))) ?? null, {LISTED})"
-    return json.loads(page.evaluate(script, [name, text]))
-
-
-def until(page, condition):
-    """Waits for it. (Playwright's own wait needs `eval`, which the page's policy forbids.)"""
-    page.evaluate(f"() => new Promise((found) => {{ const look = () => (({condition}) ? found() : setTimeout(look, 20)); look(); }})")
 
 
 def near(found, wanted, tolerance=EXACT):
@@ -178,7 +128,9 @@ def test_bytes_for_weights_hardly_change_a_class(tmp_path, visit):
     beside = hm.Groups(hm.Bernoulli(64, values="probabilities"), hm.Softmax(1, categories=10))
     rbm = hm.RBM(beside, 60, seed=1)
     negative = hm.ContrastiveDivergence(reconstruction="mean")
-    hm.fit(rbm, with_labels(images / 255, digits.train_labels[:1000], 10), negative=negative, epochs=2, batch_size=10, seed=0, progress=False)
+    hm.fit(
+        rbm, with_labels(images / 255, digits.train_labels[:1000], 10), negative=negative, epochs=2, batch_size=10, seed=0, progress=False
+    )
     dbn = hm.DBN([rbm], labels=True)
     wanted = hm.models.label_log_probability(dbn, images).argmax(1)
     assert (wanted == digits.train_labels[:1000]).double().mean() > 0.8  # a net that has learnt

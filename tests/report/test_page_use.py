@@ -4,10 +4,15 @@ import pytest
 import torch
 
 import harmonium as hm
+from tests.report.asked import ask, until
 from tests.report.test_page import labelled_net
-from tests.report.test_page_browser import ask, browser, until, visit  # noqa: F401
 
-SHAPES = {"telephone": (390, 844), "laptop": (1280, 800), "projector": (1920, 1080)}
+SCREENS = [
+    ("telephone", 390, 844, "light"),
+    ("telephone", 390, 844, "dark"),
+    ("laptop", 1280, 800, "dark"),
+    ("projector", 1920, 1080, "light"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +97,16 @@ def test_the_address_brings_a_view_back_and_survives_nonsense(path, visit):
     address = "mode=complete&held=4&seed=77&speed=1&erased=left+half&shown=states&unit=2.5&theme=dark"
     page = visit(path, address)
     view = page.evaluate("harmonium.view")
-    wanted = {"mode": "complete", "held": 4, "seed": 77, "speed": 1, "erased": "left half", "shown": "states", "unit": [2, 5], "theme": "dark"}
+    wanted = {
+        "mode": "complete",
+        "held": 4,
+        "seed": 77,
+        "speed": 1,
+        "erased": "left half",
+        "shown": "states",
+        "unit": [2, 5],
+        "theme": "dark",
+    }
     assert view | wanted == view
     kept = page.evaluate("location.hash")
     page = visit(path, "mode=constructor&held=99&seed=-5&speed=x&drawn=%00&unit=9.9&temperature=1e9&erased=&picture=1e99")
@@ -142,15 +156,16 @@ def test_nets_without_labels_or_images_have_a_page_and_a_tour(tmp_path, visit, m
     until(page, "harmonium.frame !== null")
 
 
-@pytest.mark.parametrize("size", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_readers_of_screens_and_small_screens_are_served(path, visit, size, scheme):
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [screen[1:] for screen in SCREENS], ids=["-".join(map(str, each)) for each in SCREENS]
+)
+def test_readers_of_screens_and_small_screens_are_served(path, visit, width, height, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: make test-page installs it").Axe()
-    options = {"viewport": dict(zip(("width", "height"), size, strict=True)), "color_scheme": scheme, "reduced_motion": "reduce"}
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "reduced_motion": "reduce"}
     page = visit(path, "mode=dream&unit=1.1&seed=3", **options)
     page.wait_for_selector(".best canvas")
     if scheme == "dark":
         page.keyboard.press("t")
     found = axe.run(page).response["violations"]
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -172,7 +172,9 @@ class MnistDbm(Recipe):
         return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
 
     def page(self, run: Run, path: Path) -> Path:
-        return draw_page(self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep Boltzmann machine of handwritten digits")
+        return draw_page(
+            self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep Boltzmann machine of handwritten digits"
+        )
 
     def report(self, run: Run) -> None:
         dbm = self.learnt(run)

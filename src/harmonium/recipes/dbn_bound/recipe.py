@@ -128,7 +128,9 @@ class MnistDbnBound(Recipe):
         return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
 
     def page(self, run: Run, path: Path) -> Path:
-        return draw_page(self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep belief net of handwritten digits")
+        return draw_page(
+            self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep belief net of handwritten digits"
+        )
 
     def report(self, run: Run) -> None:
         net = self.learnt(run)

@@ -160,7 +160,7 @@ def _chosen(cases: int, truth: Tensor | None) -> list[int]:
     if truth is None:
         return list(range(min(cases, MOST_IMAGES)))
     seen: dict[int, int] = {}
-    each, found = max(1, MOST_IMAGES // max(1, len(truth.unique()))), []
+    each, found = max(1, MOST_IMAGES // max(1, len(set(truth.tolist())))), []
     for case, label in enumerate(truth.tolist()):
         seen[label] = seen.get(label, 0) + 1
         if seen[label] <= each:
