@@ -61,14 +61,15 @@ def test_a_net_with_labels_has_pythons_numbers(tmp_path, visit):
             after = (u[24:40] < torch.sigmoid((down[:, :16] + dbn.penultimate.bias) / temperature)).float()
             logits = (down[:, 16:] + dbn.labels.bias) / temperature
         chances = torch.softmax(logits, 1)
-        drawn = int(torch.searchsorted(chances[0].double().cumsum(0), u[40].item(), right=True)) if held is None else held
-        swept = ask(
-            page, "sweep", states=[None, None, states[0, :16].tolist(), [0.0] * 24], label=4, uniforms=u, held=held, temperature=temperature
-        )
+        before = [None, None, states[0, :16].tolist(), [0.0] * 24]
+        for last in torch.linspace(0.02, 0.98, 13, dtype=torch.float64):  # of the uniform numbers: it chooses the label
+            u[40] = last
+            drawn = int(torch.searchsorted(chances[0].double().cumsum(0), last.item(), right=True)) if held is None else held
+            swept = ask(page, "sweep", states=before, label=4, uniforms=u, held=held, temperature=temperature)
+            assert swept["label"].index(1) == drawn
         assert swept["states"][3] == h[0].tolist()
         assert swept["states"][2] == after[0].tolist()
         near(swept["labelMean"], chances)
-        assert swept["label"].index(1) == drawn
         joined = with_labels(after, torch.tensor([drawn]), 10)
         energies = ask(page, "energies", states=swept["states"], label=drawn)
         near(energies["energy"], dbn.top.energy(joined, h))
@@ -91,9 +92,11 @@ def test_a_deep_boltzmann_machine_has_pythons_numbers(tmp_path, visit):
     dbm = with_random_biases(hm.DBM([hm.Bernoulli(size) for size in (16, 10, 8, 6)]))
     page = visit(hm.report.page(dbm, tmp_path / "page.html", weights="float16"))
     v = uniform(16).float().round()[None]
-    means = dbm.mean_field(v, sweeps=10).phase
-    for found, wanted in zip(ask(page, "recognise", pixels=v[0])["chain"], dbm.split(means.v, means.hidden_mean), strict=True):
-        near(found, wanted)
+    for sweeps in (1, 10):
+        means = dbm.mean_field(v, sweeps=sweeps).phase
+        found = ask(page, "recognise", pixels=v[0], sweeps=sweeps)["chain"]
+        for layer, wanted in zip(found, dbm.split(means.v, means.hidden_mean), strict=True):
+            near(layer, wanted)
     states = [uniform(size, seed=size).float().round()[None] for size in (16, 10, 8, 6)]
     even, odd = dbm.join(states)
     energies = ask(page, "energies", states=[each[0].tolist() for each in states], label=None)

@@ -122,8 +122,7 @@ class Mind {
       means: means.map((each) => Float32Array.from(each)),
       label: which,
       probabilities: labelMean && Array.from(labelMean),
-      energy: net.energy(states, which),
-      freeEnergy: net.freeEnergy(states, which),
+      ...net.energies(states, which),
     };
   }
 

@@ -172,27 +172,21 @@ class Net {
     return total;
   }
 
-  // E of all layers of the chain, in nats. `label`: a number, or null.
-  energy(states, label) {
-    let total = this.labels ? -this.labels.bias[label] : 0;
-    for (let layer = this.base; layer <= this.top; layer++) total += this.layerEnergy(layer, states[layer]);
-    for (let layer = this.base + 1; layer <= this.top; layer++) {
-      let input = this.fromBelow(layer, states[layer - 1], this.zeros[layer]);
-      if (this.labels && layer === this.base + 1) input = upwards(this.labels.weight, this.oneLabel(label), input);
-      for (let unit = 0; unit < input.length; unit++) total -= input[unit] * states[layer][unit];
-    }
-    return total;
-  }
-
-  // F of the layers base, base + 2, ...: those between are summed out.
-  freeEnergy(states, label) {
+  // E of all layers of the chain, and F of the layers base, base + 2, ... with those between summed out, in nats. Both are sums over the
+  // units between, of their input times their state or of softplus of their input. `label`: a number, or null.
+  energies(states, label) {
     const known = this.labels && this.oneLabel(label);
-    let total = this.labels ? -this.labels.bias[label] : 0;
-    for (let layer = this.base; layer <= this.top; layer += 2) total += this.layerEnergy(layer, states[layer]);
+    let alone = this.labels ? -this.labels.bias[label] : 0;
+    let [joined, summed] = [0, 0];
+    for (let layer = this.base; layer <= this.top; layer += 2) alone += this.layerEnergy(layer, states[layer]);
     for (let layer = this.base + 1; layer <= this.top; layer += 2) {
-      for (const input of this.input(layer, states, known)) total -= softplus(input);
+      const input = this.input(layer, states, known);
+      for (let unit = 0; unit < input.length; unit++) {
+        joined += input[unit] * states[layer][unit];
+        summed += softplus(input[unit]);
+      }
     }
-    return total;
+    return { energy: alone - joined, freeEnergy: alone - summed };
   }
 
   // F of layer `base` with each label (Hinton, Osindero & Teh 2006). p(label) is the softmax of -F.

@@ -17,18 +17,18 @@ const answers = {
   inspect: (given) => mind.inspect(given),
 
   // The arithmetic by itself, for tests and for the curious: harmonium.ask("recognise", { pixels }) in the browser's console.
-  recognise: ({ pixels }) => {
+  recognise: ({ pixels, sweeps }) => {
     const { states } = net.recognise(pixels);
     const base = states[net.base];
     const frees = net.labels && net.labelFreeEnergies(base);
-    return { states, frees, chain: net.infer(base, frees && softmax(frees.map((each) => -each))) };
+    return { states, frees, chain: net.infer(base, frees && softmax(frees.map((each) => -each)), sweeps) };
   },
   classify: ({ images }) =>
     images.map((pixels) => {
       const frees = net.labelFreeEnergies(net.recognise(pixels).states[net.base]);
       return frees.indexOf(Math.min(...frees));
     }),
-  energies: ({ states, label }) => ({ energy: net.energy(states, label), freeEnergy: net.freeEnergy(states, label) }),
+  energies: ({ states, label }) => net.energies(states, label),
   sweep: ({ states, label, uniforms, ...given }) => {
     let next = 0;
     const chain = { states, means: [], label: net.oneLabel(label) };
