@@ -20,6 +20,7 @@ const view = {
   unit: null, // [layer, unit]
   theme: "",
 };
+let writing = 0; // the timer of the address's next change
 let drawing = new Float32Array(PLANES * AREA);
 
 // A number of an address between two bounds, or what stands for one that is none.
@@ -57,13 +58,19 @@ function readAddress(modes, sizes, images) {
   view.unit = layer >= 1 && layer < sizes.length && unit >= 0 && unit < sizes[layer] ? [Math.floor(layer), Math.floor(unit)] : null;
 }
 
+// A moment later, as browsers bear only so many changes of an address a second.
 function writeAddress() {
+  clearTimeout(writing);
+  writing = setTimeout(() => history.replaceState(null, "", address()), 200);
+}
+
+function address() {
   const said = new URLSearchParams();
   for (const [name, value] of Object.entries(view)) {
     if (value !== null && value !== "" && value !== "drawn") said.set(name, Array.isArray(value) ? value.join(".") : String(value));
   }
   if (view.picture === "drawn" && drawing.some((each) => each > 0)) said.set("drawn", packedDrawing());
-  history.replaceState(null, "", `#${said}`);
+  return `#${said}`;
 }
 
 // A drawing as text: sixteen levels of grey, two pixels a byte, in base64 of the kind that addresses take.

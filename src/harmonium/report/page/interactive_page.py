@@ -105,8 +105,8 @@ def page(
     >>> digits = hm.data.digits.load()
     >>> rbm = hm.RBM(hm.Bernoulli(64, values="probabilities"), 30)
     >>> path = hm.report.page(rbm, "digits.html", images=digits.test_images, labels=digits.test_labels)
-    >>> path.name, path.read_text().count("<script")
-    ('digits.html', 3)
+    >>> path.name, path.stat().st_size < 200_000
+    ('digits.html', True)
     """
     if weights not in get_args(Weights):
         raise ValueError(f'weights are "int8" or "float16", found {weights!r}')

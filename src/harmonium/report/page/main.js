@@ -63,7 +63,7 @@ function say() {
   const name = header.classes[best];
   byId("verdict").textContent =
     `It says ${name}, with probability ${verdict[best].toFixed(2)}` + (truth === null || truth === best ? "." : `; it is ${header.classes[truth] ?? truth}.`);
-  if (spoken === name) return;
+  if (spoken === name || view.mode !== "perceive") return;
   spoken = name;
   byId("live").textContent = `The net says ${name}.`;
 }
@@ -145,7 +145,7 @@ function listen() {
 
 async function share() {
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(location.href.replace(/#.*/, "") + address());
     byId("live").textContent = byId("share").textContent = "Copied";
   } catch {
     byId("share").textContent = "See the address"; // no clipboard for a file of the disk

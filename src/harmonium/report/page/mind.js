@@ -126,23 +126,25 @@ class Mind {
     };
   }
 
-  // What a unit sees, draws, and which of the page's images turn it on.
+  // What a unit sees, what it adds to the picture when it alone is on, and which of the page's images turn it on.
   inspect({ layer, unit }) {
     const { net } = this;
-    let sees = Float64Array.from({ length: net.sizes[layer] }, (_, each) => (each === unit ? 1 : 0));
-    let draws = null;
-    const alone = sees;
-    for (let below = layer - 1; below >= 0; below--) {
-      sees = downwards(net.links[below].up, sees, net.zeros[below]);
-      const mean = (states) => net.mean(below, net.fromAbove(below, states, net.down[below] ?? net.up[below]));
-      const [off, on] = draws ?? [net.zeros[layer], alone];
-      draws = [mean(off), mean(on)];
-    }
-    const [off, on] = draws;
-    const gain = on.map((each, pixel) => each - off[pixel]);
+    const off = net.zeros[layer];
+    const on = off.map((_, each) => Number(each === unit));
+    let sees = on;
+    for (let below = layer - 1; below >= 0; below--) sees = downwards(net.links[below].up, sees, net.zeros[below]);
+    const [without, drawn] = [off, on].map((states) => this.pictured(layer, states));
     const strengths = this.responses().map((layers) => layers[layer][unit]);
     const order = strengths.map((_, image) => image).sort((a, b) => strengths[b] - strengths[a]);
-    return { sees: Float32Array.from(sees), draws: Float32Array.from(gain), best: order.slice(0, 10), strengths };
+    const draws = Float32Array.from(drawn, (each, pixel) => each - without[pixel]);
+    return { sees: Float32Array.from(sees), draws, best: order.slice(0, 10), strengths };
+  }
+
+  // The picture that a layer's states draw, by means all the way down.
+  pictured(layer, states) {
+    let found = states;
+    for (let below = layer - 1; below >= 0; below--) found = this.net.mean(below, this.net.fromAbove(below, found, this.net.down[below]));
+    return found;
   }
 
   // The means of all layers for each image of the page, found when they are first asked for.

@@ -63,7 +63,8 @@ function listenToPen(canvas, { changed, done }) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!last) return;
-    for (const each of event.getCoalescedEvents?.() ?? [event]) {
+    const between = event.getCoalescedEvents?.() ?? [];
+    for (const each of between.length ? between : [event]) {
       const next = place(each);
       stroke(last, next);
       last = next;
