@@ -31,9 +31,10 @@ def main(page: Path) -> None:
             view.goto(f"{page.resolve().as_uri()}#{address}")
             view.wait_for_selector("html[data-ready]")
             view.click("#play")
-            for step in range(steps):
+            view.evaluate("document.activeElement.blur()")
+            while view.evaluate("harmonium.frame?.count ?? 0") < steps:
                 view.keyboard.press(".")
-                view.wait_for_selector(f"text=/^step {step + 2}$/")
+                view.wait_for_timeout(20)
             Image.open(io.BytesIO(view.screenshot())).save(HERE / f"{name}.webp", quality=80, method=6)
         browser.close()
 

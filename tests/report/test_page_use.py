@@ -37,6 +37,15 @@ def test_a_seed_is_a_dream(path, visit):
     assert not torch.equal(first, other)
 
 
+def test_sweeps_that_nobody_sees_are_sweeps(tmp_path, visit):
+    page = visit(hm.report.page(hm.RBM(hm.Bernoulli(16), hm.Bernoulli(9), hm.Dense(16, 9, scale=1.0)), tmp_path / "page.html"))
+    seen = frames(page, 10)[-1]
+    ask(page, "begin", mode="dream", seed=1, pixels=[], missing=[])
+    skipped = ask(page, "step", held=None, temperature=1, times=10)
+    assert skipped["count"] == 10
+    assert torch.equal(torch.tensor(skipped["means"][0]), seen)
+
+
 def test_every_mode_goes_on_and_speaks_of_itself(path, visit):
     page = visit(path, "speed=5")
     headings = []

@@ -1,5 +1,6 @@
 // What is on view, and the same in the page's address, so that a view can be shared.
-const SPEEDS = [0.5, 1, 2, 5, 10, 30]; // steps a second
+const SPEEDS = [0.5, 1, 2, 5, 10, 30, 100, 300]; // steps a second
+const FRAMES = 30; // a second: where there are more steps than that, a frame has several
 const NOISES = ["none", "strokes", "block", "border"];
 const ERASED = ["lower half", "upper half", "left half", "right half", "middle", "by hand"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");

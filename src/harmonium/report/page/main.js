@@ -37,7 +37,8 @@ async function step() {
   const own = era;
   busy = true;
   try {
-    const found = await ask("step", { held: view.held, temperature: view.temperature, topDown: view.topDown, doubt: 0.2 * view.doubt });
+    const { held, temperature, topDown, doubt } = view;
+    const found = await ask("step", { held, temperature, topDown, doubt: 0.2 * doubt, times: playing ? timesAFrame() : 1 });
     if (own === era) show(found);
   } catch (error) {
     fail(error);
@@ -75,10 +76,15 @@ function describePicture() {
   byId("seen").hidden = view.mode === "dream";
 }
 
+// Only sweeps are skipped: in the other modes each step is shown, at most `FRAMES` a second.
+const sweeping = () => view.mode === "dream" || view.mode === "mind";
+const stepsASecond = () => (sweeping() ? SPEEDS[view.speed] : Math.min(FRAMES, SPEEDS[view.speed]));
+const timesAFrame = () => Math.max(1, Math.round(stepsASecond() / FRAMES));
+
 function tick(now) {
   requestAnimationFrame(tick);
   if (playing && !busy && now >= due) {
-    due = Math.max(now - 50, due) + 1000 / SPEEDS[view.speed];
+    due = Math.max(now - 50, due) + (1000 * timesAFrame()) / stepsASecond();
     step();
   }
   paintStage(still.matches ? 1 : 0.35);
@@ -92,8 +98,8 @@ function play(on) {
 function showTime() {
   byId("play").textContent = playing ? "Pause" : "Play";
   byId("speed").value = view.speed;
-  byId("speed-words").textContent = `${SPEEDS[view.speed]} a second`;
-  byId("speed").setAttribute("aria-valuetext", `${SPEEDS[view.speed]} steps a second`);
+  byId("speed-words").textContent = `${stepsASecond()} a second`;
+  byId("speed").setAttribute("aria-valuetext", `${stepsASecond()} steps a second`);
   byId("seed").value = view.seed;
   for (const each of document.getElementsByName("shown")) each.checked = each.value === view.shown;
 }

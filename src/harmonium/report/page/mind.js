@@ -24,9 +24,17 @@ class Mind {
   }
 
   step(settings) {
-    this.count += 1;
+    const times = settings.times ?? 1;
+    this.count += times;
+    for (let skipped = 1; skipped < times; skipped++) this.skip(settings);
     const frame = this[this.mode](settings);
     return { ...frame, count: this.count, verdict: this.verdict };
+  }
+
+  // A step that nobody sees: a sweep where sweeps are the step. Elsewhere a frame is a step.
+  skip({ held, temperature }) {
+    if (this.mode === "dream") this.net.sweep(this.chain, this.uniform, { held, temperature });
+    if (this.mode === "mind") this.net.sweep(this.chain, this.uniform, { temperature });
   }
 
   // A stochastic pass upwards, the label's probabilities by free energy, and what the pass would draw.

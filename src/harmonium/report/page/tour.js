@@ -13,7 +13,7 @@ const TOUR = [
     words: () =>
       "A unit adds up what its weights bring it from the layer below. The larger the sum, the more probably it turns on. Whether it does is left to chance, " +
       "so that two looks at one picture differ. You now see these draws.",
-    view: { mode: "perceive", shown: "states" },
+    view: { mode: "perceive", shown: "states", speed: 1 },
   },
   {
     heading: "A feature",
@@ -40,7 +40,7 @@ const TOUR = [
         ? "The top two layers take turns: each is drawn given the other, over and over. At each step what they hold is sent down to the pixels. "
         : "Its layers take turns: each is drawn given its neighbours, over and over. ") +
       "The pictures are not copies from memory. They are draws from what the net believes that its data look like.",
-    view: { mode: "dream", shown: "means", temperature: 1 },
+    view: { mode: "dream", shown: "means", temperature: 1, speed: still.matches ? 4 : 6 },
     holds: true,
   },
   {
@@ -48,7 +48,7 @@ const TOUR = [
     words: () =>
       "The net looked at a picture once and then went on by itself. What would the world have to look like for these layers to be a true perception? " +
       "That is a way to see what it is thinking of: draw what its layers would draw.",
-    view: { mode: "mind", shown: "means", picture: 1 },
+    view: { mode: "mind", shown: "means", picture: 1, speed: 4 },
   },
   {
     heading: "Filling in",
