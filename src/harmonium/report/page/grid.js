@@ -1,18 +1,19 @@
 // A layer of units as a grid of squares on a canvas. What is shown moves smoothly towards what the layer holds.
-const CELL = 8; // dots of the canvas for a unit, one of them a gap
-
 class Grid {
   constructor(canvas, size) {
     this.canvas = canvas;
     this.size = size;
     this.columns = columnsOf(size);
     this.rows = Math.ceil(size / this.columns);
+    this.cell = Math.max(8, Math.min(32, Math.floor(800 / this.columns))); // dots of the canvas for a unit
+    this.square = this.cell - Math.ceil(this.cell / 10); // those that are not a gap
     this.target = new Float32Array(size);
     this.shown = new Float32Array(size);
     this.selected = null;
     this.stale = true;
-    canvas.width = this.columns * CELL;
-    canvas.height = this.rows * CELL;
+    canvas.width = this.columns * this.cell;
+    canvas.height = this.rows * this.cell;
+    canvas.style.maxWidth = `${2.4 * this.columns}rem`;
     this.context = canvas.getContext("2d");
     this.image = this.context.createImageData(canvas.width, canvas.height);
     this.dots = new Uint32Array(this.image.data.buffer);
@@ -49,16 +50,24 @@ class Grid {
     this.stale = moving;
   }
 
+  corner(unit) {
+    return [(unit % this.columns) * this.cell, Math.floor(unit / this.columns) * this.cell];
+  }
+
   fill(unit, colour) {
-    const width = this.canvas.width;
-    const start = Math.floor(unit / this.columns) * CELL * width + (unit % this.columns) * CELL;
-    for (let row = 0; row < CELL - 1; row++) this.dots.fill(colour, start + row * width, start + row * width + CELL - 1);
+    const [left, top] = this.corner(unit);
+    for (let row = top; row < top + this.square; row++) {
+      const start = row * this.canvas.width + left;
+      this.dots.fill(colour, start, start + this.square);
+    }
   }
 
   mark(unit) {
+    const [left, top] = this.corner(unit);
+    const width = Math.max(2, this.cell / 6);
     this.context.strokeStyle = css(colours.plus);
-    this.context.lineWidth = 3;
-    this.context.strokeRect((unit % this.columns) * CELL - 1, Math.floor(unit / this.columns) * CELL - 1, CELL + 1, CELL + 1);
+    this.context.lineWidth = width;
+    this.context.strokeRect(left + width / 2, top + width / 2, this.square - width, this.square - width);
   }
 }
 
