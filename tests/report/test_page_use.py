@@ -70,6 +70,20 @@ def test_labels_are_held_by_click_and_key_where_something_is_made_up(path, visit
     assert label.is_disabled()
 
 
+def test_time_stands_still_while_it_is_paused(path, visit):
+    page = visit(path, "mode=dream")
+    page.get_by_role("button", name="Pause").click()
+    page.evaluate("() => new Promise(wait => setTimeout(wait, 300))")
+    count = page.inner_text("#count")
+    page.locator("#layer-1").click()
+    page.get_by_label("samples").check()
+    page.locator("#layer-1").focus()
+    page.evaluate("() => new Promise(wait => setTimeout(wait, 300))")
+    assert page.inner_text("#count") == count
+    page.keyboard.press(".")
+    until(page, f"Number(document.getElementById('count').textContent.slice(5)) === {int(count[5:]) + 1}")
+
+
 def test_completion_keeps_what_is_not_erased(path, visit):
     page = visit(path)
     pixels = torch.arange(64) / 64

@@ -1,5 +1,5 @@
 // The page's colours, read from the style sheet, so that canvases follow light and dark.
-const colours = { paper: null, off: null, on: null, ink: null, plus: null, minus: null, accent: null, hair: null };
+const colours = { paper: null, off: null, on: null, ink: null, plus: null, minus: null };
 
 function readColours() {
   const style = getComputedStyle(document.documentElement);

@@ -51,7 +51,6 @@ function button(words, act) {
 function choice(words, name, options) {
   const select = element("select", {}, ...options.map((each) => element("option", { value: each, textContent: each })));
   select.value = view[name];
-  select.dataset.view = name;
   select.addEventListener("change", () => change({ [name]: select.value }, true));
   return element("label", {}, `${words} `, select);
 }
@@ -59,11 +58,10 @@ function choice(words, name, options) {
 function slider(words, name, range) {
   const input = element("input", { type: "range", ...range });
   input.value = view[name];
-  input.dataset.view = name;
   const output = element("output", { textContent: Number(view[name]).toFixed(2) });
   input.addEventListener("input", () => {
     output.textContent = Number(input.value).toFixed(2);
-    change({ [name]: Number(input.value) }, false);
+    turn({ [name]: Number(input.value) });
   });
   return element("label", { className: "slider" }, `${words} `, input, output);
 }
@@ -72,7 +70,7 @@ const temperature = () => slider("Temperature", "temperature", { min: 0.25, max:
 
 function doubtBox() {
   const box = element("input", { type: "checkbox", checked: view.doubt === 1 });
-  box.addEventListener("change", () => change({ doubt: Number(box.checked) }, false));
+  box.addEventListener("change", () => turn({ doubt: Number(box.checked) }));
   return element("label", {}, box, " doubt pixels that the layers above cannot account for");
 }
 

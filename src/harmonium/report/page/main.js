@@ -7,13 +7,13 @@ let frame = null;
 let spoken = "";
 
 // A change of the view. `anew`: the mode begins again.
-function change(patch, anew) {
+function change(patch, anew = false) {
   const unit = view.unit;
   Object.assign(view, patch);
   if (anew) {
     showControls(modesOf());
     begin();
-  } else if (!playing) step();
+  }
   showTime();
   markPicture();
   markLabels();
@@ -21,7 +21,13 @@ function change(patch, anew) {
   writeAddress();
 }
 
-const hold = (label) => change({ held: view.held === label ? null : label }, false);
+// A change of how the net goes on. Where time is paused it makes one step, to show what it does.
+function turn(patch) {
+  change(patch);
+  if (!playing) step();
+}
+
+const hold = (label) => turn({ held: view.held === label ? null : label });
 
 function begin() {
   era += 1;
@@ -127,11 +133,11 @@ function listen() {
   byId("play").addEventListener("click", () => play(!playing));
   byId("single").addEventListener("click", single);
   byId("again").addEventListener("click", () => change({}, true));
-  byId("speed").addEventListener("input", (event) => change({ speed: Number(event.target.value) }, false));
+  byId("speed").addEventListener("input", (event) => change({ speed: Number(event.target.value) }));
   byId("seed").addEventListener("change", (event) => change({ seed: whole(event.target.value, 0, 4294967295, 1) }, true));
   for (const each of document.getElementsByName("shown")) {
     each.addEventListener("change", () => {
-      change({ shown: each.value }, false);
+      change({ shown: each.value });
       if (frame) showFrame(frame);
     });
   }
@@ -200,7 +206,7 @@ function arrive() {
 async function open() {
   readColours();
   ({ images } = await ask("load", { header, block: byId("block").textContent }));
-  buildStage({ onUnit: (layer, unit) => change({ unit: [layer, unit] }, false), onLabel: hold });
+  buildStage({ onUnit: (layer, unit) => change({ unit: [layer, unit] }), onLabel: hold });
   buildTabs(modesOf());
   buildGallery((image) => change({ picture: image }, true));
   listen();

@@ -56,10 +56,10 @@ class Mind {
   }
 
   // Clamped Gibbs sampling. Below a top machine: up, ten sweeps there, and down, of which the missing pixels are kept.
-  complete({ held, temperature }) {
+  complete({ held }) {
     const { net, uniform } = this;
     const chain = net.base || !this.chain ? this.recognised(this.present, held) : this.chain;
-    for (let sweep = 0; sweep < (net.base ? 10 : 1); sweep++) net.sweep(chain, uniform, { held, temperature });
+    for (let sweep = 0; sweep < (net.base ? 10 : 1); sweep++) net.sweep(chain, uniform, { held });
     net.generate(chain.states, chain.means, uniform);
     const drawn = net.draw(0, chain.means[0], uniform);
     const keep = (made) => made.map((each, pixel) => (this.missing[pixel] ? each : this.pixels[pixel]));
