@@ -71,13 +71,14 @@ class Grid {
   }
 }
 
-// Columns of a grid about five times as wide as high, without a ragged last row where the size allows it.
+// Columns of a grid about six times as wide as high, without a ragged last row where the size allows it.
 function columnsOf(size) {
-  const wanted = Math.sqrt(5 * size);
+  const wanted = Math.sqrt(6 * size);
+  const far = (columns) => Math.abs(Math.log(columns / wanted));
   let best = Math.ceil(wanted);
   for (let columns = 1; columns <= size; columns++) {
-    const fits = size % columns === 0 && columns > wanted / 1.5 && columns < 1.5 * wanted;
-    if (fits && (size % best !== 0 || Math.abs(columns - wanted) < Math.abs(best - wanted))) best = columns;
+    const fits = size % columns === 0 && far(columns) < Math.log(1.6);
+    if (fits && (size % best !== 0 || far(columns) < far(best))) best = columns;
   }
   return best;
 }
