@@ -1,13 +1,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test test-page lint docs bench clean
 
 demo: .venv/installed
 	$(BIN)/harmonium run digits --fresh
 
 test: lint
 	$(BIN)/pytest -n 2
+
+# The interactive page in a browser: `make test` skips these where there is none.
+test-page: .venv/browser
+	$(BIN)/pytest tests/report/test_page.py tests/report/test_page_browser.py tests/report/test_page_use.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -40,6 +44,12 @@ bench: .venv/peers
 
 .venv/peers: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	@touch $@
+
+# The system's Chromium, or else Playwright's own.
+.venv/browser: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
+	command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
 	@touch $@
 
 .venv/docs: .venv/installed

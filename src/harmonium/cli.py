@@ -27,12 +27,13 @@ COMMANDS = {
     "evaluate": "RUN       how good a finished run is: its errors, and its likelihood",
     "sample": "RUN       draw samples of a run's model into samples.png",
     "report": "RUN       draw a run's report again, from whatever it has learnt",
+    "page": "RUN       write a run's net as one interactive HTML file, which opens from disk",
     "compare": "RUN RUN   two runs side by side: settings that differ, and figures",
     "list": "[RECIPE]  the recipes; or all that is recorded of one",
     "record": "ACTION    look after the recorded outcomes in results/",
 }
 """Each command, with what it takes and does."""
-ON_A_RUN = ("resume", "evaluate", "sample", "report", "features", "predict", "impute", "compare")
+ON_A_RUN = ("resume", "evaluate", "sample", "report", "page", "features", "predict", "impute", "compare")
 NO_MEMORY = "harmonium: there is not enough memory for this: take fewer units, fewer chains or a smaller batch"
 FAULT, TRACEBACK = "a fault of the program itself", "HARMONIUM_TRACEBACK"
 CONFIGURATION = "config.json"  # what makes a folder a run's

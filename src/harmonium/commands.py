@@ -23,7 +23,7 @@ from harmonium.record_commands import record
 from harmonium.runs import record as records
 from harmonium.runs import table
 from harmonium.runs.contract import Recipe
-from harmonium.runs.folder import CONFIGURATION, EVALUATION, REPORT, Run
+from harmonium.runs.folder import CONFIGURATION, EVALUATION, PAGE, REPORT, Run
 from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier, from_settings
 from harmonium.stopping import leaving_with
 from harmonium.usage import UsageError
@@ -205,6 +205,22 @@ def report(folder: Folder) -> None:
     say(f"Pictures: {found.folder / REPORT}")
 
 
+def page(folder: Folder, out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None) -> None:
+    """Write a run's net as one interactive HTML file: it perceives, dreams and completes, in any browser, without a server.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    out
+        The HTML file; page.html in the run's folder by default.
+    """
+    found = Run.open(folder)
+    options = options_of(found)
+    torch.set_num_threads(options.threads)
+    say(f"Page: {options.page(found, out or found.folder / PAGE)}")
+
+
 def details(name: str) -> None:
     """Print what a recipe reproduces and all that is recorded of it."""
     (entry,) = (each for each in REGISTRY if each.name == name)
@@ -256,6 +272,7 @@ FUNCTIONS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "sample": sample,
     "report": report,
+    "page": page,
     "record": record,
 }
 """The commands whose options are a function's."""

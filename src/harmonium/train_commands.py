@@ -25,7 +25,7 @@ from harmonium.nets import classifier
 from harmonium.own_cases import Cases, Own
 from harmonium.own_data import Encoding, Rows, described_encoding, encoding, labels_of, without
 from harmonium.processes import is_first
-from harmonium.report import Section, evaluation, fantasies, filters, learning_curves
+from harmonium.report import Section, evaluation, fantasies, filters, learning_curves, page
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import EVALUATION, SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
@@ -253,6 +253,13 @@ class Train(Recipe):
         picture = fantasies(torch.stack(frames, 1).reshape(8, 10, *shape), steps=[steps * (n + 1) for n in range(10)])
         picture.savefig(run.folder / SAMPLES, dpi=110)
         return run.folder / SAMPLES
+
+    def page(self, run: Run, path: Path) -> Path:
+        """The model's page; only of images."""
+        shape = kept(run)[0].image_shape
+        if not shape:
+            raise ValueError(f"{run.folder} holds a model of rows that are no images, and a page shows images")
+        return page(load(run.folder / MODEL), path, shape=shape, title=run.folder.name)
 
 
 @torch.no_grad()

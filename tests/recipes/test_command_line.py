@@ -111,6 +111,9 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert harmonium(monkeypatch, "report", str(folder)) is None
     assert "has not finished" in (folder / "report.html").read_text()
+    assert harmonium(monkeypatch, "page", str(folder)) is None
+    assert harmonium(monkeypatch, "page", str(folder), "-o", "mine.html") is None
+    assert (folder / "page.html").read_bytes() == Path("mine.html").read_bytes()
     assert harmonium(monkeypatch, "resume", str(folder)) is None
     assert harmonium(monkeypatch, "evaluate", str(folder), "--betas", "50", "--chains", "20", "--sweeps", "30") is None
     assert (folder / "evaluation.png").read_bytes().startswith(b"\x89PNG")

@@ -12,6 +12,7 @@ from .figures import (
 )
 from .html import Headline, Section, write_report
 from .moving import Film, film
+from .page import page
 from .receptive_fields import before_after, filters
 from .time_curves import against_time
 from .utterance_picture import utterance
@@ -32,6 +33,7 @@ __all__ = [
     "learning_curves",
     "mistakes",
     "names",
+    "page",
     "reconstructions",
     "style",
     "utterance",

@@ -101,6 +101,28 @@ class Recipe(Options, ABC):
         """
         raise ValueError(f"{self.name} is no run of one model, which could be sampled: its pictures are in {run.folder / REPORT}")
 
+    def page(self, run: Run, path: Path) -> Path:
+        """Writes the run's model as an interactive page.
+
+        Parameters
+        ----------
+        run
+            The folder of the run.
+        path
+            The HTML file.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        ValueError
+            Where the run has no single model.
+        """
+        raise ValueError(f"{self.name} is no run of one model, which could be a page: its pictures are in {run.folder / REPORT}")
+
     @classmethod
     def shown(cls, record: Mapping[str, Any]) -> bool:
         """Whether tables show a record."""

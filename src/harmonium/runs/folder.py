@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harmonium.learning import Callback
 
 CONFIGURATION, METRICS, RESULTS, CHECKPOINTS = "config.json", "metrics.jsonl", "results.json", "checkpoints"
-REPORT, SAMPLES, EVALUATION = "report.html", "samples.png", "evaluation.png"
+REPORT, SAMPLES, EVALUATION, PAGE = "report.html", "samples.png", "evaluation.png", "page.html"
 MAY_CHANGE = {"data_dir", "device"}  # from one session of a run to the next: where the data are, and what computes
 
 
@@ -149,7 +149,7 @@ class Run:
 
     def clear(self) -> None:
         """Deletes what a run writes, and nothing else."""
-        for name in (RESULTS, REPORT, METRICS, SAMPLES, EVALUATION, CONFIGURATION):
+        for name in (RESULTS, REPORT, METRICS, SAMPLES, EVALUATION, PAGE, CONFIGURATION):
             (self.folder / name).unlink(missing_ok=True)
         for path in (self.folder / CHECKPOINTS).glob("*.safetensors*"):
             path.unlink()

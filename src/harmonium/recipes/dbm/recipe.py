@@ -30,7 +30,7 @@ from harmonium.models import DBM, RBM, Generative
 from harmonium.recipes.dbm.ablation import refitted, without_upper
 from harmonium.recipes.dbm.classification import METRICS, errors
 from harmonium.recipes.register import REGISTRY
-from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
+from harmonium.recipes.shared.binary_mnist import draw_page, draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
 from harmonium.recipes.shared.stack import Tuning
 from harmonium.recipes.shared.variational_bound import bound, bound_metrics, bound_verdicts, filters_of_layers
@@ -170,6 +170,11 @@ class MnistDbm(Recipe):
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
+
+    def page(self, run: Run, path: Path) -> Path:
+        return draw_page(
+            self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep Boltzmann machine of handwritten digits"
+        )
 
     def report(self, run: Run) -> None:
         dbm = self.learnt(run)

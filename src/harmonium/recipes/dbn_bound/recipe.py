@@ -20,7 +20,7 @@ from harmonium.data import binarise
 from harmonium.learning import features
 from harmonium.likelihood import Evaluation
 from harmonium.models import DBN, RBM, Generative, swap_layers
-from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
+from harmonium.recipes.shared.binary_mnist import draw_page, draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt
 from harmonium.recipes.shared.variational_bound import bound, bound_metrics, bound_verdicts, filters_of_layers
 from harmonium.report import evaluation
@@ -126,6 +126,11 @@ class MnistDbnBound(Recipe):
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
+
+    def page(self, run: Run, path: Path) -> Path:
+        return draw_page(
+            self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="A deep belief net of handwritten digits"
+        )
 
     def report(self, run: Run) -> None:
         net = self.learnt(run)

@@ -27,6 +27,7 @@ from harmonium.recipes.denoise.schedule import FAMILIES, Schedule
 from harmonium.recipes.shared.joint_net import JointPlan, Top, UpDown, joint_plan, learn_greedily, learn_up_down, learnt_so_far
 from harmonium.recipes.shared.labelled_split import FEW, Split
 from harmonium.recipes.shared.stack import Layers
+from harmonium.report import page
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import REPORT, Run
 from harmonium.runs.report_page import write_run_report
@@ -109,6 +110,11 @@ class MnistDenoise(Recipe):
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         raise ValueError(f"the pictures of {self.name} are in {run.folder / REPORT}; a run of mnist-joint can be sampled")
+
+    def page(self, run: Run, path: Path) -> Path:
+        data, _, test = self.cases()
+        dbn, title = learnt_so_far(run, self.plan(), test, data.classes), "A deep belief net of handwritten digits"
+        return page(dbn, path, images=test.test_images, labels=test.test_labels, shape=data.image_shape, title=title)
 
     def report(self, run: Run) -> None:
         data, _, test = self.cases()

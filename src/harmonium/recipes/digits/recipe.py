@@ -40,7 +40,7 @@ from harmonium.recipes.shared.fine_tuned_stack import (
 )
 from harmonium.recipes.shared.labelled_split import Split, split
 from harmonium.recipes.shared.stack import Generation, Layers, Tuning, learn
-from harmonium.report import fantasies
+from harmonium.report import fantasies, page
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import SAMPLES, Run
 from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
@@ -139,6 +139,12 @@ class Digits(Recipe):
         picture = fantasies(shown.reshape(CLASSES, 10, *data.image_shape), steps=frames, row="class", rows=range(CLASSES))
         picture.savefig(path, dpi=110)
         return path
+
+    def page(self, run: Run, path: Path) -> Path:
+        data, cases = self.cases()
+        net = generating_so_far(run, self.plan(), self.labelled, cases)
+        title = "A deep belief net of digits of 8x8 pixels"
+        return page(net, path, images=cases.test_images, labels=cases.test_labels, shape=data.image_shape, title=title)
 
     def report(self, run: Run) -> None:
         plan, (data, cases) = self.plan(), self.cases()

@@ -24,7 +24,7 @@ from harmonium.recipes.joint.pictures import sections
 from harmonium.recipes.shared.joint_net import JointPlan, Top, UpDown, joint_plan, learn_greedily, learn_up_down, learnt_so_far
 from harmonium.recipes.shared.labelled_split import Split, split
 from harmonium.recipes.shared.stack import Layers
-from harmonium.report import fantasies
+from harmonium.report import fantasies, page
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
@@ -108,6 +108,11 @@ class MnistJoint(Recipe):
         path = run.folder / SAMPLES
         picture.savefig(path, dpi=110)
         return path
+
+    def page(self, run: Run, path: Path) -> Path:
+        data, cases = self.cases()
+        dbn, title = learnt_so_far(run, self.plan(), cases, data.classes), "A deep belief net of handwritten digits"
+        return page(dbn, path, images=cases.test_images, labels=cases.test_labels, shape=data.image_shape, title=title)
 
     def report(self, run: Run) -> None:
         data, cases = self.cases()

@@ -21,7 +21,7 @@ from harmonium.couplings import Dense
 from harmonium.data import binarise
 from harmonium.likelihood import Evaluation, ais, evaluate, log_likelihood
 from harmonium.models import RBM, load
-from harmonium.recipes.shared.binary_mnist import draw_report, draw_samples, grey_images, judged_on
+from harmonium.recipes.shared.binary_mnist import draw_page, draw_report, draw_samples, grey_images, judged_on
 from harmonium.recipes.shared.persistent_plan import Persistent, learnt, snapshot
 from harmonium.report import Section, against_time, evaluation, filters
 from harmonium.runs.contract import Metric, Recipe
@@ -121,6 +121,9 @@ class MnistRbm(Recipe):
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
         return draw_samples(run, self.learnt(run), steps=steps, seed=seed)
+
+    def page(self, run: Run, path: Path) -> Path:
+        return draw_page(self.learnt(run), path, data_dir=self.data_dir, held_out=self.held_out, title="An RBM of handwritten digits")
 
     def report(self, run: Run) -> None:
         rbm = self.learnt(run)

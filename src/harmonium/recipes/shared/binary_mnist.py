@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from harmonium.data import mnist
-from harmonium.models import Generative
-from harmonium.report import Section, fantasies, learning_curves
+from harmonium.data import binarise, mnist
+from harmonium.models import DBM, DBN, RBM, Generative
+from harmonium.report import Section, fantasies, learning_curves, page
 from harmonium.runs.folder import SAMPLES, Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.sampling import film
@@ -56,6 +56,25 @@ def draw_samples(run: Run, model: Generative, *, steps: int, seed: int) -> Path:
     path = run.folder / SAMPLES
     draw_fantasies(model, steps=steps, seed=seed).savefig(path, dpi=110)
     return path
+
+
+def draw_page(model: RBM | DBN | DBM, path: Path, *, data_dir: Path | None, held_out: int, title: str) -> Path:
+    """The model's interactive page, with judged digits whose pixels are on or off; says where it is.
+
+    Parameters
+    ----------
+    model
+        As far as the run has learnt it.
+    path
+        The HTML file.
+    data_dir, held_out
+        As `grey_images` takes them.
+    title
+        The page's heading.
+    """
+    data = mnist.load(data_dir)
+    images, labels = data.hold_out(held_out)[2:] if held_out else (data.test_images, data.test_labels)
+    return page(model, path, images=binarise(images, "threshold"), labels=labels, shape=data.image_shape, title=title)
 
 
 def draw_report(

@@ -1,0 +1,5 @@
+"""The interactive page of a net: one HTML file in which it perceives, dreams, completes and doubts what it sees."""
+
+from .interactive_page import page
+
+__all__ = ["page"]

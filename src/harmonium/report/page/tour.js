@@ -1,0 +1,109 @@
+// The guided tour: the story of Hinton's tutorial in up to eight steps, each with the view that it speaks of.
+const firstLabel = () => Math.min(3, labelCount - 1);
+const TOUR = [
+  {
+    heading: "A net of layers",
+    words: () =>
+      "At the bottom are the pixels of a picture. Above them are layers of hidden units. Each square is one unit, coloured in where the unit is on. " +
+      "Units are connected to the layers next to theirs, and not to each other within a layer.",
+    view: { mode: "perceive", shown: "means", picture: 0 },
+  },
+  {
+    heading: "Looking",
+    words: () =>
+      "A unit adds up what its weights bring it from the layer below. The larger the sum, the more probably it turns on. Whether it does is left to chance, " +
+      "so that two looks at one picture differ. You now see these draws.",
+    view: { mode: "perceive", shown: "states", speed: 1 },
+  },
+  {
+    heading: "A feature",
+    words: () =>
+      "Here is one unit of the first layer. Orange pixels turn it on, blue ones turn it off. Nobody said what it should look for. " +
+      "A net like this can be learnt one layer at a time: each layer learns to account for what the layer below it does when images are shown.",
+    view: { mode: "perceive", shown: "means", unit: [1, 0] },
+    strongest: true,
+  },
+  {
+    heading: "Naming",
+    needs: () => labelCount > 0,
+    words: () =>
+      `The label units stand beside ${header.directed ? `layer ${header.directed}` : "the pixels"}, and the top machine has learnt both together. It gives every label a free energy. ` +
+      "The lower that is, the more probable is the label. The bars show the probabilities, which waver from look to look.",
+    view: { mode: "perceive", shown: "means", picture: 1 },
+  },
+  {
+    heading: "Dreaming",
+    words: () =>
+      "Now nothing is shown to the net. " +
+      (labelCount ? "One label is held. " : "") +
+      (header.directed
+        ? "The top two layers take turns: each is drawn given the other, over and over. At each step what they hold is sent down to the pixels. "
+        : "Its layers take turns: each is drawn given its neighbours, over and over. ") +
+      "The pictures are not copies from memory. They are draws from what the net believes that its data look like.",
+    view: { mode: "dream", shown: "means", temperature: 1, speed: still.matches ? 4 : 6 },
+    holds: true,
+  },
+  {
+    heading: "What is on its mind",
+    words: () =>
+      "The net looked at a picture once and then went on by itself. What would the world have to look like for these layers to be a true perception? " +
+      "That is a way to see what it is thinking of: draw what its layers would draw.",
+    view: { mode: "mind", shown: "means", picture: 1, speed: 4 },
+  },
+  {
+    heading: "Filling in",
+    words: () =>
+      "Half of the picture is erased. The pixels that are left stay fixed, and the net draws the others from what it believes. " +
+      (header.directed ? "With layers below the top machine this is an approximation, as the way up is only an approximate inference." : "As the sweeps go on, these become draws given the pixels that are left."),
+    view: { mode: "complete", shown: "means", erased: "lower half", held: null },
+  },
+  {
+    heading: "Doubting its eyes",
+    needs: () => modesOf().includes("denoise"),
+    words: () =>
+      "A border of ink has been put on the picture. The slider turns the pixels’ influence down and that of the layers above up. " +
+      "The layers above expect what they have learnt, and draw the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
+    view: { mode: "denoise", shown: "means", noise: "border", topDown: 0.7, doubt: 0 },
+  },
+];
+let stop = null; // the step of the tour
+
+const stops = () => TOUR.filter((each) => !each.needs || each.needs());
+
+function goTo(step) {
+  stop = step;
+  const { heading, words, view: patch, strongest, holds } = stops()[step];
+  byId("guide").hidden = false;
+  byId("guide-place").textContent = `Step ${step + 1} of ${stops().length}`;
+  byId("guide-heading").textContent = heading;
+  byId("guide-words").textContent = words();
+  byId("guide-back").disabled = step === 0;
+  byId("guide-next").textContent = step === stops().length - 1 ? "Finish" : "Next";
+  const now = { ...patch };
+  if (!images.length) delete now.picture;
+  if (strongest) now.unit = [1, busiest()];
+  if (holds && labelCount) now.held = firstLabel();
+  change(now, true);
+  play(true);
+  byId("guide-heading").focus();
+}
+
+// The unit of the first layer that is most surely on: one whose feature is in the picture.
+function busiest() {
+  const { shown } = grids[1];
+  return shown.indexOf(Math.max(...shown));
+}
+
+function endTour() {
+  if (stop === null) return;
+  stop = null;
+  byId("guide").hidden = true;
+  byId("tour").focus();
+}
+
+function listenToTour() {
+  byId("tour").addEventListener("click", () => goTo(0));
+  byId("guide-back").addEventListener("click", () => goTo(stop - 1));
+  byId("guide-next").addEventListener("click", () => (stop + 1 < stops().length ? goTo(stop + 1) : endTour()));
+  byId("guide-close").addEventListener("click", endTour);
+}
