@@ -241,7 +241,7 @@ def test_a_hurried_user_gets_one_sentence(words: tuple[str, ...], answer: str, t
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("--seed", "-1"), "a seed is at least 0"),
+        (("--seed", "-1"), "--seed takes numbers from 0"),
         (("--threads", "0"), "at least one thread"),
         (("--layers.units",), "layers of at least one unit"),
         (("--seed", "one"), "one"),

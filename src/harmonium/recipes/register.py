@@ -198,7 +198,7 @@ REGISTRY = (
         "norb-jittered",
         "harmonium.recipes.norb_jittered.recipe",
         "NorbJittered",
-        "Toys before clutter: rectified or binary, pre-trained or not",
+        "Toys before clutter: both kinds of unit",
         "15.2*",
         ("test_error_percent_rectified_two_layers_pretrained",),
     ),
