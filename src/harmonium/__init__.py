@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         greedy,
         greedy_dbm,
         predict,
+        projection_pursuit,
         search,
         wake_sleep,
     )
@@ -154,6 +155,7 @@ __all__ = [
     "load",
     "nets",
     "predict",
+    "projection_pursuit",
     "report",
     "sampling",
     "save",
