@@ -3,6 +3,7 @@
 from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.community import CommunityOfExperts, Skeleton
 from harmonium.models.dbm import DBM
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
@@ -29,6 +30,7 @@ __all__ = [
     "BeliefMeanField",
     "BeliefPosterior",
     "BoltzmannMachine",
+    "CommunityOfExperts",
     "DeepMixtureOfFactorAnalysers",
     "Directed",
     "Generative",
@@ -40,6 +42,7 @@ __all__ = [
     "Phase",
     "ProductOfExperts",
     "SigmoidBeliefNet",
+    "Skeleton",
     "check_normalisable",
     "composed",
     "doubled",
