@@ -45,8 +45,8 @@ test, upright = pictures(500, seed=1)
 # One layer of twelve experts
 # ---------------------------
 #
-# With twelve gates the likelihood is a sum over 4,096 Gaussians, which is exact. Learning ends at a local maximum. So it begins from three
-# seeds, and the net of the highest likelihood of the training pictures counts.
+# Given its gates the net is a Gaussian, so that with twelve gates the likelihood is a sum over 2¹² of them, and exact. Learning ends at a
+# local maximum, where some bars may share an expert. So it begins from three seeds, and the highest likelihood of training pictures counts.
 
 nets = [hm.CommunityOfExperts(SIDE**2, [2 * SIDE], seed=seed) for seed in range(SEEDS)]
 for seed, each in enumerate(nets):
@@ -66,7 +66,6 @@ def bar_shares(model: hm.CommunityOfExperts) -> torch.Tensor:
 found = [int((bar_shares(each).amax(0) > 0.95).sum()) for each in nets]
 for seed in range(SEEDS):
     print(f"seed {seed}: {found[seed]} of 12 bars have an expert, {reached[seed]:.2f} nats a training picture")
-chosen = int(np.argmax(reached))
 probability = net.top_gates.mean(net.top_gates.zero_input()).detach()
 noise = net.visible.log_variance.detach().exp().mean().sqrt().item()
 print(f"the best: gates are on with probabilities {probability.min():.2f} to {probability.max():.2f}, and the noise is {noise:.2f}")
@@ -87,10 +86,11 @@ for name, score in scores.items():
 # What the experts make of a picture
 # ----------------------------------
 #
-# Gibbs sampling draws each expert exactly given all others. The experts that are on explain a picture without its noise.
+# Gibbs sampling draws each expert exactly given all others. The experts that are on explain a picture without its noise. An expert whose
+# weights are negative makes bright bars as well: its state is negative then.
 
 generator = torch.Generator().manual_seed(0)
-hidden = net.gibbs(test[:6], steps=50, generator=generator)
+hidden = net.gibbs(test[:12], steps=50, generator=generator)
 outputs = hidden.gates[0] * hidden.linear[0]
 with torch.no_grad():
     explained = net.linear_layers()[0](outputs)
@@ -114,35 +114,37 @@ right = (guess == upright)[some].float().mean().item()
 print(f"the top gate tells the orientation of {100 * right:.1f} % of the test pictures that have a bar")
 dreams, _ = deep.sample(6, generator=generator)
 
-figure = plt.figure("community_of_experts", figsize=(9, 4.6), layout="constrained")
-upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.05])
-look = {"cmap": "gray", "interpolation": "nearest"}
+figure = plt.figure("community_of_experts", figsize=(9, 5), layout="constrained")
+upper, lower = figure.subfigures(2, 1, height_ratios=[1.15, 1])
 
 
-def row(axis: plt.Axes, images: torch.Tensor, title: str, **limits: float) -> None:
-    """Pictures side by side, with a gap between."""
+def row(axis: plt.Axes, images: torch.Tensor, title: str, low: float, high: float) -> None:
+    """Pictures side by side, in frames."""
     sheet = torch.nn.functional.pad(images.reshape(-1, SIDE, SIDE), (0, 1, 0, 0), value=float("nan"))
-    axis.imshow(torch.cat(list(sheet), dim=1)[:, :-1].numpy(), **look, **limits)
-    axis.set_title(title, fontsize=9)
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
+    axis.imshow(torch.cat(list(sheet), dim=1)[:, :-1].numpy(), cmap="gray", vmin=low, vmax=high)
+    for number in range(len(sheet)):
+        axis.add_patch(
+            plt.Rectangle(((SIDE + 1) * number - 0.5, -0.5), SIDE, SIDE, fill=False, edgecolor="0.5", linewidth=1, clip_on=False)
+        )
+    axis.set_title(title)
+    axis.set_axis_off()
 
 
-first, second = upper.subplots(2, 1)
 order = bar_shares(net).argmax(1).argsort()
 weights = net.experts[0].coupling.weight.detach().T[order]
-row(first, weights / weights.abs().amax(1, keepdim=True), "the weights of the twelve experts", vmin=-1, vmax=1)
-row(second, torch.cat([test[:6], explained]), "six test pictures, and what the experts that are on make of them", vmin=-0.5, vmax=5)
+first, second, third = upper.subplots(3, 1)
+row(first, weights / weights.abs().amax(1, keepdim=True), "the weights of the twelve experts: positive is white, negative black", -1, 1)
+row(second, test[:12], "test pictures", -0.5, 5)
+row(third, explained, "what the experts that are on make of them", -0.5, 5)
 left, right_axis = lower.subplots(1, 2, width_ratios=[1, 1.3])
-places = torch.arange(2 * SIDE)
 arranged = shares.argmax(1).argsort(stable=True)
-left.bar(places, influence[arranged], color=["C0" if is_upright[each] else "C1" for each in arranged])
+left.bar(range(2 * SIDE), influence[arranged], color=["C0" if is_upright[each] else "C1" for each in arranged])
 left.bar([0], [0], color="C0", label="upright bar")
 left.bar([0], [0], color="C1", label="level bar")
 left.axhline(0, color="black", linewidth=0.8)
 left.set(title="the top gate's weight to each gate below", xlabel="expert", xticks=[])
 left.legend(fontsize=7)
-row(right_axis, dreams, "pictures that the net of two layers dreams", vmin=-0.5, vmax=5)
+row(right_axis, dreams, "pictures that the net of two layers dreams", -0.5, 5)
 
 # %%
 # What would falsify it
