@@ -172,7 +172,7 @@ _HOMES = ("couplings", "units", "models", "sampling", "likelihood", "learning")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _ROOMS or name in _HOMES:
         return import_module(f"harmonium.{name}")
     for room in _HOMES if name in __all__ else ():
         module = import_module(f"harmonium.{room}")
