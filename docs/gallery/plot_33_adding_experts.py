@@ -117,8 +117,8 @@ right.plot([FEATURES], [nats(at_once, test)], "^", color="C2", label="all at onc
 right.set(title="digits: nats a test image", xlabel="hidden units")
 right.legend(fontsize=7)
 for number, (axis, weight) in enumerate(zip(lower.subplots(1, FEATURES), added[-1].coupling.weight.detach().T, strict=True), start=1):
-    limit = weight.abs().max()
-    axis.imshow(weight.reshape(8, 8), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    limit = weight.abs().max().item()
+    axis.imshow(weight.reshape(8, 8).numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
     axis.set_title(f"unit {number}")
     axis.set_axis_off()
 

@@ -117,7 +117,7 @@ class EnumeratedRBMs:
         return b, c, weight.reshape(-1, self.visible, self.hidden)
 
     def draw(self, machines: int, scale: float, generator: torch.Generator) -> Tensor:
-        """Parameters drawn from N(0, scale²), as rows.
+        """Parameters drawn from N(0, scale²): (machines, parameters).
 
         Parameters
         ----------
@@ -127,11 +127,6 @@ class EnumeratedRBMs:
             The standard deviation.
         generator : torch.Generator
             The source of all draws.
-
-        Returns
-        -------
-        Tensor
-            (machines, parameters).
         """
         return scale * torch.randn(machines, self.size, generator=generator, dtype=torch.float64)
 
@@ -165,7 +160,7 @@ class EnumeratedRBMs:
         return log_up.exp(), log_down.exp()
 
     def after(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """p T^steps, the distribution after Gibbs sweeps that start from p.
+        """p T^steps, the distribution after Gibbs sweeps that start from p: (machines, visible states).
 
         Parameters
         ----------
@@ -175,11 +170,6 @@ class EnumeratedRBMs:
             (machines, visible states).
         steps : int
             Number of sweeps.
-
-        Returns
-        -------
-        Tensor
-            (machines, visible states).
         """
         up, down = self.sweep(theta)
         p = p[:, None]
@@ -192,17 +182,12 @@ class EnumeratedRBMs:
         return (torch.xlogy(p, p) - p * self.log_p(theta)).sum(-1)
 
     def contrast(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """KL(p || model) - KL(p T^steps || model), the contrastive divergence (Hinton 2002).
+        """KL(p || model) - KL(p T^steps || model), the contrastive divergence (Hinton 2002), in nats: (machines,).
 
         Parameters
         ----------
         theta, p, steps
             As for `after`.
-
-        Returns
-        -------
-        Tensor
-            (machines,), in nats.
         """
         return self.kl(theta, p) - self.kl(theta, self.after(theta, p, steps))
 
@@ -248,11 +233,6 @@ class EnumeratedRBMs:
         ----------
         theta, p, steps
             As for `update`.
-
-        Returns
-        -------
-        MeanUpdate
-            The update, its derivative, and the particles.
         """
         s = self.statistics(theta)
         if steps is None:
