@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -14,9 +13,8 @@ from harmonium.likelihood.exact_log_z import Listing, listing
 from harmonium.models import RBM
 from harmonium.units import NOTHING
 
-MOST_NUMBERS = 2**22  # states times units of an enumeration
+MOST_NUMBERS = 2**22  # states times units of the larger layer
 SWEEPS = 10
-LogZ = Callable[[RBM], Tensor]
 
 
 class View(Protocol):
@@ -40,9 +38,8 @@ class View(Protocol):
 
 
 def is_small(model: RBM) -> bool:
-    """Whether one side of the machine can be enumerated."""
-    fewer, units = min((model.hidden.count, model.visible.shape[0]), (model.visible.count, model.hidden.shape[0]))
-    return fewer * max(units, model.visible.shape[0]) <= MOST_NUMBERS
+    """Whether the smaller side of the machine can be enumerated."""
+    return min(model.hidden.count, model.visible.count) * max(model.hidden.shape[0], model.visible.shape[0]) <= MOST_NUMBERS
 
 
 class Enumerated:

@@ -3,7 +3,7 @@
 from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.boltzmann import BoltzmannMachine
-from harmonium.models.community import CommunityOfExperts, Skeleton
+from harmonium.models.community import CommunityOfExperts
 from harmonium.models.dbm import DBM
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
@@ -21,6 +21,7 @@ from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
+from harmonium.models.skeleton import Skeleton
 from harmonium.models.swap_layers import swap_layers
 
 __all__ = [

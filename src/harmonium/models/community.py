@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,30 +16,9 @@ from harmonium.models.community_gibbs import sweep
 from harmonium.models.community_learning import Schedule, learn
 from harmonium.models.directed import Directed
 from harmonium.models.shown import Shown
+from harmonium.models.skeleton import Skeleton
 from harmonium.models.takes import data_layer, takes
 from harmonium.units import Bernoulli, Gaussian, Unit
-
-
-class Skeleton(NamedTuple):
-    """The hidden states of a community of experts, which select a linear model for each case.
-
-    Attributes
-    ----------
-    gates : list of Tensor
-        (cases, units) of each hidden layer, from the data upwards: 1 where the linear unit is switched on, and 0 elsewhere.
-    linear : list of Tensor
-        (cases, units) of each hidden layer: the states of the linear units, whether they are switched on or not.
-
-    Examples
-    --------
-    >>> import torch, harmonium as hm
-    >>> v, hidden = hm.CommunityOfExperts(4, [3]).sample(5, generator=torch.Generator().manual_seed(0))
-    >>> v.shape, hidden.gates[0].shape, hidden.linear[0].shape
-    (torch.Size([5, 4]), torch.Size([5, 3]), torch.Size([5, 3]))
-    """
-
-    gates: list[Tensor]
-    linear: list[Tensor]
 
 
 class CommunityOfExperts(Shown):

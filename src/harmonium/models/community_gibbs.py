@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.models.skeleton import Skeleton
 from harmonium.units.uniform import uniform
 
 if TYPE_CHECKING:
-    from harmonium.models.community import CommunityOfExperts, Skeleton
+    from harmonium.models.community import CommunityOfExperts
 
 
 def sweep(net: CommunityOfExperts, v: Tensor, hidden: Skeleton, generator: torch.Generator) -> None:

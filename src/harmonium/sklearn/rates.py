@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ def rate_of(X: Any, layers: Sequence[Unit], batch_size: int = USUAL_BATCH) -> fl
     A weight's gradient grows with the visible states, so its rate falls with their norm. Bytes count as level / 255. The noise of a
     gradient grows as batches get smaller: with fewer than 100 cases the rate is times √(batch_size / 100).
     """
-    share = min(1.0, batch_size / USUAL_BATCH) ** 0.5
+    share = math.sqrt(min(1.0, batch_size / USUAL_BATCH))
     if not all(isinstance(layer, Bernoulli | Spin) for layer in layers):
         return None
     rows = X[:LOOKED_AT]
