@@ -68,7 +68,8 @@ def together(layer: hm.Unit, v: torch.Tensor, units: int) -> hm.RBM:
 which = hm.Bernoulli(4).states(torch.arange(16)).double()
 lines = 2 * torch.cat([which.repeat_interleave(4, dim=1), which.repeat(1, 4)]) - 1
 _, times = lines.unique(dim=0, return_counts=True)
-best = (times / times.sum() * (times / times.sum()).log()).sum().item()
+share = times.double() / len(lines)
+best = (share * share.log()).sum().item()
 spins = hm.Spin(16).double()
 sizes = range(1, UNITS + 1)
 learnt = {

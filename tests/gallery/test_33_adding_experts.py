@@ -27,7 +27,7 @@ def test_adding_experts() -> None:
     for name, rbms in found["learnt"].items():
         assert [rbm.hidden.shape[0] for rbm in rbms] == list(range(1, 9))
         assert curves[name] == pytest.approx([nats(rbm, lines) for rbm in rbms], abs=1e-8)
-    # Of 32 pictures, 30 occur once and the empty and the full one twice.
+    # Of 32 pictures, 28 occur once, and the empty and the full one twice.
     assert found["best"] == pytest.approx(-(28 / 32 * math.log(32) + 4 / 32 * math.log(16)), abs=1e-12)
     greedy, refitted, together = (curves[name] for name in ("one by one", "one by one, all refitted", "all at once"))
     for curve in (greedy, refitted):

@@ -266,8 +266,8 @@ class CommunityOfExperts(Shown):
         Experts begin with gates that are seldom on and a mean state of one, which settles the sign of their weights. Gates that learn as
         fast as the rest from the beginning soon have experts that are always on, and share out the data among them as factor analysis does.
 
-        Learning ends at a local maximum, so compare seeds by `log_probability`: on the gallery's pictures of twelve bars, three seeds gave 12,
-        10 and 9 of them an expert, with -16.6, -17.7 and -24.8 nats a picture.
+        Learning ends at a local maximum, so compare seeds by `log_probability`: on the gallery's pictures of twelve bars, three seeds gave
+        12, 10 and 9 of them an expert, with -16.6, -17.7 and -24.8 nats a picture.
         """
         rows = as_tensor(data)
         self.visible.check(rows)
