@@ -45,7 +45,11 @@ class Arguments:
     seeds: int = 5
     """Of the default."""
     search_seeds: int = 1
-    """Of each rate of the search."""
+    """Of each rate of the search; 0 for the defaults alone."""
+    chains: int = 0
+    """The defaults learn by persistent chains, so many; 0 for CD-1."""
+    greedy: bool = False
+    """Deep machines learn one layer at a time first, each for as many updates."""
     only: tuple[str, ...] = ()
     """Lines to measure, by name; all by default."""
     threads: int = 1
@@ -149,9 +153,15 @@ def nats(model: hm.RBM | hm.DBM, rows: torch.Tensor) -> float:
     return float(hm.likelihood.log_likelihood(model, rows, log_z=log_z).mean())
 
 
-def learnt(line: str, updates: int, seed: int, **settings: object) -> float:
+def stacked(line: str, updates: int, seed: int) -> hm.DBM:
+    """A deep line's machine, whose layers have learnt one at a time."""
+    return hm.greedy_dbm(data_of(line)[0], made(line, seed).layers, updates=updates, seed=seed, progress=False)
+
+
+def learnt(line: str, updates: int, seed: int, greedy: bool = False, **settings: object) -> float:
     """Held-out nats after so many updates; NaN if learning diverged."""
-    model, (rows, held) = made(line, seed), data_of(line)
+    rows, held = data_of(line)
+    model = stacked(line, updates, seed) if greedy and line in DEEP else made(line, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -180,23 +190,23 @@ def main(args: Arguments) -> None:
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for line in names:
         base = base_rates(line)
-        ours = [learnt(line, updates, seed) for seed in range(seeds)]
+        rule = {"negative": hm.PersistentCD(chains=args.chains)} if args.chains else {}
+        ours = [learnt(line, updates, seed, greedy=args.greedy, **rule) for seed in range(seeds)]
         found = {}
-        for rate in rates:
+        for rate in rates if args.search_seeds else ():
             for falls in (False, True):
                 settings = {"optimizer": partial(hm.MomentumSGD, lr=rate, momentum=0.9), "callbacks": [LinearFall(rate)] if falls else []}
-                values = [learnt(line, updates, seed, **settings) for seed in range(max(1, args.search_seeds))]
+                values = [learnt(line, updates, seed, **settings) for seed in range(args.search_seeds)]
                 found[f"{rate:g}{', falling' if falls else ''}"] = float(np.mean(values))
-        best = max((name for name in found if math.isfinite(found[name])), key=lambda name: found[name])
-        shares = [(each - base) / (found[best] - base) for each in ours]
-        table.add_row(
-            line, f"{base:.3f}", f"{np.mean(ours):.3f} ± {np.std(ours):.3f}", f"{found[best]:.3f}", best, f"{np.mean(shares):.2f}"
-        )
+        best = max((name for name in found if math.isfinite(found[name])), key=lambda name: found[name], default="")
+        shares = [(each - base) / (found[best] - base) for each in ours] if best else []
+        searched = (f"{found[best]:.3f}", best, f"{np.mean(shares):.2f}") if best else ("", "no search", "")
+        table.add_row(line, f"{base:.3f}", f"{np.mean(ours):.3f} ± {np.std(ours):.3f}", *searched)
         rows.append({"line": line, "base": base, "default": ours, "search": found, "best": best, "shares": shares})
         if args.json is not None:
             write(args.json, {"settings": {k: v for k, v in asdict(args).items() if k != "json"}, "machine": machine(), "lines": rows})
         if not args.smoke:
-            console.print(f"{line}: {np.mean(shares):.2f}")
+            console.print(f"{line}: {searched[-1] or np.round(ours, 3)}")
     console.print(table)
 
 

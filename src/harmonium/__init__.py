@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         greedy,
         greedy_dbm,
         predict,
+        projection_pursuit,
         search,
         wake_sleep,
     )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         DBN,
         RBM,
         BoltzmannMachine,
+        CommunityOfExperts,
         DeepMixtureOfFactorAnalysers,
         Mixture,
         MixtureOfFactorAnalysers,
@@ -93,6 +95,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Chain",
+    "CommunityOfExperts",
     "Conditional",
     "ConjugateGradients",
     "ContrastiveDivergence",
@@ -154,6 +157,7 @@ __all__ = [
     "load",
     "nets",
     "predict",
+    "projection_pursuit",
     "report",
     "sampling",
     "save",
@@ -169,7 +173,7 @@ _HOMES = ("couplings", "units", "models", "sampling", "likelihood", "learning")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _ROOMS or name in _HOMES:
         return import_module(f"harmonium.{name}")
     for room in _HOMES if name in __all__ else ():
         module = import_module(f"harmonium.{room}")

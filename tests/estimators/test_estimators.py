@@ -236,6 +236,12 @@ def test_the_rate_falls_with_the_norm_of_the_data() -> None:
     assert rate_of(sparse.csr_array(np.ones((10, 64))), layers) == pytest.approx(0.3 / 8)
     assert rate_of(np.zeros((10, 64)), layers) == 0.1
     assert rate_of(np.ones((10, 64)), (hm.Gaussian(64), hm.Bernoulli(5))) is None
+    for batch, share in ((1, 0.1), (25, 0.5), (100, 1.0), (500, 1.0)):
+        assert rate_of(np.ones((10, 64)), layers, batch) == pytest.approx(share * 0.3 / 8)
+    given, found = (
+        RBMTransformer(3, batch_size=25, learning_rate=rate, updates=1, random_state=0).fit(np.ones((40, 64))) for rate in (0.15 / 8, None)
+    )
+    np.testing.assert_array_equal(given.components_, found.components_)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ LEARNT = {
     "plot_25_layer_sizes",
     "plot_26_locality",
     "plot_30_edges_of_photographs",
+    "plot_34_community_of_experts",
 }
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 FIGURE = re.compile(r"(?<![\w.])((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?( ?%)?")

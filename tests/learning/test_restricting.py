@@ -43,3 +43,19 @@ def test_no_case_moves_the_weights_by_more_than_the_bound() -> None:
 def test_a_bound_is_a_number_above_zero(bound: object) -> None:
     with pytest.raises((ValueError, TypeError), match="number"):
         hm.learning.RestrictedGradient(bound)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: hm.DBM([hm.Bernoulli(6), hm.Bernoulli(4), hm.Bernoulli(2)]),
+        lambda: hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), hm.LowRank(6, 4, rank=2)),
+        lambda: hm.RBM(hm.Bernoulli((1, 2, 3)), hm.Bernoulli((2, 1, 2)), hm.Convolutional((1, 2, 3), channels=2, kernel=2)),
+    ],
+    ids=["deep", "low rank", "convolutional"],
+)
+def test_weights_that_are_no_columns_of_hidden_units_are_refused(model: object) -> None:
+    found = model()
+    rows = torch.eye(6).reshape(6, *found.visible.shape)
+    with pytest.raises(TypeError, match=r"dense coupling, found (Chain|LowRank|Convolutional)"):
+        hm.fit(found, rows, transforms=[hm.learning.RestrictedGradient(0.5)], epochs=1, progress=False)

@@ -71,6 +71,7 @@ def models():
     yield hm.SigmoidBeliefNet([hm.Bernoulli(6), hm.Bernoulli(4)]), ["layer 1", "4 Bernoulli", "data", "6 Bernoulli"]
     yield hm.BoltzmannMachine(hm.Bernoulli(4), hm.Bernoulli(2)), ["visible", "4 Bernoulli", "hidden", "2 Bernoulli"]
     yield hm.Mixture([hm.Bernoulli(4), hm.RBM(4, 2)]), ["expert 1", "4 Bernoulli", "expert 2", "RBM of 4 Bernoulli and 2 Bernoulli"]
+    yield hm.CommunityOfExperts(6, [4, 2]), ["layer 2", "2 experts", "layer 1", "data", "6 Gaussian"]
     analysers = hm.MixtureOfFactorAnalysers(6, 3, 2)
     yield analysers, ["mixture", "3 × 2 factors of 6 units"]
     yield hm.DeepMixtureOfFactorAnalysers(analysers, 4, 1), ["each prior", "4 × 1 factors of 2 units", "base"]

@@ -117,7 +117,17 @@ class EnumeratedRBMs:
         return b, c, weight.reshape(-1, self.visible, self.hidden)
 
     def draw(self, machines: int, scale: float, generator: torch.Generator) -> Tensor:
-        """Parameters drawn from N(0, scale²): (machines, parameters)."""
+        """Parameters drawn from N(0, scale²): (machines, parameters).
+
+        Parameters
+        ----------
+        machines : int
+            Number of rows.
+        scale : float
+            The standard deviation.
+        generator : torch.Generator
+            The source of all draws.
+        """
         return scale * torch.randn(machines, self.size, generator=generator, dtype=torch.float64)
 
     def rbm(self, theta: Tensor) -> RBM:
@@ -150,7 +160,17 @@ class EnumeratedRBMs:
         return log_up.exp(), log_down.exp()
 
     def after(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """p T^steps, the distribution after `steps` Gibbs sweeps that start from p: (machines, visible states)."""
+        """p T^steps, the distribution after Gibbs sweeps that start from p: (machines, visible states).
+
+        Parameters
+        ----------
+        theta : Tensor
+            (machines, parameters).
+        p : Tensor
+            (machines, visible states).
+        steps : int
+            Number of sweeps.
+        """
         up, down = self.sweep(theta)
         p = p[:, None]
         for _ in range(steps):
@@ -162,7 +182,13 @@ class EnumeratedRBMs:
         return (torch.xlogy(p, p) - p * self.log_p(theta)).sum(-1)
 
     def contrast(self, theta: Tensor, p: Tensor, steps: int) -> Tensor:
-        """KL(p || model) - KL(p T^steps || model), the contrastive divergence (Hinton 2002), in nats: (machines,)."""
+        """KL(p || model) - KL(p T^steps || model), the contrastive divergence (Hinton 2002), in nats: (machines,).
+
+        Parameters
+        ----------
+        theta, p, steps
+            As for `after`.
+        """
         return self.kl(theta, p) - self.kl(theta, self.after(theta, p, steps))
 
     # Updates --------------------------------------------------------------------------------------------------------------------
@@ -201,7 +227,13 @@ class EnumeratedRBMs:
         return torch.cat([rest @ self.v, of_hidden.sum(1), products.flatten(1)], dim=1) - self.cost * theta
 
     def mean_update(self, theta: Tensor, p: Tensor, steps: int | None) -> MeanUpdate:
-        """The mean update with its derivative in the parameters. The arguments are those of `update`."""
+        """The mean update with its derivative in the parameters.
+
+        Parameters
+        ----------
+        theta, p, steps
+            As for `update`.
+        """
         s = self.statistics(theta)
         if steps is None:
             q = self.log_p(theta).exp()
@@ -249,6 +281,11 @@ class EnumeratedRBMs:
         """The gradient of `contrast` as two terms: minus the update of CD, and the term that CD neglects.
 
         The neglected term is -Σ_v ∂q(v)/∂θ log[q(v) / model(v)], with q = p T^steps (Hinton 2002).
+
+        Parameters
+        ----------
+        theta, p, steps
+            As for `after`.
 
         Returns
         -------

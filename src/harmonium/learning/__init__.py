@@ -20,6 +20,7 @@ from harmonium.learning.loop.step import Step
 from harmonium.learning.loop.trainer import Callback
 from harmonium.learning.per_layer import PerLayer
 from harmonium.learning.predictions import predict
+from harmonium.learning.projection_pursuit import projection_pursuit
 from harmonium.learning.replicas.replica_sgd import ReplicaSGD
 from harmonium.learning.replicas.replica_state import ReplicaState
 from harmonium.learning.replicas.stacking import Replicas
@@ -87,6 +88,7 @@ __all__ = [
     "greedy",
     "greedy_dbm",
     "predict",
+    "projection_pursuit",
     "search",
     "wake_sleep",
     "write_gradient",

@@ -3,6 +3,7 @@
 from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.community import CommunityOfExperts
 from harmonium.models.dbm import DBM
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
@@ -20,6 +21,7 @@ from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
+from harmonium.models.skeleton import Skeleton
 from harmonium.models.swap_layers import swap_layers
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "BeliefMeanField",
     "BeliefPosterior",
     "BoltzmannMachine",
+    "CommunityOfExperts",
     "DeepMixtureOfFactorAnalysers",
     "Directed",
     "Generative",
@@ -40,6 +43,7 @@ __all__ = [
     "Phase",
     "ProductOfExperts",
     "SigmoidBeliefNet",
+    "Skeleton",
     "check_normalisable",
     "composed",
     "doubled",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from harmonium.couplings import Coupling
 from harmonium.files import read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.community import CommunityOfExperts
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
 from harmonium.models.deep_factor_analysers import DeepMixtureOfFactorAnalysers
@@ -29,6 +30,7 @@ Model = (
     | DBM
     | SigmoidBeliefNet
     | BoltzmannMachine
+    | CommunityOfExperts
     | Mixture
     | ProductOfExperts
     | MixtureOfFactorAnalysers
@@ -149,7 +151,7 @@ def save(model: Model | nn.Module, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, a mixture, ProductOfExperts or torch.nn.Module
+    model : RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, CommunityOfExperts, a mixture, ProductOfExperts or torch.nn.Module
         The model; or a net as `hm.nets` makes them, and others of `nn.Sequential` and modules of torch.nn with plain arguments.
     path : str or path-like
         The file. A file of this name is replaced.
@@ -196,7 +198,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, a mixture, ProductOfExperts or torch.nn.Module
+    RBM, DBN, DBM, SigmoidBeliefNet, BoltzmannMachine, CommunityOfExperts, a mixture, ProductOfExperts or torch.nn.Module
         The model, with the dtype that it was saved with; a net in the mode that it was saved in.
 
     Raises

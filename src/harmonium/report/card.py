@@ -21,6 +21,7 @@ from harmonium.models import (
     DBN,
     RBM,
     BoltzmannMachine,
+    CommunityOfExperts,
     DeepMixtureOfFactorAnalysers,
     MixtureOfFactorAnalysers,
     SigmoidBeliefNet,
@@ -95,6 +96,13 @@ def _of_dbm(model: DBM) -> str:
 @card.register
 def _of_belief_net(model: SigmoidBeliefNet) -> str:
     return _of_layers("SigmoidBeliefNet", model, model.layers, [layer.coupling for layer in model.directed()])
+
+
+@card.register
+def _of_community(model: CommunityOfExperts) -> str:
+    rows: list[tuple[str, object]] = [(f"layer {level}", f"{size:,} experts") for level, size in enumerate(model.hidden, start=1)]
+    figure = _weights(model.visible, model.linear_layers()[0].coupling)
+    return page("CommunityOfExperts", [*reversed(rows), _layer("data", model.visible)], figure=figure, note=_size(model))
 
 
 @card.register

@@ -218,9 +218,27 @@ def _complete_net(
 
 @torch.no_grad()
 def draw_missing(model: RBM, v: Tensor, given: Given, *, steps: int, generator: torch.Generator) -> tuple[Tensor, Given]:
-    """Fills missing values by `steps` clamped sweeps. It returns the states and what else is given.
+    """Fills missing values by clamped sweeps. States without missing values are returned unchanged.
 
-    States without missing values are returned unchanged.
+    Parameters
+    ----------
+    model : RBM
+        The machine.
+    v : Tensor
+        (*leading, *visible.shape). What stands where a value is missing is not read.
+    given : Given
+        Side information about each case.
+    steps : int
+        Number of sweeps.
+    generator : torch.Generator
+        The source of all draws.
+
+    Returns
+    -------
+    v : Tensor
+        (*leading, *visible.shape), without gaps.
+    given : Given
+        What else is given.
     """
     if given.missing is None:
         return v, given

@@ -80,7 +80,24 @@ class TopDownInfo(NamedTuple):
 def linear(steps: int, *, bottom_up: float = 0.0, top_down: float = 1.0) -> list[tuple[float, float]]:
     """A linear schedule: (α, β) of each step, from (1, 0), the plain up-pass, to (`bottom_up`, `top_down`).
 
-    Raises a ValueError for fewer than two steps.
+    Parameters
+    ----------
+    steps : int
+        Number of steps, at least two.
+    bottom_up : float, default 0.0
+        α of the last step.
+    top_down : float, default 1.0
+        β of the last step.
+
+    Returns
+    -------
+    list of tuple of float
+        (steps) pairs.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two steps.
 
     Examples
     --------
@@ -95,9 +112,23 @@ def linear(steps: int, *, bottom_up: float = 0.0, top_down: float = 1.0) -> list
 
 @torch.no_grad()
 def init(dbn: DBN, v: Tensor, *, generator: torch.Generator | None = None, sweeps: int = 1) -> TopDownState:
-    """The state after one up-pass. The arguments are those of `hm.sampling.remove_noise`.
+    """The state after one up-pass. The label units of the top RBM start at their own biases.
 
-    The label units of the top RBM start at their own biases.
+    Parameters
+    ----------
+    dbn : DBN
+        The net.
+    v : Tensor
+        (cases, *visible.shape), data.
+    generator : torch.Generator, optional
+        The source of all draws. By default layers are at their means.
+    sweeps : int, default 1
+        Sweeps of the top RBM.
+
+    Returns
+    -------
+    TopDownState
+        The states of all layers.
 
     Raises
     ------
@@ -231,7 +262,19 @@ def _check_alike(upward: Unit, downward: Unit) -> None:
 
 
 def check_weights(schedule: Sequence[tuple[float, float]], dbn: DBN, robust: float | None, ink: float) -> None:
-    """Raises a ValueError for a schedule, `robust` or `ink` that cannot be followed."""
+    """Raises a ValueError for settings that cannot be followed.
+
+    Parameters
+    ----------
+    schedule : sequence of tuple of float
+        (α, β) of each step.
+    dbn : DBN
+        The net.
+    robust : float or None
+        The expected share of noisy pixels, above 0 and below 1.
+    ink : float
+        The share of these that are on, above 0 and below 1. It is looked at only if `robust` is given.
+    """
     if not len(schedule):
         raise ValueError("a schedule has at least one step (bottom_up, top_down); sampling.top_down.linear(steps) makes one")
     for pair in schedule:

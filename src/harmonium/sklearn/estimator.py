@@ -145,7 +145,7 @@ class RBMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _optimizer(self, X: Any) -> MakeOptimizer | None:
         momentum = self.usual_momentum if self.momentum is None else self.momentum
-        return optimizer_of(X, (self.model_.visible, self.model_.hidden), self.learning_rate, momentum)
+        return optimizer_of(X, (self.model_.visible, self.model_.hidden), self.learning_rate, momentum, self.batch_size)
 
     @property
     def components_(self) -> Any:

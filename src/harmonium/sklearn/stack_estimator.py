@@ -84,7 +84,7 @@ class StackEstimator(BaseEstimator):  # type: ignore[misc]
             [unit.double() if X.dtype == np.float64 else unit for unit in units],
             epochs=epochs_of(self.updates, len_of(X), self.batch_size),
             batch_size=min(self.batch_size, len_of(X)),
-            optimizer=optimizer_of(X, units, self.learning_rate, self.momentum),
+            optimizer=optimizer_of(X, units, self.learning_rate, self.momentum, self.batch_size),
             weight_cost=self.weight_cost,
             sample_weight=weights,
             precision=self.precision,

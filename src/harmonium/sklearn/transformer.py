@@ -29,7 +29,8 @@ class RBMTransformer(Sampling, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     rule : Rule, optional
         The learning rule, by default `hm.ContrastiveDivergence()`.
     learning_rate : float, optional
-        The rate of SGD. By default that of `hm.fit`, and between binary layers 0.3 / √E|v|² or at most 0.1.
+        The rate of SGD. By default that of `hm.fit`, and between binary layers 0.3 / √E|v|² or at most 0.1, times √(batch_size / 100)
+        for smaller batches.
     momentum : float, optional
         The momentum, by default 0.9.
     weight_cost : float, default 0

@@ -31,6 +31,8 @@ class RestrictedGradient(Transform):
     ------
     ValueError
         For another bound.
+    TypeError
+        When learning starts: for a deep Boltzmann machine, and for a coupling that is not dense.
 
     Notes
     -----
@@ -55,9 +57,18 @@ class RestrictedGradient(Transform):
         if not 0 < as_number(self.bound) < math.inf:
             raise ValueError(f"the bound of a restricted gradient is a number above 0, found {self.bound!r}")
 
+    def init(self, model: RBM, steps: int) -> Slots:
+        coupling = getattr(model, "coupling", model)
+        if not isinstance(coupling, Dense):
+            raise TypeError(
+                "a restricted gradient bounds the weights into each hidden unit of an RBM with a dense coupling, found "
+                f"{type(coupling).__name__}: leave the transform out, or learn the layers one at a time"
+            )
+        return {}
+
     @torch.no_grad()
     def gradient(self, model: RBM, positive: Positive, slots: Slots) -> None:
-        weight = model.coupling.weight if isinstance(model.coupling, Dense) else None
+        weight = model.coupling.get_parameter("weight")
         for parameter in model.parameters():
             if parameter.grad is None:
                 continue
