@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import harmonium as hm
-from harmonium.models import Skeleton
+from harmonium.models import CommunityStates
 
 from .machines import close
 
@@ -100,7 +100,7 @@ def test_the_likelihood_is_the_integral_of_the_joint_density():
     y1, y2 = (each.ravel() for each in np.meshgrid(side, side))
     total = 0.0
     for gates in every([1, 1]):
-        hidden = Skeleton(
+        hidden = CommunityStates(
             [torch.tensor(s).expand(len(y1), 1) for s in gates], [torch.tensor(y1)[:, None].clone(), torch.tensor(y2)[:, None].clone()]
         )
         values = model.log_joint(torch.tensor(v).expand(len(y1), 1), hidden)

@@ -4,6 +4,7 @@ from harmonium.models.belief_mean_field import BeliefMeanField
 from harmonium.models.belief_posterior import BeliefPosterior
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.community import CommunityOfExperts
+from harmonium.models.community_states import CommunityStates
 from harmonium.models.dbm import DBM
 from harmonium.models.dbm_mean_field import MeanField
 from harmonium.models.dbn import DBN
@@ -21,7 +22,6 @@ from harmonium.models.normalisable import check_normalisable
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.saving import load, save
 from harmonium.models.sigmoid_belief_net import SigmoidBeliefNet
-from harmonium.models.skeleton import Skeleton
 from harmonium.models.swap_layers import swap_layers
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "BeliefPosterior",
     "BoltzmannMachine",
     "CommunityOfExperts",
+    "CommunityStates",
     "DeepMixtureOfFactorAnalysers",
     "Directed",
     "Generative",
@@ -43,7 +44,6 @@ __all__ = [
     "Phase",
     "ProductOfExperts",
     "SigmoidBeliefNet",
-    "Skeleton",
     "check_normalisable",
     "composed",
     "doubled",

@@ -14,9 +14,9 @@ from harmonium.data.tables import as_tensor
 from harmonium.models.community_exact import log_likelihood
 from harmonium.models.community_gibbs import sweep
 from harmonium.models.community_learning import Schedule, learn
+from harmonium.models.community_states import CommunityStates
 from harmonium.models.directed import Directed
 from harmonium.models.shown import Shown
-from harmonium.models.skeleton import Skeleton
 from harmonium.models.takes import data_layer, takes
 from harmonium.units import Bernoulli, Gaussian, Unit
 
@@ -116,7 +116,7 @@ class CommunityOfExperts(Shown):
         return [*(layer.unit.shape[0] for layer in self.gate_layers()), self.top_gates.shape[0]]
 
     @torch.no_grad()
-    def sample(self, count: int, *, generator: torch.Generator) -> tuple[Tensor, Skeleton]:
+    def sample(self, count: int, *, generator: torch.Generator) -> tuple[Tensor, CommunityStates]:
         """`count` independent samples from the top downwards: data, (count, visible), and the hidden states that made them."""
         gates = [self.top_gates.sample(self.top_gates.zero_input(count), generator=generator)]
         for layer in reversed(self.gate_layers()):
@@ -124,17 +124,17 @@ class CommunityOfExperts(Shown):
         linear = [self.top_linear.sample(self.top_linear.zero_input(count), generator=generator)]
         for layer, gate in zip(reversed(self.linear_layers()), reversed(gates), strict=True):
             linear.insert(0, layer(gate * linear[0], generator))
-        return linear[0], Skeleton(gates, linear[1:])
+        return linear[0], CommunityStates(gates, linear[1:])
 
     @takes(v=data_layer)
-    def log_joint(self, v: Tensor, hidden: Skeleton) -> Tensor:
+    def log_joint(self, v: Tensor, hidden: CommunityStates) -> Tensor:
         """log p(v, s, y), a density over data and linear units: (cases,) float64, in nats.
 
         Parameters
         ----------
         v : Tensor
             (cases, visible).
-        hidden : Skeleton
+        hidden : CommunityStates
             The hidden states.
         """
         outputs = [gate * linear for gate, linear in zip(hidden.gates, hidden.linear, strict=True)]
@@ -164,14 +164,14 @@ class CommunityOfExperts(Shown):
 
     @takes(v=data_layer)
     @torch.no_grad()
-    def gibbs(self, v: Tensor, hidden: Skeleton | None = None, *, steps: int = 1, generator: torch.Generator) -> Skeleton:
+    def gibbs(self, v: Tensor, hidden: CommunityStates | None = None, *, steps: int = 1, generator: torch.Generator) -> CommunityStates:
         """Hidden states after `steps` sweeps of Gibbs sampling from p(s, y | v). Each expert in turn is drawn given all others.
 
         Parameters
         ----------
         v : Tensor
             (cases, visible), data.
-        hidden : Skeleton, optional
+        hidden : CommunityStates, optional
             The chains' states before, which are not changed. By default samples from the prior.
         steps : int, default 1
             Number of sweeps.
@@ -180,20 +180,20 @@ class CommunityOfExperts(Shown):
 
         Returns
         -------
-        Skeleton
+        CommunityStates
             The states.
         """
         if steps < 0:
             raise ValueError(f"Gibbs sampling takes 0 sweeps or more, found {steps=}")
         self.visible.check(v)
         hidden = self.sample(len(v), generator=generator)[1] if hidden is None else hidden
-        found = Skeleton(*([states.clone() for states in each] for each in hidden))
+        found = CommunityStates(*([states.clone() for states in each] for each in hidden))
         for _ in range(steps):
             sweep(self, v, found, generator)
         return found
 
     def accumulate_gradient(
-        self, v: Tensor, hidden: Skeleton, *, weights: Tensor | None = None, scale: float = 1.0, fresh: bool = False
+        self, v: Tensor, hidden: CommunityStates, *, weights: Tensor | None = None, scale: float = 1.0, fresh: bool = False
     ) -> Tensor:
         """Adds scale · Σ_n weights_n · ∂/∂θ [-log p(v_n, s_n, y_n)] to every parameter's `.grad`: the delta rule.
 
@@ -204,7 +204,7 @@ class CommunityOfExperts(Shown):
         ----------
         v : Tensor
             (cases, visible), data.
-        hidden : Skeleton
+        hidden : CommunityStates
             The hidden states, of the same cases.
         weights : Tensor, optional
             (cases,), one per case by default.

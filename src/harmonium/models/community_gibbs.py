@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from harmonium.models.skeleton import Skeleton
+from harmonium.models.community_states import CommunityStates
 from harmonium.units.uniform import uniform
 
 if TYPE_CHECKING:
     from harmonium.models.community import CommunityOfExperts
 
 
-def sweep(net: CommunityOfExperts, v: Tensor, hidden: Skeleton, generator: torch.Generator) -> None:
+def sweep(net: CommunityOfExperts, v: Tensor, hidden: CommunityStates, generator: torch.Generator) -> None:
     """Draws every expert given all others, from the data upwards, in place.
 
     An expert that is on adds y w to the layer below. With the residual r of that layer without it, its log-likelihood is y B - y² A / 2,
@@ -48,12 +48,12 @@ def sweep(net: CommunityOfExperts, v: Tensor, hidden: Skeleton, generator: torch
             unexplained.sub_(torch.outer(s[:, unit] * y[:, unit] - before, products[unit]))
 
 
-def outputs(hidden: Skeleton, level: int) -> Tensor:
+def outputs(hidden: CommunityStates, level: int) -> Tensor:
     """What the experts of a hidden layer send down: (cases, units)."""
     return hidden.gates[level] * hidden.linear[level]
 
 
-def children(net: CommunityOfExperts, hidden: Skeleton, level: int, unit: int) -> Tensor:
+def children(net: CommunityOfExperts, hidden: CommunityStates, level: int, unit: int) -> Tensor:
     """What the gates of the layer below add to the log-odds of a gate: (cases,)."""
     layer = net.gate_layers()[level - 1]
     weight, s = layer.coupling.matrix()[:, unit], hidden.gates[level]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.models.skeleton import Skeleton
+from harmonium.models.community_states import CommunityStates
 from harmonium.seeds import fresh_generator
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def learn(net: CommunityOfExperts, rows: Tensor, schedule: Schedule, seed: int) 
     for epoch in range(schedule.epochs):
         total = rows.new_zeros((), dtype=torch.float64)
         for cases in torch.split(torch.randperm(len(rows), generator=generator, device=rows.device), schedule.batch_size):
-            v, states = rows[cases], Skeleton(*([each[cases] for each in part] for part in hidden))
+            v, states = rows[cases], CommunityStates(*([each[cases] for each in part] for part in hidden))
             states = net.gibbs(v, states, steps=schedule.sweeps, generator=generator)
             for kept, part in zip(hidden, states, strict=True):
                 for each, drawn in zip(kept, part, strict=True):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Skeleton(NamedTuple):
+class CommunityStates(NamedTuple):
     """The hidden states of a community of experts, which select a linear model for each case.
 
     Attributes
