@@ -19,6 +19,7 @@ from harmonium.data import (
     norb,
     omniglot,
     orl_faces,
+    ratings,
     toy_objects,
 )
 from harmonium.data.binarise import Resampled, binarise
@@ -68,6 +69,7 @@ __all__ = [
     "orl_faces",
     "past_frames",
     "patches",
+    "ratings",
     "read_idx",
     "standardise",
     "toy_objects",
