@@ -136,7 +136,7 @@ def load_fold(number: int, data_dir: str | Path | None = None) -> tuple[Ratings,
         strange = next((row for row, pair in enumerate(pairs) if pair not in place), None)
         if strange is not None:
             raise ValueError(f"u{number}.{part}, line {strange + 1}: u.data has no such rating; give the files of one distribution")
-        found.append(whole.rows(torch.tensor([place[pair] for pair in pairs])))  # type: ignore[index]
+        found.append(whole.rows(torch.tensor([place[pair] for pair in pairs])))
     return found[0], found[1]
 
 

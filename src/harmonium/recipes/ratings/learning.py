@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 from torch.optim import Adam, Optimizer, SparseAdam
 
-from harmonium.recipes.ratings.rating_machine import Rated, RatingMachine
+from harmonium.recipes.ratings.rating_machine import Rated, RatingMachine, rows_at
 from harmonium.seeds import derive
 
 Loss = Callable[[Rated, torch.Generator], Tensor]
@@ -22,7 +21,7 @@ class Learning:
 
     contrastive: int = 4
     """Epochs of contrastive divergence."""
-    predictive: int = 8
+    predictive: int = 4
     """Epochs of predicting each rating from the case's others, after them."""
     steps: int = 1
     """Of Gibbs sampling, in contrastive divergence."""
@@ -62,7 +61,7 @@ def start(machine: RatingMachine, seen: Rated, prior: float) -> None:
     machine.visible.init_from(seen.states)
     mean = seen.states.mean(0)
     items = len(machine.bias)
-    totals = torch.zeros(items, len(mean)).index_add(0, seen.item, seen.states)
+    totals = seen.states.new_zeros(items, len(mean)).index_add(0, seen.item, seen.states)
     counts = torch.bincount(seen.item, minlength=items)[:, None]
     machine.bias.copy_(machine.visible.base_input((totals + prior * mean) / (counts + prior)))
 
@@ -92,7 +91,7 @@ def learn(machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs
         generator, total = torch.Generator().manual_seed(derive(seed, epoch)), 0.0
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = how.rate * (1 - epoch / epochs)
-        for chosen in torch.randperm(seen.cases, generator=generator).split(how.batch):
+        for chosen in torch.split(torch.randperm(seen.cases, generator=generator), how.batch):
             part = seen.of(chosen)
             if not len(part.item):
                 continue
@@ -102,7 +101,7 @@ def learn(machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs
             )
             if machine.rated is not None:
                 cost = cost + shrunk(machine.rated, part.known_item, known_counts, how.shrinkage)
-            ((found + cost) / len(part.item)).backward()
+            torch.autograd.backward((found + cost) / len(part.item))
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
@@ -113,7 +112,8 @@ def learn(machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs
 def shrunk(rows: Tensor, items: Tensor, counts: Tensor, precision: float, around: Tensor | None = None) -> Tensor:
     """-log of a normal prior of these items' rows, each by the share that these are of its ratings: an epoch has it once."""
     touched, times = torch.unique(items, return_counts=True)
-    found = embedding(touched, rows, sparse=True)
+    found = rows_at(rows, touched)
     if around is not None:
         found = found - around[touched]
-    return precision / 2 * (found.square().sum(1) * times / counts[touched]).sum()
+    squares: Tensor = (found.square().sum(1) * times / counts[touched]).sum()
+    return precision / 2 * squares

@@ -64,7 +64,8 @@ def basis_of(how: Machine, size: int) -> Tensor:
     if how.variance or how.degree < 0:
         return torch.eye(size)
     powers = torch.linspace(-1, 1, size, dtype=torch.float64)[:, None] ** torch.arange(how.degree + 1)
-    return math.sqrt(size) * torch.linalg.qr(powers)[0].T.float()
+    columns: Tensor = torch.linalg.qr(powers)[0]
+    return math.sqrt(size) * columns.T.float()
 
 
 def made(how: Machine, measure: Measure, items: int, seed: int) -> RatingMachine:
@@ -95,8 +96,10 @@ def learn_and_predict(how: Machine, learnt: Ratings, judged: Ratings, seed: int,
     seen = rated(learnt, judged, measure)
     machine = made(how, measure, len(learnt.item_names), derive(seed, 0))
     start(machine, seen, how.learning.prior)
-    kinds = (("contrastive divergence", contrastive(machine, how.learning.steps), how.learning.contrastive),)
-    kinds += (("prediction", predictive(machine), how.learning.predictive),)
+    kinds = (
+        ("contrastive divergence", contrastive(machine, how.learning.steps), how.learning.contrastive),
+        ("prediction", predictive(machine), how.learning.predictive),
+    )
     began, after = time.monotonic(), predictions(machine, measure, seen, judged)[0]
     first = after
     for place, (part, loss, epochs) in enumerate(kinds):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from harmonium.data.rating_table import Ratings
 from harmonium.files import read_tensors
@@ -50,8 +51,10 @@ def sections(run: Run, rows: Rows, sets: Sequence[Compared], learnt: Ratings, ju
             )
         )
         curves = {WORDS[name]: run.histories().get(f"{compared.name} split 0 {name}", []) for name in compared.machines}
-        text = "Contrastive divergence, then prediction of each rating from the others of its case. The error is that of ratings held out; "
+        text = (
+            "Contrastive divergence, then prediction of each rating from the others of its case. The error is that of ratings held out; "
             "nothing is chosen by it."
+        )
         found.append(Section(f"Learning of {compared.name}", text, [(learning_curves(curves, metrics=["rmse", "loss"]), "epoch by epoch")]))
     features, counts = film_features(run, sets[0], learnt, judged)
     text = "Films whose RBMs' hidden units are most alike, by the correlation of the inputs that their ratings give them."
@@ -75,7 +78,8 @@ def names_of(compared: Compared) -> dict[str, str]:
 
 def table(compared: Compared, rows: Sequence[Row]) -> list[dict[str, object]]:
     """A row of each model: errors of its means, and of its modes where it has them, over the splits."""
-    own, found = next(iter(compared.machines)), []
+    own = next(iter(compared.machines))
+    found: list[dict[str, object]] = []
     for key, name in names_of(compared).items():
         better = [100 * (1 - row[f"rmse_{own}"] / row[f"rmse_{key}"]) for row in rows]
         found.append(
@@ -137,8 +141,8 @@ def film_features(run: Run, compared: Compared, learnt: Ratings, judged: Ratings
 
 def alike(features: Tensor, counts: Tensor, names: Sequence[str]) -> list[dict[str, object]]:
     """Often rated films, and for each the nearest ones of the more often rated twentieth."""
-    often = counts.argsort(descending=True)[: max(len(counts) // 20, 2)]
-    unit = torch.nn.functional.normalize(features[often], dim=1)
+    often = counts.argsort(descending=True)[: max(len(counts) // 20, 2)].tolist()
+    unit = normalize(features[often], dim=1)
     found = []
     for place in range(min(EXAMPLES, len(often))):
         near = (unit @ unit[place]).argsort(descending=True)

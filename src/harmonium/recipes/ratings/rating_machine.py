@@ -50,6 +50,15 @@ def rows_of(sorted_cases: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     return case, first[case] + within
 
 
+CHUNK = 8192  # ratings that are predicted together, to limit memory
+
+
+def rows_at(table: Tensor, places: Tensor) -> Tensor:
+    """Rows of a table, whose gradient holds these rows alone."""
+    found: Tensor = embedding(places, table, sparse=True)
+    return found
+
+
 class RatingMachine(nn.Module):
     """A machine whose visible units are the ratings that a case has (Salakhutdinov, Mnih & Hinton 2007).
 
@@ -101,7 +110,7 @@ class RatingMachine(nn.Module):
 
     def weights(self, items: Tensor) -> Tensor:
         """The items' own: (ratings, columns, hidden)."""
-        own = embedding(items, self.own, sparse=True).unflatten(1, (len(self.basis), -1))
+        own = rows_at(self.own, items).reshape(len(items), len(self.basis), -1)
         return own if self.factors is None else own @ self.factors
 
     def contributions(self, item: Tensor, states: Tensor) -> Tensor:
@@ -114,16 +123,16 @@ class RatingMachine(nn.Module):
         input = contributions.new_zeros(seen.cases, contributions.shape[1]).index_add(0, seen.case, contributions)
         if self.rated is None:
             return input
-        return input.index_add(0, seen.known_case, embedding(seen.known_item, self.rated, sparse=True))
+        return input.index_add(0, seen.known_case, rows_at(self.rated, seen.known_item))
 
     def visible_input(self, item: Tensor, s_h: Tensor) -> Tensor:
         """Of a rating each, (ratings, size), without the visible unit's own bias. `s_h`: (ratings, hidden)."""
         by_column = torch.einsum("ncj,nj->nc", self.weights(item), s_h)
-        return embedding(item, self.bias, sparse=True) + by_column @ self.basis + s_h @ self.common.T
+        return rows_at(self.bias, item) + by_column @ self.basis + s_h @ self.common.T
 
     def free_energy(self, seen: Rated) -> Tensor:
         """-log Σ_h exp(-E(ratings, h)) of each case, nats: (cases,)."""
-        own = (self.visible.statistic(seen.states) * embedding(seen.item, self.bias, sparse=True)).sum(-1)
+        own = (self.visible.statistic(seen.states) * rows_at(self.bias, seen.item)).sum(-1)
         input = self.hidden_input(seen, self.contributions(seen.item, seen.states))
         alone = torch.zeros_like(input[:, 0]).index_add(0, seen.case, self.visible.energy(seen.states) - own)
         return alone - self.hidden.log_partition(input)
@@ -149,5 +158,8 @@ class RatingMachine(nn.Module):
         """The input of the units of ratings that are not known, (ratings, size), from the means of their cases' hidden units."""
         means = self.hidden.mean(self.hidden_input(seen, self.contributions(seen.item, seen.states)))
         return torch.cat(
-            [self.visible_input(i, self.hidden.statistic(means[c])) for c, i in zip(case.split(8192), item.split(8192), strict=True)]
+            [
+                self.visible_input(i, self.hidden.statistic(means[c]))
+                for c, i in zip(torch.split(case, CHUNK), torch.split(item, CHUNK), strict=True)
+            ]
         )

@@ -33,7 +33,7 @@ from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
 
 FILMS, JOKES = "ml-latest-small", "jester5k"
-UNITS = {FILMS: "stars", JOKES: "points of 20"}
+UNITS = {FILMS: "stars", JOKES: "points"}
 SHOWN = [f"rmse_{name}{word}" for word in ("ml_latest_small", "jester5k") for name in ("", "bias_", "mf_")]
 
 
@@ -51,7 +51,7 @@ class RatingsRecipe(Recipe):
     """Random tenths of the ratings that are held out, one after another."""
     films: Machine = Machine(learning=Learning(batch=128))
     """A case is a film."""
-    film_users: Machine = Machine(by_items=False, learning=Learning(batch=16, rate=0.01, shrinkage=20.0, prior=20.0))
+    film_users: Machine = Machine(by_items=False, learning=Learning(predictive=8, batch=16, rate=0.01, shrinkage=20.0, prior=20.0))
     """The same with a case for each user."""
     film_factors: Factorisation = Factorisation(rank=10, ridge=15.0)
     jokes: Machine = Machine(by_items=False, variance=0.7, hidden=50, learning=Learning(rate=0.01, shrinkage=10.0, predictive=12))
@@ -99,12 +99,18 @@ class RatingsRecipe(Recipe):
         """What the options come to."""
         if not self.smoke:
             return dataclasses.replace(self, splits=1) if self.quick else self
-        short = {
-            name: dataclasses.replace(how, hidden=4, learning=dataclasses.replace(how.learning, contrastive=1, predictive=2))
-            for name, how in (("films", self.films), ("film_users", self.film_users), ("jokes", self.jokes))
-        }
+        films, film_users, jokes = (brief(how) for how in (self.films, self.film_users, self.jokes))
         factors = Factorisation(rank=2, sweeps=2)
-        return dataclasses.replace(self, **short, splits=2, film_factors=factors, joke_factors=factors, visits=OfVisits(5, 10, 3))
+        return dataclasses.replace(
+            self,
+            splits=2,
+            films=films,
+            film_users=film_users,
+            jokes=jokes,
+            film_factors=factors,
+            joke_factors=factors,
+            visits=OfVisits(5, 10, 3),
+        )
 
     def table(self, name: str) -> Ratings:
         """The ratings of a set; generated ones for a smoke run."""
@@ -148,3 +154,8 @@ class RatingsRecipe(Recipe):
             "the factors of a matrix",
             sections=sections(run, results["rows"], plan.compared, learnt, judged),
         )
+
+
+def brief(how: Machine) -> Machine:
+    """The same with four hidden units and three epochs."""
+    return dataclasses.replace(how, hidden=4, learning=dataclasses.replace(how.learning, contrastive=1, predictive=2))
