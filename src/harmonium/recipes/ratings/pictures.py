@@ -133,7 +133,7 @@ def film_features(run: Run, compared: Compared, learnt: Ratings, judged: Ratings
     machine = made(how, measure_of(how, learnt), len(learnt.user_names), 0)
     restore(machine, read_tensors(machine_path(run, compared, 0, name))[0], "")
     seen = rated(learnt.transposed(), judged.transposed(), measure_of(how, learnt))
-    input = machine.hidden.mean(machine.hidden_input(seen, machine.contributions(seen.item, seen.states)))
+    input = torch.logit(machine.hidden_means(seen), eps=1e-6)
     counts = torch.bincount(learnt.items, minlength=len(input))
     often = input[counts.argsort(descending=True)[: max(len(input) // 20, 2)]]
     return (input - often.mean(0)) / often.std(0).clamp_min(1e-6), counts

@@ -50,7 +50,7 @@ def rows_of(sorted_cases: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     return case, first[case] + within
 
 
-CHUNK = 8192  # ratings that are predicted together, to limit memory
+CASES, RATINGS = 128, 8192  # taken together in predictions, to limit memory
 
 
 def rows_at(table: Tensor, places: Tensor) -> Tensor:
@@ -154,12 +154,16 @@ class RatingMachine(nn.Module):
         return self.visible_input(seen.item, self.hidden.statistic(means))
 
     @torch.no_grad()
+    def hidden_means(self, seen: Rated) -> Tensor:
+        """E[h | ratings] of each case: (cases, hidden)."""
+        parts = [seen.of(chosen) for chosen in torch.split(torch.arange(seen.cases), CASES)]
+        return torch.cat([self.hidden.mean(self.hidden_input(part, self.contributions(part.item, part.states))) for part in parts])
+
+    @torch.no_grad()
     def prediction_input(self, seen: Rated, case: Tensor, item: Tensor) -> Tensor:
         """The input of the units of ratings that are not known, (ratings, size), from the means of their cases' hidden units."""
-        means = self.hidden.mean(self.hidden_input(seen, self.contributions(seen.item, seen.states)))
-        return torch.cat(
-            [
-                self.visible_input(i, self.hidden.statistic(means[c]))
-                for c, i in zip(torch.split(case, CHUNK), torch.split(item, CHUNK), strict=True)
-            ]
+        s_h, chunks = (
+            self.hidden.statistic(self.hidden_means(seen)),
+            zip(torch.split(case, RATINGS), torch.split(item, RATINGS), strict=True),
         )
+        return torch.cat([self.visible_input(items, s_h[cases]) for cases, items in chunks])
