@@ -50,9 +50,7 @@ def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *
     choosing
         Whether to judge on a tenth of the ratings that are learnt from otherwise, for choosing settings.
     """
-    learnt, judged = table.split(derive(seed, 0, split))
-    if choosing:
-        learnt, judged = learnt.split(derive(seed, 1, split))
+    learnt, judged = parts(table, split, seed, choosing=choosing)
     found: dict[str, float] = {}
     path = run.checkpoint(f"{compared.name} split {split} baselines")
     if not path.exists():
@@ -68,6 +66,12 @@ def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *
             write_tensors(path, {key: value.detach() for key, value in machine.state_dict().items()}, {"row": row})
         found |= read_tensors(path)[1]["row"]
     return found
+
+
+def parts(table: Ratings, split: int, seed: int, *, choosing: bool) -> tuple[Ratings, Ratings]:
+    """What is learnt from and what is judged in a split, as for `judge`."""
+    learnt, judged = table.split(derive(seed, 0, split))
+    return learnt.split(derive(seed, 1, split)) if choosing else (learnt, judged)
 
 
 def machine_path(run: Run, compared: Compared, split: int, name: str) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
+from textwrap import shorten
 from typing import Any
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
+from scipy.cluster.hierarchy import leaves_list, linkage
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -36,7 +37,8 @@ WORDS = {
     "contrastive": "after contrastive divergence alone",
 }
 BASELINES = ("bias", "mf")
-EXAMPLES, NEAREST, ON_MAP = 12, 4, 36
+EXAMPLES, NEAREST, SHOWN = 12, 4, 40
+APART = 0.05  # standard deviation of a hidden unit's mean over the films that are shown
 Rows = Mapping[str, Sequence[Row]]
 
 
@@ -62,7 +64,7 @@ def sections(run: Run, rows: Rows, sets: Sequence[Compared], learnt: Ratings, ju
         Section(
             "Films that are alike",
             text,
-            [(film_map(features, counts, learnt.item_names), "two directions of the hidden units' inputs")],
+            [(film_picture(features, counts, learnt.item_names), "the hidden units' means given the ratings of a film")],
             alike(features, counts, learnt.item_names),
         )
     )
@@ -123,58 +125,45 @@ def by_model(compared: Compared, rows: Sequence[Row]) -> Figure:
     return figure
 
 
-@torch.no_grad()
 def film_features(run: Run, compared: Compared, learnt: Ratings, judged: Ratings) -> tuple[Tensor, Tensor]:
-    """The inputs of hidden units that each film's ratings give, standardised over films that are rated often, and how often each is rated.
-
-    Returns (films, hidden) and (films,).
-    """
+    """The hidden units' means given each film's ratings, (films, hidden), and how often each is rated, (films,), in the first split."""
     name, how = next(iter(compared.machines.items()))
-    machine = made(how, measure_of(how, learnt), len(learnt.user_names), 0)
-    restore(machine, read_tensors(machine_path(run, compared, 0, name))[0], "")
-    seen = rated(learnt.transposed(), judged.transposed(), measure_of(how, learnt))
-    input = torch.logit(machine.hidden_means(seen), eps=1e-6)
-    counts = torch.bincount(learnt.items, minlength=len(input))
-    often = input[counts.argsort(descending=True)[: max(len(input) // 20, 2)]]
-    return (input - often.mean(0)) / often.std(0).clamp_min(1e-6), counts
+    measure = measure_of(how, learnt)
+    machine = made(how, measure, len(learnt.user_names), 0)
+    with torch.no_grad():
+        restore(machine, read_tensors(machine_path(run, compared, 0, name))[0])
+    means = machine.hidden_means(rated(learnt.transposed(), judged.transposed(), measure))
+    return means, torch.bincount(learnt.items, minlength=len(means))
 
 
 def alike(features: Tensor, counts: Tensor, names: Sequence[str]) -> list[dict[str, object]]:
-    """Often rated films, and for each the nearest ones of the more often rated twentieth."""
+    """The films that are rated most, and for each the nearest ones among a twentieth of all films, by the correlation of their features."""
     often = counts.argsort(descending=True)[: max(len(counts) // 20, 2)].tolist()
-    unit = normalize(features[often], dim=1)
-    found = []
+    logits = torch.logit(features[often], eps=1e-6)
+    unit = normalize((logits - logits.mean(0)) / logits.std(0).clamp_min(1e-6), dim=1)
+    found: list[dict[str, object]] = []
     for place in range(min(EXAMPLES, len(often))):
-        near = (unit @ unit[place]).argsort(descending=True)
-        others = [names[often[other]] for other in near.tolist() if other != place][:NEAREST]
+        near = (unit @ unit[place]).argsort(descending=True).tolist()
+        others = [names[often[other]] for other in near if other != place][:NEAREST]
         found.append({"film": names[often[place]], "nearest": "; ".join(others)})
     return found
 
 
-def film_map(features: Tensor, counts: Tensor, names: Sequence[str]) -> Figure:
-    """The most rated films by two principal components of their features."""
-    most = counts.argsort(descending=True)[:ON_MAP]
-    chosen = features[most] - features[most].mean(0)
-    directions = torch.linalg.svd(chosen, full_matrices=False).Vh[:2]
-    x, y = (chosen @ directions.T).T.numpy()
-    figure, _ = page(WIDTH, 5.2, None)
+def film_picture(features: Tensor, counts: Tensor, names: Sequence[str]) -> Figure:
+    """The means of the hidden units that tell the most rated films apart; films and units are ordered so that neighbours are alike."""
+    most = counts.argsort(descending=True)[:SHOWN].tolist()
+    apart = features[most].std(0).argsort(descending=True)
+    used = apart[: max(int((features[most].std(0) > APART).sum()), 2)]
+    shown = features[most][:, used].double().numpy()
+    films, units = (leaves_list(linkage(each, "average", optimal_ordering=True)) for each in (shown, shown.T))
+    figure, _ = page(WIDTH, 0.6 + 0.17 * len(most), None)
     figure.set_layout_engine("constrained")
     axes: Any = figure.subplots()
-    axes.plot(x, y, "o", color=LINES[1], markersize=3)
-    for place, film in enumerate(most.tolist()):
-        side = 1 if x[place] < np.median(x) else -1
-        axes.annotate(
-            names[film],
-            (x[place], y[place]),
-            (5 * side, 0),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="center",
-            fontsize=SMALL - 1,
-            color=INK,
-        )
-    axes.margins(x=0.2)
+    axes.imshow(shown[films][:, units], cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(most)), [shorten(names[most[film]], 45, placeholder="…") for film in films])
     axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_xlabel("hidden units, off (dark) to on (light)", fontsize=SMALL, color=MUTED)
     quiet(axes)
+    axes.grid(False)
+    axes.tick_params(axis="y", labelcolor=INK, labelsize=SMALL)
     return figure

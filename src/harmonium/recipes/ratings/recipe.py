@@ -21,7 +21,7 @@ from harmonium.data import ratings
 from harmonium.data.rating_table import Ratings, Scale
 from harmonium.data.ratings import Visits
 from harmonium.recipes.ratings.baselines import Factorisation
-from harmonium.recipes.ratings.judging import Compared, judge, metrics
+from harmonium.recipes.ratings.judging import Compared, judge, metrics, parts
 from harmonium.recipes.ratings.learning import Learning
 from harmonium.recipes.ratings.machines import Machine
 from harmonium.recipes.ratings.pictures import sections
@@ -146,8 +146,7 @@ class RatingsRecipe(Recipe):
     def report(self, run: Run) -> None:
         """Draws the report of a finished run. ValueError where it has not finished."""
         results, plan = run.results(), self.plan()
-        films = plan.table(FILMS)
-        learnt, judged = films.split(derive(self.seed, 0, 0, 0))
+        learnt, judged = parts(plan.table(FILMS), 0, derive(self.seed, 0), choosing=self.choosing)
         write_run_report(
             run,
             summary="Ratings that were held out, predicted by an RBM for each film or user over the ratings that it has, by biases, and by "
