@@ -13,10 +13,10 @@ from sklearn.linear_model import Ridge
 
 import harmonium as hm
 from harmonium.data.ratings import Ratings, Scale, Visits
-from harmonium.recipes.ratings import judging
-from harmonium.recipes.ratings.baselines import Factorisation, baselines, biases, least_squares
+from harmonium.recipes.ratings import judged_splits
+from harmonium.recipes.ratings.bias_and_factors import Factorisation, baselines, biases, least_squares
+from harmonium.recipes.ratings.compared_machines import Machine, basis_of, learn_and_predict, made, rmse
 from harmonium.recipes.ratings.learning import Learning, contrastive, predictive, shrunk, start
-from harmonium.recipes.ratings.machines import Machine, basis_of, learn_and_predict, made, rmse
 from harmonium.recipes.ratings.rated_cases import by_bins, by_levels, generated, rated, standardised
 from harmonium.recipes.ratings.rating_machine import Rated, RatingMachine
 from harmonium.recipes.ratings.recipe import RatingsRecipe
@@ -289,8 +289,8 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(tmp_path: Path, monkeyp
     def never(*arguments: object, **named: object) -> None:
         raise AssertionError("what is finished was learnt again")
 
-    monkeypatch.setattr(judging, "learn_and_predict", never)
-    monkeypatch.setattr(judging, "baselines", never)
+    monkeypatch.setattr(judged_splits, "learn_and_predict", never)
+    monkeypatch.setattr(judged_splits, "baselines", never)
     assert options.run(Run.open(run.folder))["metrics"] == results["metrics"]
 
 

@@ -17,8 +17,8 @@ from torch.nn.functional import normalize
 from harmonium.data.rating_table import Ratings
 from harmonium.files import read_tensors
 from harmonium.models.saving import restore
-from harmonium.recipes.ratings.judging import Compared, Row, machine_path
-from harmonium.recipes.ratings.machines import made, measure_of
+from harmonium.recipes.ratings.compared_machines import made, measure_of
+from harmonium.recipes.ratings.judged_splits import Compared, Row, machine_path
 from harmonium.recipes.ratings.rated_cases import rated
 from harmonium.report import Section, learning_curves
 from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet

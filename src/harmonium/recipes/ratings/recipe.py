@@ -20,10 +20,10 @@ from scipy import sparse
 from harmonium.data import ratings
 from harmonium.data.rating_table import Ratings, Scale
 from harmonium.data.ratings import Visits
-from harmonium.recipes.ratings.baselines import Factorisation
-from harmonium.recipes.ratings.judging import Compared, judge, metrics, parts
+from harmonium.recipes.ratings.bias_and_factors import Factorisation
+from harmonium.recipes.ratings.compared_machines import Machine
+from harmonium.recipes.ratings.judged_splits import Compared, judge, metrics, parts
 from harmonium.recipes.ratings.learning import Learning
-from harmonium.recipes.ratings.machines import Machine
 from harmonium.recipes.ratings.pictures import sections
 from harmonium.recipes.ratings.rated_cases import generated
 from harmonium.recipes.ratings.visits import OfVisits, judge_visits

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from harmonium.data.rating_table import Ratings
 from harmonium.files import read_tensors, write_atomically, write_tensors
-from harmonium.recipes.ratings.baselines import Factorisation, baselines
-from harmonium.recipes.ratings.machines import Machine, Watch, learn_and_predict, mae, rmse
+from harmonium.recipes.ratings.bias_and_factors import Factorisation, baselines
+from harmonium.recipes.ratings.compared_machines import Machine, Watch, learn_and_predict, mae, rmse
 from harmonium.runs.contract import Metric
 from harmonium.runs.folder import METRICS, Run, read_rows
 from harmonium.seeds import derive
