@@ -54,7 +54,7 @@ class RatingsRecipe(Recipe):
     film_users: Machine = Machine(by_items=False, learning=Learning(predictive=8, batch=16, rate=0.01, shrinkage=20.0, prior=20.0))
     """The same with a case for each user."""
     film_factors: Factorisation = Factorisation(rank=10, ridge=15.0)
-    jokes: Machine = Machine(by_items=False, variance=0.7, hidden=50, learning=Learning(rate=0.01, shrinkage=10.0, predictive=12))
+    jokes: Machine = Machine(by_items=False, variance=0.7, hidden=100, learning=Learning(rate=0.01, shrinkage=50.0, predictive=8))
     """Gaussian visible units; a case is a user."""
     bins: int = 10
     """Of the softmax units that they are compared with."""
