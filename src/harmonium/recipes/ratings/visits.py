@@ -41,6 +41,7 @@ def judge_visits(run: Run, visits: Visits, how: OfVisits, seed: int) -> list[Met
             rbm,
             visits.train,
             updates=how.updates,
+            precision=run.precision,
             seed=derive(seed, 1),
             callbacks=callbacks,
             checkpoint=run.checkpoint("msweb"),
