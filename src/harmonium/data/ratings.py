@@ -191,7 +191,8 @@ def load_visits(data_dir: str | Path | None = None) -> Visits:
 def read(path: str | os.PathLike[str], *, scale: Scale = STARS, separator: str = ",", encoding: str = "utf-8") -> Ratings:
     """Reads a file with a rating a line: user, item, rating, and whatever follows.
 
-    A first line whose third field is no number is a header. Users and items may be any words; they are numbered as they come.
+    A first line whose third field is no number is a header. Users and items may be any words without the separator; they are numbered as
+    they come.
 
     Parameters
     ----------
