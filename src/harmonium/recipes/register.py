@@ -293,5 +293,6 @@ REGISTRY = (
         "Films and jokes: an RBM of the ratings that one has",
         "",
         ("rmse_ml_latest_small", "rmse_mf_ml_latest_small"),
+        "full",
     ),
 )
