@@ -274,4 +274,13 @@ REGISTRY = (
         "",
         ("test_error_percent_pretrained_parity_of_3_bars_depth_2",),
     ),
+    Entry(
+        "ratings",
+        "harmonium.recipes.ratings.recipe",
+        "RatingsRecipe",
+        "Films and jokes: an RBM of the ratings that one has",
+        "",
+        ("rmse_ml_latest_small", "rmse_mf_ml_latest_small"),
+        "full",
+    ),
 )

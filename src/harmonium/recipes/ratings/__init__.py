@@ -1,0 +1,1 @@
+"""Ratings predicted by RBMs whose visible units are the items that somebody has rated."""
