@@ -11,7 +11,6 @@ protocol in full: docs/recipes/cd-bias.md.
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -42,6 +41,7 @@ from harmonium.recipes.cd_bias.phases import (
 from harmonium.recipes.cd_bias.pictures import sections
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import METRICS, Run
+from harmonium.runs.metrics_file import append_row
 from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
 
@@ -172,6 +172,5 @@ def phase(run: Run, name: str, compute: Callable[[], Phase]) -> Phase:
         began = time.monotonic()
         found = compute()
         write_tensors(path, found, {"phase": name})
-        with open(run.folder / METRICS, "a") as file:
-            file.write(json.dumps({"phase": name, "epoch": 1, "seconds": round(time.monotonic() - began, 3)}) + "\n")
+        append_row(run.folder / METRICS, {"phase": name, "epoch": 1, "seconds": round(time.monotonic() - began, 3)})
     return read_tensors(path)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ from statistics import fmean, stdev
 from torch import Tensor
 
 from harmonium.data.rating_table import Ratings
-from harmonium.files import read_tensors, write_atomically, write_tensors
+from harmonium.files import read_tensors, write_tensors
 from harmonium.recipes.ratings.bias_and_factors import Factorisation, baselines
 from harmonium.recipes.ratings.compared_machines import Machine, Watch, learn_and_predict, mae, rmse
 from harmonium.runs.contract import Metric
-from harmonium.runs.folder import METRICS, Run, read_rows
+from harmonium.runs.folder import METRICS, Run
+from harmonium.runs.metrics_file import append_row, read_rows, rewrite_rows
 from harmonium.seeds import derive
 
 Row = Mapping[str, float]
@@ -88,16 +88,14 @@ def errors(predicted: Mapping[str, Tensor], judged: Ratings) -> dict[str, float]
 def logged(run: Run, phase: str) -> Watch:
     """Appends a row of each epoch to the run's metrics; those of a learning that was interrupted are dropped."""
     path = run.folder / METRICS
-    kept = [row for row in read_rows(path) if row["phase"] != phase]
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+    rewrite_rows(path, [row for row in read_rows(path) if row["phase"] != phase])
     epochs = 0
 
     def watch(part: str, epoch: int, seconds: float, loss: float, error: float) -> None:
         nonlocal epochs
         epochs += 1
         figures = {"contrastive_loss" if part.startswith("contrastive") else "loss": loss, "rmse": error}
-        with open(path, "a") as file:
-            file.write(json.dumps({"phase": phase, "epoch": epochs, "seconds": seconds, **figures}) + "\n")
+        append_row(path, {"phase": phase, "epoch": epochs, "seconds": seconds, **figures})
 
     return watch
 
