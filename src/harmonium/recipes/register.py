@@ -286,4 +286,12 @@ REGISTRY = (
         "",
         ("test_error_percent_pretrained_parity_of_3_bars_depth_2",),
     ),
+    Entry(
+        "topics",
+        "harmonium.recipes.topics.recipe",
+        "Topics",
+        "Documents: replicated softmax beside LDA and LSA",
+        "953*",
+        ("perplexity_20news", "perplexity_lda_50_20news", "perplexity_nips", "perplexity_lda_50_nips"),
+    ),
 )
