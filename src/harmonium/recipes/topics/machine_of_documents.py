@@ -10,32 +10,27 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.learning import ContrastiveDivergence, Schedule, fit
+from harmonium.learning import Rule, Schedule, fit
 from harmonium.likelihood import Estimate, ais_of_lengths, log_likelihood
 from harmonium.models import RBM
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, ReplicatedSoftmax
 
-OF_LONG_DOCUMENTS = 4.0  # the most that the rate may be times the mean number of words, as in hm.fit
-
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """How a replicated softmax learns: contrastive divergence with Adam, in stages of more and more steps."""
+    """How a replicated softmax learns, by Adam with a rate that falls to zero."""
 
     updates: int
-    """Of all stages together, which are equally long."""
     hidden: int = 50
-    steps: tuple[int, ...] = (1, 2, 5)
-    """Gibbs sweeps of contrastive divergence in each stage."""
-    learning_rate: float = 0.01
-    """Of Adam, falling to zero; long documents have a lower one."""
+    learning_rate: float = 0.005
     batch_size: int = 100
+    """Documents of an update, and persistent chains."""
 
     def __post_init__(self) -> None:
-        if min(self.updates, self.hidden, self.batch_size, *self.steps) < 1:
-            raise ValueError(f"a machine of documents has a hidden unit, an update and a step at least, found {self}")
+        if min(self.updates, self.hidden, self.batch_size) < 1:
+            raise ValueError(f"a machine of documents has a hidden unit, an update and a document in each at least, found {self}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +53,7 @@ def dense(counts: sparse.csr_array) -> Tensor:
     return torch.from_numpy(counts.toarray().astype(np.float32))
 
 
-def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, seed: int) -> RBM:
+def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, rule: Rule, seed: int) -> RBM:
     """A replicated softmax with binary hidden units, learnt from documents.
 
     Parameters
@@ -67,31 +62,27 @@ def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, seed: in
         The folder of the run, and the name of the phase.
     counts
         (documents, words).
-    how
+    how, rule
         How it learns.
     seed
         Of the weights, of the order of the documents, and of the draws.
     """
     rbm = RBM(ReplicatedSoftmax(counts.shape[1]), Bernoulli(how.hidden), seed=derive(seed, 0))
-    rate = min(how.learning_rate, OF_LONG_DOCUMENTS / lengths_of(counts).double().mean().item())
-    a_stage = max(round(how.updates * how.batch_size / counts.shape[0] / len(how.steps)), 1)
-    whole = a_stage * len(how.steps)
-    for stage, steps in enumerate(how.steps):
-        name = f"{phase} CD-{steps}"
-        fit(
-            rbm,
-            counts,
-            negative=ContrastiveDivergence(steps),
-            epochs=a_stage,
-            batch_size=how.batch_size,
-            optimizer=partial(torch.optim.Adam, lr=rate),
-            schedule=partial(Schedule, lr=lambda epoch, before=stage * a_stage: 1 - (before + epoch) / whole),
-            precision=run.precision,
-            seed=derive(seed, 1, stage),
-            callbacks=run.callbacks(name),
-            checkpoint=run.checkpoint(name),
-            progress=False,
-        )
+    epochs = max(round(how.updates * how.batch_size / counts.shape[0]), 1)
+    fit(
+        rbm,
+        counts,
+        negative=rule,
+        epochs=epochs,
+        batch_size=how.batch_size,
+        optimizer=partial(torch.optim.Adam, lr=how.learning_rate),
+        schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / epochs),
+        precision=run.precision,
+        seed=derive(seed, 1),
+        callbacks=run.callbacks(phase),
+        checkpoint=run.checkpoint(phase),
+        progress=False,
+    )
     return rbm
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning import predict
+from harmonium.learning import PersistentDocuments, predict
 from harmonium.recipes.shared.deep_autoencoder import Unrolled
 from harmonium.recipes.topics.corpora import Corpus, generated, held_out, news, own, papers
 from harmonium.recipes.topics.deep_codes import DeepCodes, learn_codes, learn_layers
@@ -54,7 +54,7 @@ class Topics(Recipe):
     bits: int = 0
     """Also learn codes of this many bits, as in semantic hashing."""
     machine: Machine = Machine(updates=6000)
-    of_papers: Machine = Machine(updates=6000, batch_size=25)
+    of_papers: Machine = Machine(updates=6000, learning_rate=0.002, batch_size=25)
     """Of documents of more than 500 words."""
     annealing: Annealing = Annealing()
     sandwich: Sandwich = Sandwich()
@@ -172,7 +172,8 @@ def models(run: Run, plan: Topics, corpus: Corpus) -> dict[str, Judged]:
     long = lengths_of(corpus.train).double().mean() > 500
 
     def of_rsm() -> Judged:
-        rbm = learn(run, name, corpus.train, plan.of_papers if long else plan.machine, derive(seed, 0))
+        how = plan.of_papers if long else plan.machine
+        rbm = learn(run, name, corpus.train, how, PersistentDocuments(how.batch_size), derive(seed, 0))
         return of_machine(rbm, corpus, plan.annealing, plan.sandwich, derive(seed, 1))
 
     found = {MACHINE: judged(run, f"{name} {MACHINE}", of_rsm)}
