@@ -59,9 +59,9 @@ def load(data_dir: str | Path | None = None) -> Papers:
 
     Notes
     -----
-    The file holds, for `train_` and `test_`, the counts as a matrix of compressed rows (`indptr`, `indices`, `counts`), and the `vocabulary`.
-    Words are not stemmed; stop words, and words that occur twenty times or less in all papers, are left out. It is another set than that of
-    Salakhutdinov & Hinton (2009), 1,690 and 50 papers of 13,649 words, so their perplexities cannot be compared.
+    The file holds, for `train_` and `test_`, the counts as compressed rows (`indptr`, `indices`, `counts`), and the `vocabulary`.
+    Words are not stemmed; stop words, and words that occur twenty times or less in all papers, are left out. Salakhutdinov & Hinton (2009)
+    have another set, 1,690 and 50 papers of 13,649 words, so perplexities cannot be compared with theirs.
 
     Examples
     --------

@@ -31,8 +31,8 @@ def ais_of_lengths(
 ) -> list[Estimate]:
     """Estimate log Z of documents of each length, by one annealing run in which the documents grow.
 
-    Chains start at documents without words, whose log Z is known, and gain words between sweeps of Gibbs sampling. On the way to the longest
-    documents they pass all other lengths. Chains of long documents hardly move, so populations of chains are resampled by their weights.
+    Chains start at documents without words, whose log Z is known, and gain words between sweeps of Gibbs sampling. On the way to the
+    longest documents they pass all other lengths. Chains of long documents hardly move, so populations are resampled by their weights.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def ais_of_lengths(
     Returns
     -------
     list of Estimate
-        One for each of `lengths`: log Z in nats, its standard error, and the logarithm of each population's weight, (populations,), of which
-        `ess` counts the effective ones. All lengths share the chains, so their errors are not independent.
+        One for each of `lengths`: log Z in nats, its standard error, and the logarithm of each population's weight, (populations,); `ess` is
+        of these. All lengths share the chains, so their errors are not independent.
 
     Raises
     ------
@@ -70,10 +70,10 @@ def ais_of_lengths(
 
         Z(D) = Σ_h exp(-hidden.energy(h) + D g(h)),        g(h) = log Σ_k exp(b_k + W_k·h) + a·h
 
-    with the words' biases b, their weights W_k, and the last row a of the coupling. So the length stands where an inverse temperature stands
-    in `ais`: from D to D' words the log-weight of a chain at h grows by (D' - D) g(h). The path is that of annealed importance sampling (Neal
-    2001, doi:10.1023/A:1008923215028), the resampling that of sequential Monte Carlo samplers (Del Moral, Doucet & Jasra 2006,
-    doi:10.1111/j.1467-9868.2006.00553.x). The estimate of each Z is unbiased, that of log Z low in expectation.
+    with the words' biases b, their weights W_k, and the last row a of the coupling. So the length stands where an inverse temperature
+    stands in `ais`: from D to D' words the log-weight of a chain at h grows by (D' - D) g(h). The path is that of annealed importance
+    sampling (Neal 2001, doi:10.1023/A:1008923215028), the resampling that of sequential Monte Carlo samplers (Del Moral, Doucet & Jasra
+    2006, doi:10.1111/j.1467-9868.2006.00553.x). The estimate of each Z is unbiased, that of log Z low in expectation.
 
     Examples
     --------
@@ -125,8 +125,8 @@ def _path(longest: int, growth: float) -> list[int]:
 def _resampled(log_weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Log-weights, (populations, chains), and which chains go on, once populations with few effective chains are drawn anew.
 
-    Systematic resampling copies each chain as often as its share of the population's weights says, rounded up or down, and gives all of them
-    the mean weight.
+    Systematic resampling copies each chain as often as its share of the population's weights says, rounded up or down, and gives all the
+    mean weight.
     """
     mean, chains = log_mean_exp(log_weights), log_weights.shape[1]
     few = (mean.ess < FEWEST * chains)[:, None]

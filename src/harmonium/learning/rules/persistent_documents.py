@@ -19,10 +19,9 @@ from harmonium.units import Given
 class PersistentDocuments(Rule):
     """PCD of a replicated softmax: persistent chains of hidden states, of which each draws a document as long as one of the batch.
 
-    Every length of a document has a distribution of its own over the same hidden states. A chain keeps its hidden state from update to update
-    and takes the length of a document of the present batch: the chain that was longest takes that of the longest document, and so on, so that
-    lengths change little. Chains find what contrastive divergence never sees, because its chains start at documents: modes far from all
-    of them.
+    Every length of a document has a distribution of its own over the same hidden states. A chain keeps its hidden state from update to
+    update and takes the length of a document of the present batch: the longest chain takes that of the longest document, and so on, so that
+    lengths change little. Chains find modes far from all documents. Contrastive divergence, whose chains start at documents, never does.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -67,20 +67,24 @@ def own(path: Path, words: int, seed: int) -> Corpus:
 
 def without_groups(name: str, train: sparse.csr_array, test: sparse.csr_array, vocabulary: list[str]) -> Corpus:
     """Documents of which no groups are known."""
-    groups = (torch.zeros(counts.shape[0], dtype=torch.int64) for counts in (train, test))
-    return Corpus(name, train, test, vocabulary, *groups, [])
+    of_train, of_test = (torch.zeros(counts.shape[0], dtype=torch.int64) for counts in (train, test))
+    return Corpus(name, train, test, vocabulary, of_train, of_test, [])
 
 
 def generated(seed: int, *, documents: int = 300, topics: int = 4, words: int = 60) -> Corpus:
     """Documents that are drawn from topics of a few words each, one group a topic; for smoke runs."""
     draw = np.random.default_rng(seed)
-    shares = np.full((topics, words), 0.3 / words) + 0.7 * topics / words * (np.arange(words) * topics // words == np.arange(topics)[:, None])
+    shares = np.full((topics, words), 0.3 / words) + 0.7 * topics / words * (
+        np.arange(words) * topics // words == np.arange(topics)[:, None]
+    )
     groups = np.arange(documents) % topics
     counts = np.stack([draw.multinomial(draw.integers(5, 40), shares[group] / shares[group].sum()) for group in groups])
     learnt, judged = apart(counts, seed)
     vocabulary = [f"word{number}of{number * topics // words}" for number in range(words)]
     found, of_each = sparse.csr_array(counts.astype(np.int32)), torch.from_numpy(groups)
-    return Corpus("generated", found[learnt], found[judged], vocabulary, of_each[learnt], of_each[judged], [f"topic {n}" for n in range(topics)])
+    return Corpus(
+        "generated", found[learnt], found[judged], vocabulary, of_each[learnt], of_each[judged], [f"topic {n}" for n in range(topics)]
+    )
 
 
 def held_out(corpus: Corpus, seed: int) -> Corpus:
@@ -90,20 +94,22 @@ def held_out(corpus: Corpus, seed: int) -> Corpus:
     return corpus._replace(train=parts[0], test=parts[1], train_groups=corpus.train_groups[learnt], test_groups=corpus.train_groups[judged])
 
 
-def apart(documents: sparse.csr_array | np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def apart(documents: sparse.csr_array | np.ndarray[Any, Any], seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The numbers of nine tenths of the documents and those of the others, at random."""
     order = np.random.default_rng(seed).permutation(documents.shape[0])
     judged = documents.shape[0] // A_TENTH
     return order[judged:], order[:judged]
 
 
-def _share(counts: sparse.csr_array, word: int) -> np.ndarray:  # type: ignore[type-arg]
+def _share(counts: sparse.csr_array, word: int) -> np.ndarray[Any, Any]:
     """The share of a word among those of each document."""
-    found: np.ndarray = counts[:, [word]].toarray().ravel() / np.asarray(counts.sum(1)).ravel()  # type: ignore[type-arg]
+    found: np.ndarray[Any, Any] = counts[:, [word]].toarray().ravel() / np.asarray(counts.sum(1)).ravel()
     return found
 
 
-def _some(counts: sparse.csr_array, groups: Tensor, rows: np.ndarray, columns: np.ndarray) -> tuple[sparse.csr_array, Tensor]:  # type: ignore[type-arg]
+def _some(
+    counts: sparse.csr_array, groups: Tensor, rows: np.ndarray[Any, Any], columns: np.ndarray[Any, Any]
+) -> tuple[sparse.csr_array, Tensor]:
     """These documents and words, without documents that have none of them."""
     left = counts[np.flatnonzero(rows)][:, np.flatnonzero(columns)]
     some = np.flatnonzero(np.asarray(left.sum(1)).ravel())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -63,7 +64,9 @@ def learn_layers(run: Run, counts: sparse.csr_array, how: DeepCodes, seed: int) 
     return stack
 
 
-def learn_codes(run: Run, counts: sparse.csr_array, stack: list[RBM], size: int, how: DeepCodes, seed: int, *, bits: bool = False) -> Autoencoder:
+def learn_codes(
+    run: Run, counts: sparse.csr_array, stack: list[RBM], size: int, how: DeepCodes, seed: int, *, bits: bool = False
+) -> Autoencoder:
     """The autoencoder with a code of `size` numbers or bits, fine-tuned by the cross-entropy of a document's words, in nats a word.
 
     Parameters
@@ -102,7 +105,7 @@ def learn_codes(run: Run, counts: sparse.csr_array, stack: list[RBM], size: int,
     return net
 
 
-def nats_a_word(net: Autoencoder):  # type: ignore[no-untyped-def]
+def nats_a_word(net: Autoencoder) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss of documents that count alike, however long they are: the multinomial cross-entropy by the number of words."""
     each = net.loss.each
 

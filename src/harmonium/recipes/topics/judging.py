@@ -1,4 +1,4 @@
-"""What each model says of documents that it has not seen: their log-probabilities, its codes, and its topics. Each is judged once in a run."""
+"""What each model says of documents that it has not seen: log-probabilities, codes and topics. Each is judged once in a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.files import read_tensors, write_tensors
+from harmonium.learning import features
 from harmonium.likelihood import Estimate, evaluate
 from harmonium.models import RBM
 from harmonium.recipes.shared.kept_figure import timed
@@ -65,9 +66,9 @@ def judged(run: Run, phase: str, figure: Callable[[], Judged]) -> Judged:
 def of_machine(rbm: RBM, corpus: Corpus, how: Annealing, again: Sandwich, seed: int) -> Judged:
     """What the replicated softmax says. Its topics are the weights of its hidden units, its codes their probabilities."""
     found, log_z = log_p(rbm, corpus.test, how, derive(seed, 0))
-    codes = [torch.cat([rbm.hidden_mean(part) for part in dense(counts).split(1000)]) for counts in (corpus.train, corpus.test)]
+    known, queries = (features(dense(counts), rbm) for counts in (corpus.train, corpus.test))
     topics = rbm.coupling.get_parameter("weight").detach()[:-1].T
-    return Judged(found, *codes, topics, sandwiched(rbm, corpus, log_z, again, derive(seed, 1)))
+    return Judged(found, known, queries, topics, sandwiched(rbm, corpus, log_z, again, derive(seed, 1)))
 
 
 def sandwiched(rbm: RBM, corpus: Corpus, log_z: dict[int, Estimate], how: Sandwich, seed: int) -> list[Metric]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -29,16 +31,16 @@ def learn_lda(counts: sparse.csr_array, topics: int, passes: int, seed: int) -> 
         Of the beginning.
     """
     size = max(counts.shape[0] // BATCHES, 1)
-    return LatentDirichletAllocation(
-        topics, learning_method="online", batch_size=size, max_iter=passes, random_state=seed % 2**32
-    ).fit(counts)
+    return LatentDirichletAllocation(topics, learning_method="online", batch_size=size, max_iter=passes, random_state=seed % 2**32).fit(
+        counts
+    )
 
 
 def lda_log_p(model: LatentDirichletAllocation, counts: sparse.csr_array, draws: int, seed: int) -> Tensor:
     """The log-probability of each document's sequence of words under the mean topics: (documents,) float64, nats.
 
-    p(w) = E_q[p(θ) Π_i Σ_k θ_k φ_k(w_i) / q(θ)], with the Dirichlet distribution q that variational inference finds and the mean over draws
-    of θ. Its logarithm is low in expectation, and higher than the variational bound.
+    p(w) = E_q[p(θ) Π_i Σ_k θ_k φ_k(w_i) / q(θ)], with the Dirichlet distribution q that variational inference finds and the mean over
+    draws of θ. Its logarithm is low in expectation, and higher than the variational bound.
 
     Parameters
     ----------
@@ -64,9 +66,9 @@ def lda_log_p(model: LatentDirichletAllocation, counts: sparse.csr_array, draws:
     return torch.tensor(np.array(found))
 
 
-def _dirichlet(shares: np.ndarray, concentration: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _dirichlet(shares: np.ndarray[Any, Any], concentration: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The log-density of a Dirichlet distribution at each row of shares."""
-    found: np.ndarray = np.log(shares) @ (concentration - 1) + gammaln(concentration.sum()) - gammaln(concentration).sum()  # type: ignore[type-arg]
+    found: np.ndarray[Any, Any] = np.log(shares) @ (concentration - 1) + gammaln(concentration.sum()) - gammaln(concentration).sum()
     return found
 
 

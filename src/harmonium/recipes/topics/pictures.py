@@ -50,7 +50,7 @@ def sections(
         parts.append(
             Section(
                 f"Perplexity, {corpus.name}",
-                f"Of {corpus.test.shape[0]:,} test documents, each of which counts alike: e to the power of minus the mean of log p / words. "
+                f"Of {corpus.test.shape[0]:,} test documents, each counting alike: e to the power of minus the mean of log p / words. "
                 "Points are groups of documents of similar length, with two standard errors.",
                 [(by_length(models, corpus), "perplexity by the length of a document")],
                 table(models, corpus),
@@ -62,7 +62,7 @@ def sections(
     parts.append(
         Section(
             "A map of documents",
-            "Codes of two numbers by a deep autoencoder, which saw no newsgroup. Colours are of groups, and families of groups have shades.",
+            "Codes of two numbers by a deep autoencoder, which saw no newsgroup. Families of groups have shades of a colour.",
             [(map_of_documents(plane, corpora[0]), "a dot for each test document")],
         )
     )
@@ -76,7 +76,7 @@ def sections(
 def table(models: Mapping[str, Judged], corpus: Corpus) -> list[dict[str, object]]:
     """A row for each model: perplexities, documents counting alike and words counting alike."""
     words = lengths_of(corpus.test)
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, judged in models.items():
         nats, whole = (judged.log_p / words).mean().item(), (judged.log_p.sum() / words.sum()).item()
         rows.append({"model": WORDS[name], "perplexity": f"{math.exp(-nats):.1f}", "all words alike": f"{math.exp(-whole):.1f}"})

@@ -1,16 +1,16 @@
 """Topics of documents: the replicated softmax beside latent Dirichlet allocation, and deep autoencoders of word counts.
 
-Papers: Salakhutdinov & Hinton, *Replicated softmax: an undirected topic model*, NIPS 2009: perplexities a word of 953 against 1,091 of latent
-Dirichlet allocation with 50 topics on 20 newsgroups, and of 3,405 against 3,576 on NIPS papers, and postings of the same newsgroup are found
-better by its codes. Hinton & Salakhutdinov, *Reducing the dimensionality of data with neural networks*, Science 313 (2006): a deep
-autoencoder's map of documents. The counts that were published on are not to be had, so that no figure compares with the published ones; the
-order of the models on the same counts does. Settings were chosen on held-out training documents (`--choosing`). Ours, times and machine:
-results/topics.json; the protocol and what was tried: docs/recipes/topics.md.
+Papers: Salakhutdinov & Hinton, *Replicated softmax: an undirected topic model*, NIPS 2009: perplexities a word of 953 on 20 newsgroups and
+3,405 on NIPS papers, against 1,091 and 3,576 of latent Dirichlet allocation with 50 topics, and codes that find postings of the same
+newsgroup better. Hinton & Salakhutdinov, Science 313 (2006): a deep autoencoder's map of documents. Their counts are not to be had, so that
+no figure compares with the published ones; the order of the models on the same counts does. Settings were chosen on held-out training
+documents (`--choosing`). Ours, times and machine: results/topics.json; the protocol and what was tried: docs/recipes/topics.md.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,7 +77,12 @@ class Topics(Recipe):
         "perplexity_lda_50_nips": "3576 (other counts)",
         "perplexity_lda_200_nips": "3291 (other counts)",
     }
-    headline_metrics: ClassVar[tuple[str, ...]] = ("perplexity_20news", "perplexity_lda_50_20news", "perplexity_nips", "perplexity_lda_50_nips")
+    headline_metrics: ClassVar[tuple[str, ...]] = (
+        "perplexity_20news",
+        "perplexity_lda_50_20news",
+        "perplexity_nips",
+        "perplexity_lda_50_nips",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +100,14 @@ class Topics(Recipe):
         if self.smoke:
             tiny, codes = Machine(updates=40, hidden=5), DeepCodes((20, 10, 8), 10, 1, Unrolled(epochs=2))
             return fewer(
-                self, machine=tiny, of_papers=tiny, codes=codes, annealing=Annealing(3, 5), sandwich=Sandwich((0.5,), 10, 10, 5), passes=2, draws=20
+                self,
+                machine=tiny,
+                of_papers=tiny,
+                codes=codes,
+                annealing=Annealing(3, 5),
+                sandwich=Sandwich((0.5,), 10, 10, 5),
+                passes=2,
+                draws=20,
             )
         if not self.quick:
             return self
@@ -126,19 +138,16 @@ class Topics(Recipe):
     def run(self, run: Run) -> dict[str, Any]:
         """The steps: each collection by each model; then documents found by their codes, and the deep autoencoders of the first."""
         torch.set_num_threads(self.threads)
-        plan, figures, verdicts = self.plan(), [], {}
-        corpora = self.corpora()
+        plan, corpora = self.plan(), self.corpora()
+        figures: list[Metric] = []
+        verdicts: dict[str, tuple[str, str]] = {}
         for corpus in corpora:
             found = models(run, plan, corpus)
             figures += metrics(found, corpus, self.seed)
             verdicts[f"perplexity_{corpus.name}"] = verdict(found[MACHINE].figures, corpus)
         codes = all_codes(run, plan, corpora[0])
         if corpora[0].group_names:
-            for name, found in retrieved(run, plan, corpora[0], codes).items():
-                figures += [
-                    (f"precision_percent_at_{100 * recall:g}_percent_recall_{name}", 100 * value, "%")
-                    for recall, value in zip(RECALLS, found.tolist(), strict=True)
-                ]
+            figures += precision_metrics(retrieved(run, plan, corpora[0], codes))
         results = self.results(run, self.setting, figures, verdicts)
         self.report(run)
         return results
@@ -152,8 +161,8 @@ class Topics(Recipe):
         precisions = retrieved(run, plan, corpora[0], codes) if corpora[0].group_names else {}
         write_run_report(
             run,
-            summary="Documents as counts of words, learnt by a replicated softmax and judged by the perplexity of a word in documents that were "
-            "not learnt from, beside latent Dirichlet allocation",
+            summary="Documents as counts of words, learnt by a replicated softmax and judged by the perplexity of a word in documents that "
+            "were not learnt from, beside latent Dirichlet allocation",
             sections=sections(run, corpora, found, precisions, codes["autoencoder_2"][1]),
         )
 
@@ -177,20 +186,18 @@ def models(run: Run, plan: Topics, corpus: Corpus) -> dict[str, Judged]:
         return of_machine(rbm, corpus, plan.annealing, plan.sandwich, derive(seed, 1))
 
     found = {MACHINE: judged(run, f"{name} {MACHINE}", of_rsm)}
-    for model in (FEW, MANY):
-        topics = int(model.removeprefix("lda_"))
-        found[model] = judged(
-            run, f"{name} {model}", lambda topics=topics: of_lda(corpus, topics, plan.passes, plan.draws, derive(seed, topics))
-        )
-    found["unigram"] = judged(run, f"{name} unigram", lambda: of_unigram(corpus))
+    for model, topics in ((FEW, 50), (MANY, 200)):
+        found[model] = judged(run, f"{name} {model}", partial(of_lda, corpus, topics, plan.passes, plan.draws, derive(seed, topics)))
+    found["unigram"] = judged(run, f"{name} unigram", partial(of_unigram, corpus))
     return found
 
 
 def metrics(found: dict[str, Judged], corpus: Corpus, seed: int) -> list[Metric]:
     """The perplexities of a collection, and by what share the machine's lies below that of latent Dirichlet allocation."""
-    words, figures = lengths_of(corpus.test), []
-    for model, judged in found.items():
-        figures += perplexities(judged.log_p, words, corpus.name if model == MACHINE else f"{model}_{corpus.name}", seed) + judged.figures
+    words = lengths_of(corpus.test)
+    figures: list[Metric] = []
+    for model, each in found.items():
+        figures += perplexities(each.log_p, words, corpus.name if model == MACHINE else f"{model}_{corpus.name}", seed) + each.figures
     value = {name: value for name, value, _ in figures}
     for model in (FEW, MANY):
         share = 1 - value[f"perplexity_{corpus.name}"] / value[f"perplexity_{model}_{corpus.name}"]
@@ -201,7 +208,7 @@ def metrics(found: dict[str, Judged], corpus: Corpus, seed: int) -> list[Metric]
 def all_codes(run: Run, plan: Topics, corpus: Corpus) -> dict[str, tuple[Tensor, Tensor]]:
     """Codes of the training and test documents by each way, (documents, size) each; read from the run where they are made."""
     seed = derive(plan.seed, 2)
-    found = {model: (judged.known, judged.queries) for model, judged in models(run, plan, corpus).items() if len(judged.known)}
+    found = {model: (each.known, each.queries) for model, each in models(run, plan, corpus).items() if len(each.known)}
 
     def kept(name: str, make: Any) -> None:
         path = run.checkpoint(f"codes {name}")
@@ -242,3 +249,12 @@ def retrieved(run: Run, plan: Topics, corpus: Corpus, codes: dict[str, tuple[Ten
         }
         write_tensors(path, found, {})
     return dict(read_tensors(path)[0])
+
+
+def precision_metrics(found: dict[str, Tensor]) -> list[Metric]:
+    """The precision at each recall by each kind of code, in percent."""
+    return [
+        (f"precision_percent_at_{100 * recall:g}_percent_recall_{name}", 100 * value, "%")
+        for name, values in found.items()
+        for recall, value in zip(RECALLS, values.tolist(), strict=True)
+    ]
