@@ -54,8 +54,8 @@ def ais_of_lengths(
     Returns
     -------
     list of Estimate
-        One for each of `lengths`: log Z in nats, its standard error, and the logarithm of each population's weight, (populations,); `ess` is
-        of these. All lengths share the chains, so their errors are not independent.
+        One for each of `lengths`: log Z in nats, its standard error, and the logarithm of each population's weight, (populations,); `ess`
+        is of these. All lengths share the chains, so their errors are not independent.
 
     Raises
     ------

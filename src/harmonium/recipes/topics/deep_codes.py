@@ -34,7 +34,7 @@ class DeepCodes:
 
     def first(self) -> Machine:
         """The lowest layer."""
-        return Machine(self.updates, self.units[0], learning_rate=0.003)
+        return Machine(self.updates, self.units[0])
 
     def layers(self, code: int) -> CodedLayers:
         """All layers."""

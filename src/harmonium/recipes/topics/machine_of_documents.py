@@ -24,7 +24,7 @@ class Machine:
 
     updates: int
     hidden: int = 50
-    learning_rate: float = 0.005
+    learning_rate: float = 0.003
     batch_size: int = 100
     """Documents of an update, and persistent chains."""
 

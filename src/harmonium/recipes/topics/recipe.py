@@ -32,7 +32,7 @@ from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
 
-MACHINE, FEW, MANY = "rsm", "lda_50", "lda_200"
+MACHINE = "rsm"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +48,18 @@ class Topics(Recipe):
     words: int = 2000
     """Of a text file of one's own, the most frequent ones that are kept."""
     quick: bool = False
-    """Fewer updates and passes, 1,000 queries."""
+    """A third of the updates, fewer passes and epochs, 50 topics alone, 1,000 queries."""
     encoded: bool = False
     """Keep the stem "ax" of the newsgroups, and the ten training postings of which it is most: encoded binary data."""
     bits: int = 0
     """Also learn codes of this many bits, as in semantic hashing."""
-    machine: Machine = Machine(updates=6000)
+    machine: Machine = Machine(updates=6000, learning_rate=0.003)
     of_papers: Machine = Machine(updates=6000, learning_rate=0.002, batch_size=25)
     """Of documents of more than 500 words."""
     annealing: Annealing = Annealing()
     sandwich: Sandwich = Sandwich()
+    topics: tuple[int, ...] = (50, 200)
+    """Of latent Dirichlet allocation."""
     passes: int = 20
     """Of latent Dirichlet allocation over the documents."""
     draws: int = 1000
@@ -112,7 +114,7 @@ class Topics(Recipe):
         if not self.quick:
             return self
         third = [fewer(machine, updates=machine.updates // 3) for machine in (self.machine, self.of_papers)]
-        codes = fewer(self.codes, updates=300, epochs=3, tuning=fewer(self.codes.tuning, epochs=10))
+        codes = fewer(self.codes, updates=300, epochs=2, tuning=fewer(self.codes.tuning, epochs=6))
         return fewer(
             self,
             machine=third[0],
@@ -120,6 +122,7 @@ class Topics(Recipe):
             codes=codes,
             annealing=Annealing(10, 20, 0.03),
             sandwich=Sandwich((0.25, 0.75), 100, 20, 20),
+            topics=(50,),
             passes=5,
             draws=200,
             queries=1000,
@@ -186,7 +189,8 @@ def models(run: Run, plan: Topics, corpus: Corpus) -> dict[str, Judged]:
         return of_machine(rbm, corpus, plan.annealing, plan.sandwich, derive(seed, 1))
 
     found = {MACHINE: judged(run, f"{name} {MACHINE}", of_rsm)}
-    for model, topics in ((FEW, 50), (MANY, 200)):
+    for topics in plan.topics:
+        model = f"lda_{topics}"
         found[model] = judged(run, f"{name} {model}", partial(of_lda, corpus, topics, plan.passes, plan.draws, derive(seed, topics)))
     found["unigram"] = judged(run, f"{name} unigram", partial(of_unigram, corpus))
     return found
@@ -199,7 +203,7 @@ def metrics(found: dict[str, Judged], corpus: Corpus, seed: int) -> list[Metric]
     for model, each in found.items():
         figures += perplexities(each.log_p, words, corpus.name if model == MACHINE else f"{model}_{corpus.name}", seed) + each.figures
     value = {name: value for name, value, _ in figures}
-    for model in (FEW, MANY):
+    for model in (each for each in found if each.startswith("lda_")):
         share = 1 - value[f"perplexity_{corpus.name}"] / value[f"perplexity_{model}_{corpus.name}"]
         figures.append((f"percent_below_{model}_{corpus.name}", 100 * share, "%"))
     return figures

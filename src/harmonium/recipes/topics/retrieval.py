@@ -27,7 +27,7 @@ def precision(known: Tensor, known_groups: Tensor, queries: Tensor, query_groups
     """
     towards, total = normalize(known.float(), dim=1), torch.zeros(len(RECALLS), dtype=torch.float64)
     counted = 0
-    for part, groups in zip(normalize(queries.float(), dim=1).split(BLOCK), query_groups.split(BLOCK), strict=True):
+    for part, groups in zip(torch.split(normalize(queries.float(), dim=1), BLOCK), torch.split(query_groups, BLOCK), strict=True):
         order = (part @ towards.T).argsort(dim=1, descending=True, stable=True)
         relevant = known_groups[order] == groups[:, None]
         hits = relevant.cumsum(1)
