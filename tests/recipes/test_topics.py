@@ -151,10 +151,11 @@ def test_best_words_and_the_verdict() -> None:
 
 def test_a_machine_beats_one_distribution_of_words(tmp_path: Path) -> None:
     corpus, run = corpora.generated(0), hm.runs.Run.begin("topics", Topics(out=tmp_path / "run"))
-    rbm = learn(run, "x", corpus.train, Machine(200, hidden=8, learning_rate=0.02, batch_size=50), hm.PersistentDocuments(50), 0)
+    rbm = learn(run, "x", corpus.train, Machine(200, hidden=8, learning_rate=0.02, batch_size=50), 0)
     found = hm.likelihood.evaluate(rbm, torch.from_numpy(corpus.test.toarray()).float())  # exact: 2^8 hidden states
     words = lengths_of(corpus.test)
     assert found.verdict == "exact"
+    assert Machine(200, steps=2).rule() == hm.ContrastiveDivergence(2)
     assert found.perplexity < 0.75 * math.exp(-(unigram_log_p(corpus.train, corpus.test).sum() / words.sum()))
 
 

@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.learning import ContrastiveDivergence, Schedule, features, fine_tune
+from harmonium.learning import Schedule, features, fine_tune
 from harmonium.models import DBN, RBM
 from harmonium.nets import Autoencoder, autoencoder
 from harmonium.recipes.shared.deep_autoencoder import CodedLayers, Unrolled, layer, learn_layer
@@ -34,7 +34,7 @@ class DeepCodes:
 
     def first(self) -> Machine:
         """The lowest layer."""
-        return Machine(self.updates, self.units[0])
+        return Machine(self.updates, self.units[0], steps=1)
 
     def layers(self, code: int) -> CodedLayers:
         """All layers."""
@@ -55,7 +55,7 @@ def learn_layers(run: Run, counts: sparse.csr_array, how: DeepCodes, seed: int) 
     seed
         Of the weights, the draws and the order of the documents.
     """
-    stack = [learn(run, "layer 1", counts, how.first(), ContrastiveDivergence(), derive(seed, 0))]
+    stack = [learn(run, "layer 1", counts, how.first(), derive(seed, 0))]
     settings, data = how.layers(1), dense(counts)
     for index, above in enumerate(how.units[1:], 1):
         rbm = layer(Bernoulli(how.units[index - 1], values="probabilities"), above, settings, derive(seed, index))

@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.learning import Rule, Schedule, fit
+from harmonium.learning import ContrastiveDivergence, PersistentDocuments, Rule, Schedule, fit
 from harmonium.likelihood import Estimate, ais_of_lengths, log_likelihood
 from harmonium.models import RBM
 from harmonium.runs.folder import Run
@@ -26,7 +26,12 @@ class Machine:
     hidden: int = 50
     learning_rate: float = 0.003
     batch_size: int = 100
-    """Documents of an update, and persistent chains."""
+    steps: int = 0
+    """Of contrastive divergence; none for persistent chains, as many as a batch has documents."""
+
+    def rule(self) -> Rule:
+        """Where the model's documents come from."""
+        return ContrastiveDivergence(self.steps) if self.steps else PersistentDocuments(self.batch_size)
 
     def __post_init__(self) -> None:
         if min(self.updates, self.hidden, self.batch_size) < 1:
@@ -53,7 +58,7 @@ def dense(counts: sparse.csr_array) -> Tensor:
     return torch.from_numpy(counts.toarray().astype(np.float32))
 
 
-def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, rule: Rule, seed: int) -> RBM:
+def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, seed: int) -> RBM:
     """A replicated softmax with binary hidden units, learnt from documents.
 
     Parameters
@@ -62,7 +67,7 @@ def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, rule: Ru
         The folder of the run, and the name of the phase.
     counts
         (documents, words).
-    how, rule
+    how
         How it learns.
     seed
         Of the weights, of the order of the documents, and of the draws.
@@ -72,7 +77,7 @@ def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, rule: Ru
     fit(
         rbm,
         counts,
-        negative=rule,
+        negative=how.rule(),
         epochs=epochs,
         batch_size=how.batch_size,
         optimizer=partial(torch.optim.Adam, lr=how.learning_rate),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning import PersistentDocuments, predict
+from harmonium.learning import predict
 from harmonium.recipes.shared.deep_autoencoder import Unrolled
 from harmonium.recipes.topics.corpora import Corpus, generated, held_out, news, own, papers
 from harmonium.recipes.topics.deep_codes import DeepCodes, learn_codes, learn_layers
@@ -53,9 +53,9 @@ class Topics(Recipe):
     """Keep the stem "ax" of the newsgroups, and the ten training postings of which it is most: encoded binary data."""
     bits: int = 0
     """Also learn codes of this many bits, as in semantic hashing."""
-    machine: Machine = Machine(updates=6000, learning_rate=0.003)
-    of_papers: Machine = Machine(updates=6000, learning_rate=0.002, batch_size=25)
-    """Of documents of more than 500 words."""
+    machine: Machine = Machine(updates=6000)
+    of_papers: Machine = Machine(updates=2250, steps=2)
+    """Of documents of more than 500 words on average, whose persistent chains would hardly move."""
     annealing: Annealing = Annealing()
     sandwich: Sandwich = Sandwich()
     topics: tuple[int, ...] = (50, 200)
@@ -185,7 +185,7 @@ def models(run: Run, plan: Topics, corpus: Corpus) -> dict[str, Judged]:
 
     def of_rsm() -> Judged:
         how = plan.of_papers if long else plan.machine
-        rbm = learn(run, name, corpus.train, how, PersistentDocuments(how.batch_size), derive(seed, 0))
+        rbm = learn(run, name, corpus.train, how, derive(seed, 0))
         return of_machine(rbm, corpus, plan.annealing, plan.sandwich, derive(seed, 1))
 
     found = {MACHINE: judged(run, f"{name} {MACHINE}", of_rsm)}
