@@ -17,7 +17,7 @@ from harmonium import cli
 from harmonium.data import newsgroups
 from harmonium.recipes.topics import corpora
 from harmonium.recipes.topics.deep_codes import nats_a_word
-from harmonium.recipes.topics.judging import best_words, perplexities, verdict
+from harmonium.recipes.topics.judged_documents import best_words, perplexities, verdict
 from harmonium.recipes.topics.machine_of_documents import Annealing, Machine, learn, lengths_of, log_p
 from harmonium.recipes.topics.other_models import lda_log_p, lsa, unigram_log_p
 from harmonium.recipes.topics.recipe import Topics, as_bits

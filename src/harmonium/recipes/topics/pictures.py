@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.recipes.topics.corpora import Corpus
-from harmonium.recipes.topics.judging import Judged, table_of
+from harmonium.recipes.topics.judged_documents import Judged, table_of
 from harmonium.recipes.topics.machine_of_documents import lengths_of
 from harmonium.recipes.topics.retrieval import RECALLS
 from harmonium.report import Section, learning_curves
@@ -22,6 +22,7 @@ from harmonium.runs.folder import Run
 
 WORDS = {"rsm": "replicated softmax", "lda_50": "LDA, 50 topics", "lda_200": "LDA, 200 topics", "unigram": "one distribution of words"}
 BINS = 8  # of lengths
+LABELS = np.array([0.17, 0.032])  # width and height of a label, as shares of the map
 FAMILIES = {"comp": "Blues", "rec": "Greens", "sci": "Oranges", "talk": "Reds", "misc": "Greys", "alt": "Purples", "soc": "Purples"}
 
 
@@ -90,14 +91,17 @@ def by_length(models: Mapping[str, Judged], corpus: Corpus) -> Figure:
     axes: Any = figure.subplots()
     words = lengths_of(corpus.test).double()
     order = words.argsort()
+    x = [words[order][part].mean().item() for part in torch.arange(len(words)).chunk(BINS)]
     for place, (name, judged) in enumerate(models.items()):
         nats = (judged.log_p / words)[order]
-        bins = [(words[order][part], nats[part]) for part in torch.arange(len(words)).chunk(BINS)]
-        x, y = [part.mean().item() for part, _ in bins], [math.exp(-each.mean()) for _, each in bins]
-        spread = [2 * middle * (each.std() / math.sqrt(len(each))).item() for middle, (_, each) in zip(y, bins, strict=True)]
+        bins = [nats[part] for part in torch.arange(len(words)).chunk(BINS)]
+        y = [math.exp(-each.mean()) for each in bins]
+        spread = [2 * middle * (each.std() / math.sqrt(len(each))).item() for middle, each in zip(y, bins, strict=True)]
         axes.errorbar(x, y, yerr=spread, marker="o", markersize=4, color=LINES[place], label=WORDS[name], capsize=2, linewidth=1.4)
     axes.set_xscale("log")
-    axes.set_xlabel("words of a document", fontsize=LABEL, color=INK)
+    axes.set_xticks(x, [f"{each:.0f}" for each in x])
+    axes.minorticks_off()
+    axes.set_xlabel("words of a document, the mean of each group", fontsize=LABEL, color=INK)
     axes.set_ylabel("perplexity a word", fontsize=LABEL, color=INK)
     axes.legend(frameon=False, fontsize=LABEL)
     quiet(axes)
@@ -137,19 +141,33 @@ def map_of_documents(plane: Tensor, corpus: Corpus) -> Figure:
     figure.set_layout_engine("constrained")
     axes: Any = figure.subplots()
     x = plane.numpy()
+    low, high = np.quantile(x, [0.005, 0.995], axis=0)
+    room = np.maximum((high - low) * 0.04, 1e-6)
     names = corpus.group_names or ["documents"]
+    middles = {}
     for group, (name, colour) in enumerate(zip(names, colours(names), strict=True)):
         own = x[(corpus.test_groups == group).numpy()]
         axes.scatter(*own.T, s=4, color=colour, alpha=0.7, linewidths=0)
         if corpus.group_names and len(own):
-            box = {"facecolor": "white", "edgecolor": colour, "boxstyle": "round,pad=0.15", "linewidth": 1.0, "alpha": 0.85}
-            axes.text(*np.median(own, axis=0), name, fontsize=SMALL, color=INK, ha="center", va="center", bbox=box)
-    low, high = np.quantile(x, [0.005, 0.995], axis=0)
-    room = np.maximum((high - low) * 0.04, 1e-6)
+            middles[name, colour] = np.median(own, axis=0)
+    for (name, colour), middle in zip(middles, apart(list(middles.values()), high - low), strict=True):
+        box = {"facecolor": "white", "edgecolor": colour, "boxstyle": "round,pad=0.15", "linewidth": 1.0, "alpha": 0.85}
+        axes.text(*middle, name, fontsize=SMALL, color=INK, ha="center", va="center", bbox=box)
     axes.set_xlim(low[0] - room[0], high[0] + room[0])
     axes.set_ylim(low[1] - room[1], high[1] + room[1])
     quiet(axes)
     return figure
+
+
+def apart(places: Sequence[Any], span: Any) -> list[Any]:
+    """The places of labels, (2,) each, of which those that would cover one below are raised. `span`: of the map, (2,)."""
+    found = [np.array(place) for place in places]
+    done: list[Any] = []
+    for place in sorted(found, key=lambda place: float(place[1])):
+        while any((np.abs(place - other) < 0.999 * span * LABELS).all() for other in done):
+            place[1] += 0.1 * span[1] * LABELS[1]
+        done.append(place)
+    return found
 
 
 def colours(names: Sequence[str]) -> list[Any]:

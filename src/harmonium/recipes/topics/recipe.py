@@ -22,7 +22,7 @@ from harmonium.learning import predict
 from harmonium.recipes.shared.deep_autoencoder import Unrolled
 from harmonium.recipes.topics.corpora import Corpus, generated, held_out, news, own, papers
 from harmonium.recipes.topics.deep_codes import DeepCodes, learn_codes, learn_layers
-from harmonium.recipes.topics.judging import Judged, Sandwich, judged, of_lda, of_machine, of_unigram, perplexities, verdict
+from harmonium.recipes.topics.judged_documents import Judged, Sandwich, judged, of_lda, of_machine, of_unigram, perplexities, verdict
 from harmonium.recipes.topics.machine_of_documents import Annealing, Machine, learn, lengths_of
 from harmonium.recipes.topics.other_models import lsa
 from harmonium.recipes.topics.pictures import sections
