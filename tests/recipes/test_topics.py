@@ -176,15 +176,19 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
     assert json.loads(path.read_text())["metrics"] == results
 
 
-def test_documents_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
-    path.write_text("\n".join(f"red blue {'green' if n % 2 else 'cat dog cat'}" for n in range(40)))
+    path.write_text("\n".join(f"red blue {'green' if n % 2 else 'cat dog cat'}" for n in range(200)))
     found = Topics(documents=path).corpora()
-    assert [(each.name, each.train.shape[0], each.test.shape[0], each.group_names) for each in found] == [("own", 36, 4, [])]
+    assert [(each.name, each.train.shape[0], each.test.shape[0], each.group_names) for each in found] == [("own", 180, 20, [])]
     assert found[0].vocabulary == ["blue", "cat", "dog", "green", "red"]
+    recipe = Topics(smoke=True, documents=path, out=tmp_path / "run")
+    metrics = set(recipe.run(hm.runs.Run.begin("topics", recipe))["metrics"])
+    assert {"perplexity_own", "perplexity_lda_50_own"} <= metrics
+    assert not any("precision" in name for name in metrics)  # nothing says which documents belong together
     path.write_text("red\n\nblue\n")
     with pytest.raises(ValueError, match=r"lines\.txt has none of the 2 counted words in row 2"):
         Topics(documents=path).corpora()
     path.write_text("red\nblue\n")
-    with pytest.raises(ValueError, match="holds 2 documents, and of ten or more a tenth is judged on"):
+    with pytest.raises(ValueError, match="holds 2 documents, and of twenty or more a tenth is judged on"):
         Topics(documents=path).corpora()

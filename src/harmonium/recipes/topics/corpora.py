@@ -13,7 +13,7 @@ from torch import Tensor
 from harmonium.data import documents, newsgroups, nips_papers
 
 ENCODED = "ax"  # the stem of encoded binary data
-A_TENTH = 10
+A_TENTH, FEWEST = 10, 20  # documents of one's own
 
 
 class Corpus(NamedTuple):
@@ -59,8 +59,8 @@ def papers(data_dir: Path | None) -> Corpus:
 def own(path: Path, words: int, seed: int) -> Corpus:
     """A user's own documents, of which a random tenth is judged on."""
     held = documents.load(path, words=words)
-    if held.counts.shape[0] < A_TENTH:
-        raise ValueError(f"{path} holds {held.counts.shape[0]} documents, and of ten or more a tenth is judged on: give more documents")
+    if held.counts.shape[0] < FEWEST:
+        raise ValueError(f"{path} holds {held.counts.shape[0]} documents, and of twenty or more a tenth is judged on: give more documents")
     learnt, judged = apart(held.counts, seed)
     return without_groups("own", held.counts[learnt], held.counts[judged], held.vocabulary)
 

@@ -90,11 +90,11 @@ def by_length(models: Mapping[str, Judged], corpus: Corpus) -> Figure:
     figure.set_layout_engine("constrained")
     axes: Any = figure.subplots()
     words = lengths_of(corpus.test).double()
-    order = words.argsort()
-    x = [words[order][part].mean().item() for part in torch.arange(len(words)).chunk(BINS)]
+    order, groups = words.argsort(), min(BINS, len(words) // 2)
+    x = [words[order][part].mean().item() for part in torch.arange(len(words)).chunk(groups)]
     for place, (name, judged) in enumerate(models.items()):
         nats = (judged.log_p / words)[order]
-        bins = [nats[part] for part in torch.arange(len(words)).chunk(BINS)]
+        bins = [nats[part] for part in torch.arange(len(words)).chunk(groups)]
         y = [math.exp(-each.mean()) for each in bins]
         spread = [2 * middle * (each.std() / math.sqrt(len(each))).item() for middle, each in zip(y, bins, strict=True)]
         axes.errorbar(x, y, yerr=spread, marker="o", markersize=4, color=LINES[place], label=WORDS[name], capsize=2, linewidth=1.4)

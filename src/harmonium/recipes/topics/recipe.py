@@ -94,13 +94,14 @@ class Topics(Recipe):
     @property
     def setting(self) -> str:
         """What the records call these options."""
-        return ("smoke" if self.smoke else "quick" if self.quick else "full") + (", encoded" if self.encoded else "")
+        name = "smoke" if self.smoke else "quick" if self.quick else "full"
+        return name + (", encoded" if self.encoded else "") + (", choosing" if self.choosing else "")
 
     def plan(self) -> Topics:
         """What the options come to."""
         fewer = dataclasses.replace
         if self.smoke:
-            tiny, codes = Machine(updates=40, hidden=5), DeepCodes((20, 10, 8), 10, 1, Unrolled(epochs=2))
+            tiny, codes = Machine(updates=10, hidden=5, batch_size=30), DeepCodes((20, 10, 8), 10, 1, Unrolled(epochs=2))
             return fewer(
                 self,
                 machine=tiny,
@@ -227,11 +228,11 @@ def all_codes(run: Run, plan: Topics, corpus: Corpus) -> dict[str, tuple[Tensor,
         known, queries = (predict(net.encoder, counts) for counts in (corpus.train, corpus.test))
         return as_bits(known, queries) if bits else (known, queries)
 
-    size = plan.machine.hidden
-    kept(f"lsa_{size}", lambda: lsa(corpus, size, seed))
-    kept("lsa_10", lambda: lsa(corpus, 10, seed))
-    kept("autoencoder_10", lambda: deep(10))
     kept("autoencoder_2", lambda: deep(2))
+    if corpus.group_names:  # else nothing says which documents belong together
+        kept(f"lsa_{plan.machine.hidden}", lambda: lsa(corpus, plan.machine.hidden, seed))
+        kept("lsa_10", lambda: lsa(corpus, 10, seed))
+        kept("autoencoder_10", lambda: deep(10))
     if plan.bits:
         kept(f"bits_{plan.bits}", lambda: deep(plan.bits, bits=True))
     return found
