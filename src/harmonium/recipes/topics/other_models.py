@@ -28,12 +28,12 @@ def learn_lda(counts: sparse.csr_array, topics: int, passes: int, seed: int) -> 
     topics, passes
         How many topics, and how often each document is visited.
     seed
-        Of the beginning.
+        Of the beginning, and of the order of the documents.
     """
     size = max(counts.shape[0] // BATCHES, 1)
-    return LatentDirichletAllocation(topics, learning_method="online", batch_size=size, max_iter=passes, random_state=seed % 2**32).fit(
-        counts
-    )
+    model = LatentDirichletAllocation(topics, learning_method="online", batch_size=size, max_iter=passes, random_state=seed % 2**32)
+    # scikit-learn takes documents as they come, and those of the newsgroups come by group
+    return model.fit(counts[np.random.default_rng(seed).permutation(counts.shape[0])])
 
 
 def lda_log_p(model: LatentDirichletAllocation, counts: sparse.csr_array, draws: int, seed: int) -> Tensor:
