@@ -19,7 +19,7 @@ from harmonium.recipes.topics import corpora
 from harmonium.recipes.topics.deep_codes import nats_a_word
 from harmonium.recipes.topics.judged_documents import best_words, perplexities, verdict
 from harmonium.recipes.topics.machine_of_documents import Annealing, Machine, learn, lengths_of, log_p
-from harmonium.recipes.topics.other_models import lda_log_p, lsa, unigram_log_p
+from harmonium.recipes.topics.other_models import lda_log_p, learn_lda, lsa, unigram_log_p
 from harmonium.recipes.topics.recipe import Topics, as_bits
 from harmonium.recipes.topics.retrieval import RECALLS, precision
 from tests import oracle
@@ -60,6 +60,14 @@ def test_latent_dirichlet_allocation_against_quadrature() -> None:
 
         assert value == pytest.approx(math.log(quad(integrand, 0, math.pi / 2)[0] / (math.pi / 2)), abs=0.05)
     assert bool((lda_log_p(model, documents, 5, seed=1) != lda_log_p(model, documents, 5, seed=2)).any())
+
+
+def test_documents_that_come_by_group_are_mixed_before_their_topics_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(LatentDirichletAllocation, "fit", lambda model, documents: seen.append(documents.toarray().ravel().tolist()))
+    learn_lda(counts([[n] for n in range(100)]), 2, 1, seed=0)
+    assert sorted(seen[0]) == list(range(100))
+    assert abs(np.corrcoef(seen[0], np.arange(100))[0, 1]) < 4 / math.sqrt(100)
 
 
 def test_one_distribution_of_words() -> None:
