@@ -29,7 +29,7 @@ OPEN = 0.02  # share of a perplexity that estimates of log Z may leave open
 
 class Judged(NamedTuple):
     """A model's log-probability of each test document, (documents,) float64; the codes of training and test documents, (documents, size);
-    its topics, (topics, words): the larger, the more a word is of the topic; and the figures that go with it."""
+    of the replicated softmax the topics, (units, words): the larger, the more a word is of one; and the figures that go with it."""
 
     log_p: Tensor
     known: Tensor
@@ -103,9 +103,7 @@ def of_lda(corpus: Corpus, topics: int, passes: int, draws: int, seed: int) -> J
     model = learn_lda(corpus.train, topics, passes, derive(seed, 0))
     known, queries = (torch.from_numpy(model.transform(counts)).float() for counts in (corpus.train, corpus.test))
     by_itself = (f"perplexity_lda_{topics}_{corpus.name}_by_sklearn", float(model.perplexity(corpus.test)), "words")
-    shares = torch.from_numpy(model.components_ / model.components_.sum(1, keepdims=True))
-    relative = (shares / shares.mean(0)).log() * shares  # so that words of all topics name none
-    return Judged(lda_log_p(model, corpus.test, draws, derive(seed, 1)), known, queries, relative.float(), [by_itself])
+    return Judged(lda_log_p(model, corpus.test, draws, derive(seed, 1)), known, queries, torch.zeros(0, 0), [by_itself])
 
 
 def of_unigram(corpus: Corpus) -> Judged:
