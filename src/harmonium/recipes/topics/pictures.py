@@ -70,8 +70,9 @@ def sections(
     for corpus, models in zip(corpora, found, strict=True):
         words = "The words with the largest weights to each hidden unit, and how often it is on in the test documents."
         parts.append(Section(f"Topics, {corpus.name}", words, table=table_of(models["rsm"], corpus)))
-    histories = {phase: rows for phase, rows in run.histories().items() if len(rows) > 1}
-    return [*parts, Section("Learning", figures=[(learning_curves(histories), "each phase against its epochs")])]
+    histories = {phase: rows for phase, rows in run.histories().items() if not phase.endswith("judged")}
+    drawn = learning_curves(histories, metrics=("reconstruction_error", "update_ratio", "train_loss"))
+    return [*parts, Section("Learning", figures=[(drawn, "each phase against its epochs")])]
 
 
 def table(models: Mapping[str, Judged], corpus: Corpus) -> list[dict[str, object]]:

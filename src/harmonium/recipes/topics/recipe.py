@@ -253,7 +253,8 @@ def retrieved(run: Run, plan: Topics, corpus: Corpus, codes: dict[str, tuple[Ten
             name: precision(known, corpus.train_groups, queries[some], corpus.test_groups[some]) for name, (known, queries) in codes.items()
         }
         write_tensors(path, found, {})
-    return dict(read_tensors(path)[0])
+    found, _ = read_tensors(path)
+    return {name: found[name] for name in codes}
 
 
 def precision_metrics(found: dict[str, Tensor]) -> list[Metric]:
