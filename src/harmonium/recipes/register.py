@@ -291,7 +291,7 @@ REGISTRY = (
         "harmonium.recipes.topics.recipe",
         "Topics",
         "Documents: replicated softmax beside LDA and LSA",
-        "953*",
-        ("perplexity_20news", "perplexity_lda_50_20news", "perplexity_nips", "perplexity_lda_50_nips"),
+        "12.6*",
+        ("percent_below_lda_50_20news", "perplexity_20news", "percent_below_lda_50_nips"),
     ),
 )

@@ -72,6 +72,8 @@ class Topics(Recipe):
     choices: ClassVar[tuple[str, ...]] = ("quick", "encoded")
     paper: ClassVar[str] = "Salakhutdinov & Hinton 2009; Hinton & Salakhutdinov 2006"
     published: ClassVar[dict[str, str]] = {
+        "percent_below_lda_50_20news": "12.6 (other counts)",
+        "percent_below_lda_50_nips": "4.8 (other counts)",
         "perplexity_20news": "953 (other counts)",
         "perplexity_lda_50_20news": "1091 (other counts)",
         "perplexity_lda_200_20news": "1058 (other counts)",
@@ -80,6 +82,8 @@ class Topics(Recipe):
         "perplexity_lda_200_nips": "3291 (other counts)",
     }
     headline_metrics: ClassVar[tuple[str, ...]] = (
+        "percent_below_lda_50_20news",
+        "percent_below_lda_50_nips",
         "perplexity_20news",
         "perplexity_lda_50_20news",
         "perplexity_nips",
