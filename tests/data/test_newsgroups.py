@@ -94,8 +94,8 @@ def test_counts_in_their_format(tmp_path):
 
 
 NPZ_FAULTS = {
-    "fewer documents": ({"train_indptr": np.array([0, 3])}, "expected 11314 documents in its train part, found 1 and 11314 labels"),
-    "a stem too many": ({"train_indices": np.array([0, 2000, 1])}, "expected stems from 0 to 1999"),
+    "fewer documents": ({"train_indptr": np.array([0, 3])}, "expected 11314 documents in its train part, found 1$"),
+    "a stem too many": ({"train_indices": np.array([0, 2000, 1])}, "expected words from 0 to 1999"),
     "a count of zero": ({"test_counts": np.array([0])}, "counts above 0"),
     "another newsgroup": ({"test_labels": np.full(7532, 20)}, "newsgroups from 0 to 19"),
     "rows that fall": ({"test_indptr": np.r_[0, 1, 0, np.ones(7530, np.int64)]}, "test_indptr does not divide its 1 indices and 1 counts"),

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.data import word_counts
 from harmonium.data.fetch import locate
 from harmonium.data.matlab import arrays
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-Arrays = dict[str, "np.ndarray[Any, Any]"]
 FILES = {"20news_w100.mat": "6667c5459e22eb544a854bff1443edaaea71735cf1af7b12cc5d986e74af7064"}
 COUNT_FILES = {"20news_w2000.npz": "7a945ab9ba0ec9b3031e2f116ff11497b095ed5aa2d2803a49a408ce8e2c43af"}
 WORDS, POSTINGS, SUBJECTS = 100, 16242, 4
@@ -155,17 +155,11 @@ def load_counts(data_dir: str | Path | None = None) -> Counts:
     >>> import harmonium as hm
     >>> counts = hm.data.newsgroups.load_counts()
     >>> counts.train.shape, counts.vocabulary[:3]
-    ((11290, 2000), ['ax', 'edu', 'write'])
+    ((11290, 2000), ['ax', 'edu', 'us'])
     """
     path = locate("20news-bydate-w2000", COUNT_FILES, (), data_dir)["20news_w2000.npz"]
-    names = ["vocabulary", "group_names", *(f"{part}_{name}" for part in DOCUMENTS for name in ("indptr", "indices", "counts", "labels"))]
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in names if name in file.files}
-    except Exception as fault:  # NumPy may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable .npz file of numbers and names") from fault
-    if missing := [name for name in names if name not in held]:
-        raise ValueError(f"{path} is another file: expected arrays called {', '.join(names)}, and {', '.join(missing)} are not there")
+    of_parts = [f"{part}_{name}" for part in DOCUMENTS for name in (*word_counts.MATRIX, "labels")]
+    held = word_counts.read(path, ["vocabulary", "group_names", *of_parts])
     vocabulary, group_names = ([str(text) for text in held[name].ravel()] for name in ("vocabulary", "group_names"))
     if (len(vocabulary), len(group_names)) != (STEMS, GROUPS):
         raise ValueError(
@@ -181,22 +175,11 @@ def _cell_texts(cell: np.ndarray[Any, Any] | None) -> list[str]:
     return [str(each[0]) for each in found if len(each)]
 
 
-def _part(path: Path, held: Arrays, part: str, rows: int) -> tuple[sparse.csr_array, Tensor]:
+def _part(path: Path, held: word_counts.Arrays, part: str, rows: int) -> tuple[sparse.csr_array, Tensor]:
     """The counts and newsgroups of the documents of one part that have any words."""
-    from scipy import sparse  # here, so that importing the package does not wait for SciPy
-
-    ends, columns, counts, labels = (held[f"{part}_{name}"] for name in ("indptr", "indices", "counts", "labels"))
-    if any(each.dtype.kind not in "iu" or each.ndim != 1 for each in (ends, columns, counts, labels)):
-        raise ValueError(f"{path} is damaged: expected whole numbers in {part}_indptr, _indices, _counts and _labels")
-    ends, labels = ends.astype(np.int64), labels.astype(np.int64)
-    if (len(ends), len(labels)) != (rows + 1, rows):
-        raise ValueError(
-            f"{path} is another file: expected {rows} documents in its {part} part, found {len(ends) - 1} and {len(labels)} labels"
-        )
-    if ends[0] != 0 or (np.diff(ends) < 0).any() or not ends[-1] == len(columns) == len(counts):
-        raise ValueError(f"{path} is damaged: {part}_indptr does not divide its {len(columns)} indices and {len(counts)} counts into rows")
-    if (columns < 0).any() or (columns >= STEMS).any() or (counts < 1).any() or (labels < 0).any() or (labels >= GROUPS).any():
-        raise ValueError(f"{path} is damaged: expected stems from 0 to {STEMS - 1}, counts above 0 and newsgroups from 0 to {GROUPS - 1}")
-    matrix = sparse.csr_array((counts.astype(np.int32), columns.astype(np.int32), ends), shape=(rows, STEMS))
-    some = np.flatnonzero(np.diff(ends))
-    return matrix[some], torch.from_numpy(labels[some])
+    matrix = word_counts.matrix(path, held, part, rows, STEMS)
+    labels = held[f"{part}_labels"]
+    if labels.dtype.kind not in "iu" or labels.shape != (rows,) or (labels < 0).any() or (labels >= GROUPS).any():
+        raise ValueError(f"{path} is damaged: expected {rows} newsgroups from 0 to {GROUPS - 1} in {part}_labels")
+    some = np.flatnonzero(np.diff(matrix.indptr))
+    return matrix[some], torch.from_numpy(labels.astype(np.int64)[some])

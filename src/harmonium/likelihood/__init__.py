@@ -2,6 +2,7 @@
 
 from harmonium.likelihood.ais import ais
 from harmonium.likelihood.ais_of_components import ais_of_components
+from harmonium.likelihood.ais_of_lengths import ais_of_lengths
 from harmonium.likelihood.annealing import Estimate
 from harmonium.likelihood.anomaly import AnomalyScore, anomaly_score
 from harmonium.likelihood.bridge import Difference, bridge
@@ -36,6 +37,7 @@ __all__ = [
     "VariationalBound",
     "ais",
     "ais_of_components",
+    "ais_of_lengths",
     "anomaly_score",
     "bridge",
     "dbm_bound",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from harmonium.recipes.pretraining_why.recipe import PretrainingWhy as PretrainingWhy
     from harmonium.recipes.ratings.recipe import RatingsRecipe as RatingsRecipe
     from harmonium.recipes.rbm.recipe import MnistRbm as MnistRbm
+    from harmonium.recipes.topics.recipe import Topics as Topics
     from harmonium.recipes.variations.recipe import MnistVariations as MnistVariations
     from harmonium.recipes.verification.recipe import FaceVerification as FaceVerification
     from harmonium.runs.contract import Recipe

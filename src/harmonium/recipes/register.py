@@ -283,4 +283,12 @@ REGISTRY = (
         ("rmse_ml_latest_small", "rmse_mf_ml_latest_small"),
         "full",
     ),
+    Entry(
+        "topics",
+        "harmonium.recipes.topics.recipe",
+        "Topics",
+        "Documents: replicated softmax beside LDA and LSA",
+        "12.6*",
+        ("percent_below_lda_50_20news", "perplexity_20news", "percent_below_lda_50_nips"),
+    ),
 )
