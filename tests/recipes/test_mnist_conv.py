@@ -46,7 +46,7 @@ def test_blocks_that_do_not_divide_are_refused() -> None:
         machines(Maps(kernel=6), 0)
     with pytest.raises(ValueError, match="at least one map"):
         Maps(channels=(3, 0))
-    with pytest.raises(ValueError, match="no negative number of distortions"):
+    with pytest.raises(ValueError, match="--distortions takes numbers from 0"):
         MnistConv(distortions=-1)
 
 
