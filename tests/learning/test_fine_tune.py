@@ -175,3 +175,10 @@ def test_arrays_are_taken_as_tensors_are() -> None:
         hm.fine_tune(net, inputs, labels, validation=(inputs[:20], labels[:20]), epochs=2, progress=False)
         found.append(hm.predict(net, inputs))
     assert torch.equal(*found)
+
+
+def test_a_head_without_parameters_is_no_head():
+    net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Tanh())
+    before = net[0].weight.detach().clone()
+    hm.fine_tune(net, torch.eye(6), torch.zeros(6, 4), loss=torch.nn.functional.mse_loss, epochs=1, progress=False)
+    assert not torch.equal(net[0].weight, before)

@@ -12,8 +12,8 @@ from scipy.io import wavfile
 
 from harmonium.data import speechocean, timit
 from harmonium.data.speech import ARPABET, Corpus, Utterance
-from harmonium.recipes.phones import corpora, recipe
-from harmonium.recipes.phones.corpora import between_words, load, stand_in
+from harmonium.recipes.phones import heard_speech, recipe
+from harmonium.recipes.phones.heard_speech import between_words, load, stand_in
 from harmonium.recipes.phones.mixture_phones import parts_of
 from harmonium.recipes.phones.phone_nets import HalveWhenWorse
 from harmonium.recipes.phones.recipe import KINDS, REALIGNED, Phones, judged_so_far
@@ -55,6 +55,7 @@ def test_every_step_on_made_up_sounds(options: Phones) -> None:
 
     run.checkpoint("dbn_dnn 1 judged").unlink()  # as if the run had been interrupted there
     run.checkpoint("dbn_dnn 2").unlink()
+    run.release()
     again = options.run(Run.begin("phones", options))
     assert again["metrics"] == found["metrics"]
 
@@ -100,17 +101,17 @@ def test_rates_are_halved_from_the_best_weights() -> None:
 
 def test_weight_and_penalty_err_least_in_their_rows_on_validation() -> None:
     train, validation, _ = parts_of(stand_in(0), 1)
-    hmm = PhoneHMM.alike(("sil", *corpora.MADE_UP), states=1, silence="sil")
-    language = bigram([corpora.spoken(each) for each in train.transcripts], hmm.phones)
+    hmm = PhoneHMM.alike(("sil", *heard_speech.MADE_UP), states=1, silence="sil")
+    language = bigram([heard_speech.spoken(each) for each in train.transcripts], hmm.phones)
     generator = torch.Generator().manual_seed(0)
     scores = [torch.randn(len(each), 5, generator=generator) for each in validation.features]
-    task = Task(hmm, corpora.spoken, language, torch.zeros(5), validation, validation, [])
+    task = Task(hmm, heard_speech.spoken, language, torch.zeros(5), validation, validation, [])
     found = choose(task, scores)
 
     def error(weight: float, penalty: float) -> float:
         paths = decode(hmm, scores, language, weight=weight, penalty=penalty)
         counts = phone_errors(
-            *([corpora.spoken(each) for each in part] for part in (validation.transcripts, [each.phones for each in paths]))
+            *([heard_speech.spoken(each) for each in part] for part in (validation.transcripts, [each.phones for each in paths]))
         )
         return 100 * sum(each.errors for each in counts) / sum(each.phones for each in counts)
 

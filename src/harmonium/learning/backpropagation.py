@@ -20,7 +20,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Backpropagation:
-    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone, if there is one.
+    """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone, if that learns.
 
     Of several processes, each writes its cases' part. `dtype`: the type to which factors of products are rounded.
     """
@@ -35,9 +35,9 @@ class Backpropagation:
         dtype: torch.dtype | None = None,
     ) -> None:
         self.state, self.net, self.loss, self.batches = state, state.model, loss, batches
-        self.head_epochs = head_epochs if head is not None else 0
         self.dtype = dtype
         own = set() if head is None else set(head.parameters())
+        self.head_epochs = head_epochs if own else 0
         self.body = [parameter for parameter in self.net.parameters() if parameter.requires_grad and parameter not in own]
         device = next(self.net.parameters()).device.type
         self.products: AbstractContextManager[Any] = nullcontext() if dtype is None else torch.autocast(device, dtype)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+SIGNED = ("bias",)  # settings that may be negative
 LARGEST = 2**31 - 1  # of the numbers in settings: beyond any size, number of epochs or rate
 
 
@@ -41,13 +42,14 @@ def has_type(value: Any, hint: Any) -> bool:
 
 
 def check_numbers(options: Any) -> None:
-    """Raises a ValueError that names a number among the settings which is negative, not finite or beyond all use.
+    """Raises a ValueError that names a number among the settings which is not finite or beyond all use, or negative.
 
-    No setting of a recipe is negative.
+    Only biases may be negative.
     """
     for name, value in _numbers(options, ""):
-        if not math.isfinite(value) or not 0 <= value <= LARGEST:
-            raise ValueError(f"--{name.replace('_', '-')} takes numbers from 0 to {LARGEST:,}, found {value}")
+        least = -LARGEST if name.rpartition(".")[2] in SIGNED else 0
+        if not math.isfinite(value) or not least <= value <= LARGEST:
+            raise ValueError(f"--{name.replace('_', '-')} takes numbers from {least:,} to {LARGEST:,}, found {value}")
 
 
 def _numbers(value: Any, name: str) -> Iterator[tuple[str, int | float]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harmonium.data import speech, standardise
 from harmonium.files import read_tensors, write_tensors
-from harmonium.recipes.phones.corpora import Heard, Speech
+from harmonium.recipes.phones.heard_speech import Heard, Speech
 from harmonium.recipes.shared.kept_figure import timed
 from harmonium.runs.folder import Run
 from harmonium.sequence import GMMHMM, PAUSE, GaussianMixtures, PhoneHMM, StatePath, align, train_phones

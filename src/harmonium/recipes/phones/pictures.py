@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harmonium.data.speech import filter_bank
-from harmonium.recipes.phones.corpora import Heard
+from harmonium.recipes.phones.heard_speech import Heard
 from harmonium.recipes.phones.recognition import GMM, Judged, Segments, ratio
 from harmonium.report import Section, learning_curves
 from harmonium.report.style import INK, LABEL, LINES, MUTED, PAPER, SMALL, WIDTH, page, quiet

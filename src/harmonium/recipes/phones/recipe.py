@@ -22,7 +22,7 @@ from harmonium.data import StackedFrames
 from harmonium.learning import predict
 from harmonium.models import DBN
 from harmonium.nets import classifier
-from harmonium.recipes.phones.corpora import Name, Speech, load, stand_in
+from harmonium.recipes.phones.heard_speech import Name, Speech, load, stand_in
 from harmonium.recipes.phones.mixture_phones import Mixtures, Part, aligned, learn_mixtures, parts_of, targets
 from harmonium.recipes.phones.phone_nets import Descent, Layers, learn_states, pretrain, untrained
 from harmonium.recipes.phones.pictures import sections

@@ -180,6 +180,7 @@ def _write(path: Path, title: str, header: dict[str, Any], block: str) -> Path:
         header=json.dumps(header).replace("<", "\\u003c"),
         block=block,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode())
     return path
 
