@@ -57,8 +57,8 @@ def test_a_thousand_connections_at_once_are_answered(folder: Path, watch: Callab
         return await asyncio.gather(*(asked(f"{address}news") for _ in range(1000)))
 
     codes = asyncio.run(many())
-    assert set(codes) <= {200, 503, 0}
-    assert 200 in codes
+    assert set(codes) <= {200, 503}
+    assert 503 in codes
     assert '"version":1' in heard(f"{address}news")
     process.kill()  # in the midst of whatever it does
     process.communicate()

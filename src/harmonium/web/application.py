@@ -27,7 +27,10 @@ WAITING = """<!doctype html>
 <meta http-equiv="refresh" content="3">
 <title>Waiting for a net</title>
 <link rel="icon" href="data:,">
-<style>:root {{ color-scheme: light dark; }} body {{ max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif; }}</style>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif; }}
+</style>
 <h1>Waiting for a net</h1>
 <p>The run has nothing to show yet. This page looks again every three seconds.</p>
 <p>{word}</p>

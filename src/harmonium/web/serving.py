@@ -42,32 +42,30 @@ def serve(watched: Watched, *, host: str, port: int, say: Callable[[str], None])
         if (error.name or "").startswith("harmonium"):
             raise
         raise ValueError(EXTRA) from error
-    listening = _listen(host, port)
-    port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
-    names = _names(host, port)
-    config = uvicorn.Config(
-        Guard(application(watched), names=names, token=token),
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        backlog=MOST_CONNECTIONS,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=1,
-    )
-    watched.look()
-    if watched.net is None:
-        say(f"{watched.folder} has nothing to show yet, and the page waits for it. {watched.word}")
-    say(f"Watching {watched.folder}, until Ctrl-C: http://{names[0]}/{token}/")
-    if hasattr(os, "nice"):
-        os.nice(10)  # learning comes first
-    with listening:
+    with _listen(host, port) as listening:
+        token, names = secrets.token_urlsafe(24), _names(host, listening.getsockname()[1])
+        config = uvicorn.Config(
+            Guard(application(watched), names=names, token=token),
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            backlog=MOST_CONNECTIONS,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=1,
+        )
+        watched.look()
+        if watched.net is None:
+            say(f"{watched.folder} has nothing to show yet, and the page waits for it. {watched.word}")
+        say(f"Watching {watched.folder}, until Ctrl-C: http://{names[0]}/{token}/")
+        if hasattr(os, "nice"):
+            os.nice(10)  # learning comes first
         uvicorn.Server(config).run(sockets=[listening])
 
 
