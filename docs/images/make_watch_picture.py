@@ -24,6 +24,7 @@ def main(address: str) -> None:
         view.wait_for_selector("html[data-ready]")
         view.wait_for_selector("#progress canvas")
         view.wait_for_timeout(15_000)  # a few nets
+        view.add_style_tag(content="footer { display: none !important; }")  # it would stand before the section
         picture = view.locator("#learning").screenshot()
         Image.open(io.BytesIO(picture)).save(Path(__file__).parent / "page_watch.webp", quality=80, method=6)
         browser.close()

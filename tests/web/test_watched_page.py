@@ -41,3 +41,18 @@ def test_a_dream_goes_on_with_the_newest_net(folder: Path, tmp_path: Path, watch
     process.kill()
     until(page, "document.getElementById('news').textContent.includes('does not answer')")
     page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_readers_of_screens_and_small_screens_are_served(watch: Callable, browser: Any, width: int, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: make test-page installs it").Axe()
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce")
+    page.goto(f"{watch()[1]}#mode=dream")
+    page.wait_for_selector("#progress canvas")
+    until(page, "document.querySelectorAll('#activity canvas').length === 3")
+    page.get_by_role("button", name="Learning").click()
+    assert page.evaluate("document.activeElement.id") == "learning"
+    found = axe.run(page).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()

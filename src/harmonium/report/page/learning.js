@@ -158,6 +158,10 @@ function repaintLearning() {
 }
 
 opened.then(() => {
+  byId("to-learning").addEventListener("click", () => {
+    byId("learning").scrollIntoView();
+    byId("learning").focus({ preventScroll: true });
+  });
   byId("renew").addEventListener("click", () => listenToRun().catch(fail));
   byId("theme").addEventListener("click", repaintLearning);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaintLearning);
