@@ -13,7 +13,9 @@ from harmonium.recipes import Digits
 from harmonium.runs import Run
 
 PLACE, FILE = "<!-- a net of digits -->", "net.html"
-FRAME = """```{raw} html
+FRAME = """A belief net of digits of 8x8 pixels, learnt by the recipe `digits` when this site was made:
+
+```{raw} html
 <iframe src="../net.html" title="A deep belief net of digits that perceives and dreams" loading="lazy"
  style="width: 100%; height: 48rem; border: 1px solid; border-radius: .5rem"></iframe>
 <p><a href="../net.html">The same on a page of its own</a></p>
