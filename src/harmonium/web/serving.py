@@ -90,9 +90,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         try:
             with socket.create_server((host, 0), family=family) as other:
                 free = other.getsockname()[1]
         except OSError:
-            raise ValueError(f"--host {host} is no address of this machine ({error.strerror})") from error
-        raise ValueError(f"port {port} of {host} cannot be had ({error.strerror}): --port {free} is free") from error
+            raise ValueError(f"--host {host} is no address of this machine ({why})") from error
+        raise ValueError(f"port {port} of {host} cannot be had ({why}): --port {free} is free") from error
