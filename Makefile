@@ -11,7 +11,7 @@ test: lint
 
 # The interactive page in a browser: `make test` skips these where there is none.
 test-page: .venv/browser
-	$(BIN)/pytest tests/report/test_page.py tests/report/test_page_browser.py tests/report/test_page_use.py
+	$(BIN)/pytest tests/report/test_page.py tests/report/test_page_browser.py tests/report/test_page_use.py tests/web
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ extensions = [
     "citation",
     "executed",
     "links",
+    "live_net",
     "mathml",
     "plain_types",
     "prose_docstrings",

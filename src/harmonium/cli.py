@@ -28,12 +28,13 @@ COMMANDS = {
     "sample": "RUN       draw samples of a run's model into samples.png",
     "report": "RUN       draw a run's report again, from whatever it has learnt",
     "page": "RUN       write a run's net as one interactive HTML file, which opens from disk",
+    "watch": "RUN       serve that page while the run learns, to this machine alone",
     "compare": "RUN RUN   two runs side by side: settings that differ, and figures",
     "list": "[RECIPE]  the recipes; or all that is recorded of one",
     "record": "ACTION    look after the recorded outcomes in results/",
 }
 """Each command, with what it takes and does."""
-ON_A_RUN = ("resume", "evaluate", "sample", "report", "page", "features", "predict", "impute", "compare")
+ON_A_RUN = ("resume", "evaluate", "sample", "report", "page", "watch", "features", "predict", "impute", "compare")
 NO_MEMORY = "harmonium: there is not enough memory for this: take fewer units, fewer chains or a smaller batch"
 FAULT, TRACEBACK = "a fault of the program itself", "HARMONIUM_TRACEBACK"
 CONFIGURATION = "config.json"  # what makes a folder a run's

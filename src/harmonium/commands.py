@@ -15,6 +15,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from harmonium.begun import options_of
 from harmonium.parsing import later, parse
 from harmonium.processes import is_first, join_processes, wait_for_all
 from harmonium.recipes import RECIPES, REGISTRY, find
@@ -23,8 +24,8 @@ from harmonium.record_commands import record
 from harmonium.runs import record as records
 from harmonium.runs import table
 from harmonium.runs.contract import Recipe
-from harmonium.runs.folder import CONFIGURATION, EVALUATION, PAGE, REPORT, Run
-from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier, from_settings
+from harmonium.runs.folder import EVALUATION, PAGE, REPORT, Run
+from harmonium.runs.options import NOT_SETTINGS, check_recordable, earlier
 from harmonium.stopping import leaving_with
 from harmonium.usage import UsageError
 
@@ -136,26 +137,6 @@ def say(words: str) -> None:
     console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
-def options_of(found: Run) -> Recipe:
-    """A run's recipe with the settings it was begun with. ValueError if its configuration is not one of this version's."""
-    if found.recipe != "train" and found.recipe not in RECIPES:
-        raise ValueError(f"{found.folder} holds a run of {found.recipe!r}, which is no recipe of this version: see `harmonium list`")
-    try:
-        kind = kind_of(found.recipe)
-        return dataclasses.replace(from_settings(kind, found.settings), **earlier(kind, found.settings))
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{found.folder / CONFIGURATION} does not fit the recipe {found.recipe}: {error}") from error
-
-
-def kind_of(name: str) -> type[Recipe]:
-    """The class of a run's recipe, or of a model of the user's own data."""
-    if name != "train":
-        return RECIPES[name]
-    from harmonium.train_commands import Train  # here: as above
-
-    return Train
-
-
 def evaluate(folder: Folder, betas: int = 2500, chains: int = 100, sweeps: int = 500) -> None:
     """How good a finished run is: its errors, and its likelihood with how far to trust it, drawn into evaluation.png.
 
@@ -221,6 +202,32 @@ def page(folder: Folder, out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"
     say(f"Page: {options.page(found, out or found.folder / PAGE)}")
 
 
+def watch(folder: Folder, port: int = 8765, host: str = "127.0.0.1") -> None:
+    """Serve a run's interactive page while it learns, to browsers of this machine alone. It needs the extra `web`; Ctrl-C ends it.
+
+    Parameters
+    ----------
+    folder
+        The run's folder. It is only read.
+    port
+        Where to answer; 0 for a free one.
+    host
+        The address of this machine to answer at. Any but 127.0.0.1 shows the page to others, whom only the token in its address keeps out.
+    """
+    from harmonium.web import Watched, serve  # here: only a server needs it
+
+    def draw(path: Path) -> Path:
+        found = Run.open(folder)
+        return options_of(found).page(found, path)
+
+    kind = type(options_of(Run.open(folder)))
+    if kind.page is Recipe.page:
+        draw(folder / PAGE)  # raises: a run without a page never has one
+    torch.set_num_threads(1)
+    with leaving_with(f"Stopped watching {folder}."):
+        serve(Watched(folder, draw), host=host, port=port, say=say)
+
+
 def details(name: str) -> None:
     """Print what a recipe reproduces and all that is recorded of it."""
     (entry,) = (each for each in REGISTRY if each.name == name)
@@ -273,6 +280,7 @@ FUNCTIONS: dict[str, Callable[..., None]] = {
     "sample": sample,
     "report": report,
     "page": page,
+    "watch": watch,
     "record": record,
 }
 """The commands whose options are a function's."""

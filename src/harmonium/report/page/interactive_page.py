@@ -1,10 +1,7 @@
-"""The page's one file, put together from the plain sources beside this module."""
+"""A net, and images for it to see, as the page's one file."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -12,7 +9,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from jinja2 import Environment, StrictUndefined
 from torch import Tensor
 
 from harmonium.data.tables import as_tensor
@@ -20,29 +16,10 @@ from harmonium.files import write_atomically
 from harmonium.models import DBM, DBN, RBM
 from harmonium.units import Unit
 
+from .document import document
 from .layered import layered
 from .packed import Block, Weights, net_header
 
-HERE = Path(__file__).parent
-WORKER = ("random.js", "unpack.js", "net.js", "top_down.js", "mind.js", "worker.js")
-"""The scripts that compute, in a thread of their own."""
-SCRIPTS = (
-    "random.js",
-    "colours.js",
-    "grid.js",
-    "pictures.js",
-    "ask.js",
-    "address.js",
-    "pad.js",
-    "stage.js",
-    "gallery.js",
-    "controls.js",
-    "inspector.js",
-    "trace.js",
-    "tour.js",
-    "main.js",
-)
-"""The scripts that draw and listen."""
 MOST_IMAGES = 100  # of the data, inside the page
 
 
@@ -115,7 +92,9 @@ def page(
     count = 0 if net.labels is None else len(net.labels[1])
     header |= {"title": title, "shape": _shape(model.visible, shape, images), "classes": _names(classes, count)}
     header |= _pictures(model.visible, images, labels, block, real=net.variance is not None)
-    return _write(Path(path), title, header, block.text())
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(Path(path), document(header, block.text()).encode())
+    return Path(path)
 
 
 def _names(classes: Sequence[str] | None, count: int) -> list[str]:
@@ -166,29 +145,3 @@ def _chosen(cases: int, truth: Tensor | None) -> list[int]:
         if seen[label] <= each:
             found.append(case)
     return found[:MOST_IMAGES]
-
-
-def _write(path: Path, title: str, header: dict[str, Any], block: str) -> Path:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    worker, script = _sources(WORKER), _sources(SCRIPTS)
-    text = environment.from_string((HERE / "page.html").read_text(encoding="utf-8")).render(
-        title=title,
-        style=_source("page.css"),
-        worker=worker,
-        script=script,
-        allowed=f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'",
-        header=json.dumps(header).replace("<", "\\u003c"),
-        block=block,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode())
-    return path
-
-
-def _sources(names: Sequence[str]) -> str:
-    """Scripts as one, in a scope of its own."""
-    return '(() => {\n"use strict";\n' + "\n".join(_source(name) for name in names) + "})();\n"
-
-
-def _source(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")

@@ -216,4 +216,4 @@ async function open() {
 }
 
 globalThis.harmonium = { ask, view, get frame() { return frame; } };
-open().catch((error) => (byId("opening").textContent = `The net cannot be unpacked: ${error.message}`));
+const opened = open().catch((error) => (byId("opening").textContent = `The net cannot be unpacked: ${error.message}`));
