@@ -16,7 +16,7 @@ import torch
 import harmonium as hm
 from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
-from harmonium.learning.loop.history_file import unpacked
+from harmonium.learning.loop.history_file import VALUES, unpacked
 from harmonium.runs import Recipe, Run
 from harmonium.runs.metrics_file import read_rows
 from tests.faulty_disk import Fault, Killed, faulty
@@ -71,7 +71,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted((folder / "checkpoints").glob("*.safetensors")):
         phase, (tensors, header) = path.stem, read_tensors(path)
-        found |= {f"{phase} {name}": tensor.tolist() for name, tensor in tensors.items()}
+        found |= {f"{phase} {name}": tensor.tolist() for name, tensor in tensors.items() if name != VALUES}
         history = unpacked(tensors, header["history"])
         found[phase] = [{name: value for name, value in row.items() if name != "seconds"} for row in history]
     rows = [{name: value for name, value in row.items() if name != "seconds"} for row in read_rows(folder / "metrics.jsonl")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ class Sizes(hm.Callback):
     checkpoint: list[int] = field(default_factory=list)
 
     def on_epoch(self, state: TrainingState) -> None:
-        gc.collect()
         self.memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
         self.files.append(len(os.listdir("/proc/self/fd")))
         self.checkpoint.append(self.path.stat().st_size if self.path.exists() else 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,7 @@ from harmonium.data.speech import transcripts
 from harmonium.files import WITHOUT_CHECKSUM, read_tensors
 from harmonium.recipes import find
 from harmonium.runs import Options, Run
-from harmonium.runs.metrics_file import line, read_rows
+from harmonium.runs.metrics_file import line
 from tests.data import test_matlab_reader, test_speech_sounds
 from tests.data.idx_files import idx_bytes
 
@@ -48,7 +50,8 @@ class Parser:
 
 
 def _idx(folder: Path) -> list[bytes]:
-    return [idx_bytes(np.arange(24, dtype=kind).reshape(shape)) for kind, shape in (("u1", (2, 3, 4)), ("i4", (24,)), ("f8", (4, 6)))]
+    plain = [idx_bytes(np.arange(24, dtype=kind).reshape(shape)) for kind, shape in (("u1", (2, 3, 4)), ("i4", (24,)), ("f8", (4, 6)))]
+    return [*plain, gzip.compress(plain[0], mtime=0)]
 
 
 def _matlab(folder: Path) -> list[bytes]:
@@ -87,7 +90,7 @@ def _sounds(folder: Path) -> list[bytes]:
 def _models(folder: Path) -> list[bytes]:
     dense = hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=0)
     groups = hm.RBM(hm.Groups(hm.Gaussian(3), hm.Softmax(1, categories=3)), hm.NoisyReLU(4), seed=0)
-    image = hm.RBM(hm.Bernoulli((1, 6, 6)), hm.Bernoulli((2, 4, 4)), hm.couplings.Convolutional((1, 6, 6), filters=2, size=3), seed=0)
+    image = hm.RBM(hm.Bernoulli((1, 6, 6)), hm.Bernoulli((2, 4, 4)), hm.Convolutional((1, 6, 6), 2, kernel=3), seed=0)
     dbn = hm.DBN([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=0), hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3), seed=1)])
     net = hm.nets.classifier(dbn, classes=3)
     found = []
@@ -142,7 +145,7 @@ def _open(path: Path) -> object:
 
 
 def _words(folder: Path) -> list[bytes]:
-    lines = ("run digits --seed 3 --threads 1 --smoke", "run digits --layers.units 30 20 --layers.epochs 4 --out runs/x", "list digits", "run --help")
+    lines = ("run digits --seed 3 --threads 1 --smoke", "run digits --layers.units 30 20 --layers.epochs 4 --out runs/x", "list digits", "list")
     return [each.replace(" ", "\n").encode() for each in lines]
 
 
@@ -171,19 +174,35 @@ def _archives(folder: Path) -> list[bytes]:
     return [(folder / "arrays.npz").read_bytes(), (folder / "packed.npz").read_bytes()]
 
 
-def _counts(folder: Path) -> list[bytes]:
-    import scipy.sparse
+COUNTS = {"format": np.array(b"csr"), "shape": np.array([2, 2]), "data": np.array([1, 2, 3]), "indices": np.array([0, 0, 1]), "indptr": np.array([0, 1, 3])}
 
-    for packed in (True, False):
-        scipy.sparse.save_npz(folder / f"{packed}.npz", scipy.sparse.csr_array(np.array([[1, 0], [2, 3]])), compressed=packed)
-    return [(folder / "True.npz").read_bytes(), (folder / "False.npz").read_bytes()]
+
+def _counts(folder: Path) -> list[bytes]:
+    """Members of a sparse matrix's archive, each after its name."""
+    return [name.encode() + b"\n" + _array_file(array) for name, array in COUNTS.items()]
+
+
+def _array_file(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def _count(path: Path) -> object:
+    """A sparse matrix one of whose members is the input: what a mutated archive's checksums would hide."""
+    name, _, content = path.read_bytes().partition(b"\n")
+    members = {each: _array_file(array) for each, array in COUNTS.items()} | {name.decode("latin-1"): content}
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, member in members.items():
+            archive.writestr(f"{each}.npy", member)
+    return documents.load(path)
 
 
 def _texts(*texts: str) -> Callable[[Path], list[bytes]]:
     return lambda folder: [text.encode() for text in texts]
 
 
-SHEETS = ("height;eyes\n1.7;blue\n;brown\n", "a,b,c\n1,2,3\n4,,6\n", '1\t2\n3\t"4 x"\n', "when,n\n2020-01-02,3\nNA,4\n")
+SHEETS = ("height;eyes\n1.7;blue\n;brown\n1.5;\n", "a,b,c\n1,2,3\n4,,6\n", '1\t2\n3\t"4 x"\n', "when,n\n2020-01-02,3\nNA,4\n2020-01-03,5\n")
 MATRIX = ("%%MatrixMarket matrix coordinate real general\n3 3 2\n1 1 0.5\n3 2 -1\n", "%%MatrixMarket matrix array integer general\n2 2\n1\n2\n3\n4\n")
 RATINGS = ("user,item,rating\nann,tea,4\nbob,tea,5\nann,milk,2\n", "1,1,1\n1,2,5\n2,1,3\n")
 TALK = ("cats and dogs\ndogs\nmore cats, and cats\n", "one word is\nfew words are\n")
@@ -212,13 +231,13 @@ PARSERS = {
     "command-line": Parser(1, "words", _words, _answer),
     "ratings": Parser(6, "a.csv", _texts(*RATINGS), ratings.read),
     "documents": Parser(3, "a.txt", _texts(*TALK), documents.load),
-    "counts": Parser(2, "a.npz", _counts, documents.load),
+    "counts": Parser(2, "a.npz", _counts, _count),
     "midi": Parser(5, "a.mid", _notes, midi.read),
     "sheet": Parser(7, "a.csv", _texts(*SHEETS), lambda path: hm.data.from_frame(read_data(path))),
     "array": Parser(4, "a.npy", _arrays, read_data),
     "archive": Parser(3, "a.npz", _archives, read_data),
     "matrix-market": Parser(3, "a.mtx", _texts(*MATRIX), read_data),
-    "rows": Parser(4, "metrics.jsonl", _texts(*ROWS), read_rows),
+    "rows": Parser(4, "metrics.jsonl", _texts(*ROWS), lambda path: Run(path.parent, "", {}, []).histories()),
     "transcripts": Parser(2, "text", _texts("a1 one two\na2 three\n"), transcripts.table),
     "lexicon": Parser(2, "lexicon", _texts(*LEXICON), speech.read_lexicon),
 }
