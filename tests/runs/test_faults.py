@@ -107,6 +107,7 @@ def survived() -> Iterator[None]:
 
 def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHASES) -> None:
     """A run with a fault at one operation, gone on with, where one more may come, until it is done: it has the bits of one without."""
+    expected = whole(phases)[0]
     folder, Counts.learnt = root / f"{at}-{again}", 0
     with survived(), faulty(root, at, fault) as disk:
         work(folder / "run", phases)
@@ -115,7 +116,7 @@ def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHAS
         with survived(), faulty(root, again, fault):
             work(folder / "run", phases)
     work(folder / "run", phases)
-    assert outcome(folder / "run") == whole(phases)[0], (at, again)
+    assert outcome(folder / "run") == expected, (at, again)
     assert Counts.learnt <= phases * EPOCHS + 1 + (again > 0), (at, again)  # at most one epoch was learnt again, for each fault
     assert not list(folder.rglob("*.tmp")), (at, again)
     shutil.rmtree(folder)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from harmonium.data.matrix_market import read_matrix
 from harmonium.data.pictures import opened
 from harmonium.data.sheets import BLANK, Sheet, parse
 
 LARGEST = 2**32  # bytes that are read into memory
-MOST_EMPTY = 1 << 22  # rows without an entry
 IMAGES = {".png", ".jpg", ".jpeg"}
 TABLES = {".csv", ".tsv", ".parquet"}
 ARRAYS = {".npy", ".npz", ".mtx"}
@@ -68,7 +68,7 @@ def read(path: Path, *, key: str | None = None, missing: str | None = None) -> A
     _check_size(path, path.stat().st_size)
     if suffix in ARRAYS:
         try:
-            return _matrix(path) if suffix == ".mtx" else _array(path, key)
+            return read_matrix(path) if suffix == ".mtx" else _array(path, key)
         except (EOFError, zipfile.BadZipFile, zlib.error, TypeError, IndexError, OverflowError) as error:
             raise ValueError(f"{path} is no complete {suffix} file: {error}") from error
     if suffix == ".parquet":
@@ -131,22 +131,6 @@ def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
 
 def _shown(array: Any) -> str:
     return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-
-
-def _matrix(path: Path) -> Any:
-    from scipy.io import mminfo, mmread
-
-    try:
-        rows, _, entries, form, field, _ = mminfo(path)
-    except ValueError as error:
-        raise ValueError(f"{path} is no Matrix Market file: {error}") from error
-    if field not in ("real", "integer", "pattern", "double"):
-        raise ValueError(f"{path} must hold real numbers, found {field}")
-    if 2 * entries > path.stat().st_size or rows > entries + MOST_EMPTY:
-        raise ValueError(f"{path} says that it has {entries:,} entries in {rows:,} rows, and its {path.stat().st_size:,} bytes cannot hold them")
-    _check_size(path, 16 * entries)
-    found = mmread(path)
-    return found if form == "array" else found.tocsr()
 
 
 def _parquet(path: Path) -> Any:
