@@ -77,10 +77,11 @@ def _sparse(path: Path, sizes: list[int], lines: list[bytes], field: bytes, sign
     if max(rows, columns) > entries + MOST_EMPTY:
         raise ValueError(f"{path} says that it has {rows:,} rows and {columns:,} columns for {entries:,} entries: is it damaged?")
     table = _table(path, lines, (entries, 2 if field == b"pattern" else 3), NUMBERS[field])
-    places = table[:, :2].astype(np.int64) - 1
     values = np.ones(entries, np.int64) if field == b"pattern" else table[:, 2]
-    if (places + 1 != table[:, :2]).any() or (places < 0).any() or (places >= [rows, columns]).any():
+    places = table[:, :2] - 1
+    if not ((places >= 0) & (places < [rows, columns]) & (places == np.round(places))).all():  # NaN is nowhere
         raise ValueError(f"{path} has an entry outside of its {rows:,} rows and {columns:,} columns")
+    places = places.astype(np.int64)
     if sign:
         other = places[:, 0] != places[:, 1]
         places, values = np.concatenate([places, places[other, ::-1]]), np.concatenate([values, sign * values[other]])

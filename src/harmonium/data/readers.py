@@ -104,9 +104,9 @@ def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
     except KeyError as error:
         raise ValueError(f"{path} is no .npz file of arrays: {error}") from error
     except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read") from None
-        raise
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read ({error})") from None
 
 
 def _loaded(file: Any, size: int) -> np.ndarray[Any, Any]:
@@ -116,7 +116,7 @@ def _loaded(file: Any, size: int) -> np.ndarray[Any, Any]:
     try:
         shape, _, kind = header(file)
     except Exception as error:  # the reader of headers may raise any exception, depending on the bytes
-        raise ValueError(f"the description of the array cannot be read: {error}") from error
+        raise ValueError(f"the array's description cannot be read: {error}") from error
     if math.prod(shape) * kind.itemsize > size:
         raise ValueError(f"an array of {kind} and shape {shape} takes more than the {size:,} bytes of its file")
     file.seek(0)
