@@ -89,7 +89,7 @@ def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
     try:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
-                return _numbers(path, _loaded(file, path.stat().st_size))
+                return _numbers(path, _loaded(path, file, path.stat().st_size))
         with zipfile.ZipFile(path) as members:
             names = [name.removesuffix(".npy") for name in members.namelist()]
             if key is None and len(names) != 1:
@@ -100,25 +100,25 @@ def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
             size = members.getinfo(f"{name}.npy").file_size
             _check_size(path, size)
             with members.open(f"{name}.npy") as file:
-                return _numbers(path, _loaded(file, size))
+                return _numbers(path, _loaded(path, file, size))
     except KeyError as error:
         raise ValueError(f"{path} is no .npz file of arrays: {error}") from error
     except ValueError as error:
         if str(error).startswith(str(path)):
             raise
-        raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read ({error})") from None
+        raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read") from None
 
 
-def _loaded(file: Any, size: int) -> np.ndarray[Any, Any]:
+def _loaded(path: Path, file: Any, size: int) -> np.ndarray[Any, Any]:
     """The array in a file of so many bytes, once what it says of itself fits: NumPy takes the memory first, and then reads."""
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
         shape, _, kind = header(file)
     except Exception as error:  # the reader of headers may raise any exception, depending on the bytes
-        raise ValueError(f"the array's description cannot be read: {error}") from error
+        raise ValueError(f"{path} has no description of an array that can be read: {error}") from error
     if math.prod(shape) * kind.itemsize > size:
-        raise ValueError(f"an array of {kind} and shape {shape} takes more than the {size:,} bytes of its file")
+        raise ValueError(f"{path} describes an array of {kind} and shape {shape}, which takes more than its {size:,} bytes")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
 
