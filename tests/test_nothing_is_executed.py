@@ -13,10 +13,34 @@ from harmonium.data import fetch
 
 PACKAGE = Path(__file__).parents[1] / "src" / "harmonium"
 FILES = sorted(PACKAGE.rglob("*.py"))
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "tarfile", "code", "codeop", "runpy"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "yaml",
+    "tarfile",
+    "code",
+    "codeop",
+    "runpy",
+}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 METHODS = {"extractall", "extract", "unpack_archive", "loadmat", "urlopen", "urlretrieve"}
-QUALIFIED = {"os.system", "os.popen", "torch.load", "torch.save", "np.fromregex", "torch.hub", "pooch.Untar", "pooch.Unzip", "pandas.read_pickle"}
+QUALIFIED = {
+    "os.system",
+    "os.popen",
+    "torch.load",
+    "torch.save",
+    "np.fromregex",
+    "torch.hub",
+    "pooch.Untar",
+    "pooch.Unzip",
+    "pandas.read_pickle",
+}
 
 
 def faults(tree: ast.AST) -> Iterator[str]:

@@ -20,7 +20,9 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("rows", [ROWS, [], [{"epoch": 1.0, "note": "a callback's"}], [{"count": 3}]], ids=["floats", "none", "a text", "a whole number"])
+@pytest.mark.parametrize(
+    "rows", [ROWS, [], [{"epoch": 1.0, "note": "a callback's"}], [{"count": 3}]], ids=["floats", "none", "a text", "a whole number"]
+)
 def test_rows_are_as_they_were(rows: list[dict[str, float]]) -> None:
     tensors, header = packed(rows)
     found = unpacked(tensors, json.loads(json.dumps(header)))

@@ -413,7 +413,9 @@ def policy(load: str, **environment: str) -> list[str]:
         "from harmonium.cli import main; main()",
     )
     inherited = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    found = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=inherited | environment, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=inherited | environment, capture_output=True, text=True, check=True
+    )
     return found.stdout.split()
 
 

@@ -55,7 +55,7 @@ def growth(steps: int) -> bool:
 
 
 def disk(seed: int, until: float) -> bool:
-    """Faults of every kind at every operation, and pairs of faults at random ones. Whether every run had the bits of the undisturbed one."""
+    """Faults of every kind at every operation, and pairs at random ones. Whether every run had the bits of the undisturbed one."""
     chance, count = random.Random(seed), 0
     operations = test_faults.whole(PHASES)[1]
     single = [(fault, at, 0) for fault in get_args(Fault) for at in range(1, operations + 1)]

@@ -48,7 +48,6 @@ def limited(seconds: float) -> Iterator[None]:
 
 def fault(parser: Parser, content: bytes, folder: Path) -> str | None:
     """What a parser does with an input, if it is neither to read it nor to refuse it in an allowed way."""
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     path = folder / parser.name
     path.write_bytes(content)
@@ -59,6 +58,8 @@ def fault(parser: Parser, content: bytes, folder: Path) -> str | None:
         return None
     except (Exception, Hang) as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    finally:
+        shutil.rmtree(folder)  # of a process that died, the input stays
     return None
 
 

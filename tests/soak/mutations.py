@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 LONGEST = 1 << 16  # bytes of a mutated file
 EXTREMES = (0, 1, -1, 2, 7, 31, 32, 127, 128, 255, 256, 2**15 - 1, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**63)
-WORDS = (b"0", b"-1", b"1e309", b"nan", b"inf", b"4294967296", b"99999999999999999999", b"1e-320", b"", b"null", b"[]", b"{}", b'"x"', b"true",
-         b"0.5", b"1" * 5000, b"\xff", b"\x00", b"\n", b"\xef\xbb\xbf")  # fmt: skip
+WORDS = (b"0", b"-1", b"1e309", b"nan", b"inf", b"4294967296", b"99999999999999999999", b"1e-320", b"", b"null", b"[]", b"{}", b'"x"',
+         b"true", b"0.5", b"1" * 5000, b"\xff", b"\x00", b"\n", b"\xef\xbb\xbf")  # fmt: skip
 TOKEN = re.compile(rb"[-+.\w]+")
 
 

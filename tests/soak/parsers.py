@@ -145,7 +145,12 @@ def _open(path: Path) -> object:
 
 
 def _words(folder: Path) -> list[bytes]:
-    lines = ("run digits --seed 3 --threads 1 --smoke", "run digits --layers.units 30 20 --layers.epochs 4 --out runs/x", "list digits", "list")
+    lines = (
+        "run digits --seed 3 --threads 1 --smoke",
+        "run digits --layers.units 30 20 --layers.epochs 4 --out runs/x",
+        "list digits",
+        "list",
+    )
     return [each.replace(" ", "\n").encode() for each in lines]
 
 
@@ -174,7 +179,13 @@ def _archives(folder: Path) -> list[bytes]:
     return [(folder / "arrays.npz").read_bytes(), (folder / "packed.npz").read_bytes()]
 
 
-COUNTS = {"format": np.array(b"csr"), "shape": np.array([2, 2]), "data": np.array([1, 2, 3]), "indices": np.array([0, 0, 1]), "indptr": np.array([0, 1, 3])}
+COUNTS = {
+    "format": np.array(b"csr"),
+    "shape": np.array([2, 2]),
+    "data": np.array([1, 2, 3]),
+    "indices": np.array([0, 0, 1]),
+    "indptr": np.array([0, 1, 3]),
+}
 
 
 def _counts(folder: Path) -> list[bytes]:
@@ -192,10 +203,11 @@ def _count(path: Path) -> object:
     """A sparse matrix one of whose members is the input: what a mutated archive's checksums would hide."""
     name, _, content = path.read_bytes().partition(b"\n")
     members = {each: content if each.encode() == name else _array_file(array) for each, array in COUNTS.items()}
-    with zipfile.ZipFile(path, "w") as archive:
+    whole = path.with_name("whole.npz")  # the input stays as it is
+    with zipfile.ZipFile(whole, "w") as archive:
         for each, member in members.items():
             archive.writestr(f"{each}.npy", member)
-    return documents.load(path)
+    return documents.load(whole)
 
 
 def _texts(*texts: str) -> Callable[[Path], list[bytes]]:
@@ -203,8 +215,11 @@ def _texts(*texts: str) -> Callable[[Path], list[bytes]]:
 
 
 SHEETS = ("height;eyes\n1.7;blue\n;brown\n1.5;\n", "a,b,c\n1,2,3\n4,,6\n", '1\t2\n3\t"4 x"\n', "when,n\n2020-01-02,3\nNA,4\n2020-01-03,5\n")
-MATRIX = ("%%MatrixMarket matrix coordinate real general\n3 3 2\n1 1 0.5\n3 2 -1\n", "%%MatrixMarket matrix array integer general\n2 2\n1\n2\n3\n4\n",
-          "%%MatrixMarket matrix coordinate pattern symmetric\n% words\n3 3 2\n1 1\n3 2\n")
+MATRIX = (
+    "%%MatrixMarket matrix coordinate real general\n3 3 2\n1 1 0.5\n3 2 -1\n",
+    "%%MatrixMarket matrix array integer general\n2 2\n1\n2\n3\n4\n",
+    "%%MatrixMarket matrix coordinate pattern symmetric\n% words\n3 3 2\n1 1\n3 2\n",
+)
 RATINGS = ("user,item,rating\nann,tea,4\nbob,tea,5\nann,milk,2\n", "1,1,1\n1,2,5\n2,1,3\n")
 TALK = ("cats and dogs\ndogs\nmore cats, and cats\n", "one word is\nfew words are\n")
 LEXICON = (";;; comment\nCAT  K AE1 T\nDOG  D AO1 G\nDOG(2)  D AA1 G # other\n",)

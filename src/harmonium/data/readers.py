@@ -69,7 +69,7 @@ def read(path: Path, *, key: str | None = None, missing: str | None = None) -> A
     if suffix in ARRAYS:
         try:
             return read_matrix(path) if suffix == ".mtx" else _array(path, key)
-        except (EOFError, zipfile.BadZipFile, zlib.error, TypeError, IndexError, OverflowError) as error:
+        except (EOFError, zipfile.BadZipFile, RuntimeError, zlib.error, TypeError, IndexError, OverflowError) as error:
             raise ValueError(f"{path} is no complete {suffix} file: {error}") from error
     if suffix == ".parquet":
         return _parquet(path)
