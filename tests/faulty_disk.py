@@ -33,8 +33,8 @@ class Disk:
     """A folder on which one operation goes wrong.
 
     Every opening for writing, write, flush, rename and second name counts as an operation. At the `at`-th one there is a `fault`: "fail",
-    an error; "full", an error at every later opening for writing and write too; "short", half of a write; "kill", the end of the process before it; "lost", the same with the machine: whatever was not
-    flushed is gone, the names in folders that were not flushed too.
+    an error; "full", an error there and at every later opening for writing and write; "short", half of a write; "kill", the end of the
+    process before it; "lost", the same with the machine: whatever was not flushed is gone, the names in folders that were not flushed too.
     """
 
     root: Path

@@ -38,7 +38,7 @@ def decoded(source: Path | IO[bytes], kinds: Sequence[str], size: tuple[int, int
 
 @contextmanager
 def opened(source: Path | IO[bytes], kinds: Sequence[str], size: tuple[int, int] | None = None) -> Iterator[Image]:
-    """An image that is not decoded yet, for pixels in another mode. Parameters and errors are those of `decoded`, also of what is done with it."""
+    """An image that is not decoded yet, for pixels in another mode. Parameters and errors are those of `decoded`."""
     from PIL import Image  # which matplotlib, too, reads with; here, so that importing the package does not wait for it
 
     try:
