@@ -1,13 +1,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-page lint docs bench clean
+.PHONY: demo test soak test-page lint docs bench clean
 
 demo: .venv/installed
 	$(BIN)/harmonium run digits --fresh
 
 test: lint
 	$(BIN)/pytest -n 2
+
+# For maintainers, for hours: the campaigns of `make test` at full size. `make soak SEED=1 HOURS=8` has other files and an end.
+SEED ?= 0
+HOURS ?= 24
+soak: .venv/installed
+	$(BIN)/python -m tests.soak --seed $(SEED) --hours $(HOURS)
 
 # The interactive page in a browser: `make test` skips these where there is none.
 test-page: .venv/browser

@@ -14,7 +14,7 @@ import pytest
 
 from harmonium import files
 
-Fault = Literal["fail", "short", "kill", "lost"]
+Fault = Literal["fail", "full", "short", "kill", "lost"]
 
 
 class Killed(BaseException):
@@ -33,8 +33,8 @@ class Disk:
     """A folder on which one operation goes wrong.
 
     Every opening for writing, write, flush, rename and second name counts as an operation. At the `at`-th one there is a `fault`: "fail",
-    an error; "short", half of a write; "kill", the end of the process before it; "lost", the same with the machine: whatever was not
-    flushed is gone, the names in folders that were not flushed too.
+    an error; "full", an error there and at every later opening for writing and write; "short", half of a write; "kill", the end of the
+    process before it; "lost", the same with the machine: whatever was not flushed is gone, the names in folders that were not flushed too.
     """
 
     root: Path
@@ -54,13 +54,17 @@ class Disk:
                 self.nodes[str(path)] = Node(path.read_bytes())
         self.safe = dict(self.nodes)
 
-    def strikes(self) -> bool:
-        """Counts an operation, and says whether it is to be cut short."""
+    def strikes(self, *, longer: bool = False) -> bool:
+        """Counts an operation, which may need more of the disk, and says whether it is to be cut short."""
         self.check_alive()
         self.count += 1
+        if self.fault == "full" and self.struck and longer:
+            raise OSError(errno.ENOSPC, "No space left on device")
         if self.count != self.at:
             return False
         self.struck = True
+        if self.fault == "full":
+            raise OSError(errno.ENOSPC, "No space left on device")
         if self.fault == "fail":
             raise OSError(errno.EIO, "Input/output error")
         if self.fault == "short":
@@ -75,7 +79,7 @@ class Disk:
     def open(self, path: Any, flags: int, *rest: Any) -> int:
         name = os.fspath(path)
         if flags & os.O_CREAT:
-            self.strikes()
+            self.strikes(longer=True)
         self.check_alive()
         descriptor: int = self.real["open"](name, flags, *rest)
         if flags & os.O_CREAT and name not in self.nodes:
@@ -84,7 +88,7 @@ class Disk:
         return descriptor
 
     def write(self, descriptor: int, content: Any) -> int:
-        short = self.strikes()
+        short = self.strikes(longer=True)
         written: int = self.real["write"](descriptor, content[: max(1, len(content) // 2)] if short else content)
         return written
 

@@ -6,6 +6,7 @@ does is in `harmonium.commands`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -148,6 +149,16 @@ def recipes(command: str) -> str:
     return "\n".join([head, "", *lines, "", "harmonium run RECIPE --help shows its options, with their defaults."])
 
 
+def wait_quietly() -> None:
+    """Has threads that wait for each other sleep where the machine has more work than processors, unless the user says how they wait.
+
+    Else they wait in a loop, and take the time of the work that they wait for. Their library asks once, as it is loaded.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # where the system does not count its load
+        if os.getloadavg()[0] > (os.cpu_count() or 1):
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def main() -> None:
     """The entry point. Every error that a user can mend is one sentence; exit code 2 for the words of a command, 1 for what it met."""
     usual = warnings.formatwarning
@@ -157,6 +168,7 @@ def main() -> None:
         if said is not None:
             print(said)
             return
+        wait_quietly()
         with leaving_with("Stopped."):
             from harmonium.commands import carry_out
 

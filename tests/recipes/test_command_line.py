@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -398,3 +399,29 @@ def test_a_warning_is_said_without_the_place_in_the_code(monkeypatch, capsys):
     cli.main()
     assert capsys.readouterr().out == "harmonium: a sentence\n\n"
     assert warnings.formatwarning is usual
+
+
+def policy(load: str, **environment: str) -> list[str]:
+    """How threads wait when a command begins on a machine of this load; and whether PyTorch was there before that was settled."""
+    lines = (
+        "import os, sys, types",
+        f"os.getloadavg = lambda: {load}",
+        "commands = types.ModuleType('harmonium.commands')",
+        "commands.carry_out = lambda words: print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)",
+        "sys.modules['harmonium.commands'] = commands",
+        "sys.argv = ['harmonium', 'run', 'digits']",
+        "from harmonium.cli import main; main()",
+    )
+    inherited = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    found = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=inherited | environment, capture_output=True, text=True, check=True
+    )
+    return found.stdout.split()
+
+
+def test_threads_sleep_while_they_wait_beside_other_work() -> None:
+    processors = os.cpu_count() or 1
+    assert policy(f"({processors + 0.5}, 0, 0)") == ["PASSIVE", "False"]
+    assert policy(f"({processors}, 99, 99)") == ["None", "False"]
+    assert policy(f"({processors + 0.5}, 0, 0)", OMP_WAIT_POLICY="ACTIVE") == ["ACTIVE", "False"]
+    assert policy("1 / 0 if False else (_ for _ in ()).throw(OSError())") == ["None", "False"]

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import random
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +16,29 @@ import torch
 import harmonium as hm
 from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
+from harmonium.learning.loop.history_file import VALUES, unpacked
 from harmonium.runs import Recipe, Run
 from harmonium.runs.metrics_file import read_rows
 from tests.faulty_disk import Fault, Killed, faulty
 
-PHASES, EPOCHS = ("first", "second", "third"), 3
+PHASES, EPOCHS = 3, 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Three(Recipe):
-    """Three phases of learning, each on the hidden units of the one before."""
+class Phases(Recipe):
+    """Some phases of learning, each on the hidden units of the one before."""
 
-    name: ClassVar[str] = "three"
+    name: ClassVar[str] = "phases"
     paper: ClassVar[str] = "mine"
     published: ClassVar[dict[str, str]] = {}
 
+    phases: int = PHASES
+
     def run(self, run: Run) -> dict[str, Any]:
         data = torch.eye(6).repeat(5, 1)
-        for number, phase in enumerate(PHASES):
-            rbm = hm.RBM(hm.Bernoulli(data.shape[1]), hm.Bernoulli(5 - number), seed=number)
+        for number in range(self.phases):
+            phase = f"phase {number}"
+            rbm = hm.RBM(hm.Bernoulli(data.shape[1]), hm.Bernoulli(max(5 - number, 2)), seed=number)
             hm.fit(rbm, data, negative=hm.PersistentCD(chains=4), epochs=EPOCHS, batch_size=15, seed=self.seed, progress=False,
                    callbacks=[run.callbacks(phase)[0], Counts()], checkpoint=run.checkpoint(phase))  # fmt: skip
             data = (rbm.hidden_mean(data) > 0.5).float()
@@ -51,8 +57,8 @@ class Counts(hm.Callback):
         Counts.learnt += 1
 
 
-def work(folder: Path) -> None:
-    options = Three(seed=1, threads=1, out=folder)
+def work(folder: Path, phases: int = PHASES) -> None:
+    options = Phases(seed=1, threads=1, out=folder, phases=phases)
     run = Run.begin(options.name, options)
     try:
         options.run(run)
@@ -63,26 +69,31 @@ def work(folder: Path) -> None:
 def outcome(folder: Path) -> dict[str, Any]:
     """What a finished run leaves: every tensor, every figure but the seconds."""
     found: dict[str, Any] = {}
-    for phase in PHASES:
-        tensors, header = read_tensors(folder / "checkpoints" / f"{phase}.safetensors")
-        found |= {f"{phase} {name}": tensor.tolist() for name, tensor in tensors.items()}
-        found[phase] = [{name: value for name, value in row.items() if name != "seconds"} for row in header["history"]]
+    for path in sorted((folder / "checkpoints").glob("*.safetensors")):
+        phase, (tensors, header) = path.stem, read_tensors(path)
+        found |= {f"{phase} {name}": tensor.tolist() for name, tensor in tensors.items() if name != VALUES}
+        history = unpacked(tensors, header["history"])
+        found[phase] = [{name: value for name, value in row.items() if name != "seconds"} for row in history]
     rows = [{name: value for name, value in row.items() if name != "seconds"} for row in read_rows(folder / "metrics.jsonl")]
     return {**found, "rows": rows, "metrics": Run.open(folder).results()["metrics"]}
 
 
 @pytest.fixture(autouse=True)
-def _quick_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_sessions(monkeypatch)
+
+
+def quick_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which commit and machine a session has is found out once a session, by other programs: a thousand sessions leave that out."""
     monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "here")
     monkeypatch.setattr("harmonium.runs.folder.machine", lambda device: "this")
 
 
 @functools.cache
-def whole() -> tuple[dict[str, Any], int]:
+def whole(phases: int = PHASES) -> tuple[dict[str, Any], int]:
     """The outcome of a run that nothing happens to, and the number of its operations."""
     with tempfile.TemporaryDirectory() as folder, faulty(Path(folder)) as disk:
-        work(Path(folder) / "run")
+        work(Path(folder) / "run", phases)
         return outcome(Path(folder) / "run"), disk.count
 
 
@@ -94,16 +105,38 @@ def survived() -> Iterator[None]:
         return
 
 
+def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHASES) -> None:
+    """A run with a fault at one operation, gone on with, where one more may come, until it is done: it has the bits of one without."""
+    expected = whole(phases)[0]
+    folder, Counts.learnt = root / f"{at}-{again}", 0
+    with survived(), faulty(root, at, fault) as disk:
+        work(folder / "run", phases)
+    assert disk.struck, at
+    if again:
+        with survived(), faulty(root, again, fault):
+            work(folder / "run", phases)
+    work(folder / "run", phases)
+    assert outcome(folder / "run") == expected, (at, again)
+    assert Counts.learnt <= phases * EPOCHS + 1 + (again > 0), (at, again)  # at most one epoch was learnt again, for each fault
+    assert not list(folder.rglob("*.tmp")), (at, again)
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("fault", ["fail", "short", "kill", "lost"])
 def test_a_fault_at_every_operation(fault: Fault, tmp_path: Path) -> None:
-    expected, operations = whole()
+    operations = whole()[1]
     assert operations > 75  # times four kinds of faults: at least 300
     for at in range(1, operations + 1):
-        folder, Counts.learnt = tmp_path / f"{at}", 0
-        with survived(), faulty(tmp_path, at, fault) as disk:
-            work(folder / "run")
-        assert disk.struck, at
-        work(folder / "run")
-        assert outcome(folder / "run") == expected, at
-        assert Counts.learnt <= len(PHASES) * EPOCHS + 1, at  # at most one epoch was learnt again
-        assert not list(folder.rglob("*.tmp")), at
+        strike(tmp_path, fault, at)
+
+
+def test_a_disk_that_stays_full(tmp_path: Path) -> None:
+    for at in range(1, whole()[1] + 1, 7):
+        strike(tmp_path, "full", at)
+
+
+def test_faults_that_come_twice(tmp_path: Path) -> None:
+    chance, operations = random.Random(0), whole()[1]
+    for fault in ("fail", "short", "kill", "lost"):
+        for _ in range(3):
+            strike(tmp_path, fault, chance.randint(1, operations), chance.randint(1, operations // 2))

@@ -68,7 +68,7 @@ def member_of(path: Path, file: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as fault:
+    except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise ValueError(f"{path} is not a readable zip archive: {fault}") from fault
     found = next((name for name in names if name.rsplit("/", 1)[-1] == file), None)
     if found is None:

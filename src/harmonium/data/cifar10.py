@@ -209,7 +209,7 @@ def _read(path: Path, part: str, name: str) -> Array:
             if sorted(each for each in archive.namelist() if not each.endswith("/")) != wanted:
                 raise ValueError(f"{path} is another file: expected the {len(wanted)} images {wanted[0]} to {wanted[-1]}")
             return np.stack([_decoded(path, archive, each) for each in wanted])
-    except zipfile.BadZipFile as fault:
+    except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise ValueError(f"{path} is not a readable zip archive: {fault}") from fault
 
 

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from scipy import sparse
 
+MOST_DOCUMENTS, MOST_WORDS = 1 << 24, 1 << 21  # of a matrix, whatever it says of itself
 WORD = r"(?u)\b[^\W\d_]{2,}\b"  # two letters or more
 
 
@@ -91,8 +92,13 @@ def _matrix(path: Path) -> Documents:
 
     try:
         counts = sparse.load_npz(path)
+        if hasattr(counts, "check_format"):  # SciPy would use indices outside of the matrix, and write outside of its memory
+            counts.check_format(full_check=True)
     except Exception as fault:  # SciPy and NumPy may raise any exception, depending on the bytes
         raise ValueError(f"{path} is no sparse matrix, as scipy.sparse.save_npz writes it") from fault
+    if counts.ndim != 2 or counts.dtype.kind not in "biuf" or counts.shape[0] > MOST_DOCUMENTS or counts.shape[1] > MOST_WORDS:
+        most = f"at most {MOST_DOCUMENTS:,} documents by {MOST_WORDS:,} words"
+        raise ValueError(f"{path} must hold counts of {most}, found {counts.dtype} of shape {counts.shape}")
     checked = _checked(path, counts, "drop the row")
     names = path.with_suffix(".txt")
     vocabulary = names.read_text(encoding="utf-8-sig").split() if names.is_file() else [f"word {n}" for n in range(counts.shape[1])]

@@ -96,6 +96,8 @@ def _download(name: str, sha256: str, urls: Sequence[str], cache: Path) -> Path:
     faults = []
     for url in urls:
         address = f"{url.rstrip('/')}/{name}"
+        if not address.startswith("https://") or len(sha256) != 64:
+            raise ValueError(f"files are downloaded by https alone and checked by their sha256, found {address} and {sha256!r}")
         try:
             with _quiet(pooch.get_logger()):
                 return Path(pooch.retrieve(address, known_hash=f"sha256:{sha256}", fname=name, path=cache))

@@ -13,6 +13,7 @@ from harmonium.files import write_atomically
 
 LOWEST, NOTES = 21, 88  # the piano's lowest key, A0, and its keys
 TICKS = 480  # a beat, of files that are written
+LONGEST = 1 << 20  # frames of a piece: no music has as many
 
 
 def read(path: str | Path, *, frames_per_beat: int = 2) -> Tensor:
@@ -51,9 +52,11 @@ def read(path: str | Path, *, frames_per_beat: int = 2) -> Tensor:
         raise ValueError(f"a beat has at least one frame, found frames_per_beat={frames_per_beat}")
     try:
         file = mido.MidiFile(path)
-    except (EOFError, OSError, ValueError, KeyError, IndexError) as fault:
+    except Exception as fault:  # the reader may raise any exception, depending on the bytes
         raise ValueError(f"{path} is not a readable MIDI file: {fault}") from fault
     ticks = file.ticks_per_beat / frames_per_beat
+    if ticks <= 0:
+        raise ValueError(f"{path} divides a beat into {file.ticks_per_beat} ticks: expected at least one")
     found: list[tuple[int, int, int]] = []
     for track in file.tracks:
         sounding: dict[tuple[int, int], float] = {}
@@ -71,7 +74,9 @@ def read(path: str | Path, *, frames_per_beat: int = 2) -> Tensor:
     found = [each for each in found if 0 <= each[0] < NOTES]
     if not found:
         raise ValueError(f"{path} has no notes of a piano: expected a MIDI file of music")
-    roll = torch.zeros(max(stop for _, _, stop in found), NOTES, dtype=torch.bool)
+    if (frames := max(stop for _, _, stop in found)) > LONGEST:
+        raise ValueError(f"{path} lasts {frames:,} frames, and at most {LONGEST:,} are read: is it damaged?")
+    roll = torch.zeros(frames, NOTES, dtype=torch.bool)
     for note, start, stop in found:
         roll[start:stop, note] = True
     return roll

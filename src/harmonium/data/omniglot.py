@@ -89,7 +89,7 @@ def load(part: int = 1, data_dir: str | Path | None = None) -> Omniglot:
             found = sorted((match.groups(), member) for member in archive.infolist() if (match := MEMBER.fullmatch(member.filename)))
             _check(path, [(alphabet, character) for (alphabet, character, _), _ in found], part)
             images = np.stack([_read(path, archive, member) for _, member in found])
-    except zipfile.BadZipFile as fault:
+    except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise ValueError(f"{path} is not a readable zip archive: {fault}") from fault
     names = [f"{alphabet}/{character}" for (alphabet, character, _), _ in found[::OF_EACH]]
     numbers = torch.arange(len(found))

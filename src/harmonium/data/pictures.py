@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST_PIXELS = 1 << 24
 
@@ -28,6 +32,13 @@ def decoded(source: Path | IO[bytes], kinds: Sequence[str], size: tuple[int, int
     ValueError
         For a file that is no such image, is damaged or has another size.
     """
+    with opened(source, kinds, size) as image:
+        return np.asarray(image)
+
+
+@contextmanager
+def opened(source: Path | IO[bytes], kinds: Sequence[str], size: tuple[int, int] | None = None) -> Iterator[Image]:
+    """An image that is not decoded yet, for pixels in another mode. Parameters and errors are those of `decoded`."""
     from PIL import Image  # which matplotlib, too, reads with; here, so that importing the package does not wait for it
 
     try:
@@ -37,6 +48,6 @@ def decoded(source: Path | IO[bytes], kinds: Sequence[str], size: tuple[int, int
                 raise ValueError(f"it has {width} x {height} pixels, and at most {MOST_PIXELS:,} are read")
             if size is not None and (height, width) != size:
                 raise ValueError(f"{size[0]} x {size[1]} pixels are expected, found {height} x {width}")
-            return np.asarray(image)
+            yield image
     except Exception as fault:  # the readers may raise any exception, depending on the bytes
         raise ValueError(str(fault)) from fault

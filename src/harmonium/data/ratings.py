@@ -183,6 +183,8 @@ def load_visits(data_dir: str | Path | None = None) -> Visits:
                 )
                 for part in ("train", "test")
             ]
+        for part in parts:
+            part.check_format(full_check=True)  # SciPy would use indices outside of the matrix
     except (OSError, KeyError, ValueError) as fault:
         raise ValueError(f"{path} is damaged or another file: expected rows of visits and the areas' names ({fault})") from None
     return Visits(parts[0], parts[1], areas)

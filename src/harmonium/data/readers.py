@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
+import zlib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from harmonium.data.matrix_market import read_matrix
+from harmonium.data.pictures import opened
 from harmonium.data.sheets import BLANK, Sheet, parse
 
 LARGEST = 2**32  # bytes that are read into memory
@@ -64,8 +68,8 @@ def read(path: Path, *, key: str | None = None, missing: str | None = None) -> A
     _check_size(path, path.stat().st_size)
     if suffix in ARRAYS:
         try:
-            return _matrix(path) if suffix == ".mtx" else _array(path, key)
-        except (EOFError, zipfile.BadZipFile, TypeError, IndexError, OverflowError) as error:
+            return read_matrix(path) if suffix == ".mtx" else _array(path, key)
+        except (EOFError, zipfile.BadZipFile, RuntimeError, zlib.error, TypeError, IndexError, OverflowError) as error:
             raise ValueError(f"{path} is no complete {suffix} file: {error}") from error
     if suffix == ".parquet":
         return _parquet(path)
@@ -84,7 +88,8 @@ def _check_size(path: Path, size: int) -> None:
 def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
     try:
         if path.suffix.lower() == ".npy":
-            return _numbers(path, np.load(path, allow_pickle=False))
+            with path.open("rb") as file:
+                return _numbers(path, _loaded(path, file, path.stat().st_size))
         with zipfile.ZipFile(path) as members:
             names = [name.removesuffix(".npy") for name in members.namelist()]
             if key is None and len(names) != 1:
@@ -92,15 +97,30 @@ def _array(path: Path, key: str | None) -> np.ndarray[Any, Any]:
             name = names[0] if key is None else key
             if name not in names:
                 raise ValueError(f"{path} holds no array {name!r}, only {', '.join(names)}")
-            _check_size(path, members.getinfo(f"{name}.npy").file_size)
-        with np.load(path, allow_pickle=False) as arrays:
-            return _numbers(path, arrays[name])
+            size = members.getinfo(f"{name}.npy").file_size
+            _check_size(path, size)
+            with members.open(f"{name}.npy") as file:
+                return _numbers(path, _loaded(path, file, size))
     except KeyError as error:
         raise ValueError(f"{path} is no .npz file of arrays: {error}") from error
     except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read") from None
-        raise
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path} holds objects, or is no {path.suffix} file; only arrays of numbers are read") from None
+
+
+def _loaded(path: Path, file: Any, size: int) -> np.ndarray[Any, Any]:
+    """The array in a file of so many bytes, once what it says of itself fits: NumPy takes the memory first, and then reads."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        shape, _, kind = header(file)
+    except Exception as error:  # the reader of headers may raise any exception, depending on the bytes
+        raise ValueError(f"{path} has no description of an array that can be read: {error}") from error
+    if math.prod(shape) * kind.itemsize > size:
+        raise ValueError(f"{path} describes an array of {kind} and shape {shape}, which takes more than its {size:,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
@@ -111,20 +131,6 @@ def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
 
 def _shown(array: Any) -> str:
     return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-
-
-def _matrix(path: Path) -> Any:
-    from scipy.io import mminfo, mmread
-
-    try:
-        _, _, entries, form, field, _ = mminfo(path)
-    except ValueError as error:
-        raise ValueError(f"{path} is no Matrix Market file: {error}") from error
-    if field not in ("real", "integer", "pattern", "double"):
-        raise ValueError(f"{path} must hold real numbers, found {field}")
-    _check_size(path, 16 * entries)
-    found = mmread(path)
-    return found if form == "array" else found.tocsr()
 
 
 def _parquet(path: Path) -> Any:
@@ -142,24 +148,22 @@ def _parquet(path: Path) -> Any:
 def _images(folder: Path) -> np.ndarray[Any, Any]:
     if find_spec("PIL") is None:
         raise ValueError(f"{folder} is a folder, and images are read by Pillow: `pip install pillow`")
-    from PIL import Image, UnidentifiedImageError
-
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
     if not paths:
         raise ValueError(f"{folder} holds no .png or .jpg images")
     found: list[np.ndarray[Any, Any]] = []
-    colour, size = False, (0, 0)
+    colour = False
     for path in paths:
         try:
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                if not found:
-                    colour, size = image.mode not in ("1", "L", "LA", "I;16"), image.size
-                    _check_size(folder, len(paths) * size[0] * size[1] * (3 if colour else 1))
-                if image.size != size:
-                    raise ValueError(f"images of one size are expected: {paths[0].name} is {size[0]} x {size[1]}, {path.name} is not")
+            with opened(path, ("PNG", "JPEG")) as image:
+                colour = image.mode not in ("1", "L", "LA", "I;16") if not found else colour
                 found.append(np.asarray(image.convert("RGB" if colour else "L")))
-        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        except ValueError as error:
             raise ValueError(f"{path} is no image that can be read: {error}") from error
+        if found[-1].shape != found[0].shape:
+            height, width = found[0].shape[:2]
+            raise ValueError(f"images of one size are expected: {paths[0].name} is {width} x {height}, {path.name} is not")
+        _check_size(folder, len(paths) * found[0].size)
     return np.stack(found)
 
 

@@ -34,9 +34,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(text)
             found = row.pop(CHECK, None)
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             continue
-        if "phase" in row and (found == _checksum(row) or (found is None and _is_plain(row))):
+        if isinstance(row.get("phase"), str) and (found == _checksum(row) or (found is None and _is_plain(row))):
             rows.append(row)
     return rows
 

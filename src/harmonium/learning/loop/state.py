@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.files import read_tensors, write_tensors
+from harmonium.learning.loop import history_file
 from harmonium.learning.loop.epoch_figures import sentence
 from harmonium.learning.loop.finite import check_finite
 from harmonium.learning.loop.optimizer_file import packed, unpack
@@ -23,7 +24,7 @@ from harmonium.notebook import as_html
 from harmonium.processes import add_up, gathered, is_first, own_entries, own_purpose, rank, wait_for_all, world_size
 from harmonium.seeds import derive
 
-VERSION = 2  # of the checkpoint's layout
+VERSIONS = (2, 3)  # of the checkpoint's layout that are read; the last is written
 RULE, AVERAGING = "rule", "averaging"  # of the slots
 SHARED = "update_ratio"  # of the epoch's sums: the same in every process, and no part of a sum over them
 
@@ -198,16 +199,17 @@ class TrainingState:
         check_finite(tensors, self.step, self.epoch)
         sums = {name: value.clone() for name, value in self.totals.items()}
         add_up([value for name, value in sums.items() if name != SHARED])
-        tensors |= {f"totals.{name}": value for name, value in sums.items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        tensors |= {f"totals.{name}": value for name, value in sums.items()} | {f"best.{name}": value for name, value in self.best.items()}
+        rows, history = history_file.packed(self.history)
         header = {
-            "version": VERSION,
+            "version": VERSIONS[-1],
             "settings": self.settings,
             "optimizer": optimizer,
             "schedule": self.schedule.state_dict() if self.schedule else None,
+            "history": history,
             **{name: getattr(self, name) for name in COUNTERS},
         }
-        write_tensors(path, tensors, header, keep_previous=True)
+        write_tensors(path, tensors | rows, header, keep_previous=True)
         wait_for_all()
 
     def restore(self, path: str | os.PathLike[str]) -> None:
@@ -234,7 +236,7 @@ class TrainingState:
     def _restore(self, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
         if "settings" not in header:
             raise ValueError(f"{path} is not a training checkpoint; is it a saved model?")
-        if header.get("version") != VERSION:
+        if header.get("version") not in VERSIONS:
             writer = f"the checkpoint {path} was written by harmonium {'0.1' if 'version' not in header else 'of a later version'}"
             raise ValueError(f"{writer}, and this version does not read it: finish that training with the same version, or start again")
         elsewhere = len(tensors["generator"]) != len(self.generator.get_state())  # another kind of device, which draws other numbers
@@ -262,6 +264,7 @@ class TrainingState:
             setattr(self, kind, {n.removeprefix(f"{kind}."): t.to(device) for n, t in tensors.items() if n.startswith(f"{kind}.")})
         if not is_first():  # the file has the sums of all processes
             self.totals = {name: value if name == SHARED else torch.zeros_like(value) for name, value in self.totals.items()}
+        self.history = history_file.unpacked(tensors, header["history"])
         threads = self.threads
         for name in COUNTERS:
             if not isinstance(header[name], type(getattr(self, name))) and name != "stream":
@@ -294,4 +297,4 @@ class TrainingState:
 
 
 NAMED = ("totals", "best")
-COUNTERS = ("epoch", "batch", "step", "history", "best_epoch", "stream", "stopped", "seconds", "threads")
+COUNTERS = ("epoch", "batch", "step", "best_epoch", "stream", "stopped", "seconds", "threads")

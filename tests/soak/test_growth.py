@@ -1,0 +1,29 @@
+"""Thousands of steps take no more memory and no more open files than hundreds, and a checkpoint grows by its rows of figures alone."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from harmonium.learning.advice import Advice
+from tests.soak.growth import learn
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sizes are read from /proc")
+
+
+def check(steps: int, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Advice)  # nothing is in the data that could be learnt
+        sizes, state = learn(steps, path)
+    tenth = len(sizes.memory) // 10
+    assert state.step == steps
+    assert max(sizes.files) == sizes.files[1]  # the first epoch imports
+    figures = 8 * len(state.history[-1]) + 4  # of a row: numbers, and which kind of row it is
+    written = sizes.checkpoint[1:]  # the first epoch ends before its checkpoint
+    assert written[-1] - written[0] <= figures * (len(written) - 1) + 256  # longer numbers in the header, and their padding
+    assert sizes.memory[-1] - sizes.memory[tenth] < (2 << 20) + 2000 * len(sizes.memory)  # the history itself, as dicts
+
+
+def test_two_thousand_steps(tmp_path: Path) -> None:
+    check(2000, tmp_path / "state")
