@@ -70,7 +70,7 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(
     assert "has not finished" in (folder / "report.html").read_text()
     assert harmonium(monkeypatch, "resume", str(folder)) is None
     again = read_tensors(last)[0]
-    assert all(torch.equal(again[name], before[name]) for name in before)
+    assert all(torch.equal(again[name], before[name]) for name in before if not name.startswith("history."))  # it has the seconds
     assert layer.stat().st_mtime_ns == since
     assert json.loads((folder / "results.json").read_text())["metrics"] == results["metrics"]
 
