@@ -36,6 +36,8 @@ def read(path: str | Path, *, frames_per_beat: int = 2) -> Tensor:
     ------
     ImportError
         Without mido.
+    FileNotFoundError
+        If there is no such file.
     ValueError
         For a file that is no MIDI file, or that has no notes.
 
@@ -50,10 +52,12 @@ def read(path: str | Path, *, frames_per_beat: int = 2) -> Tensor:
     mido = _mido()
     if frames_per_beat < 1:
         raise ValueError(f"a beat has at least one frame, found frames_per_beat={frames_per_beat}")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no MIDI file {path}")
     try:
         file = mido.MidiFile(path)
     except Exception as fault:  # the reader may raise any exception, depending on the bytes
-        raise ValueError(f"{path} is not a readable MIDI file: {fault}") from fault
+        raise ValueError(f"{path} is not a readable MIDI file: {fault or 'it ends too early'}") from fault
     ticks = file.ticks_per_beat / frames_per_beat
     if ticks <= 0:
         raise ValueError(f"{path} divides a beat into {file.ticks_per_beat} ticks: expected at least one")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from harmonium.data.tables import as_tensor
 from harmonium.sequence.chains import viterbi
 from harmonium.sequence.phone_hmm import PhoneHMM
 
@@ -94,6 +95,7 @@ def align(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequenc
     >>> hm.sequence.align(hmm, [scores], [["a", "b"]])[0].segments
     [Segment(phone='a', start=0, end=3), Segment(phone='b', start=3, end=5)]
     """
+    scores = as_frames(scores)
     check(hmm, scores, transcripts)
     found: dict[int, StatePath] = {}
     for batch in of_like_length(scores):
@@ -127,6 +129,11 @@ def check(hmm: PhoneHMM, scores: Sequence[Tensor], transcripts: Sequence[Sequenc
             raise ValueError(f"utterance {number} has {len(each)} frames, and its phones need {frames} at least: leave it out")
         if not each.isfinite().all():
             raise ValueError(f"scores are finite, found NaN or infinite ones for utterance {number}: look at its features")
+
+
+def as_frames(utterances: Sequence[Any]) -> list[Tensor]:
+    """Utterances in any form that holds numbers, as tensors of floats."""
+    return [each if each.is_floating_point() else each.float() for each in map(as_tensor, utterances)]
 
 
 def of_like_length(utterances: Sequence[Tensor]) -> Iterator[list[int]]:

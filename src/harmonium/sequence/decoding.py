@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.sequence.alignment import StatePath, check, of_like_length, path, together
+from harmonium.sequence.alignment import StatePath, as_frames, check, of_like_length, path, together
 from harmonium.sequence.phone_bigram import Bigram
 from harmonium.sequence.phone_hmm import PhoneHMM
 
@@ -48,6 +48,7 @@ def decode(hmm: PhoneHMM, scores: Sequence[Tensor], language: Bigram, *, weight:
     >>> hm.sequence.decode(hmm, [scores], hm.sequence.bigram([["a", "b"]], ["a", "b"]))[0].phones
     ['a', 'b']
     """
+    scores = as_frames(scores)
     check(hmm, scores)
     loop = Loop.of(hmm, language, weight, penalty)
     found: dict[int, StatePath] = {}

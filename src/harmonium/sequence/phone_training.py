@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from harmonium.sequence.alignment import check, of_like_length, together
+from harmonium.sequence.alignment import as_frames, check, of_like_length, together
 from harmonium.sequence.chains import forward_backward, of_best_path
 from harmonium.sequence.mixtures import GaussianMixtures
 from harmonium.sequence.phone_hmm import PAUSE, PhoneHMM
@@ -105,7 +105,11 @@ def flat_start(hmm: PhoneHMM, features: Sequence[Tensor], transcripts: Sequence[
     >>> start.mixtures.means.flatten()
     tensor([1.5000, 5.5000])
     """
-    seen = torch.cat(list(features))
+    features = as_frames(features)
+    if not features or {each.shape[1:] for each in features} != {features[0].shape[1:]} or features[0].ndim != 2:
+        shapes = ", ".join(str(tuple(each.shape)) for each in features[:5]) or "none"
+        raise ValueError(f"expected utterances of (frames, features), all with as many features, found {shapes}")
+    seen = torch.cat(features)
     mean, variance = seen.mean(0), variance_of(features).to(seen)
     shape = (hmm.count, 1, seen.shape[1])
     start = GaussianMixtures(seen.new_ones(shape[:2]), mean.expand(shape), variance.expand(shape))
@@ -249,6 +253,7 @@ def train_phones(
     """
     if components < 1 or components & (components - 1):
         raise ValueError(f"mixtures grow by splitting to a power of two, found components={components}")
+    features = as_frames(features)
     model = flat_start(hmm, features, transcripts, floor=floor)
     least = floor * variance_of(features)
     while True:
