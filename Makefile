@@ -36,6 +36,7 @@ bench: .venv/peers
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/nats.py
 	$(BIN)/python benchmarks/up_down_step.py
+	$(BIN)/python benchmarks/fine_tuning_step.py
 
 # The environment: made once, and again when what it should hold changes.
 .venv/installed: pyproject.toml constraints.txt

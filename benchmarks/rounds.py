@@ -74,3 +74,15 @@ def in_rounds(running: list[Worker], title: str, rounds: int, console: Console) 
 def all_kernels(running: Iterable[list[str]]) -> list[str]:
     """Every kernel that one of the processes had, in the order in which they come."""
     return list(dict.fromkeys(kernel for blas in running for kernel in blas))
+
+
+def turn_about(running: dict[str, Callable[[], float]], rounds: int, console: Console) -> dict[str, list[float]]:
+    """One value a round for each, measured in an order that rotates from round to round."""
+    times: dict[str, list[float]] = {name: [] for name in running}
+    names = list(running)
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            with console.status(f"round {turn + 1} of {rounds}: {name}"):
+                times[name].append(running[name]())
+    return times

@@ -36,6 +36,7 @@ from harmonium.learning import UpDown
 from harmonium.learning.wake_sleep import groups
 from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
+from rounds import turn_about
 
 SIZES, CLASSES = (784, 500, 500, 2000), 10
 BAR = 1.5  # times the products, at most
@@ -142,18 +143,6 @@ def contenders(args: Arguments) -> dict[str, Callable[[], float]]:
     }
 
 
-def measure(running: dict[str, Callable[[], float]], rounds: int, console: Console) -> dict[str, list[float]]:
-    """One value a round for each."""
-    times: dict[str, list[float]] = {name: [] for name in running}
-    names = list(running)
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            with console.status(f"round {turn + 1} of {rounds}: {name}"):
-                times[name].append(running[name]())
-    return times
-
-
 def summary(times: dict[str, list[float]]) -> list[dict[str, Any]]:
     """One row a line. Ratios are of values of the same round."""
     products, rows = np.array(times["matrix products"]), []
@@ -171,7 +160,7 @@ def main(args: Arguments) -> None:
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
     busy = load_average(console)
-    rows = summary(measure(contenders(args), args.rounds, console))
+    rows = summary(turn_about(contenders(args), args.rounds, console))
     table = Table(title=f"784-500-(500 + 10)-2000, batches of {args.batch}, CD-{args.steps}")
     table.add_column("", no_wrap=True)
     for heading in ("ms an update", "quartiles", "times products"):

@@ -568,3 +568,15 @@ def test_densities(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "| a | **-1.000** | nan | -2.000 |" in page
     assert "| first on | 2 | 0 | 0 |" in page
     assert "BLAS: openblas 1." in page
+
+
+def test_fine_tuning_step(tmp_path: Path, here: Callable[..., str]) -> None:
+    path = tmp_path / "fine_tuning.json"
+    here("fine_tuning_step", batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
+    rows = json.loads(path.read_text())["lines"]
+    lines = ["matrix products", "harmonium: an update", "harmonium: a step of hm.fine_tune"]
+    assert [row["contender"] for row in rows] == [f"{line}, {precision}" for precision in ("float32", "bfloat16") for line in lines]
+    for place, row in enumerate(rows):
+        floor = rows[place // 3 * 3]
+        assert row["ratio_to_floor"] == pytest.approx(np.median(np.array(row["values_ms"]) / floor["values_ms"]))
+        assert row.get("holds") in (None, row["ratio_to_floor"] <= 1.25)

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 import harmonium as hm
+from harmonium.learning.backpropagation import Backpropagation
 
 DRAW = np.random.default_rng(0)
 LABELS = torch.tensor(DRAW.integers(3, size=240))
@@ -182,3 +183,30 @@ def test_a_head_without_parameters_is_no_head():
     before = net[0].weight.detach().clone()
     hm.fine_tune(net, torch.eye(6), torch.zeros(6, 4), loss=torch.nn.functional.mse_loss, epochs=1, progress=False)
     assert not torch.equal(net[0].weight, before)
+
+
+class Beside(torch.nn.Module):
+    """A net with a matrix on which nothing depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = torch.nn.Linear(8, 3), torch.nn.Parameter(torch.ones(2, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.used(x)
+
+
+@pytest.mark.parametrize("make", [net, Beside])
+def test_gradients_that_are_handed_over_change_no_bit(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside gradients that are added to zeros, as recorded updates do."""
+    tuned = []
+    for rebinds in (True, False):
+        asked = partial(Backpropagation, rebinds=rebinds)
+        monkeypatch.setattr("harmonium.learning.finetune.Backpropagation", lambda *given, asked=asked, **_: asked(*given))
+        torch.manual_seed(0)
+        classifier = make()
+        tune(classifier, head_epochs=1, weight_cost=0.1, optimizer=partial(hm.MomentumSGD, lr=0.1, momentum=0.9))
+        tuned.append(copies(classifier))
+    assert all(torch.equal(value, tuned[1][name]) for name, value in tuned[0].items())
+    if make is Beside:
+        assert tuned[0]["unused"].max() < 1  # weight decay alone moves it

@@ -153,6 +153,7 @@ def test_an_update_reads_nothing_back_and_rebinds_no_gradient(name: str, monkeyp
     found: list[str] = []
 
     def watch(step: Step, update: Callable[[], None]) -> None:
+        step.signal.rebinds = False  # as `fine_tune` says with capture=True
         learnt = [p for p in step.state.model.parameters() if p.requires_grad]
         before = [(p.data_ptr(), p.grad if p.grad is None else p.grad.data_ptr()) for p in learnt]
         with Reads() as reads:

@@ -15,6 +15,7 @@ from harmonium.data.batches import Batches
 from harmonium.learning.loop.plan import Groups
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.state import TrainingState
+from harmonium.learning.loop.step import allocate_gradients
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,7 +23,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Backpropagation:
     """Writes the gradient of the mean loss of a mini-batch. For the first `head_epochs` it is that of the head alone, if that learns.
 
-    Of several processes, each writes its cases' part. `dtype`: the type to which factors of products are rounded.
+    Of several processes, each writes its cases' part. `dtype`: the type to which factors of products are rounded. `rebinds`: every `.grad`
+    is the new tensor that holds the gradient. This saves two passes over it. Recorded updates need the same tensors each time.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class Backpropagation:
         head_epochs: int,
         batches: Batches,
         dtype: torch.dtype | None = None,
+        rebinds: bool = False,
     ) -> None:
+        self.rebinds = rebinds
         self.state, self.net, self.loss, self.batches = state, state.model, loss, batches
         self.dtype = dtype
         own = set() if head is None else set(head.parameters())
@@ -65,7 +69,7 @@ class Backpropagation:
         y = y.to(x.device)
         y = y.long() if is_classification(y) else y
         self.net.train()
-        state.optimizer.zero_grad(set_to_none=False)
+        self.net.zero_grad(set_to_none=self.rebinds)
         with self.products:
             outputs = self.net(x)
         outputs = outputs if self.dtype is None else outputs.float()
@@ -77,6 +81,7 @@ class Backpropagation:
             loss = (shares * each_loss(self.loss, outputs.unsqueeze(1), y.unsqueeze(1))).mean()
         share = loss if whole is None else loss * (len(x) / whole.cases)
         share.backward()  # type: ignore[no-untyped-call]
+        allocate_gradients(self.net)  # of parameters that the outputs do not depend on
         if not counted:
             return loss
         times = 1 if whole is None else whole.times

@@ -163,7 +163,7 @@ def fine_tune(
     make_transforms_slots(training, net, changes)
     plan.restore(training)
     draw_from(net, training.generator)
-    signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like))
+    signal = Backpropagation(training, loss, head, head_epochs, batches, reduced_type(precision, like), rebinds=not capture)
 
     def metrics() -> dict[str, float]:
         return signal.metrics() | ({} if held is None else held_out(net, *held, loss))
