@@ -21,13 +21,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
@@ -36,7 +34,7 @@ from gpu_checks import BATCHES
 from harmonium.learning.backpropagation import Backpropagation, groups_of
 from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
-from rounds import turn_about
+from rounds import beside_floors, floors_table, turn_about
 
 SIZES = (784, 500, 500, 2000, 10)
 BAR = 1.25  # times the products, at most
@@ -116,34 +114,14 @@ def contenders(args: Arguments) -> dict[str, Callable[[], float]]:
     return lines
 
 
-def summary(times: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """One row a line. Ratios are of values of the same round, to the products of the same precision."""
-    rows = []
-    for name, found in times.items():
-        floor_times = np.array(times["matrix products, " + name.rsplit(", ", 1)[1]])
-        lower, median, upper = np.percentile(found, [25, 50, 75]).tolist()
-        row = {"contender": name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": found}
-        row["ratio_to_floor"] = float(np.median(np.array(found) / floor_times))
-        if name.startswith("harmonium: an update"):
-            row |= {"bar": BAR, "holds": row["ratio_to_floor"] <= BAR}
-        rows.append(row)
-    return rows
-
-
 def main(args: Arguments) -> None:
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
     busy = load_average(console)
-    rows = summary(turn_about(contenders(args), args.rounds, console))
-    table = Table(title=f"784-500-500-2000-10, batches of {args.batch}")
-    table.add_column("", no_wrap=True)
-    for heading in ("ms an update", "quartiles", "times products"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        lower, upper = row["quartiles_ms"]
-        bar = f" (at most {row['bar']})" if "bar" in row else ""
-        table.add_row(row["contender"], f"{row['median_ms']:.2f}", f"{lower:.2f}-{upper:.2f}", f"{row['ratio_to_floor']:.2f}{bar}")
-    console.print(table)
+    times = turn_about(contenders(args), args.rounds, console)
+    bars = {f"harmonium: an update, {precision}": BAR for precision in PRECISIONS}
+    rows = beside_floors(times, lambda name: f"matrix products, {name.rsplit(', ', 1)[1]}", bars)
+    console.print(floors_table(rows, f"784-500-500-2000-10, batches of {args.batch}"))
     on = {**machine(), "load_average_before": busy}
     console.print(f"Random inputs, {args.rows} cases an epoch; medians of {args.rounds} rounds; {args.threads} threads. Machine: {on}")
     if args.json is not None:

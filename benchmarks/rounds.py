@@ -9,7 +9,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from machine import kernels
 
@@ -86,3 +88,29 @@ def turn_about(running: dict[str, Callable[[], float]], rounds: int, console: Co
             with console.status(f"round {turn + 1} of {rounds}: {name}"):
                 times[name].append(running[name]())
     return times
+
+
+def beside_floors(times: dict[str, list[float]], floor_of: Callable[[str], str], bars: dict[str, float]) -> list[dict[str, Any]]:
+    """One row a line, each with its ratio to its own floor, of values of the same round, and with what is allowed, if `bars` says it."""
+    rows = []
+    for name, found in times.items():
+        lower, median, upper = np.percentile(found, [25, 50, 75]).tolist()
+        row: dict[str, Any] = {"contender": name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": found}
+        row["ratio_to_floor"] = float(np.median(np.array(found) / np.array(times[floor_of(name)])))
+        if name in bars:
+            row |= {"bar": bars[name], "holds": row["ratio_to_floor"] <= bars[name]}
+        rows.append(row)
+    return rows
+
+
+def floors_table(rows: list[dict[str, Any]], title: str) -> Table:
+    """The rows of `beside_floors`, to be printed."""
+    table = Table(title=title)
+    table.add_column("", no_wrap=True)
+    for heading in ("ms an update", "quartiles", "times products"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        lower, upper = row["quartiles_ms"]
+        bar = f" (at most {row['bar']})" if "bar" in row else ""
+        table.add_row(row["contender"], f"{row['median_ms']:.2f}", f"{lower:.2f}-{upper:.2f}", f"{row['ratio_to_floor']:.2f}{bar}")
+    return table

@@ -23,20 +23,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
 
 import harmonium as hm
 from harmonium.learning import UpDown
 from harmonium.learning.wake_sleep import groups
 from machine import as_users_run, load_average, machine, write
 from ours import Clock, repeated
-from rounds import turn_about
+from rounds import beside_floors, floors_table, turn_about
 
 SIZES, CLASSES = (784, 500, 500, 2000), 10
 BAR = 1.5  # times the products, at most
@@ -143,33 +140,13 @@ def contenders(args: Arguments) -> dict[str, Callable[[], float]]:
     }
 
 
-def summary(times: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """One row a line. Ratios are of values of the same round."""
-    products, rows = np.array(times["matrix products"]), []
-    for name, found in times.items():
-        lower, median, upper = np.percentile(found, [25, 50, 75]).tolist()
-        row = {"contender": name, "median_ms": median, "quartiles_ms": [lower, upper], "values_ms": found}
-        row["ratio_to_floor"] = float(np.median(np.array(found) / products))
-        rows.append(row)
-    update = rows[2]
-    update |= {"bar": BAR, "holds": update["ratio_to_floor"] <= BAR}
-    return rows
-
-
 def main(args: Arguments) -> None:
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
     busy = load_average(console)
-    rows = summary(turn_about(contenders(args), args.rounds, console))
-    table = Table(title=f"784-500-(500 + 10)-2000, batches of {args.batch}, CD-{args.steps}")
-    table.add_column("", no_wrap=True)
-    for heading in ("ms an update", "quartiles", "times products"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        lower, upper = row["quartiles_ms"]
-        bar = f" (at most {row['bar']})" if "bar" in row else ""
-        table.add_row(row["contender"], f"{row['median_ms']:.2f}", f"{lower:.2f}-{upper:.2f}", f"{row['ratio_to_floor']:.2f}{bar}")
-    console.print(table)
+    times = turn_about(contenders(args), args.rounds, console)
+    rows = beside_floors(times, lambda name: "matrix products", {"harmonium: an update": BAR})
+    console.print(floors_table(rows, f"784-500-(500 + 10)-2000, batches of {args.batch}, CD-{args.steps}"))
     on = {**machine(), "load_average_before": busy}
     console.print(f"Random uint8, {args.rows} cases an epoch; medians of {args.rounds} rounds; {args.threads} threads. Machine: {on}")
     if args.json is not None:
