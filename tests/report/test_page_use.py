@@ -169,6 +169,26 @@ def test_the_tour_goes_through_all_eight_steps(path, visit):
     assert page.locator("#guide").is_hidden()
 
 
+def test_a_presenters_buttons_turn_the_tour(path, visit):
+    page = visit(path)
+    page.keyboard.press("t")
+    places = []
+    for key in ("PageDown", "PageDown", "PageUp", "PageUp", "PageUp"):
+        page.keyboard.press(key)
+        places.append(page.inner_text("#guide-place"))
+    assert places == [f"Step {step} of 8" for step in (2, 3, 2, 1, 1)]
+    page.keyboard.press("Escape")
+    assert page.locator("#guide").is_hidden()
+
+
+def test_a_dream_skips_sweeps(path, visit):
+    page = visit(path, "mode=dream")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Begin again").click()
+    page.get_by_role("button", name="Skip 1,000 sweeps").click()
+    until(page, "harmonium.frame.count === 1001")
+
+
 @pytest.mark.parametrize("model", [hm.RBM(64, 12), hm.DBM([hm.Bernoulli(64), hm.Bernoulli(8), hm.Bernoulli(6)])], ids=["RBM", "DBM"])
 def test_nets_without_labels_or_images_have_a_page_and_a_tour(tmp_path, visit, model):
     page = visit(hm.report.page(model, tmp_path / "page.html"))

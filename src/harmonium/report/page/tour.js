@@ -4,21 +4,21 @@ const TOUR = [
   {
     heading: "A net of layers",
     words: () =>
-      "At the bottom are the pixels of a picture. Above them are layers of hidden units. Each square is one unit, coloured in where the unit is on. " +
+      "At the bottom are the pixels of a picture. Above them are layers of hidden units. Each square is one unit. The stronger its colour, the more probable it is that the unit is on. " +
       "Units are connected to the layers next to theirs, and not to each other within a layer.",
     view: { mode: "perceive", shown: "means", picture: 0 },
   },
   {
     heading: "Looking",
     words: () =>
-      "A unit adds up what its weights bring it from the layer below. The larger the sum, the more probably it turns on. Whether it does is left to chance, " +
-      "so that two looks at one picture differ. You now see these draws.",
+      `A unit adds up what its weights bring it from the ${header.kind === "DBM" ? "layers next to it" : "layer below"}. ` +
+      "The larger the sum, the more probable it is that the unit turns on. Whether it does is left to chance, so two looks at one picture differ. You now see these draws.",
     view: { mode: "perceive", shown: "states", speed: 1 },
   },
   {
     heading: "A feature",
     words: () =>
-      "Here is one unit of the first layer. Orange pixels turn it on, blue ones turn it off. Nobody said what it should look for. " +
+      "Here is one unit of the first layer. Ink on the orange pixels helps to turn it on, ink on the blue ones to turn it off. Nobody said what it should look for. " +
       "A net like this can be learnt one layer at a time: each layer learns to account for what the layer below it does when images are shown.",
     view: { mode: "perceive", shown: "means", unit: [1, 0] },
     strongest: true,
@@ -39,7 +39,7 @@ const TOUR = [
       (header.directed
         ? "The top two layers take turns: each is drawn given the other, over and over. At each step what they hold is sent down to the pixels. "
         : "Its layers take turns: each is drawn given its neighbours, over and over. ") +
-      "The pictures are not copies from memory. They are draws from what the net believes that its data look like.",
+      "It begins at random, so the first pictures may be of nothing. The net has stored no pictures: it makes these up, from what it believes that its data look like.",
     view: { mode: "dream", shown: "means", temperature: 1, speed: still.matches ? 4 : 6 },
     holds: true,
   },
@@ -47,7 +47,7 @@ const TOUR = [
     heading: "What is on its mind",
     words: () =>
       "The net looked at a picture once and then went on by itself. What would the world have to look like for these layers to be a true perception? " +
-      "That is a way to see what it is thinking of: draw what its layers would draw.",
+      "That is what we see here: the picture that its layers would draw.",
     view: { mode: "mind", shown: "means", picture: 1, speed: 4 },
   },
   {
@@ -62,7 +62,7 @@ const TOUR = [
     needs: () => modesOf().includes("denoise"),
     words: () =>
       "A border of ink has been put on the picture. The slider turns the pixels’ influence down and that of the layers above up. " +
-      "The layers above expect what they have learnt, and draw the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
+      "The layers above expect what they have learnt, and pull the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
     view: { mode: "denoise", shown: "means", noise: "border", topDown: 0.7, doubt: 0 },
   },
 ];
@@ -94,8 +94,11 @@ function busiest() {
   return shown.indexOf(Math.max(...shown));
 }
 
+const nextStop = () => (stop + 1 < stops().length ? goTo(stop + 1) : endTour());
+
+const previousStop = () => goTo(Math.max(0, stop - 1));
+
 function endTour() {
-  if (stop === null) return;
   stop = null;
   byId("guide").hidden = true;
   byId("tour").focus();
@@ -103,7 +106,7 @@ function endTour() {
 
 function listenToTour() {
   byId("tour").addEventListener("click", () => goTo(0));
-  byId("guide-back").addEventListener("click", () => goTo(stop - 1));
-  byId("guide-next").addEventListener("click", () => (stop + 1 < stops().length ? goTo(stop + 1) : endTour()));
+  byId("guide-back").addEventListener("click", previousStop);
+  byId("guide-next").addEventListener("click", nextStop);
   byId("guide-close").addEventListener("click", endTour);
 }
