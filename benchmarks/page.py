@@ -7,7 +7,7 @@
 Leave the machine alone meanwhile: what else it does is measured too.
 
 - page: 784-500-500-2000 with labels, of random weights, which compress worse than learnt ones and have more units on; or a page of yours.
-  Each round opens it anew from disk in Chromium without a window: the time is from its navigation's beginning until all can be used. Then it
+  Each round opens it anew from disk in Chromium without a window: the time is from navigation to when all can be used. Then it
   dreams with a label held, ten sweeps a second, and the frames that the browser asks for are counted, and the sweeps that it shows.
 - watch: a recipe learns on one thread, alone and watched, in an order that turns from round to round. A watched run has its server, which
   looks as soon as there is a net, and a page that is open and dreams. The time is that of learning, as the run's own rows have it. The

@@ -22,6 +22,7 @@ const TOUR = [
       "A net like this can be learnt one layer at a time: each layer learns to account for what the layer below it does when images are shown.",
     view: { mode: "perceive", shown: "means", unit: [1, 0] },
     strongest: true,
+    at: "inspector",
   },
   {
     heading: "Naming",
@@ -40,8 +41,9 @@ const TOUR = [
         ? "The top two layers take turns: each is drawn given the other, over and over. At each step what they hold is sent down to the pixels. "
         : "Its layers take turns: each is drawn given its neighbours, over and over. ") +
       "It begins at random, so the first pictures may be of nothing. The net has stored no pictures: it makes these up, from what it believes that its data look like.",
-    view: { mode: "dream", shown: "means", temperature: 1, speed: still.matches ? 4 : 6 },
+    view: { mode: "dream", shown: "means", temperature: 1, speed: still.matches ? 4 : 7 },
     holds: true,
+    at: "pixels",
   },
   {
     heading: "What is on its mind",
@@ -49,6 +51,7 @@ const TOUR = [
       "The net looked at a picture once and then went on by itself. What would the world have to look like for these layers to be a true perception? " +
       "That is what we see here: the picture that its layers would draw.",
     view: { mode: "mind", shown: "means", picture: 1, speed: 4 },
+    at: "pixels",
   },
   {
     heading: "Filling in",
@@ -56,6 +59,7 @@ const TOUR = [
       "Half of the picture is erased. The pixels that are left stay fixed, and the net draws the others from what it believes. " +
       (header.directed ? "With layers below the top machine this is an approximation, as the way up is only an approximate inference." : "As the sweeps go on, these become draws given the pixels that are left."),
     view: { mode: "complete", shown: "means", erased: "lower half", held: null },
+    at: "pixels",
   },
   {
     heading: "Doubting its eyes",
@@ -64,15 +68,17 @@ const TOUR = [
       "A border of ink has been put on the picture. The slider turns the pixels’ influence down and that of the layers above up. " +
       "The layers above expect what they have learnt, and pull the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
     view: { mode: "denoise", shown: "means", noise: "border", topDown: 0.7, doubt: 0 },
+    at: "pixels",
   },
 ];
+const small = matchMedia("(max-width: 56rem)"); // as the style sheet has it: one column, the tour's words below
 let stop = null; // the step of the tour
 
 const stops = () => TOUR.filter((each) => !each.needs || each.needs());
 
 function goTo(step) {
   stop = step;
-  const { heading, words, view: patch, strongest, holds } = stops()[step];
+  const { heading, words, view: patch, strongest, holds, at = "net" } = stops()[step];
   byId("guide").hidden = false;
   byId("guide-place").textContent = `Step ${step + 1} of ${stops().length}`;
   byId("guide-heading").textContent = heading;
@@ -85,7 +91,9 @@ function goTo(step) {
   if (holds && labelCount) now.held = firstLabel();
   change(now, true);
   play(true);
-  byId("guide-heading").focus();
+  document.body.dataset.tour = at; // the style sheet makes room for what the step speaks of
+  if (small.matches) byId(at).scrollIntoView();
+  byId("guide-heading").focus({ preventScroll: true });
 }
 
 // The unit of the first layer that is most surely on: one whose feature is in the picture.
@@ -101,6 +109,7 @@ const previousStop = () => goTo(Math.max(0, stop - 1));
 function endTour() {
   stop = null;
   byId("guide").hidden = true;
+  delete document.body.dataset.tour;
   byId("tour").focus();
 }
 
