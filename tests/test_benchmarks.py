@@ -1,5 +1,6 @@
 """The benchmarks run, and their figures hang together."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -582,17 +583,33 @@ def test_densities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_page(tmp_path: Path, browser: object) -> None:
-    pytest.importorskip("uvicorn", reason="needs the extra web: pip install 'harmonium[web]'")
     path = tmp_path / "page.json"
-    done = run(FOLDER / "page.py", "--smoke", "--sizes", 64, 20, 16, 24, json=path)
-    record = json.loads(path.read_text())
-    page, watch = record["page"], record["watch"]
+    done = run(FOLDER / "page.py", "--smoke", "--parts", "page", "--sizes", 64, 20, 16, 24, json=path)
+    page = json.loads(path.read_text())["page"]
     for name, values in page["values"].items():
         assert page[name] == np.median(values) > 0
     assert page["bytes"] > 10_000
-    (alone,), (watched,) = watch["values"].values()
-    assert watch["slowdown_percent"] == pytest.approx(100 * (watched - alone) / alone)
     assert f"Size: {page['bytes']:,} bytes." in done.stdout
+
+
+def test_learning_that_is_watched(browser: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra web: pip install 'harmonium[web]'")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    page = importlib.import_module("page")
+    assert page.seconds_of_learning(["digits", "--smoke"], browser) > 0
+    asked = []
+
+    def seconds(words: list[str], browser: object) -> float:
+        asked.append(browser is not None)
+        return {True: 11.0, False: 10.0}[asked[-1]] * len(asked)  # the machine grows slower
+
+    monkeypatch.setattr(page, "seconds_of_learning", seconds)
+    monkeypatch.setattr(page, "chromium", lambda: contextlib.nullcontext(browser))
+    found = page.of_watching([], 3, Console())
+    assert asked == [False, True, True, False, False, True]
+    ratios = [11 * 2 / 10, 11 * 3 / (10 * 4), 11 * 6 / (10 * 5)]
+    assert found["slowdowns_percent"] == pytest.approx([100 * (ratio - 1) for ratio in ratios])
+    assert found["slowdown_percent"] == pytest.approx(100 * (np.median(ratios) - 1))
 
 
 def test_the_pages_dreams_are_those_that_it_shows(tmp_path: Path, visit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -613,8 +630,10 @@ def test_the_pages_dreams_are_those_that_it_shows(tmp_path: Path, visit: Callabl
 
 def test_the_share_of_dreams_that_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
-    labels = torch.tensor([0, 0, 1, 1])
-    found = importlib.import_module("dreams").recognised(torch.nn.Identity(), torch.eye(2)[[0, 0, 1, 0]], labels)
+    labels, judge = torch.tensor([0, 0, 1, 1]), torch.nn.Linear(2, 2)
+    torch.nn.init.eye_(judge.weight)
+    torch.nn.init.zeros_(judge.bias)
+    found = importlib.import_module("dreams").recognised(judge, torch.eye(2)[[0, 0, 1, 0]], labels)
     assert found == {"percent": 75, "standard_error": pytest.approx(100 * scipy.stats.binom(4, 0.75).std() / 4), "of_each_label": [100, 50]}
 
 
