@@ -19,9 +19,10 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "static" / "net.html"
 VIEWS = {
     "page_complete": ("light", 60, "mode=complete&picture=4&erased=lower+half&speed=0&unit=1.40"),
-    "page_dream": ("dark", 1000, "mode=dream&held=3&speed=0"),
+    "page_dream": ("dark", 1200, "mode=dream&held=3&speed=0"),
 }
 """Of each picture the colours, the steps, and the page's address."""
+SKIP = "Skip 1,000 sweeps"
 
 
 def main() -> None:
@@ -33,6 +34,8 @@ def main() -> None:
             view.goto(f"{PAGE.as_uri()}#{address}")
             view.wait_for_selector("html[data-ready]")
             view.click("#play")
+            if steps > 1000:
+                view.get_by_role("button", name=SKIP).click()
             view.evaluate("document.activeElement.blur()")
             while view.evaluate("harmonium.frame?.count ?? 0") < steps:
                 view.keyboard.press(".")

@@ -66,8 +66,9 @@ const TOUR = [
     needs: () => modesOf().includes("denoise"),
     words: () =>
       "A border of ink has been put on the picture. The slider turns the pixels’ influence down and that of the layers above up. " +
-      "The layers above expect what they have learnt, and pull the first hidden layer away from the ink. They do not always succeed. Move the slider yourself, and let the net doubt pixels.",
-    view: { mode: "denoise", shown: "means", noise: "border", topDown: 0.7, doubt: 0 },
+      "Move it slowly to the right. The layers above expect what they have learnt, and pull the first hidden layer away from the ink: the border fades. " +
+      "They do not always keep the digit, and may come to see another one. Then let the net doubt pixels.",
+    view: { mode: "denoise", shown: "means", noise: "border", topDown: 0, doubt: 0 },
     at: "pixels",
   },
 ];
