@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 PLACE = re.compile(r"<!-- the net -->.*?<!-- /the net -->", flags=re.DOTALL)
 FRAME = """```{raw} html
 <iframe src="../_static/net.html" title="A deep belief net that perceives and dreams" loading="lazy"
- style="width: 100%; height: 48rem; border: 1px solid; border-radius: .5rem"></iframe>
+ style="width: 100%; height: 54rem; border: 1px solid; border-radius: .5rem"></iframe>
 <p><a href="../_static/net.html">The same on a page of its own</a></p>
 ```"""
 
