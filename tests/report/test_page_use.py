@@ -157,6 +157,17 @@ def test_a_unit_is_chosen_by_keys_and_shows_what_turns_it_on(path, visit):
     assert found["strengths"][found["best"][0]] == max(found["strengths"])
 
 
+def test_the_images_are_one_stop_of_the_tab_key(path, visit):
+    page = visit(path)
+    page.get_by_role("button", name="Image 1, ").first.focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    until(page, "harmonium.view.picture === 1")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#gallery')") is None
+    assert page.locator("#gallery button[tabindex='0']").count() == 1
+
+
 def test_the_tour_goes_through_all_eight_steps(path, visit):
     page = visit(path)
     page.get_by_role("button", name="Tour").click()
