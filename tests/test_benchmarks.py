@@ -1,5 +1,6 @@
 """The benchmarks run, and their figures hang together."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -13,10 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import torch
 import tyro
+from rich.console import Console
 
 import harmonium as hm
+from harmonium.recipes import MnistJoint
+from harmonium.recipes.shared.stack import Layers
+from harmonium.runs import Run
+from tests.recipes.test_mnist_joint import images
+from tests.report.asked import ask
+from tests.report.conftest import browser, visit
+from tests.report.test_page import labelled_net
+
+__all__ = ["browser", "images", "visit"]
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
@@ -580,3 +592,71 @@ def test_fine_tuning_step(tmp_path: Path, here: Callable[..., str]) -> None:
         floor = rows[place // 3 * 3]
         assert row["ratio_to_floor"] == pytest.approx(np.median(np.array(row["values_ms"]) / floor["values_ms"]))
         assert row.get("holds") in (None, row["ratio_to_floor"] <= 1.25)
+
+
+def test_page(tmp_path: Path, browser: object) -> None:
+    path = tmp_path / "page.json"
+    done = run(FOLDER / "page.py", "--smoke", "--parts", "page", "--sizes", 64, 20, 16, 24, json=path)
+    page = json.loads(path.read_text())["page"]
+    for name, values in page["values"].items():
+        assert page[name] == np.median(values) > 0
+    assert page["bytes"] > 10_000
+    assert f"Size: {page['bytes']:,} bytes." in done.stdout
+
+
+def test_learning_that_is_watched(browser: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra web: pip install 'harmonium[web]'")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    page = importlib.import_module("page")
+    assert page.seconds_of_learning(["digits", "--smoke"], browser) > 0
+    asked = []
+
+    def seconds(words: list[str], browser: object) -> float:
+        asked.append(browser is not None)
+        return {True: 11.0, False: 10.0}[asked[-1]] * len(asked)  # the machine grows slower
+
+    monkeypatch.setattr(page, "seconds_of_learning", seconds)
+    monkeypatch.setattr(page, "chromium", lambda: contextlib.nullcontext(browser))
+    found = page.of_watching([], 3, Console())
+    assert asked == [False, True, True, False, False, True]
+    ratios = [11 * 2 / 10, 11 * 3 / (10 * 4), 11 * 6 / (10 * 5)]
+    assert found["slowdowns_percent"] == pytest.approx([100 * (ratio - 1) for ratio in ratios])
+    assert found["slowdown_percent"] == pytest.approx(100 * (np.median(ratios) - 1))
+
+
+def test_the_pages_dreams_are_those_that_it_shows(tmp_path: Path, visit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    dreams = importlib.import_module("dreams")
+    dbn, labels = labelled_net(), torch.tensor([1] * 12 + [4])
+    page = visit(hm.report.page(dbn, tmp_path / "page.html"))
+    found = dreams.page_dreams(page, labels, (2, 5), Console())
+    assert found.shape == (2, 13, 64)
+    for seed in (0, 11, 12):
+        ask(page, "begin", mode="dream", seed=seed, pixels=[], missing=[])
+        for times, pictures in zip((2, 3), found, strict=True):
+            frame = ask(page, "step", held=int(labels[seed]), temperature=1, times=times)
+            assert torch.equal(torch.tensor(frame["means"][0]), pictures[seed])
+    by_python = dreams.python_dreams(dbn, labels, (5,), 3)[0]
+    assert torch.equal(by_python, dbn.generate(13, steps=5, generator=torch.Generator().manual_seed(3), labels=labels))
+
+
+def test_the_share_of_dreams_that_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    labels, judge = torch.tensor([0, 0, 1, 1]), torch.nn.Linear(2, 2)
+    torch.nn.init.eye_(judge.weight)
+    torch.nn.init.zeros_(judge.bias)
+    found = importlib.import_module("dreams").recognised(judge, torch.eye(2)[[0, 0, 1, 0]], labels)
+    assert found == {"percent": 75, "standard_error": pytest.approx(100 * scipy.stats.binom(4, 0.75).std() / 4), "of_each_label": [100, 50]}
+
+
+def test_dreams(tmp_path: Path, images: Path, browser: object) -> None:
+    options = MnistJoint(smoke=True, threads=1, layers=Layers(units=(20, 20, 40), epochs=30), data_dir=images, out=tmp_path / "run")
+    learnt = Run.begin("mnist-joint", options)
+    options.run(learnt)
+    learnt.release()
+    path = tmp_path / "dreams.json"
+    done = run(FOLDER / "dreams.py", "--sweeps", 1, 3, run=tmp_path / "run", dreams=20, digits=30, json=path)
+    record = json.loads(path.read_text())
+    assert [row["sweeps"] for row in record["dreams"]] == [1, 3]
+    assert record["agreed_percent"] == 100
+    assert f"| 3 | {record['dreams'][1]['page']['percent']:.1f} ± " in done.stdout

@@ -8,6 +8,7 @@ import pytest
 
 import harmonium as hm
 from harmonium.recipes import RECIPES
+from harmonium.report.page import document, held_by
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -53,6 +54,14 @@ def test_the_first_picture_is_small_enough_for_a_first_screen() -> None:
     picture = re.search(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
     assert picture is not None
     assert (ROOT / picture[1]).stat().st_size < 1_500_000
+
+
+def test_the_page_of_a_net_has_the_present_code_and_is_small() -> None:
+    path = DOCS / "static" / "net.html"
+    source = path.read_text(encoding="utf-8")
+    assert document(*held_by(source)) == source, "renew it: python docs/images/make_page_pictures.py"
+    assert path.stat().st_size <= 3_500_000
+    assert "../_static/net.html" in (DOCS / "extensions" / "live_net.py").read_text()
 
 
 def contrast(one: str, other: str) -> float:

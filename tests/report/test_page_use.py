@@ -157,6 +157,17 @@ def test_a_unit_is_chosen_by_keys_and_shows_what_turns_it_on(path, visit):
     assert found["strengths"][found["best"][0]] == max(found["strengths"])
 
 
+def test_the_images_are_one_stop_of_the_tab_key(path, visit):
+    page = visit(path)
+    page.get_by_role("button", name="Image 1, ").first.focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    until(page, "harmonium.view.picture === 1")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#gallery')") is None
+    assert page.locator("#gallery button[tabindex='0']").count() == 1
+
+
 def test_the_tour_goes_through_all_eight_steps(path, visit):
     page = visit(path)
     page.get_by_role("button", name="Tour").click()
@@ -167,6 +178,26 @@ def test_the_tour_goes_through_all_eight_steps(path, visit):
         page.locator("#guide-next").click()
     assert len(set(seen)) == 8
     assert page.locator("#guide").is_hidden()
+
+
+def test_a_presenters_buttons_turn_the_tour(path, visit):
+    page = visit(path)
+    page.keyboard.press("t")
+    places = []
+    for key in ("PageDown", "PageDown", "PageUp", "PageUp", "PageUp"):
+        page.keyboard.press(key)
+        places.append(page.inner_text("#guide-place"))
+    assert places == [f"Step {step} of 8" for step in (2, 3, 2, 1, 1)]
+    page.keyboard.press("Escape")
+    assert page.locator("#guide").is_hidden()
+
+
+def test_a_dream_skips_sweeps(path, visit):
+    page = visit(path, "mode=dream")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Begin again").click()
+    page.get_by_role("button", name="Skip 1,000 sweeps").click()
+    until(page, "harmonium.frame.count === 1001")
 
 
 @pytest.mark.parametrize("model", [hm.RBM(64, 12), hm.DBM([hm.Bernoulli(64), hm.Bernoulli(8), hm.Bernoulli(6)])], ids=["RBM", "DBM"])

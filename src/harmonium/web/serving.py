@@ -37,6 +37,7 @@ def serve(watched: Watched, *, host: str, port: int, say: Callable[[str], None])
         import uvicorn
 
         from .application import application
+        from .connection import Connection
         from .guard import Guard
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("harmonium"):
@@ -46,7 +47,7 @@ def serve(watched: Watched, *, host: str, port: int, say: Callable[[str], None])
         token, names = secrets.token_urlsafe(24), _names(host, listening.getsockname()[1])
         config = uvicorn.Config(
             Guard(application(watched), names=names, token=token),
-            http="h11",
+            http=Connection,
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.data import Dataset, mnist
 from harmonium.models import DBN, label_log_probability
@@ -140,10 +140,15 @@ def generate(options: MnistJoint, dbn: DBN, classes: int) -> tuple[Tensor, Tenso
     return dbn.generate(len(labels), steps=steps, generator=generator, labels=labels), labels
 
 
-def judge(options: MnistJoint, run: Run, dbn: DBN, data: Dataset, cases: Split) -> Judgement:
-    """What a convolutional net of real digits says of the fantasies, and how far they are from each other and from data."""
+def judge_net(options: MnistJoint, run: Run, data: Dataset, cases: Split) -> nn.Sequential:
+    """A convolutional net that has learnt from real digits alone; of a finished run, its checkpoint's."""
     epochs, seed = 1 if options.smoke else 6, derive(options.seed, 8)
-    net = learn_judge(run, cases.images, cases.labels, shape=data.image_shape, classes=data.classes, seed=seed, epochs=epochs)
+    return learn_judge(run, cases.images, cases.labels, shape=data.image_shape, classes=data.classes, seed=seed, epochs=epochs)
+
+
+def judge(options: MnistJoint, run: Run, dbn: DBN, data: Dataset, cases: Split) -> Judgement:
+    """What the judge says of the fantasies, and how far they are from each other and from data."""
+    net = judge_net(options, run, data, cases)
     pictures, labels = generate(options, dbn, data.classes)
     return judge_fantasies(net, pictures, labels, training=cases.images, test=cases.test_images, test_labels=cases.test_labels)
 

@@ -16,13 +16,13 @@ const MODES = {
       "Nothing is shown to the net. " +
       (header.directed ? "The top two layers drive each other, and at each step what they hold goes down to the pixels." : "Its layers drive each other.") +
       (labelCount ? " Choose a label, and it dreams of that." : ""),
-    controls: () => [...(labelCount ? [button("Any label", () => hold(null))] : []), temperature()],
+    controls: () => [...(labelCount ? [button("Any label", () => hold(null))] : []), skip(), temperature()],
   },
   mind: {
     name: "On its mind",
     heading: "What is on its mind",
     story: () => "It looks once at a picture, then shuts its eyes. " + (header.directed ? "The top layers go on from there, and we see what they would draw." : "Its layers go on from there."),
-    controls: () => [temperature()],
+    controls: () => [skip(), temperature()],
   },
   complete: {
     name: "Complete",
@@ -65,6 +65,8 @@ function slider(words, name, range) {
   });
   return element("label", { className: "slider" }, `${words} `, input, output);
 }
+
+const skip = () => button("Skip 1,000 sweeps", () => step(1000)); // a chain forgets where it began within about so many
 
 const temperature = () => slider("Temperature", "temperature", { min: 0.25, max: 4, step: 0.05 });
 

@@ -39,12 +39,12 @@ function begin() {
   step();
 }
 
-async function step() {
+async function step(times = playing ? timesAFrame() : 1) {
   const own = era;
   busy = true;
   try {
     const { held, temperature, topDown, doubt } = view;
-    const found = await ask("step", { held, temperature, topDown, doubt: 0.2 * doubt, times: playing ? timesAFrame() : 1 });
+    const found = await ask("step", { held, temperature, topDown, doubt: 0.2 * doubt, times });
     if (own === era) show(found);
   } catch (error) {
     fail(error);
@@ -173,7 +173,8 @@ function single() {
 function shortcut(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, summary, [role=tab]")) return;
   if (event.key === " " && event.target.closest("button")) return; // a button's own key
-  const acts = { " ": () => play(!playing), ".": single, r: () => change({}, true), t: () => goTo(0), "-": () => hold(null), Escape: endTour };
+  const touring = stop === null ? {} : { Escape: endTour, PageDown: nextStop, PageUp: previousStop }; // a presenter's buttons are these
+  const acts = { " ": () => play(!playing), ".": single, r: () => change({}, true), t: () => goTo(0), "-": () => hold(null), ...touring };
   const act = acts[event.key] ?? (/^\d$/.test(event.key) && Number(event.key) < labelCount ? () => hold(Number(event.key)) : null);
   if (!act) return;
   event.preventDefault();

@@ -31,6 +31,13 @@ function downwards(weights, x, start) {
   return found;
 }
 
+// What an array's own `map` gives, which browsers make several times slower.
+function each(values, change) {
+  const found = new Float64Array(values.length);
+  for (let place = 0; place < found.length; place++) found[place] = change(values[place], place);
+  return found;
+}
+
 function softmax(logits) {
   const most = Math.max(...logits);
   const found = Array.from(logits, (each) => Math.exp(each - most));
@@ -81,14 +88,14 @@ class Net {
   // Means, and draws, of a layer whose total input is known; at a temperature other than 1, of the energy over it.
   mean(layer, input, temperature = 1) {
     if (layer === 0 && this.variance) return input;
-    return input.map((each) => logistic(each / temperature));
+    return each(input, (one) => logistic(one / temperature));
   }
 
   draw(layer, mean, uniform, temperature = 1) {
     if (layer === 0 && this.variance) {
-      return mean.map((each, unit) => each + Math.sqrt(this.variance[unit] * temperature) * normal(uniform));
+      return each(mean, (one, unit) => one + Math.sqrt(this.variance[unit] * temperature) * normal(uniform));
     }
-    return mean.map((each) => (uniform() < each ? 1 : 0));
+    return each(mean, (one) => (uniform() < one ? 1 : 0));
   }
 
   // Upwards through the directed layers: means, or draws where there is something to draw with. Gives the layers up to `base`.

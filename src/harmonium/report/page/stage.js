@@ -84,7 +84,7 @@ function pixelRow(onLabel, trace) {
   pad.append(raw);
   const row = element(
     "div",
-    { className: "layer pixels" },
+    { id: "pixels", className: "layer pixels" },
     caption("pixels", `${header.shape.slice(PLANES === 1 ? 1 : 0).join(" × ")}`),
     element("figure", { id: "seen" }, pad, element("figcaption", { textContent: "what it sees" })),
     element("figure", { id: "believed" }, believes, element("figcaption", { id: "believed-words", textContent: "what it believes" })),
