@@ -123,10 +123,6 @@ def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.U
     assert (found.rate <= 1e-3, found.gradient, found.falls) == (True, "plain", False)
 
 
-TWO_BLOCS = (torch.rand(2000, 1, generator=GENERATOR) < 0.5).float().expand(-1, 30)
-TWO_BLOCS = (TWO_BLOCS + (torch.rand(2000, 30, generator=GENERATOR) < 0.05)) % 2
-
-
 def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
     """Not those of other layers, of deep machines, with contexts, or of whoever chooses an optimiser; a training that goes on keeps its rule."""
     brief, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(), hm.RBM(12, 4)
@@ -139,6 +135,20 @@ def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
         assert rule_of(model, hm.Given(), LONG, False, None) == brief
     assert rule_of(rbm, hm.Given(), LONG - 1, False, None) == rule_of(rbm, hm.Given(), LONG, True, None) == brief
     assert rule_of(rbm, hm.Given(missing=torch.zeros(1, 12)), LONG, False, None) == brief
+
+
+def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blocs of cases, far apart, four to one. No step of CD-1 crosses between them."""
+    draws = torch.Generator().manual_seed(0)
+    bloc = (torch.rand(1000, 1, generator=draws) < 0.8).float()
+    rows = (bloc + (torch.rand(1000, 30, generator=draws) < 0.05)) % 2
+    learnt = []
+    for long in (600, 601):
+        monkeypatch.setattr("harmonium.learning.defaults.LONG", long)
+        rbm = hm.RBM(30, 4)
+        hm.fit(rbm, rows, updates=600, progress=False)
+        learnt.append(nats(rbm, rows))
+    assert learnt[0] > learnt[1] + 10
 
 
 def test_a_longer_training_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,10 @@ def fit(
 
     Notes
     -----
+    *The default rule* is CD-1. Trainings of at least 10,000 updates have persistent chains, `PersistentCD()`, if all layers are binary, the
+    coupling is dense, and neither an optimiser nor a schedule is named, nothing is given of the cases, and they are no stream. A training
+    that goes on keeps its rule. Figures are in the guide's page on the defaults.
+
     *The default rate*, for an RBM with a dense coupling, is the lower of c / λ and 0.5, times √(300 / updates) over more than 300
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
@@ -178,7 +182,7 @@ def fit(
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
-    `Replicas` learn by contrastive divergence, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
+    `Replicas` learn by contrastive divergence, the default of any length, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
     `fine_tune`. The result is a `ReplicaState`.
 
     *Several processes*, started by `torchrun`, learn one model: each visits its part of every batch, and one all-reduce an update adds up

@@ -126,7 +126,8 @@ class Plan:
         """The settings of the training that this one goes on from; none of a new one."""
         if self.state is not None:
             return self.state.settings
-        return read_tensors(self.path)[1].get("settings", {}) if self.path is not None and self.path.exists() else {}
+        found = read_tensors(self.path)[1].get("settings") if self.path is not None and self.path.exists() else None
+        return found if isinstance(found, dict) else {}
 
     @property
     def path(self) -> Path | None:
