@@ -5,8 +5,9 @@
 
 Each line is one data set and one pair of units, with exact log-likelihoods of held-out cases. The search is over SGD with momentum 0.9, the
 plain gradient, nine rates from 0.0001 to 1 in steps of √10, each both constant and falling linearly to zero; the best is chosen on the
-held-out cases themselves, which favours the search. The search learns by CD-1, the default by its own rule, for equally many updates. A line
-gives the mean over seeds of the default, and the share of the search's gain over base rates that it reaches: (default - base) / (best - base).
+held-out cases themselves, which favours the search. The search learns by CD-1, the default by its own rule, for equally many updates. A
+line gives the mean over seeds of the default, and the share of the search's gain over base rates that it reaches: (default - base) / (best
+- base).
 """
 
 from __future__ import annotations

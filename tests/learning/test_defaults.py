@@ -124,7 +124,7 @@ def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.U
 
 
 def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
-    """Not those of other layers, of deep machines, with contexts, or of whoever chooses an optimiser; a training that goes on keeps its rule."""
+    """Not those of other layers, of deep machines, with gaps, or of whoever chooses an optimiser."""
     brief, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(), hm.RBM(12, 4)
     assert rule_of(rbm, hm.Given(), LONG, False, None) == lasting
     assert rule_of(rbm, hm.Given(), LONG, False, described(brief)) == brief

@@ -44,8 +44,8 @@ SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
     """The rule of a training that names none: persistent chains in long trainings of binary layers, else contrastive divergence.
 
-    Contrastive divergence learns faster at first. Its chains stay near the data, so it never sees what the machine makes of the rest, and the
-    likelihood ends lower, or falls again. Persistent chains see it, if they have the updates to get there.
+    Contrastive divergence learns faster at first. Its chains stay near the data, so it never sees what probability the machine gives to
+    other states, and the likelihood ends lower or falls again. Persistent chains see it, if they have the updates to get there.
 
     Parameters
     ----------

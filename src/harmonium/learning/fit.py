@@ -182,8 +182,8 @@ def fit(
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
-    `Replicas` learn by contrastive divergence, the default of any length, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
-    `fine_tune`. The result is a `ReplicaState`.
+    `Replicas` learn by contrastive divergence, the default at any length, or by persistent CD with Gibbs sampling; their rates, weight
+    costs and seeds are as for `fine_tune`. The result is a `ReplicaState`.
 
     *Several processes*, started by `torchrun`, learn one model: each visits its part of every batch, and one all-reduce an update adds up
     the gradients. The processes are joined by gloo, and by nccl for a model on a GPU. The first one writes, warns and shows progress.
@@ -208,12 +208,7 @@ def fit(
     rule = rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative")) if negative is None else negative
     usual = defaults_of(model, monitor.some, length, standardise, rule, plan.chosen)
     changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
-    settings = {
-        "batch_size": batch_size,
-        "negative": described(rule),
-        "precision": described_type(precision, like),
-        "falls": usual.falls,
-    }
+    settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}
     settings |= infer.settings(given) | of_transforms(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
