@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, NOISIEST, REAL, defaults_of
+from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LONG, NOISIEST, REAL, defaults_of, rule_of
+from harmonium.learning.loop.settings import described
 
 GENERATOR = torch.Generator().manual_seed(0)
 PATTERNS = (torch.rand(6, 12, generator=GENERATOR) < 0.5).float()
@@ -120,6 +121,51 @@ def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_lea
 def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.Unit]) -> None:
     found = defaults_of(hm.DBM(layers), (BITS, None), 300, True, hm.PersistentCD(10))
     assert (found.rate <= 1e-3, found.gradient, found.falls) == (True, "plain", False)
+
+
+def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
+    """Not those of other layers, of deep machines, with gaps, or of whoever chooses an optimiser."""
+    brief, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(), hm.RBM(12, 4)
+    assert rule_of(rbm, hm.Given(), LONG, False, None) == lasting
+    assert rule_of(rbm, hm.Given(), LONG, False, described(brief)) == brief
+    assert rule_of(rbm, hm.Given(), 1, True, described(lasting)) == lasting
+    mixture, deep = hm.MixtureOfRBMs(12, 4, components=2), hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)])
+    others = [hm.RBM(hm.Bernoulli(12), hidden) for hidden in (hm.Gaussian(4), hm.Softmax(1, categories=4))]
+    for model in (mixture, deep, *others, hm.RBM(hm.ReplicatedSoftmax(12), hm.Bernoulli(4)), hm.RBM(real(), 4)):
+        assert rule_of(model, hm.Given(), LONG, False, None) == brief
+    assert rule_of(rbm, hm.Given(), LONG - 1, False, None) == rule_of(rbm, hm.Given(), LONG, True, None) == brief
+    assert rule_of(rbm, hm.Given(missing=torch.zeros(1, 12)), LONG, False, None) == brief
+
+
+@pytest.mark.filterwarnings("ignore:of . hidden units")
+def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blocs of cases, far apart, four to one. No step of CD-1 crosses between them, and it ends below independent columns."""
+    draws = torch.Generator().manual_seed(0)
+    bloc = (torch.rand(1000, 1, generator=draws) < 0.8).float()
+    rows = (bloc + (torch.rand(1000, 30, generator=draws) < 0.05)) % 2
+    learnt = []
+    for long in (600, 601):
+        monkeypatch.setattr("harmonium.learning.defaults.LONG", long)
+        rbm = hm.RBM(30, 4)
+        hm.fit(rbm, rows, updates=600, progress=False)
+        learnt.append(nats(rbm, rows))
+    mean = rows.double().mean(0)
+    independent = float((torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean)).sum())
+    assert learnt[1] < independent < learnt[0] - 3
+
+
+def test_a_longer_training_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harmonium.learning.defaults.LONG", 20)
+    rows, quiet = BITS[:100], {"progress": False}
+    state = hm.fit(hm.RBM(12, 4), rows, updates=20, checkpoint=tmp_path / "long", **quiet)
+    assert state.chains is not None
+    assert hm.fit(hm.RBM(12, 4), rows, updates=10, checkpoint=tmp_path / "short", **quiet).chains is None
+    for path, kept in (("long", True), ("short", False)):
+        again = hm.fit(hm.RBM(12, 4), rows, updates=30, checkpoint=tmp_path / path, **quiet)
+        assert (again.step, again.chains is not None) == (30, kept)
+    assert hm.fit(state.model, rows, updates=25, state=state, **quiet).chains is state.chains
+    named = hm.fit(hm.RBM(12, 4), rows, updates=20, negative=hm.ContrastiveDivergence(), **quiet)
+    assert named.chains is None
 
 
 def test_the_unit_of_real_valued_data_does_not_matter() -> None:

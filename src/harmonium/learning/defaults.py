@@ -15,12 +15,13 @@ from harmonium.couplings import Dense
 from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
+from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.trainer import Callback
-from harmonium.learning.rules import Rule
+from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Exponential, Unit
+from harmonium.units import Bernoulli, Exponential, Given, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -36,7 +37,41 @@ BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
 PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
+LONG = 10_000  # updates from which chains are persistent
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
+
+
+def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
+    """The rule of a training that names none: persistent chains in long trainings of binary layers, else contrastive divergence.
+
+    Contrastive divergence learns faster at first. Its chains stay near the data, so it never sees what probability the machine gives to
+    other states, and the likelihood ends lower or falls again. Persistent chains see it, if they have the updates to get there.
+
+    Parameters
+    ----------
+    model : RBM or DBM
+        The model.
+    known : Given
+        What is given of the cases. Chains that persist belong to none.
+    updates : int
+        Updates of the training; 0 for a stream, whose length is not known.
+    chosen : bool
+        Whether the user has chosen how to learn, which leaves contrastive divergence.
+    before : str, optional
+        The rule, `described`, of the training that this one goes on from, which keeps it.
+
+    Returns
+    -------
+    Rule
+        The rule.
+    """
+    brief, lasting = ContrastiveDivergence(), PersistentCD()
+    if before is not None:
+        return lasting if before == described(lasting) else brief
+    machine = model.machine
+    binary = all(isinstance(leaf, Bernoulli) for unit in (machine.visible, machine.hidden) for _, _, leaf in leaves(unit))
+    plain = binary and type(model) is RBM and type(model.coupling) is Dense and not known
+    return lasting if plain and not chosen and updates >= LONG else brief
 
 
 @dataclass(frozen=True)

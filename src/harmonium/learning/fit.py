@@ -15,7 +15,7 @@ from harmonium.learning import advice
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.cooling import cooling
-from harmonium.learning.defaults import defaults_of, groups_of
+from harmonium.learning.defaults import defaults_of, groups_of, rule_of
 from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
@@ -41,7 +41,7 @@ def fit(
     model: RBM | DBM,
     data: Data,
     *,
-    negative: Rule = ContrastiveDivergence(),  # noqa: B008 (frozen)
+    negative: Rule | None = None,
     epochs: int | None = None,
     updates: int | None = None,
     batch_size: int = 100,
@@ -80,8 +80,9 @@ def fit(
         pairs, is taken too. Arrays in memory are checked against the visible units' support before training begins; rows of memory maps,
         sparse matrices and sources when they are visited. Visible biases that still have their initial values, all zero, start at
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
-    negative : Rule, default ContrastiveDivergence()
-        The learning rule, which makes the model's part of the gradient.
+    negative : Rule, optional
+        The learning rule, which makes the model's part of the gradient. The default is `ContrastiveDivergence()`, and `PersistentCD()` for
+        long trainings of binary layers with nothing else named. See the notes.
     epochs : int, optional
         Number of epochs in all, those of a `state` or checkpoint included.
     updates : int, optional
@@ -164,6 +165,10 @@ def fit(
 
     Notes
     -----
+    *The default rule* is CD-1. Trainings of at least 10,000 updates have persistent chains, `PersistentCD()`, if all layers are binary, the
+    coupling is dense, and neither an optimiser nor a schedule is named, nothing is given of the cases, and they are no stream. A training
+    that goes on keeps its rule. Figures are in the guide's page on the defaults.
+
     *The default rate*, for an RBM with a dense coupling, is the lower of c / λ and 0.5, times √(300 / updates) over more than 300
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
@@ -177,8 +182,8 @@ def fit(
     Weights that leave the region in which the machine has a partition function are moved back, with one warning at the end
     (`harmonium.learning.transforms.KeepNormalisable`).
 
-    `Replicas` learn by contrastive divergence, or by persistent CD with Gibbs sampling; their rates, weight costs and seeds are as for
-    `fine_tune`. The result is a `ReplicaState`.
+    `Replicas` learn by contrastive divergence, the default at any length, or by persistent CD with Gibbs sampling; their rates, weight
+    costs and seeds are as for `fine_tune`. The result is a `ReplicaState`.
 
     *Several processes*, started by `torchrun`, learn one model: each visits its part of every batch, and one all-reduce an update adds up
     the gradients. The processes are joined by gloo, and by nccl for a model on a GPU. The first one writes, warns and shows progress.
@@ -193,29 +198,26 @@ def fit(
     (3, 3)
     """
     place(model, device, state)
-    infer = phase_of(model, negative, sweeps, given, validation_given)
+    infer = phase_of(model, ContrastiveDivergence() if negative is None else negative, sweeps, given, validation_given)
     like, machine, visible = next(model.parameters()).detach(), model.machine, model.visible
     batches = as_batches(visible, data, sample_weight, given, batch_size=batch_size, seed=derive(seed, ORDER), like=like)
     plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    usual = defaults_of(model, monitor.some, plan.epochs * len(batches), standardise, negative, plan.chosen)
-    changes = chosen_transforms(machine, negative, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
-    settings = {
-        "batch_size": batch_size,
-        "negative": described(negative),
-        "precision": described_type(precision, like),
-        "falls": usual.falls,
-    }
+    length = plan.epochs * len(batches)
+    rule = rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative")) if negative is None else negative
+    usual = defaults_of(model, monitor.some, length, standardise, rule, plan.chosen)
+    changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
+    settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}
     settings |= infer.settings(given) | of_transforms(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
     if state is None:
         start(training, machine, visible, batches, changes)
-    make_slots(training, machine, changes, negative)
+    make_slots(training, machine, changes, rule)
     plan.restore(training)
-    step = Step(training, Contrast(training, machine, infer, negative, batches), changes, machine, reduced_type(precision, like))
+    step = Step(training, Contrast(training, machine, infer, rule, batches), changes, machine, reduced_type(precision, like))
     watchers, kept = early_stopping(plan, patience, validation, validation_given, first=[*usual.watchers, *cooling(model, monitor.some)])
-    metrics = partial(monitor.metrics, training, negative)
+    metrics = partial(monitor.metrics, training, rule)
     train(training, batches, captured(step, capture), metrics, epochs=plan.epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
     advice.of_hidden_units(training, model, monitor)

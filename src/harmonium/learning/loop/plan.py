@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.data.batches import ONCE, Batches, Stream
+from harmonium.files import read_tensors
 from harmonium.learning.loop import reduce
 from harmonium.learning.loop import settings as compared
 from harmonium.learning.loop.progress import Progress
@@ -119,6 +120,14 @@ class Plan:
         """Whether the user has chosen how to learn, now or when the given state was made."""
         before = self.state is not None and self.state.settings["optimizer"] != BY_DEFAULT
         return self.optimizer is not None or self.schedule is not None or before
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The settings of the training that this one goes on from; none of a new one."""
+        if self.state is not None:
+            return self.state.settings
+        found = read_tensors(self.path)[1].get("settings") if self.path is not None and self.path.exists() else None
+        return found if isinstance(found, dict) else {}
 
     @property
     def path(self) -> Path | None:
