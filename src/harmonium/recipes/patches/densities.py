@@ -70,7 +70,13 @@ def judged_path(run: Run, name: str, where: str) -> Any:
 
 
 def read(run: Run, name: str, where: str) -> Judged:
-    """A model that was judged."""
+    """A model that was judged.
+
+    Parameters
+    ----------
+    run, name, where
+        The folder of the run, one of `ORDER`, and the side of the patches, in words.
+    """
     tensors, header = read_tensors(judged_path(run, name, where))
     return Judged(tensors["log_p"], tensors["filters"], header)
 
@@ -170,7 +176,15 @@ def judge_machine(
 
 
 def of_estimates(found: Evaluation, name: str, where: str) -> list[Metric]:
-    """The nats of a machine by each estimate of log Z: AIS, which promises too much on average, and reverse AIS from tempered chains."""
+    """The nats of a machine by each estimate of log Z: AIS, which promises too much on average, and reverse AIS from tempered chains.
+
+    Parameters
+    ----------
+    found
+        The estimates of log Z, in nats.
+    name, where
+        As for `read`.
+    """
     rows: list[Metric] = []
     for word, way in (("ais", found.long), ("reverse_ais", found.reverse)):
         if way is not None:
@@ -180,7 +194,15 @@ def of_estimates(found: Evaluation, name: str, where: str) -> list[Metric]:
 
 
 def of_filters(filters: Tensor, name: str, where: str) -> list[Metric]:
-    """How many filters are localised, how many of them are edges or bars, and how many have a twin."""
+    """How many filters are localised, how many of them are edges or bars, and how many have a twin.
+
+    Parameters
+    ----------
+    filters
+        (pixels, units), of square patches.
+    name, where
+        As for `read`.
+    """
     side = math.isqrt(len(filters))
     fit = gabor_fit(filters, (side, side))
     unit = filters / filters.norm(dim=0).clamp_min(1e-12)
