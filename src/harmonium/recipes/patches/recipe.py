@@ -77,7 +77,8 @@ class Patches(Recipe):
     @property
     def setting(self) -> str:
         """What the records call these options."""
-        return ("smoke" if self.smoke else "quick" if self.quick else "full") + (", binary units of 14x14 alone" if self.binary_alone else "")
+        size = "smoke" if self.smoke else "quick" if self.quick else "full"
+        return f"{size}, binary units of 14x14 alone" if self.binary_alone else size
 
     @property
     def judged_on(self) -> str:

@@ -53,8 +53,8 @@ def sections(rows: Rows, pairs: Tensor, same: Tensor, weights: Mapping[str, Tens
         ),
         Section(
             "Contrast",
-            "The second face of each pair, as the net sees it, is multiplied by a factor. The cosine of rectified features without biases does "
-            "not depend on it. Bars are standard errors over the folds.",
+            "The second face of each pair, as the net sees it, is multiplied by a factor. The cosine of rectified features without biases "
+            "does not depend on it. Bars are standard errors over the folds.",
             [(by_contrast(rows), "percent right by the contrast of the second face")],
         ),
         Section(
@@ -109,7 +109,9 @@ def by_contrast(rows: Rows) -> Figure:
         means = [fmean(values) for values in by_factor]
         errors = [stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0 for values in by_factor]
         axes.errorbar(CONTRASTS, means, yerr=errors, fmt="o-", color=LINES[place], markersize=4, capsize=2)
-        axes.annotate(words, (CONTRASTS[-1], means[-1]), (8, 0), textcoords="offset points", va="center", fontsize=LABEL, color=LINES[place])
+        axes.annotate(
+            words, (CONTRASTS[-1], means[-1]), (8, 0), textcoords="offset points", va="center", fontsize=LABEL, color=LINES[place]
+        )
     axes.axhline(50, color=INK, linewidth=0.8, linestyle=":")
     axes.set_xscale("log")
     axes.set_xticks(CONTRASTS, [f"{factor:g}" for factor in CONTRASTS])

@@ -159,7 +159,10 @@ def metrics(rows: Sequence[Mapping[str, Any]], judged_on: str) -> list[Metric]:
             found.append((f"{judged_on}_accuracy_standard_error_{name}", stdev(values) / math.sqrt(len(values)), "%"))
     for name in NETS:
         right = zip(*(row["at_contrasts"][name] for row in rows), strict=True)
-        found += [(f"{judged_on}_accuracy_percent_{name}_at_contrast_{factor:g}", fmean(each), "%") for factor, each in zip(CONTRASTS, right, strict=True)]
+        found += [
+            (f"{judged_on}_accuracy_percent_{name}_at_contrast_{factor:g}", fmean(each), "%")
+            for factor, each in zip(CONTRASTS, right, strict=True)
+        ]
         found.append((f"largest_change_of_probability_{name}", max(row["changes"][name] for row in rows), "probability"))
     return found
 
