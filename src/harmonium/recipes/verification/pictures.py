@@ -102,7 +102,7 @@ def by_contrast(rows: Rows) -> Figure:
     """The mean accuracy of each net over the folds where one face of each pair has another contrast."""
     height = 3.0
     figure, head = page(7.0, height, None)
-    axes = figure.add_axes((0.1, 0.17, 0.55, (height - 0.7) / (height + head)))
+    axes = figure.add_axes((0.1, 0.17, 0.66, (height - 0.7) / (height + head)))
     quiet(axes)
     for place, (name, words) in enumerate(UNITS.items()):
         by_factor = list(zip(*(row["at_contrasts"][name] for row in rows), strict=True))
