@@ -14,7 +14,17 @@ from harmonium.data.verification import ImagePairs
 from harmonium.recipes.verification import learnt_metric, recipe
 from harmonium.recipes.verification.cropped_faces import ASIDE, Faces, Fold, crops, folds_of, load, some, standing
 from harmonium.recipes.verification.learnt_metric import Convolutions
-from harmonium.recipes.verification.recipe import FaceVerification, by_cosine, by_threshold, cosines, percent_right, threshold
+from harmonium.recipes.verification.recipe import FaceVerification
+from harmonium.recipes.verification.right_pairs import (
+    CONTRASTS,
+    at_contrasts,
+    by_cosine,
+    by_threshold,
+    cosines,
+    percent_right,
+    right_at_contrasts,
+    threshold,
+)
 from harmonium.runs.folder import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.Advice")
@@ -46,7 +56,7 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(options: FaceVerificati
     results = options.run(run)
     assert results["setting"] == "smoke"
     faces, folds = load(1, 0), folds_of(load(1, 0), 2, 0)
-    for rows, fold in zip(learnt_from, (fold for fold in folds for _ in recipe.KINDS), strict=True):
+    for rows, fold in zip(learnt_from, (fold for fold in folds for _ in recipe.NETS), strict=True):
         judged = faces.middle[fold.test.images.unique()]
         assert torch.cdist(rows.double(), judged.double()).min() > 0.1  # nobody who is judged on
     for name in recipe.JUDGED:
@@ -68,19 +78,27 @@ def test_a_smoke_run_goes_through_every_step_and_resumes(options: FaceVerificati
 
 
 def test_rectified_features_have_no_biases_and_their_net_is_blind_to_contrast(options: FaceVerification) -> None:
+    """A probability of the net without biases moves by rounding alone from a tenth of the contrast to ten times; the others' move."""
     plan, faces = options.plan(), load(1, 0)
     fold = folds_of(faces, plan.folds, 0)[0]
     run = Run.begin("face-verification", options)
-    for kind in recipe.KINDS:
-        rbm = recipe.learn_features(run, plan, faces, fold, kind, 0)
+    for name in recipe.NETS:
+        rbm = recipe.learn_features(run, plan, faces, fold, name, 0)
         biased = rbm.hidden.get_parameter("bias").detach().abs().max().item() > 0
-        assert biased == (kind == "binary")
-        net = recipe.siamese(rbm, biases=kind == "binary")
-        settings = getattr(plan, kind)
-        recipe.tune(run, plan, faces, fold, kind, settings, net, 0)
-        pairs = faces.middle[fold.test.images]
-        stronger = pairs * torch.tensor([0.5, 3.0])[:, None]
-        assert torch.allclose(net(stronger), net(pairs), atol=1e-4) == (kind == "rectified")
+        assert biased == (name != "rectified")
+        net = recipe.siamese(rbm, biases=name != "rectified")
+        settings = plan.binary if name == "binary" else plan.rectified
+        recipe.tune(run, plan, faces, fold, name, settings, net, 0)
+        said = at_contrasts(net, faces.middle, fold.test)
+        right, change = right_at_contrasts(said, fold.test)
+        assert (change < 1e-5) == (name == "rectified")
+        shown = faces.middle[fold.test.images[:20]].double()
+        for factor, row, percent in zip(CONTRASTS, said, right, strict=True):
+            weight = net.double()[-1].weight.item()
+            one, other = (net[:-1](shown * torch.tensor([[1.0], [factor]]))).detach().numpy().transpose(1, 0, 2)
+            cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+            np.testing.assert_allclose(row[:20], 1 / (1 + np.exp(-weight * cosine - net[-1].bias.item())), atol=1e-4)
+            assert percent == 100 * np.mean((row > 0.5).numpy() == fold.test.same.numpy())
 
 
 def test_no_figure_depends_on_who_is_set_aside_and_nobody_is_on_both_sides(options: FaceVerification) -> None:

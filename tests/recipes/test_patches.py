@@ -14,7 +14,7 @@ from scipy.stats import multivariate_normal
 import harmonium as hm
 from harmonium import cli
 from harmonium.data import natural_images
-from harmonium.recipes.patches.densities import MIXTURES, ORDER, Judged, Mixtures, judge_mixtures, metrics, of_filters, read
+from harmonium.recipes.patches.densities import MIXTURES, ORDER, Judged, Mixtures, judge_gaussian, judge_mixtures, metrics, of_filters, read
 from harmonium.recipes.patches.machines import MACHINES, Features, hidden_units, machine
 from harmonium.recipes.patches.recipe import Patches
 from harmonium.recipes.patches.white_patches import Cut, White, cut
@@ -73,6 +73,7 @@ def test_mixtures_give_the_densities_that_scipy_gives(tmp_path: Path) -> None:
     shown, held = (torch.randn(count, 8, generator=generator) * torch.rand(count, 1, generator=generator).exp() for count in (400, 60))
     _, whitening = hm.data.whiten(torch.randn(100, 9, generator=generator), kind="pca", components=8)
     run = Run.begin("patches", Patches(out=tmp_path / "run"))
+    judge_gaussian(run, White(shown, held, whitening), "8x8")
     judge_mixtures(run, White(shown, held, whitening), Mixtures(2, 2, 2, 1, iterations=3), "8x8", seed=0)
 
     gaussian = multivariate_normal(shown.double().mean(0).numpy(), np.diag(shown.double().var(0, correction=0).numpy()))
@@ -136,3 +137,21 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
     path.unlink()
     cli.main()
     assert json.loads(path.read_text())["metrics"] == results
+
+
+def test_the_machine_of_the_published_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One Gaussian and the binary units, of the larger patches; the figures are those of a run of all models."""
+    monkeypatch.setattr(natural_images, "load", lambda data_dir=None: photographs())
+    found = {}
+    for name, alone in (("all", False), ("one", True)):
+        options = Patches(smoke=True, binary_alone=alone, threads=1, out=tmp_path / name)
+        found[alone] = options.run(Run.begin("patches", options))
+    assert found[True]["setting"] == "smoke, binary units of 14x14 alone"
+    of_one, of_all = found[True]["metrics"], found[False]["metrics"]
+    assert {name for name in of_one if name.startswith("test_nats_") and "standard_error" not in name} == {
+        "test_nats_gaussian_14x14",
+        "test_nats_gaussian_binary_14x14",
+        "test_nats_gaussian_binary_14x14_of_196_numbers",
+    }
+    assert all(of_all[name] == value for name, value in of_one.items())
+    assert "RBM, binary units" in (tmp_path / "one" / "report.html").read_text()

@@ -51,7 +51,15 @@ class Layer:
 
 
 def of_patches(side: int, units: int, seed: int) -> RBM:
-    """An untrained machine of a rectified layer on patches of three colours."""
+    """An untrained machine of a rectified layer on patches of three colours.
+
+    Parameters
+    ----------
+    side, units
+        Pixels of a side of a patch, whose values are (3 · side²,), and hidden units.
+    seed
+        Of the weights.
+    """
     return RBM(Gaussian(3 * side**2, variance=1.0), NoisyReLU(units, cap=CAP), Dense(3 * side**2, units, scale=0.02, seed=seed))
 
 
@@ -81,6 +89,13 @@ def of_tiles(maps: int, kernel: int, stride: int, seed: int) -> RBM:
 
     With a kernel at every pixel more than a thousand hidden units reconstruct each pixel, and contrastive divergence learns next to nothing
     at the rates that it survives (see the recipe's page). What tiles have learnt is used at every pixel by `everywhere`.
+
+    Parameters
+    ----------
+    maps, kernel, stride
+        Number of maps, pixels of a side of a kernel, and pixels from one to the next.
+    seed
+        Of the weights.
     """
     return _rectified(Convolutional(SHAPE, maps, kernel=kernel, stride=stride, scale=0.02, seed=seed))
 
@@ -168,7 +183,20 @@ def learn(run: Run, phase: str, rbm: RBM, data: Tensor, how: Layer, seed: int) -
 
 @torch.no_grad()
 def noiseless(rectified: RBM, data: Tensor) -> Tensor:
-    """What a rectified layer gives without its noise, as in a net; of a convolution, the maxima of its blocks."""
+    """What a rectified layer gives without its noise, as in a net; of a convolution, the maxima of its blocks.
+
+    Parameters
+    ----------
+    rectified
+        The machine of the layer, dense or convolutional.
+    data
+        White values, (cases, values).
+
+    Returns
+    -------
+    Tensor
+        (cases, units), or (cases, maps, height / 2, width / 2) of a convolution.
+    """
     found = []
     for rows in torch.split(data, AT_ONCE):
         states = rectified.hidden.mode(rectified.hidden_input(rows.reshape(-1, *rectified.visible.shape)))

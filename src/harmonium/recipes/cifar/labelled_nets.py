@@ -39,12 +39,26 @@ class Backpropagation:
 
 
 def dense_net(stack: list[RBM], how: Backpropagation, seed: int) -> nn.Sequential:
-    """The layers of a dense stack below a softmax layer."""
+    """The layers of a dense stack below a softmax layer.
+
+    Parameters
+    ----------
+    stack
+        Rectified and binary layer, from the data upwards.
+    how, seed
+        Its dropout, and the seed of the softmax layer.
+    """
     return classifier(DBN(stack), len(NAMES), seed=seed, scale=0.01, dropout=how.dropout, input_dropout=how.input_dropout)
 
 
 def convolutional_net(stack: list[RBM], how: Backpropagation, seed: int) -> nn.Sequential:
-    """The same of a convolutional one, with the maxima of blocks between its layers."""
+    """The same of a convolutional one, with the maxima of blocks between its layers.
+
+    Parameters
+    ----------
+    stack, how, seed
+        As for `dense_net`; the lower layer has (maps, height, width) units.
+    """
     below, above = stack
     rectified = list(classifier(below, len(NAMES)))[:-1]
     binary = list(classifier(above, len(NAMES), seed=seed, scale=0.01, dropout=how.dropout))[1:]

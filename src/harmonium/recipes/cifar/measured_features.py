@@ -142,7 +142,17 @@ def convolutional_nets(run: Run, how: OfMaps, cases: Split, device: str, seed: i
 
 
 def principal_components(run: Run, how: OfWholeImages, images: Tensor) -> Whitening:
-    """Read from the run where they are there: they take a minute."""
+    """Read from the run where they are there: they take a minute.
+
+    Parameters
+    ----------
+    run
+        The folder of the run, which keeps them.
+    how
+        How many components are kept, and their regularisation.
+    images
+        (cases, 3072), as floats.
+    """
     path = run.checkpoint("components")
     if not path.exists():
         whiten(images, kind="pca", components=how.components, regularisation=how.regularisation)[1].save(path)
@@ -150,7 +160,15 @@ def principal_components(run: Run, how: OfWholeImages, images: Tensor) -> Whiten
 
 
 def whitened(cases: Split, whitening: Callable[[Tensor], Tensor], device: str) -> Split:
-    """The cases as a net sees them: floats, on the device. Labels that are judged by stay where they are."""
+    """The cases as a net sees them: floats, on the device. Labels that are judged by stay where they are.
+
+    Parameters
+    ----------
+    cases
+        Images, (cases, 3072) of bytes, and labels, of either part.
+    whitening, device
+        What maps rows to white ones, and where the net is.
+    """
     images, test_images = (whitening(each.float()).to(device) for each in (cases.images, cases.test_images))
     return Split(images, cases.labels.to(device), test_images, cases.test_labels, cases.name)
 

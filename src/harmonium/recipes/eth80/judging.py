@@ -65,7 +65,15 @@ def errors(run: Run, views: Views, split: Split, how: Mapping[Kind, Features], r
 
 
 def metrics(found: Errors, judged_on: str) -> list[Metric]:
-    """Mean errors over the splits with standard errors, and what others err more than the second rectified layer, split by split."""
+    """Mean errors over the splits with standard errors, and what others err more than the second rectified layer, split by split.
+
+    Parameters
+    ----------
+    found
+        Percentages of errors by representation, one of each split.
+    judged_on
+        What the names begin with, "test" or "validation".
+    """
     rows: list[Metric] = []
     for what in (each for each in ORDER if each in found):
         mean, error = mean_and_error(found[what])
@@ -82,12 +90,28 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 
 
 def split_of(views: Views, held_out: int, seed: int) -> Split:
-    """So many toys of each category to be judged on."""
+    """So many toys of each category to be judged on.
+
+    Parameters
+    ----------
+    views
+        All views.
+    held_out, seed
+        Toys of each category, from 1 to 9, and the seed of which.
+    """
     return Split(*views.by_toy(held_out, seed=seed))
 
 
 def few(split: Split, categories: Tensor, count: int) -> Split:
-    """The first views of each category on both sides, for a smoke run."""
+    """The first views of each category on both sides, for a smoke run.
+
+    Parameters
+    ----------
+    split, categories
+        The rows of the views on either side, and the category of each view, (views,).
+    count
+        Of each category on each side.
+    """
 
     def first(rows: Tensor) -> Tensor:
         kinds = categories[rows]

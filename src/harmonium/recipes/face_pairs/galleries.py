@@ -31,6 +31,15 @@ def splits_of(people: Tensor, partitions: int, seed: int, *, choosing: bool = Fa
     """Of the thirty people to judge by: `partitions` times, three splits that identify ten people each and learn from the twenty others.
 
     For choosing settings, as many splits identify the ten set aside, each after learning from twenty of the thirty.
+
+    Parameters
+    ----------
+    people
+        (photographs,), who is on each.
+    partitions, seed
+        How often the thirty are divided into three, and the seed.
+    choosing
+        Whether the ten set aside are identified.
     """
     names = torch.unique(people)
     of_each = torch.stack([(people == person).nonzero().squeeze(1) for person in names])

@@ -27,7 +27,15 @@ class Components:
 
 
 def likenesses(learnt: Tensor, judged: Tensor, components: Components) -> dict[str, Tensor]:
-    """(photographs, photographs) of those judged, by each way to compare. Both: (people · 10, pixels), person by person."""
+    """(photographs, photographs) of those judged, by each way to compare.
+
+    Parameters
+    ----------
+    learnt, judged
+        (people · 10, pixels) each, person by person.
+    components
+        How many of each kind.
+    """
     whitened = PCA(components.eigenfaces, svd_solver="full", whiten=True).fit(learnt.numpy())
     reduced = PCA(components.fisherfaces, svd_solver="full").fit(learnt.numpy())
     people = np.repeat(np.arange(len(learnt) // OF_EACH), OF_EACH)
@@ -47,7 +55,20 @@ def cosines(features: Tensor) -> Tensor:
 
 
 def of_differences(learnt: Tensor, judged: Tensor, components: int) -> Tensor:
-    """The log-density of each difference under probabilistic PCA of the differences within people (δPPCA in Teh & Hinton 2001)."""
+    """The log-density of each difference under probabilistic PCA of the differences within people (δPPCA in Teh & Hinton 2001).
+
+    Parameters
+    ----------
+    learnt, judged
+        As for `likenesses`.
+    components
+        Of the differences.
+
+    Returns
+    -------
+    Tensor
+        (photographs, photographs), in nats, of those judged.
+    """
     one, other = torch.triu_indices(OF_EACH, OF_EACH, 1)
     by_person = learnt.reshape(-1, OF_EACH, learnt.shape[1])
     within = (by_person[:, one] - by_person[:, other]).flatten(0, 1)

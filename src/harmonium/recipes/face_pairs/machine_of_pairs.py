@@ -43,7 +43,15 @@ class NonNegative(Transform):
 
 
 def rates(crops: Tensor, copies: int) -> Tensor:
-    """Crops of mean 0 and mean square 1 as how many of the copies of each pixel's unit are on, on average: the same shape."""
+    """Crops of mean 0 and mean square 1 as how many of the copies of each pixel's unit are on, on average: the same shape.
+
+    Parameters
+    ----------
+    crops
+        (..., pixels).
+    copies
+        Of the unit of each pixel: rates are from 0 to so many.
+    """
     return ((crops + WIDEST) / (2 * WIDEST)).clamp(0, 1) * copies
 
 
@@ -72,7 +80,15 @@ def pairs_to_learn_from(moved: Tensor, mirrored: Tensor, people: Tensor, count: 
 
 
 def machine_of_pairs(pixels: int, how: Machine, seed: int) -> RBM:
-    """An untrained machine of two groups of visible units, one for each photograph."""
+    """An untrained machine of two groups of visible units, one for each photograph.
+
+    Parameters
+    ----------
+    pixels
+        Of one photograph.
+    how, seed
+        Copies of units and number of hidden ones, and the seed of the weights.
+    """
     groups = [Binomial(pixels, copies=how.copies, values="means") for _ in range(2)]
     return RBM(Groups(*groups), Binomial(how.hidden, copies=how.hidden_copies), seed=seed)
 
@@ -109,6 +125,18 @@ def likeness(rbm: RBM, faces: Tensor) -> Tensor:
 
     log of p(x, y) p(y, x) / (p(x, x) p(y, y)) by free energies, half of it. The partition function is in none of it, and a photograph that
     makes any pair likely gains nothing.
+
+    Parameters
+    ----------
+    rbm
+        The machine of pairs.
+    faces
+        (photographs, pixels), as rates.
+
+    Returns
+    -------
+    Tensor
+        (photographs, photographs), in nats.
     """
     count = len(faces)
     pairs = torch.cat([faces.repeat_interleave(count, 0), faces.repeat(count, 1)], dim=1)

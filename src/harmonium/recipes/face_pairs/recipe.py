@@ -153,7 +153,15 @@ def learnt(run: Run, plan: FacePairs, name: str) -> RBM:
 
 
 def metrics(rows: list[dict[str, float]], part: str) -> list[Metric]:
-    """Mean errors over the splits with standard errors, and what others err more than the machine of pairs, split by split."""
+    """Mean errors over the splits with standard errors, and what others err more than the machine of pairs, split by split.
+
+    Parameters
+    ----------
+    rows
+        Percentages wrong by way to compare, one of each split.
+    part
+        What the names begin with, "test" or "validation".
+    """
     found: list[Metric] = []
     for name in JUDGED:
         for words, values in (

@@ -27,13 +27,27 @@ def clusters(run: Run, method: str, find: Callable[[], Tensor]) -> Tensor:
 
 
 def k_means(images: Tensor, judged: Tensor, components: int, *, starts: int, seed: int) -> Tensor:
-    """The nearest mean of each judged image, of the best of several starts on the images learnt from. Images: (images, pixels), 0 to 1."""
+    """The nearest mean of each judged image, of the best of several starts on the images learnt from.
+
+    Parameters
+    ----------
+    images, judged
+        (images, pixels) each, from 0 to 1.
+    components, starts, seed
+        Means, starts of which the best one counts, and the seed.
+    """
     machine = KMeans(components, n_init=starts, random_state=seed % 2**32).fit(images.numpy())
     return torch.from_numpy(machine.predict(judged.numpy()).astype(np.int64))
 
 
 def bernoullis(images: Tensor, judged: Tensor, components: int, *, starts: int, seed: int) -> Tensor:
-    """The same of a mixture of Bernoullis."""
+    """The same of a mixture of Bernoullis.
+
+    Parameters
+    ----------
+    images, judged, components, starts, seed
+        As for `k_means`.
+    """
     mixture, _ = fit_bernoullis(images, components, starts=starts, sweeps=200, seed=seed)
     return mixture.cluster(judged)
 
@@ -49,7 +63,19 @@ def purity_percent(counts: Tensor) -> float:
 
 
 def metrics(found: Mapping[str, Tensor], labels: Tensor, components: int, judged_on: str) -> list[Metric]:
-    """Purity and normalised mutual information of each method, and the clusters that have no image. The mixture's names have no suffix."""
+    """Purity and normalised mutual information of each method, and the clusters that have no image. The mixture's names have no suffix.
+
+    Parameters
+    ----------
+    found
+        The cluster of each judged image by method, (images,).
+    labels
+        The class of each, (images,).
+    components
+        Clusters of each method.
+    judged_on
+        What the names begin with, "test" or "validation".
+    """
     rows: list[Metric] = []
     for method, each in found.items():
         suffix = "" if method == METHODS[0] else f"_{method}"

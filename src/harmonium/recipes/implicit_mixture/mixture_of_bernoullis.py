@@ -67,7 +67,15 @@ def fit_bernoullis(images: Tensor, components: int, *, starts: int, sweeps: int,
 
 
 def maximised(images: Tensor, responsibilities: Tensor) -> MixtureOfBernoullis:
-    """The mixture that suits so much of each image, (images, components), in each component best."""
+    """The mixture that suits so much of each image, (images, components), in each component best.
+
+    Parameters
+    ----------
+    images
+        (images, pixels), from 0 to 1.
+    responsibilities
+        (images, components), of which a row sums to 1.
+    """
     sizes = responsibilities.sum(0)
     rates = (responsibilities.T @ images + PSEUDO) / (sizes[:, None] + 2 * PSEUDO)
     return MixtureOfBernoullis((sizes / len(images)).clamp_min(1e-30).log(), rates)

@@ -20,7 +20,17 @@ MEMBERS, FEATURES = 10, 10  # of each cluster that are shown
 
 
 def sections(mixture: MixtureOfRBMs, images: Tensor, labels: Tensor, found: Mapping[str, Tensor]) -> list[Section]:
-    """The report's parts. `images`: (images, pixels), from 0 to 1; `found`: the cluster of each by method, once it is known."""
+    """The report's parts.
+
+    Parameters
+    ----------
+    mixture
+        What was learnt.
+    images, labels
+        (images, pixels), from 0 to 1, and the digit of each.
+    found
+        The cluster of each by method, once it is known.
+    """
     made = []
     if found:
         counts = {name: table(found[name], labels, mixture.hidden.choices) for name in METHODS if name in found}

@@ -94,7 +94,15 @@ def rows(images: Any) -> Tensor:
 
 
 def drawn(run: Run, few: Drawn, seed: int) -> Views:
-    """Toy objects of a run's own, drawn once."""
+    """Toy objects of a run's own, drawn once.
+
+    Parameters
+    ----------
+    run
+        The folder of the run, which keeps them.
+    few, seed
+        How many are drawn, and the seed.
+    """
     path = run.checkpoint("toys")
     if not path.exists():
         parts = [

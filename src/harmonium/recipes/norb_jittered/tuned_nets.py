@@ -80,7 +80,15 @@ def learnt_layers(run: Run, kind: Kind, seen: Tensor, how: Features, seed: int) 
 
 @torch.no_grad()
 def unstandardised(rbm: RBM, mean: Tensor, deviation: float) -> RBM:
-    """The machine in place, for inputs x where it learnt from (x - mean) / deviation: its hidden units have the same total inputs."""
+    """The machine in place, for inputs x where it learnt from (x - mean) / deviation: its hidden units have the same total inputs.
+
+    Parameters
+    ----------
+    rbm
+        Learnt from standardised inputs, (cases, below).
+    mean, deviation
+        (below,), and the one number that all inputs were divided by.
+    """
     weight, bias = rbm.coupling.get_parameter("weight"), rbm.hidden.get_parameter("bias")
     weight.div_(deviation)
     bias.sub_(mean @ weight)
@@ -88,7 +96,17 @@ def unstandardised(rbm: RBM, mean: Tensor, deviation: float) -> RBM:
 
 
 def random_layer(kind: Kind, below: int, units: int, seed: int) -> RBM:
-    """A layer whose weights are of a size fit for backpropagation (Glorot & Bengio 2010)."""
+    """A layer whose weights are of a size fit for backpropagation (Glorot & Bengio 2010).
+
+    Parameters
+    ----------
+    kind
+        Of its units.
+    below, units
+        Numbers of inputs and of units.
+    seed
+        Of the weights.
+    """
     hidden: Unit = Bernoulli(units) if kind == "binary" else NoisyReLU(units)
     coupling = Dense(below, units, scale=spread(below, units, linear=kind == "rectified"), seed=seed)
     return RBM(Gaussian(below, variance=1.0), hidden, coupling)

@@ -56,7 +56,13 @@ def rectify_normalise_pool(seed: int) -> nn.Sequential:
 
 
 def stage(maps: int, filters: int) -> list[nn.Module]:
-    """Filters of so many maps, and what is done to what they find."""
+    """Filters of so many maps, and what is done to what they find.
+
+    Parameters
+    ----------
+    maps, filters
+        Of the images, (cases, maps, height, width), and of what comes out.
+    """
     return [nn.Conv2d(maps, filters, KERNEL), nn.Tanh(), Rectified(), Normalised(), nn.AvgPool2d(POOL)]
 
 

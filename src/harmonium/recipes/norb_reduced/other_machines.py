@@ -111,5 +111,11 @@ def net_error(run: Run, phase: str, net: nn.Sequential, learnt: Cases, judged: C
 
 
 def percent_wrong(said: Tensor, judged: Cases) -> float:
-    """The share of wrong labels in percent."""
+    """The share of wrong labels in percent.
+
+    Parameters
+    ----------
+    said, judged
+        A label of each case, (cases,), and the cases.
+    """
     return 100 * (said != judged.labels).double().mean().item()

@@ -35,7 +35,17 @@ PUBLISHED = {"pixels": 30.2, "layer_1": 14.9, "layer_2": 10.2}  # of NORB, in th
 
 
 def sections(run: Run, views: Views, found: Mapping[str, float], *, toys: bool) -> list[Section]:
-    """The report's parts, of a finished or an unfinished run."""
+    """The report's parts, of a finished or an unfinished run.
+
+    Parameters
+    ----------
+    run, views
+        The folder of the run, and all views.
+    found
+        Percentages of errors by machine, as far as they are known.
+    toys
+        Whether the views are of toy objects.
+    """
     made = []
     if found:
         text = (

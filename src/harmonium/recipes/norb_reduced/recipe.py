@@ -128,7 +128,15 @@ class NorbReduced(Recipe):
 
 
 def representations(run: Run, plan: NorbReduced, views: Views, rows: Split) -> Iterator[tuple[str, Tensor]]:
-    """The name of each representation, and all views in it; the features of a kind are learnt when they are asked for."""
+    """The name of each representation, and all views in it; the features of a kind are learnt when they are asked for.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and how the layers learn.
+    views, rows
+        All views, (views, pixels), and which of them are learnt from.
+    """
     yield "pixels", views.pixels
     kinds: tuple[tuple[str, Kind, Features, bool], ...] = (
         ("", "rectified", plan.rectified, True),

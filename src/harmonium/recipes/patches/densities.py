@@ -70,13 +70,32 @@ def judged_path(run: Run, name: str, where: str) -> Any:
 
 
 def read(run: Run, name: str, where: str) -> Judged:
-    """A model that was judged."""
+    """A model that was judged.
+
+    Parameters
+    ----------
+    run, name, where
+        The folder of the run, one of `ORDER`, and the side of the patches, in words.
+    """
     tensors, header = read_tensors(judged_path(run, name, where))
     return Judged(tensors["log_p"], tensors["filters"], header)
 
 
+def judge_gaussian(run: Run, white: White, where: str) -> None:
+    """Keep what one Gaussian, with a mean and a variance of each direction, gives the judged patches.
+
+    Parameters
+    ----------
+    run, white, where
+        As for `judge_mixtures`.
+    """
+    gaussian = MixtureOfFactorAnalysers(white.learnt_from.shape[1], 1, 0)
+    gaussian.fit(white.learnt_from.double())
+    keep(run, MIXTURES[0], where, gaussian.log_likelihood(white.judged.double()), white.whitening.directions[:, :0])
+
+
 def judge_mixtures(run: Run, white: White, sizes: Mixtures, where: str, seed: int) -> None:
-    """Learn the mixtures, and keep what they give the judged patches. What the run has of them is not done again.
+    """Learn the mixtures but the single Gaussian, and keep what they give the judged patches. What the run has of them is not done again.
 
     Parameters
     ----------
@@ -89,12 +108,10 @@ def judge_mixtures(run: Run, white: White, sizes: Mixtures, where: str, seed: in
     seed
         Of where EM begins.
     """
-    if all(judged_path(run, name, where).exists() for name in MIXTURES):
+    if all(judged_path(run, name, where).exists() for name in MIXTURES[1:]):
         return
     shown, held = white.learnt_from.double(), white.judged.double()
     components, numbers = sizes.components, shown.shape[1]
-    gaussian = MixtureOfFactorAnalysers(numbers, 1, 0)
-    gaussian.fit(shown)
     base = MixtureOfFactorAnalysers(numbers, components, sizes.factors)
     base.fit(shown, iterations=sizes.iterations, seed=seed)
     deep = DeepMixtureOfFactorAnalysers(base, sizes.above, sizes.factors_above)
@@ -104,17 +121,19 @@ def judge_mixtures(run: Run, white: White, sizes: Mixtures, where: str, seed: in
         warnings.simplefilter("ignore", ConvergenceWarning)  # EM ends after so many steps by intention
         full.fit(shown.numpy())
     found = {
-        "gaussian": gaussian.log_likelihood(held),
         "mfa": base.log_likelihood(held),
         "deep_mfa": deep.flat().log_likelihood(held),
         "gaussian_mixture": torch.from_numpy(full.score_samples(held.numpy())),
     }
     loadings = white.whitening.directions @ base.loadings.detach().mT.reshape(-1, numbers).T
     for name, log_p in found.items():
-        filters = loadings if name == "mfa" else loadings[:, :0]
-        write_tensors(
-            judged_path(run, name, where), {"log_p": log_p.detach(), "filters": filters.contiguous()}, {"figures": [], "verdict": None}
-        )
+        keep(run, name, where, log_p, loadings if name == "mfa" else loadings[:, :0])
+
+
+def keep(run: Run, name: str, where: str, log_p: Tensor, filters: Tensor) -> None:
+    """Write what a mixture gives the judged patches, (cases,), and its filters, (pixels, factors), where `read` finds them."""
+    tensors = {"log_p": log_p.detach(), "filters": filters.contiguous()}
+    write_tensors(judged_path(run, name, where), tensors, {"figures": [], "verdict": None})
 
 
 def judge_machine(
@@ -157,7 +176,15 @@ def judge_machine(
 
 
 def of_estimates(found: Evaluation, name: str, where: str) -> list[Metric]:
-    """The nats of a machine by each estimate of log Z: AIS, which promises too much on average, and reverse AIS from tempered chains."""
+    """The nats of a machine by each estimate of log Z: AIS, which promises too much on average, and reverse AIS from tempered chains.
+
+    Parameters
+    ----------
+    found
+        The estimates of log Z, in nats.
+    name, where
+        As for `read`.
+    """
     rows: list[Metric] = []
     for word, way in (("ais", found.long), ("reverse_ais", found.reverse)):
         if way is not None:
@@ -167,7 +194,15 @@ def of_estimates(found: Evaluation, name: str, where: str) -> list[Metric]:
 
 
 def of_filters(filters: Tensor, name: str, where: str) -> list[Metric]:
-    """How many filters are localised, how many of them are edges or bars, and how many have a twin."""
+    """How many filters are localised, how many of them are edges or bars, and how many have a twin.
+
+    Parameters
+    ----------
+    filters
+        (pixels, units), of square patches.
+    name, where
+        As for `read`.
+    """
     side = math.isqrt(len(filters))
     fit = gabor_fit(filters, (side, side))
     unit = filters / filters.norm(dim=0).clamp_min(1e-12)
@@ -177,7 +212,7 @@ def of_filters(filters: Tensor, name: str, where: str) -> list[Metric]:
 
 
 def metrics(found: dict[str, Judged], where: str, judged_on: str) -> list[Metric]:
-    """The mean nats of each model with standard errors over the patches, and what the mixture of factor analysers has more.
+    """The mean nats of each model with standard errors over the patches, and what the mixture of factor analysers has more, if it is there.
 
     Parameters
     ----------
@@ -193,7 +228,7 @@ def metrics(found: dict[str, Judged], where: str, judged_on: str) -> list[Metric
             (f"{judged_on}_nats_{name}{of(where)}", mean, "nats"),
             (f"{judged_on}_nats_{name}{of(where)}_standard_error", error, "nats"),
         ]
-        if name != REFERENCE:
+        if REFERENCE in found and name != REFERENCE:
             more, of_more = mean_and_error(found[REFERENCE].log_p - found[name].log_p)
             rows += [(f"{REFERENCE}_less_{name}{of(where)}", more, "nats")]
             rows += [(f"{REFERENCE}_less_{name}{of(where)}_standard_error", of_more, "nats")]

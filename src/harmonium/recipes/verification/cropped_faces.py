@@ -63,7 +63,17 @@ class Fold(NamedTuple):
 
 
 def load(copies: int, seed: int, data_dir: Path | None = None) -> Faces:
-    """The crops, and so many copies of each of either hand."""
+    """The crops, and so many copies of each of either hand.
+
+    Parameters
+    ----------
+    copies
+        Of each photograph, and as many of its mirror image.
+    seed
+        Of the places of the copies.
+    data_dir
+        Where the folder att_faces is, if not in $HARMONIUM_DATA or the cache.
+    """
     images, people = orl_faces.load(data_dir)
     photographs = images.reshape(-1, *orl_faces.SHAPE).float()
     generator = torch.Generator().manual_seed(derive(seed, 0))
@@ -84,7 +94,17 @@ def crops(photographs: Tensor, places: Tensor) -> Tensor:
 
 
 def folds_of(faces: Faces, folds: int, seed: int, *, choosing: bool = False) -> list[Fold]:
-    """The folds of the thirty people to judge by; or one fold, those to learn from and the ten set aside, for choosing settings."""
+    """The folds of the thirty people to judge by; or one fold, those to learn from and the ten set aside, for choosing settings.
+
+    Parameters
+    ----------
+    faces
+        All crops.
+    folds, seed
+        How many, and the seed of the people and the pairs.
+    choosing
+        Whether the ten people set aside are judged on.
+    """
     aside = torch.isin(faces.people, torch.tensor(ASIDE))
     of_copies, aside_copies = faces.of_copies(), aside.repeat_interleave(faces.copies)
     if choosing:
@@ -108,6 +128,16 @@ def some(pairs: ImagePairs, count: int, seed: int) -> ImagePairs:
 
 
 def standing(pairs: ImagePairs, moved: Tensor, mirrored: Tensor, seed: int) -> Tensor:
-    """Pairs of copies to learn from, (pairs, 2, pixels): by a fair coin both as they are, or both mirrored."""
+    """Pairs of copies to learn from, (pairs, 2, pixels): by a fair coin both as they are, or both mirrored.
+
+    Parameters
+    ----------
+    pairs
+        Numbers of copies.
+    moved, mirrored
+        (copies, pixels) each.
+    seed
+        Of the coin.
+    """
     turned = torch.rand(len(pairs.same), 1, generator=torch.Generator().manual_seed(seed)) < 0.5
     return torch.cat([moved, mirrored])[pairs.images + len(moved) * turned]

@@ -90,6 +90,14 @@ def learn_metric(run: Run, phase: str, pairs: Tensor, same: Tensor, how: Convolu
 
 @torch.no_grad()
 def closeness(net: nn.Sequential, images: Tensor, pairs: ImagePairs) -> NDArray[np.float64]:
-    """Of each pair, minus the distance that a net finds: (pairs,)."""
+    """Of each pair, minus the distance that a net finds: (pairs,).
+
+    Parameters
+    ----------
+    net
+        Pairs, (cases, 2, pixels), to their distances, (cases,).
+    images, pairs
+        (images, pixels), and the pairs among them.
+    """
     found: Tensor = net(images[pairs.images])
     return -found.double().numpy()

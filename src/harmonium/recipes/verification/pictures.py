@@ -1,21 +1,24 @@
-"""The pictures and tables of face verification: accuracies by fold, pairs, and filters."""
+"""The pictures and tables of face verification: accuracies by fold and by contrast, pairs, and filters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from harmonium.recipes.verification.cropped_faces import SHAPE
+from harmonium.recipes.verification.right_pairs import CONTRASTS
 from harmonium.report import Section, fantasies, filters
 from harmonium.report.style import INK, LABEL, LINES, page, quiet
 
 NAMES = {
     "rectified": "siamese net, rectified features",
+    "rectified_biased": "the same with biases",
     "binary": "siamese net, binary features",
     "convolutional": "siamese convolutional net, learnt metric",
     "eigenfaces": "eigenfaces",
@@ -23,12 +26,23 @@ NAMES = {
     "rectified_untuned": "rectified features before tuning",
     "binary_untuned": "binary features before tuning",
 }
+UNITS = {"rectified": "rectified, no biases", "rectified_biased": "rectified, biases", "binary": "binary, biases"}
 SHOWN = 12  # pairs of either kind
-Rows = Sequence[Mapping[str, float]]
+Rows = Sequence[Mapping[str, Any]]
 
 
 def sections(rows: Rows, pairs: Tensor, same: Tensor, weights: Mapping[str, Tensor]) -> list[Section]:
-    """The report's parts. `pairs`: (pairs, 2, pixels), of which `same` are of one person. `weights`: of each kind, (pixels, units)."""
+    """The report's parts.
+
+    Parameters
+    ----------
+    rows
+        What was judged in each fold.
+    pairs, same
+        (pairs, 2, pixels), and (pairs,), 1 where both are of one person.
+    weights
+        Of each net's features as they were learnt in the first fold, (pixels, units).
+    """
     return [
         Section(
             "Accuracy",
@@ -38,13 +52,19 @@ def sections(rows: Rows, pairs: Tensor, same: Tensor, weights: Mapping[str, Tens
             table(rows),
         ),
         Section(
+            "Contrast",
+            "The second face of each pair, as the net sees it, is multiplied by a factor. The cosine of rectified features without biases "
+            "does not depend on it. Bars are standard errors over the folds.",
+            [(by_contrast(rows), "percent right by the contrast of the second face")],
+        ),
+        Section(
             "Pairs",
             figures=[(shown(pairs, same), "pairs of the first fold, one above the other: two rows of one person, then two of two")],
         ),
         Section(
             "Features",
             "What hidden units look for, as it was learnt without labels in the first fold.",
-            [(filters(weight[:, :100], SHAPE), f"{kind} units") for kind, weight in weights.items()],
+            [(filters(weight[:, :100], SHAPE), UNITS[name]) for name, weight in weights.items()],
         ),
     ]
 
@@ -75,6 +95,29 @@ def by_fold(rows: Rows) -> Figure:
         axes.plot([fmean(values)] * 2, [place - 0.3, place + 0.3], color=INK)
     axes.set_yticks(range(len(NAMES)), [NAMES[key] for key in reversed(NAMES)], fontsize=LABEL)
     axes.set_xlabel("percent of pairs right", fontsize=LABEL, color=INK)
+    return figure
+
+
+def by_contrast(rows: Rows) -> Figure:
+    """The mean accuracy of each net over the folds where one face of each pair has another contrast."""
+    height = 3.0
+    figure, head = page(7.0, height, None)
+    axes = figure.add_axes((0.1, 0.17, 0.66, (height - 0.7) / (height + head)))
+    quiet(axes)
+    for place, (name, words) in enumerate(UNITS.items()):
+        by_factor = list(zip(*(row["at_contrasts"][name] for row in rows), strict=True))
+        means = [fmean(values) for values in by_factor]
+        errors = [stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0 for values in by_factor]
+        axes.errorbar(CONTRASTS, means, yerr=errors, fmt="o-", color=LINES[place], markersize=4, capsize=2)
+        axes.annotate(
+            words, (CONTRASTS[-1], means[-1]), (8, 0), textcoords="offset points", va="center", fontsize=LABEL, color=LINES[place]
+        )
+    axes.axhline(50, color=INK, linewidth=0.8, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xticks(CONTRASTS, [f"{factor:g}" for factor in CONTRASTS])
+    axes.minorticks_off()
+    axes.set_xlabel("contrast of the second face", fontsize=LABEL, color=INK)
+    axes.set_ylabel("percent of pairs right", fontsize=LABEL, color=INK)
     return figure
 
 

@@ -12,20 +12,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch import nn
 
-from harmonium.data import ImagePairs, standardise
+from harmonium.data import standardise
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import MomentumSGD, Schedule, fine_tune, fit, predict
 from harmonium.models import RBM
@@ -34,15 +31,25 @@ from harmonium.recipes.shared.run_phase import in_run
 from harmonium.recipes.verification.cropped_faces import Faces, Fold, folds_of, load, some, standing
 from harmonium.recipes.verification.learnt_metric import Convolutions, closeness, learn_metric
 from harmonium.recipes.verification.pictures import sections
+from harmonium.recipes.verification.right_pairs import (
+    CONTRASTS,
+    at_contrasts,
+    by_cosine,
+    by_threshold,
+    cosines,
+    features_of,
+    percent_right,
+    right_at_contrasts,
+    threshold,
+)
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.report_page import write_run_report
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian, NoisyReLU
 
-KINDS = ("rectified", "binary")
-Likeness = NDArray[np.float64]
-JUDGED = ("rectified", "binary", "convolutional", "eigenfaces", "pixels", "rectified_untuned", "binary_untuned")
+NETS = ("rectified", "rectified_biased", "binary")
+JUDGED = ("rectified", "binary", "convolutional", "eigenfaces", "pixels", "rectified_untuned", "binary_untuned", "rectified_biased")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,14 +124,7 @@ class FaceVerification(Recipe):
         plan, faces = self.plan(), load(self.plan().copies, self.seed, self.data_dir)
         folds = folds_of(faces, plan.folds, plan.seed, choosing=self.choosing)
         rows = [judge(run, plan, faces, fold, number) for number, fold in enumerate(folds)]
-        part = "validation" if self.choosing else "test"
-        metrics: list[Metric] = []
-        for name in JUDGED:
-            values = [row[name] for row in rows]
-            metrics.append((f"{part}_accuracy_percent_{name}", fmean(values), "%"))
-            if len(values) > 1:
-                metrics.append((f"{part}_accuracy_standard_error_{name}", stdev(values) / math.sqrt(len(values)), "%"))
-        results = self.results(run, self.setting, metrics, rows=rows)
+        results = self.results(run, self.setting, metrics(rows, "validation" if self.choosing else "test"), rows=rows)
         self.report(run)
         return results
 
@@ -133,7 +133,7 @@ class FaceVerification(Recipe):
         rows, plan = run.results()["rows"], self.plan()
         faces = load(plan.copies, self.seed, self.data_dir)
         fold = folds_of(faces, plan.folds, plan.seed, choosing=self.choosing)[0]
-        weights = {kind: read_tensors(run.checkpoint(f"fold 0 {kind} features"))[0]["model.coupling.weight"] for kind in KINDS}
+        weights = {name: read_tensors(run.checkpoint(f"fold 0 {name} features"))[0]["model.coupling.weight"] for name in NETS}
         write_run_report(
             run,
             summary=f"Nets that say whether two photographs are of one person, judged in {len(rows)} folds on people never seen before",
@@ -141,43 +141,87 @@ class FaceVerification(Recipe):
         )
 
 
-def judge(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: int) -> dict[str, float]:
-    """The percentages right on the test pairs of a fold; read from the run where it is done."""
+def metrics(rows: Sequence[Mapping[str, Any]], judged_on: str) -> list[Metric]:
+    """Means over the folds with standard errors: of the percentages right, also at other contrasts, and how far a probability moves there.
+
+    Parameters
+    ----------
+    rows
+        Of `judge`, one for each fold.
+    judged_on
+        What the names begin with: "test", or "validation" of the people by whom settings are chosen.
+    """
+    found: list[Metric] = []
+    for name in JUDGED:
+        values = [row[name] for row in rows]
+        found.append((f"{judged_on}_accuracy_percent_{name}", fmean(values), "%"))
+        if len(values) > 1:
+            found.append((f"{judged_on}_accuracy_standard_error_{name}", stdev(values) / math.sqrt(len(values)), "%"))
+    for name in NETS:
+        right = zip(*(row["at_contrasts"][name] for row in rows), strict=True)
+        found += [
+            (f"{judged_on}_accuracy_percent_{name}_at_contrast_{factor:g}", fmean(each), "%")
+            for factor, each in zip(CONTRASTS, right, strict=True)
+        ]
+        found.append((f"largest_change_of_probability_{name}", max(row["changes"][name] for row in rows), "probability"))
+    return found
+
+
+def judge(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: int) -> dict[str, Any]:
+    """The percentages right on the test pairs of a fold; read from the run where it is done.
+
+    Parameters
+    ----------
+    run, plan
+        The folder of the run, and what the options come to.
+    faces
+        All crops, each of mean 0 and mean square 1.
+    fold, number
+        The pairs to learn from and to be judged on, and the number of this fold.
+
+    Returns
+    -------
+    dict
+        By the names in `JUDGED`; and under "at_contrasts" and "changes" what `right_at_contrasts` finds of each net.
+    """
     path = run.checkpoint(f"fold {number} judged")
     if not path.exists():
         chosen = torch.unique(fold.train.images)
         learnt = faces.middle[chosen]
-        found = {"pixels": by_cosine(faces.middle, fold)}
+        found: dict[str, Any] = {"pixels": by_cosine(faces.middle, fold), "at_contrasts": {}, "changes": {}}
         components = PCA(plan.eigenfaces, svd_solver="full").fit(learnt.numpy())
         found["eigenfaces"] = by_cosine(torch.from_numpy(components.transform(faces.middle.numpy())), fold)
-        for kind, settings in (("rectified", plan.rectified), ("binary", plan.binary)):
+        for name in NETS:
+            settings = plan.binary if name == "binary" else plan.rectified
             standard = standardise(learnt, mean=settings.mean)
             seen = Faces(standard(faces.middle), standard(faces.moved), standard(faces.mirrored), faces.people)
-            net = siamese(learn_features(run, plan, seen, fold, kind, number), biases=kind == "binary")
-            found[f"{kind}_untuned"] = by_cosine(features_of(net, seen.middle), fold)
-            found[kind] = tune(run, plan, seen, fold, kind, settings, net, number)
+            net = siamese(learn_features(run, plan, seen, fold, name, number), biases=name != "rectified")
+            found[f"{name}_untuned"] = by_cosine(features_of(net, seen.middle), fold)
+            found[name] = tune(run, plan, seen, fold, name, settings, net, number)
+            said = at_contrasts(net, seen.middle, fold.test)
+            found["at_contrasts"][name], found["changes"][name] = right_at_contrasts(said, fold.test)
         found["convolutional"] = by_metric(run, plan, faces, fold, number)
         write_tensors(path, {}, {"row": found})
     return dict(read_tensors(path)[1]["row"])
 
 
-def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, number: int) -> RBM:
-    """The RBM of a fold, learnt without labels from copies of its people; rectified units have no biases.
+def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, name: str, number: int) -> RBM:
+    """The RBM of a fold, learnt without labels from copies of its people.
 
     Parameters
     ----------
     run, plan
         The folder of the run, and how features learn.
     faces, fold
-        The faces as this kind of features sees them, and whose copies are learnt from.
-    kind, number
-        "rectified" or "binary", and the number of the fold.
+        The faces as these features see them, and whose copies are learnt from.
+    name, number
+        One of `NETS`, of which "rectified" has no biases, and the number of the fold.
     """
-    hidden = NoisyReLU(plan.units) if kind == "rectified" else Bernoulli(plan.units)
+    hidden = Bernoulli(plan.units) if name == "binary" else NoisyReLU(plan.units)
     rbm = RBM(Gaussian(faces.middle.shape[1], variance=1.0), hidden, seed=derive(plan.seed, number, 1))
-    if kind == "rectified":
+    if name == "rectified":
         rbm.hidden.get_parameter("bias").requires_grad_(False)
-    phase, chosen = f"fold {number} {kind} features", torch.unique(fold.copies.images)
+    phase, chosen = f"fold {number} {name} features", torch.unique(fold.copies.images)
     in_run(run, phase, fit)(
         rbm,
         torch.cat([faces.moved[chosen], faces.mirrored[chosen]]),
@@ -188,7 +232,7 @@ def learn_features(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, k
     return rbm
 
 
-def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, settings: Tuned, net: nn.Sequential, number: int) -> float:
+def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, name: str, settings: Tuned, net: nn.Sequential, number: int) -> float:
     """Backpropagation on the pairs of copies, from the threshold that suits the features as they are; the percentage right on the test.
 
     Parameters
@@ -196,9 +240,9 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
     run, plan
         The folder of the run, and how nets learn.
     faces, fold
-        The faces as this kind of features sees them, and the pairs.
-    kind, settings
-        "rectified" or "binary", and its rate and weight cost.
+        The faces as these features see them, and the pairs.
+    name, settings
+        One of `NETS`, and its rate and weight cost.
     net
         The net, which learns in place.
     number
@@ -208,7 +252,7 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
     with torch.no_grad():
         net[-1].get_parameter("weight").fill_(slope)
         net[-1].get_parameter("bias").fill_(offset)
-    phase, pairs = f"fold {number} {kind} net", some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
+    phase, pairs = f"fold {number} {name} net", some(fold.copies, plan.pairs, derive(plan.seed, number, 5))
     in_run(run, phase, fine_tune)(
         net,
         standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3)),
@@ -225,23 +269,6 @@ def tune(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, kind: str, 
     return percent_right(said, fold.test)
 
 
-def percent_right(said: Tensor, pairs: ImagePairs) -> float:
-    """Of how many pairs it is said rightly whether they are of the same: `said`, (pairs,), 1 or true where that is said."""
-    return 100 * (said == pairs.same).double().mean().item()
-
-
-@torch.no_grad()
-def features_of(net: nn.Sequential, images: Tensor) -> Tensor:
-    """What a siamese net finds on each image: (images, features)."""
-    found: Tensor = net[:-1](images)
-    return found
-
-
-def by_cosine(features: Tensor, fold: Fold) -> float:
-    """The percentage right on the test pairs of who thresholds the cosine of features, (images, size), by the training pairs."""
-    return by_threshold(cosines(features, fold.train), cosines(features, fold.test), fold)
-
-
 def by_metric(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number: int) -> float:
     """The same of the distance that a siamese convolutional net learns from the pairs of copies.
 
@@ -256,21 +283,3 @@ def by_metric(run: Run, plan: FaceVerification, faces: Faces, fold: Fold, number
     shown = standing(pairs, faces.moved, faces.mirrored, derive(plan.seed, number, 3))
     net = learn_metric(run, f"fold {number} convolutional net", shown, pairs.same, plan.convolutional, derive(plan.seed, number, 6))
     return by_threshold(closeness(net, faces.middle, fold.train), closeness(net, faces.middle, fold.test), fold)
-
-
-def by_threshold(of_train: Likeness, of_test: Likeness, fold: Fold) -> float:
-    """The percentage right on the test pairs of who thresholds a likeness of two faces, (pairs,), by the training pairs."""
-    slope, offset = threshold(of_train, fold.train)
-    return percent_right(torch.from_numpy(slope * of_test + offset > 0), fold.test)
-
-
-def threshold(likeness: Likeness, pairs: ImagePairs) -> tuple[float, float]:
-    """The w and b with which σ(w d + b) best says, of the likeness d, whether pairs are of the same: logistic regression."""
-    machine = LogisticRegression(C=1e6).fit(likeness[:, None], pairs.same.numpy())
-    return float(machine.coef_[0, 0]), float(machine.intercept_[0])
-
-
-def cosines(features: Tensor, pairs: ImagePairs) -> Likeness:
-    """The cosine between the features of the two images of each pair."""
-    one, other = features.double()[pairs.images].unbind(1)
-    return cosine_similarity(one, other, dim=-1).numpy()
