@@ -189,7 +189,7 @@ def test_features_of_any_unit_are_classified_by_default(load: Any) -> None:
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(rows))
         train, test = order[: 2 * len(rows) // 3], order[2 * len(rows) // 3 :]
-        net = DBNClassifier(fine_tuning_updates=1000, random_state=seed).fit(rows[train], labels[train])
+        net = DBNClassifier(updates=200, fine_tuning_updates=300, random_state=seed).fit(rows[train], labels[train])
         scores.append(net.score(rows[test], labels[test]))
     assert np.mean(scores) > 0.9
 
