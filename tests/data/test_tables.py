@@ -89,13 +89,6 @@ def test_rows_of_several_lengths_are_refused() -> None:
         as_tensor([[1, 0], [1]])
 
 
-def test_neither_frame_library_is_imported_for_it() -> None:
-    code = "import sys, harmonium as hm, torch; hm.fit(hm.RBM(2, 2), torch.eye(2), progress=False); assert 'pandas' not in sys.modules"
-    import subprocess
-
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_completion_takes_nan_for_missing() -> None:
     rbm, v = hm.RBM(6, 4), np.array([[1.0, 0, np.nan, 1, 0, np.nan]])
     found = hm.sampling.complete(rbm, v, steps=4, generator=torch.Generator().manual_seed(0))
