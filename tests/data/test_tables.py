@@ -1,6 +1,5 @@
 """Data as people have them."""
 
-import sys
 from types import ModuleType
 from typing import Any
 

@@ -38,15 +38,6 @@ def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished smoke run's folder."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    with pytest.MonkeyPatch.context() as patch:
-        assert harmonium(patch, "run", "digits", "--smoke", "--threads", "1", "--out", str(folder)) is None
-    return folder
-
-
 @pytest.fixture
 def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, in a present folder of its own."""
@@ -168,7 +159,8 @@ def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
     monkeypatch.setattr(demo, "learn_labels", lambda run, plan, how, cases, stack: labelled_net(stack, how.units, plan.seed))
-    chains = demo.on_demand  # as long as a smoke run's: what it shows is not looked at
+    chains, judge = demo.on_demand, demo.bottom_likelihood  # as long as a smoke run's: what they show is not looked at
+    monkeypatch.setattr(demo, "bottom_likelihood", lambda *given, **settings: judge(*given, **{**settings, "betas": 20, "sweeps": 5}))
     monkeypatch.setattr(demo, "on_demand", lambda options, *rest: chains(dataclasses.replace(options, smoke=True), *rest))
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")
