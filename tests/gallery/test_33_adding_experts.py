@@ -21,7 +21,7 @@ def nats(rbm, v):
 
 
 def test_adding_experts() -> None:
-    found = run("plot_33_adding_experts")
+    found = run("plot_33_adding_experts", **{"UNITS, STARTS, FEATURES": "8, 2, 4"})
     assert found["figures"] == ["adding_experts"]
     lines, curves = found["lines"].numpy(), found["curves"]
     for name, rbms in found["learnt"].items():

@@ -39,6 +39,12 @@ def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at no picture of a run: those of the same settings are drawn, and looked at, in the shared one."""
+    monkeypatch.setattr(demo, "draw", lambda *given: None)
+
+
+@pytest.fixture
 def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, in a present folder of its own."""
     monkeypatch.chdir(tmp_path)
@@ -78,6 +84,7 @@ def test_a_run_leaves_what_it_promises(folder: Path) -> None:
     assert not re.search(r"""(?:src|href)=["']?https?:""", report)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_seed_gives_the_same_bits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--out", "again") is None
     one, two = (json.loads((where / "results.json").read_text())["metrics"] for where in (folder, Path("again")))
@@ -117,6 +124,7 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert "mnist-dbn" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_names_every_commit_that_took_part_and_whether_defaults_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = json.loads((folder / "config.json").read_text())["sessions"][0]["commit"]
     results = json.loads((folder / "results.json").read_text())
@@ -155,6 +163,7 @@ def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pyt
     assert {path.name for path in (tmp_path / "other").iterdir()} == {"config.json", "results.json"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
