@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,9 @@ from rich.console import Console
 from rich.table import Table
 
 import harmonium as hm
+from fresh_processes import fresh
 from machine import as_users_run, load_average, machine, write
 
-SPAWN = get_context("spawn")
 BLOCK = 2**16
 BAR = 1.5  # times the fewest rows' cost of an update, at most
 LOOKS = 20  # updates between two looks at the memory
@@ -149,8 +148,8 @@ def line(kind: str, rows: int, args: Arguments, folder: Path) -> dict[str, Any]:
     """The medians of several processes."""
     found = []
     for _ in range(args.rounds):
-        pipe, theirs = SPAWN.Pipe()
-        process = SPAWN.Process(target=measure, args=(theirs, kind, rows, args, folder))
+        pipe, theirs = fresh().Pipe()
+        process = fresh().Process(target=measure, args=(theirs, kind, rows, args, folder))
         process.start()
         theirs.close()
         found.append(pipe.recv())

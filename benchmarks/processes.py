@@ -21,7 +21,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,11 @@ from rich.console import Console
 from rich.table import Table
 
 import harmonium as hm
+from fresh_processes import fresh
 from harmonium.processes import join_processes
 from machine import as_users_run, load_average, machine, write
 from ours import Clock
 
-SPAWN = get_context("spawn")
 BAR, AT = 1.8, 2000  # times the throughput of one process, at least, by two, at this batch
 
 
@@ -88,8 +87,8 @@ def start(count: int, port: int, args: Arguments) -> list[Connection]:
     """Processes that sleep until they are sent a batch."""
     pipes = []
     for rank in range(count):
-        pipe, theirs = SPAWN.Pipe()
-        SPAWN.Process(target=work, args=(theirs, rank, port, args), daemon=True).start()
+        pipe, theirs = fresh().Pipe()
+        fresh().Process(target=work, args=(theirs, rank, port, args), daemon=True).start()
         pipes.append(pipe)
     return pipes
 

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fresh_processes import fresh
 from machine import kernels
 
 SPAWN = get_context("spawn")
@@ -52,8 +53,8 @@ def start(work: Callable[..., None], keys: Iterable[str], *given: Any) -> list[W
     """Processes of `work(pipe, key, *given)`, warm and asleep."""
     running = []
     for key in keys:
-        pipe, theirs = SPAWN.Pipe()
-        SPAWN.Process(target=work, args=(theirs, key, *given), daemon=True).start()
+        pipe, theirs = fresh().Pipe()
+        fresh().Process(target=work, args=(theirs, key, *given), daemon=True).start()
         theirs.close()
         running.append(Worker(*pipe.recv(), pipe))
     return running

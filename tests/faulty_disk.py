@@ -94,8 +94,7 @@ class Disk:
 
     def fsync(self, descriptor: int) -> None:
         self.strikes()
-        self.real["fsync"](descriptor)
-        name = self.opened[descriptor]
+        name = self.opened[descriptor]  # the disk below is not waited for: what is safe is kept here, and no machine dies
         if os.path.isdir(name):
             here = {each: node for each, node in self.nodes.items() if os.path.dirname(each) == name}
             self.safe = {each: node for each, node in self.safe.items() if os.path.dirname(each) != name} | here

@@ -6,4 +6,4 @@ A test process has one server of them, which takes the list that was set last: h
 import multiprocessing
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "harmonium.recipes.digits.recipe", "torch._dynamo"])  # the first optimiser imports the last
+CONTEXT.set_forkserver_preload(["pytest", "harmonium.recipes.digits.recipe"])

@@ -153,7 +153,7 @@ def test_rbm_step_against_a_commit(repository: Path, tmp_path: Path, kernel: str
     slower += "_step = MomentumSGD.step\nMomentumSGD.step = lambda self: (time.sleep(0.1), _step(self))[1]\n"
     package.write_text(package.read_text() + slower)
     path, options = tmp_path / "step.json", {"batches": 8, "rounds": 2, "rows": 32, "threads": 1, "data": "random"}
-    done = run(repository / "benchmarks" / "rbm_step.py", against="before", json=path, forced=True, **options)
+    done = run(repository / "benchmarks" / "rbm_step.py", against="before", json=path, **options)
     record = json.loads(path.read_text())
     found = record["batches"]["8"]
     there, here = (np.array(values) for values in found["values_ms"].values())
@@ -319,7 +319,7 @@ def test_nats_are_those_of_the_parameters(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_sweeps(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sweeps.json"
-    done = run(FOLDER / "sweeps.py", chains=100, rounds=2, repeats=2, threads=1, json=path, forced=True)
+    done = run(FOLDER / "sweeps.py", chains=100, rounds=2, repeats=2, threads=1, json=path)
     rows = json.loads(path.read_text())["chains"]["100"]
     ours = ["two matrix products", "harmonium: rbm.gibbs", "harmonium: AIS, a temperature"]
     assert [row["contender"] for row in rows[:4]] == [*ours, "scikit-learn"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted([*(DOCS / "guide").glob("*.md"), DOCS / "index.md"])
+PAGES = sorted((DOCS / "guide").glob("*.md"))
 
 
 SHAPE = re.compile(r"^(?:(\w+) = .*|print\(([\w.()/ ]+\.shape)\b.*\))  # \(((?:\d+, ?)*\d*)\)", flags=re.MULTILINE)
@@ -32,3 +32,8 @@ def test_the_python_runs(page: Path) -> None:
         for name, printed, shape in SHAPE.findall(block):
             tensor = names[name] if name else eval(printed, names)
             assert tuple(tensor.shape if name else tensor) == tuple(int(size) for size in shape.split(",") if size.strip()), shape
+
+
+def test_the_first_page_has_the_first_example_of_the_readme() -> None:
+    """Which runs as a test of the README's."""
+    assert blocks(DOCS / "index.md") == blocks(DOCS.parent / "README.md")[:1]

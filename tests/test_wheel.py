@@ -85,3 +85,14 @@ def test_the_import_costs_little_more_than_that_of_torch() -> None:
     command = [sys.executable, "-I", "-c", program]
     seconds = (float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(3))
     assert any(each < MOST_SECONDS for each in seconds)  # the first is enough
+
+
+def test_learning_imports_neither_frame_libraries_nor_torch_s_compiler(tmp_path: Path) -> None:
+    """Each of them takes a second or so of every process that learns."""
+    program = (
+        "import sys, torch, harmonium as hm\n"
+        "hm.fit(hm.RBM(2, 2), torch.eye(2), updates=2, progress=False, checkpoint=sys.argv[1])\n"
+        "print(*sys.modules.keys() & {'pandas', 'polars', 'torch._dynamo'})"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "state")], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

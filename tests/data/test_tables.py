@@ -1,6 +1,5 @@
 """Data as people have them."""
 
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -87,13 +86,6 @@ def test_what_is_missing_is_nan() -> None:
 def test_rows_of_several_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="found lengths from 1 to 2"):
         as_tensor([[1, 0], [1]])
-
-
-def test_neither_frame_library_is_imported_for_it() -> None:
-    code = "import sys, harmonium as hm, torch; hm.fit(hm.RBM(2, 2), torch.eye(2), progress=False); assert 'pandas' not in sys.modules"
-    import subprocess
-
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_completion_takes_nan_for_missing() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from tests.gallery.scripts import run
+from tests.gallery import prose
+from tests.gallery.scripts import GALLERY, run
 
 
 def nats(rbm, v):
@@ -21,7 +22,9 @@ def nats(rbm, v):
 
 
 def test_adding_experts() -> None:
-    found = run("plot_33_adding_experts")
+    name = "plot_33_adding_experts"
+    assert not prose.without_source((GALLERY / f"{name}.py").read_text(), "")
+    found = run(name, **{"UNITS, STARTS, FEATURES": "8, 2, 4"})
     assert found["figures"] == ["adding_experts"]
     lines, curves = found["lines"].numpy(), found["curves"]
     for name, rbms in found["learnt"].items():

@@ -38,13 +38,10 @@ def harmonium(monkeypatch: pytest.MonkeyPatch, *words: str) -> str | int | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished smoke run's folder."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    with pytest.MonkeyPatch.context() as patch:
-        assert harmonium(patch, "run", "digits", "--smoke", "--threads", "1", "--out", str(folder)) is None
-    return folder
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at no picture of a run: those of the same settings are drawn, and looked at, in the shared one."""
+    monkeypatch.setattr(demo, "draw", lambda *given: None)
 
 
 @pytest.fixture
@@ -87,6 +84,7 @@ def test_a_run_leaves_what_it_promises(folder: Path) -> None:
     assert not re.search(r"""(?:src|href)=["']?https?:""", report)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_seed_gives_the_same_bits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert harmonium(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--out", "again") is None
     one, two = (json.loads((where / "results.json").read_text())["metrics"] for where in (folder, Path("again")))
@@ -126,6 +124,7 @@ def test_resume_sample_report_evaluate_and_list(folder: Path, monkeypatch: pytes
     assert "mnist-dbn" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_names_every_commit_that_took_part_and_whether_defaults_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = json.loads((folder / "config.json").read_text())["sessions"][0]["commit"]
     results = json.loads((folder / "results.json").read_text())
@@ -164,11 +163,13 @@ def test_fresh_deletes_no_other_program_s_files(tmp_path: Path, monkeypatch: pyt
     assert {path.name for path in (tmp_path / "other").iterdir()} == {"config.json", "results.json"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_record_appends_one_seed_and_refuses_it_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("default", Layers(units=(20,), epochs=1), Generation(epochs=1), {"backpropagation": Tuning(epochs=1)})
     monkeypatch.setattr(Digits, "plan", lambda self: plan._replace(seed=self.seed))
     monkeypatch.setattr(demo, "learn_labels", lambda run, plan, how, cases, stack: labelled_net(stack, how.units, plan.seed))
-    chains = demo.on_demand  # as long as a smoke run's: what it shows is not looked at
+    chains, judge = demo.on_demand, demo.bottom_likelihood  # as long as a smoke run's: what they show is not looked at
+    monkeypatch.setattr(demo, "bottom_likelihood", lambda *given, **settings: judge(*given, **{**settings, "betas": 20, "sweeps": 5}))
     monkeypatch.setattr(demo, "on_demand", lambda options, *rest: chains(dataclasses.replace(options, smoke=True), *rest))
     for seed in ("0", "1"):
         words = ("run", "digits", "--threads", "1", "--seed", seed, "--out", f"runs/{seed}", "--record")

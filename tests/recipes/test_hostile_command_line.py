@@ -21,15 +21,6 @@ VALUES = [None, 0, -1, 1, 2**70, 1e300, float("nan"), float("inf"), "", "x", [],
 COMMANDS = {"resume": [], "report": [], "sample": ["--steps", "2"], "evaluate": ["--betas", "5", "--sweeps", "2", "--chains", "3"]}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("hostile") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["harmonium", "run", "digits", "--smoke", "--threads", "1", "--out", str(folder)])
-        cli.main()
-    return folder
-
-
 def said(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
     """What a command ends with: None, or the one line. Anything else that it raises is a fault."""
     monkeypatch.setattr(sys, "argv", ["harmonium", *words])
@@ -95,8 +86,12 @@ def test_any_option(words: tuple[str, ...], expected: str, monkeypatch: pytest.M
         assert "\n" not in str(code)
 
 
-def test_a_folder_named_like_markup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_named_like_markup(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished, "a[/x]")
+    Path("a[/x]", "results.json").unlink()  # it is judged and drawn again
     assert said(monkeypatch, "run", "digits", "--smoke", "--threads", "1", "--out", "a[/x]") is None
     assert "Pictures: a[/x]/report.html" in capsys.readouterr().out
 

@@ -118,18 +118,18 @@ def test_twenty_readers_beside_a_writer(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_told_to_end_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    work(tmp_path / "whole")
+    work(tmp_path / "whole", 3)
     expected, chance, ended = outcome(tmp_path / "whole"), random.Random(0), 0
     for number in range(8):
         folder = tmp_path / str(number)
-        process = CONTEXT.Process(target=work, args=(folder,))
+        process = CONTEXT.Process(target=work, args=(folder, 3))
         process.start()
         wait(lambda folder=folder: (folder / "config.json").exists())  # type: ignore[misc]
         time.sleep(chance.uniform(0, 0.03))
         process.terminate()
         process.join()
         ended += process.exitcode == -signal.SIGTERM
-        work(folder)
+        work(folder, 3)
         assert outcome(folder) == expected
     assert ended
 

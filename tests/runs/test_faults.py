@@ -21,7 +21,7 @@ from harmonium.runs import Recipe, Run
 from harmonium.runs.metrics_file import read_rows
 from tests.faulty_disk import Fault, Killed, faulty
 
-PHASES, EPOCHS = 3, 3
+PHASES, EPOCHS = 2, 3  # the first begins with nothing, the second after another; `make soak` has five
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,8 @@ def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHAS
     if again:
         with survived(), faulty(root, again, fault):
             work(folder / "run", phases)
-    work(folder / "run", phases)
+    with faulty(root):  # where nothing goes wrong
+        work(folder / "run", phases)
     assert outcome(folder / "run") == expected, (at, again)
     assert Counts.learnt <= phases * EPOCHS + 1 + (again > 0), (at, again)  # at most one epoch was learnt again, for each fault
     assert not list(folder.rglob("*.tmp")), (at, again)
@@ -125,7 +126,7 @@ def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHAS
 @pytest.mark.parametrize("fault", ["fail", "short", "kill", "lost"])
 def test_a_fault_at_every_operation(fault: Fault, tmp_path: Path) -> None:
     operations = whole()[1]
-    assert operations > 75  # times four kinds of faults: at least 300
+    assert operations > 60  # times four kinds of faults: at least 240
     for at in range(1, operations + 1):
         strike(tmp_path, fault, at)
 

@@ -10,6 +10,11 @@ import torch
 FUSED: Callable[..., None] | None = getattr(torch, "_fused_sgd_", None)  # private to torch; where it is missing, torch's own step is taken
 
 
+def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's optimisers without the mark that `torch.compile` passes it by."""
+    return getattr(method, "__wrapped__", method)
+
+
 class MomentumSGD(torch.optim.SGD):
     """`torch.optim.SGD(fused=True)` with less overhead: the same rule, state and bits, with one kernel call per group.
 
@@ -43,6 +48,12 @@ class MomentumSGD(torch.optim.SGD):
     >>> state.optimizer.param_groups[0]["lr"]
     0.05
     """
+
+    # torch marks these for its compiler, which it imports at the first call of one: seconds, in every process that learns.
+    add_param_group = _plain(torch.optim.SGD.add_param_group)
+    zero_grad = _plain(torch.optim.SGD.zero_grad)
+    state_dict = _plain(torch.optim.SGD.state_dict)
+    load_state_dict = _plain(torch.optim.SGD.load_state_dict)
 
     def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, **others: Any) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True, **others)
