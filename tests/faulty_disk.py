@@ -35,12 +35,15 @@ class Disk:
     Every opening for writing, write, flush, rename and second name counts as an operation. At the `at`-th one there is a `fault`: "fail",
     an error; "full", an error there and at every later opening for writing and write; "short", half of a write; "kill", the end of the
     process before it; "lost", the same with the machine: whatever was not flushed is gone, the names in folders that were not flushed too.
+    A disk may also have `room` for so many bytes, all that is ever `written` together, and be full from then on.
     """
 
     root: Path
     at: int = 0
     fault: Fault = "fail"
+    room: int | None = None
     count: int = 0
+    written: int = 0
     struck: bool = False
     dead: bool = False
     nodes: dict[str, Node] = field(default_factory=dict)  # by their names now
@@ -89,7 +92,13 @@ class Disk:
 
     def write(self, descriptor: int, content: Any) -> int:
         short = self.strikes(longer=True)
-        written: int = self.real["write"](descriptor, content[: max(1, len(content) // 2)] if short else content)
+        most = max(1, len(content) // 2) if short else len(content)
+        if self.room is not None and self.written + most > self.room:
+            self.struck, most = True, self.room - self.written
+            if not most:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        written: int = self.real["write"](descriptor, content[:most])
+        self.written += written
         return written
 
     def fsync(self, descriptor: int) -> None:
@@ -131,9 +140,9 @@ class Disk:
 
 
 @contextmanager
-def faulty(root: Path, at: int = 0, fault: Fault = "fail") -> Iterator[Disk]:
-    """A disk under the package, with a fault at its so manieth operation, from 1; none at 0."""
-    disk = Disk(root, at, fault)
+def faulty(root: Path, at: int = 0, fault: Fault = "fail", *, room: int | None = None) -> Iterator[Disk]:
+    """A disk under the package, with a fault at its so manieth operation, from 1, none at 0; and room for so many bytes."""
+    disk = Disk(root, at, fault, room)
     names = ("open", "write", "fsync", "close", "replace", "link", "unlink")
     disk.real = {name: getattr(os, name) for name in names}
     try:

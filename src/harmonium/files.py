@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from harmonium.processes import is_first
 
 if TYPE_CHECKING:
     from torch import Tensor
+if sys.platform != "win32":
+    import fcntl
 
 FORMAT = "harmonium 2"
 WITHOUT_CHECKSUM = "harmonium 1"  # what earlier versions wrote: read as it is
@@ -50,7 +53,7 @@ def write_atomically(path: Path, content: bytes, *, keep_previous: bool = False)
     """
     if not is_first():
         return
-    with _temporary(path) as temporary:
+    with _writing_in(path.parent), _temporary(path) as temporary:
         try:
             _write_new(temporary, content)
         except OSError as error:
@@ -155,9 +158,32 @@ def flush_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Deletes what killed writers left in a folder that nobody else writes to."""
-    for path in folder.glob(TEMPORARY.format(name="*", token="*")):
-        path.unlink(missing_ok=True)
+    """Deletes what killed writers left in a folder, unless somebody is writing there now, such as a report while the run learns."""
+    left = list(folder.glob(TEMPORARY.format(name="*", token="*")))  # first: whoever begins to write after this has another name
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+        _lock(folder, stack, alone=True)
+        for path in left:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing_in(folder: Path) -> Iterator[None]:
+    """Keeps `sweep` from deleting anything in a folder. It ends with its process, however that ends."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # without a folder the writing fails, and says so
+            _lock(folder, stack, alone=False)
+        yield
+
+
+def _lock(folder: Path, stack: contextlib.ExitStack, *, alone: bool) -> None:
+    """Locks a folder until the stack ends, `alone` or with others. OSError where somebody else has it, or the disk knows no locks.
+
+    Windows has no locks of folders, and deletes no file that is open.
+    """
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
 
 
 def write_tensors(

@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_has_threads = 0  # the process that last learnt with several threads
+
+
+def check_threads() -> None:
+    """Raise a ValueError where several threads would wait for each other for ever.
+
+    A process that was forked from one which had learnt with several has none of them, and OpenMP does not know.
+    """
+    global _has_threads
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads > 1:
+        if _has_threads not in (0, os.getpid()):
+            raise ValueError(
+                f"this process was forked from one that had learnt with several threads, and would wait for its own {threads} for ever: "
+                "call torch.set_num_threads(1) in it first, or start it by spawn or forkserver"
+            )
+        _has_threads = os.getpid()
+
+
 def _group() -> Any:
     """torch.distributed if there is a process group, else None. PyTorch is not imported for this."""
     dist = sys.modules.get("torch.distributed")

@@ -79,6 +79,15 @@ def test_a_wrong_line_is_named(tmp_path, text, message):
         ratings.read(write(tmp_path, "own.csv", text))
 
 
+def test_a_file_that_is_not_there_or_in_another_encoding_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"^there is no file .*own\.csv$"):
+        ratings.read(tmp_path / "own.csv")
+    (tmp_path / "own.csv").write_bytes("zoé,thé,4\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"own\.csv is no text in UTF-8"):
+        ratings.read(tmp_path / "own.csv")
+    assert ratings.read(tmp_path / "own.csv", encoding="latin-1").item_names == ("thé",)
+
+
 def test_real_numbers_and_other_scales(tmp_path):
     path = write(tmp_path, "own.csv", "ann;tea;0.25\nbob;tea;-3\n")
     found = ratings.read(path, scale=Scale(-3.0, 3.0), separator=";")

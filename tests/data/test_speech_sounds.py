@@ -80,6 +80,32 @@ def test_flac_is_without_loss_and_ogg_is_near(tmp_path):
     assert np.corrcoef(speech.read(tmp_path / "a.ogg").samples, tone)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("subtype", ["OPUS", "VORBIS"])
+def test_an_ogg_file_that_is_cut_off_is_refused_wherever_it_is_cut(tmp_path, subtype):
+    """The decoder reads what is left in silence."""
+    soundfile = pytest.importorskip("soundfile", reason="the extra speech")
+    soundfile.write(tmp_path / "whole", np.random.default_rng(0).normal(0, 0.2, 48000), 16000, format="OGG", subtype=subtype)
+    content = (tmp_path / "whole").read_bytes()
+    pages = [place for place in range(len(content)) if content.startswith(b"OggS", place)]
+    assert len(pages) > 3
+    assert len(speech.read(tmp_path / "whole").samples) >= 48000
+    inside = np.random.default_rng(1).integers(4, len(content), 40).tolist()
+    for end in [*pages[1:], *inside, len(content) - 1]:  # between two pages, and within one
+        (tmp_path / "cut").write_bytes(content[:end])
+        with pytest.raises(ValueError, match="cut is cut off or damaged"):
+            speech.read(tmp_path / "cut")
+
+
+def test_a_flac_file_that_is_cut_off_is_refused(tmp_path):
+    soundfile = pytest.importorskip("soundfile", reason="the extra speech")
+    soundfile.write(tmp_path / "whole", np.random.default_rng(0).normal(0, 0.2, 48000), 16000, format="FLAC")
+    content = (tmp_path / "whole").read_bytes()
+    for end in np.linspace(100, len(content) - 1, 20).astype(int):
+        (tmp_path / "cut").write_bytes(content[:end])
+        with pytest.raises(ValueError, match="cut"):
+            speech.read(tmp_path / "cut")
+
+
 FAULTS = {
     "empty": (b"", "is empty: expected a sound file"),
     "without a sample": (wav(b""), "is a sound file without a sample"),

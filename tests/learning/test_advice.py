@@ -1,7 +1,8 @@
-"""What a training says of hidden units that learnt nothing, of copies, and of variances that do not suit the data."""
+"""What a training says of senseless weights, of units that learnt nothing, of copies, and of variances that do not suit the data."""
 
 import warnings
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -47,3 +48,34 @@ def test_a_fixed_variance_that_does_not_suit_the_data_is_named() -> None:
         warnings.simplefilter("error")
         hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=True), hm.Bernoulli(3)), rows, epochs=1, progress=False)
         hm.fit(hm.RBM(hm.Gaussian(4, learn_variance=False), hm.Bernoulli(3)), rows / 20, epochs=1, progress=False)
+
+
+CHAINS = {"negative": hm.PersistentCD(chains=20)}
+BOUNDED = {
+    "binary": (lambda: hm.RBM(10, 6, seed=1), {"updates": 400}),
+    "spins": (lambda: hm.RBM(hm.Spin(10), hm.Spin(6), seed=1), {"updates": 20}),
+    "chains": (lambda: hm.RBM(10, 6, seed=1), {"updates": 400, **CHAINS}),
+    "a deep machine": (lambda: hm.DBM([hm.Bernoulli(10), hm.Bernoulli(6), hm.Bernoulli(4)], seed=1), {"updates": 20, **CHAINS}),
+}
+
+
+@pytest.mark.parametrize(("make", "settings"), BOUNDED.values(), ids=BOUNDED)
+def test_weights_that_no_data_could_teach_are_named_and_nothing_else_is(make: Any, settings: dict[str, Any]) -> None:
+    model = make()
+    data = 2 * BITS - 1 if isinstance(model, hm.RBM) and isinstance(model.visible, hm.Spin) else BITS
+    expected = r"inputs from the data are above \d\.\de\+0[4-9], and 20 leaves a unit no doubt: .* a far lower learning rate"
+    with pytest.warns(hm.Advice, match=expected) as said:
+        hm.fit(model, data, optimizer=partial(torch.optim.SGD, lr=1e6), progress=False, **settings)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hm.fit(make(), data, optimizer=partial(torch.optim.SGD, lr=1.0), progress=False, **(settings | {"updates": 20}))
+
+
+def test_large_inputs_of_unbounded_units_are_their_scale() -> None:
+    rbm = hm.RBM(hm.Bernoulli(10), hm.NoisyReLU(6), seed=1)
+    with torch.no_grad():
+        rbm.coupling.weight.mul_(1e6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hm.fit(rbm, BITS, epochs=1, optimizer=partial(torch.optim.SGD, lr=0.0), progress=False)

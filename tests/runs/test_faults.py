@@ -1,12 +1,15 @@
 """Whatever goes wrong with the disk, at whatever operation: a run loses at most the epoch at work, and goes on to the same bits."""
 
+import contextlib
 import dataclasses
 import functools
+import io
 import random
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,14 +17,16 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium import cli
 from harmonium.files import read_tensors
 from harmonium.learning import TrainingState
 from harmonium.learning.loop.history_file import VALUES, unpacked
 from harmonium.runs import Recipe, Run
 from harmonium.runs.metrics_file import read_rows
-from tests.faulty_disk import Fault, Killed, faulty
+from tests.faulty_disk import Disk, Fault, Killed, faulty
 
 PHASES, EPOCHS = 3, 3
+KIB = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,17 +92,19 @@ def quick_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which commit and machine a session has is found out once a session, by other programs: a thousand sessions leave that out."""
     monkeypatch.setattr("harmonium.runs.folder.commit", lambda: "here")
     monkeypatch.setattr("harmonium.runs.folder.machine", lambda device: "this")
+    monkeypatch.setattr("harmonium.cli.answer", lambda words: None)  # the register has no such recipe
+    monkeypatch.setattr("harmonium.commands.find", lambda name: Phases)
 
 
 @functools.cache
-def whole(phases: int = PHASES) -> tuple[dict[str, Any], int]:
-    """The outcome of a run that nothing happens to, and the number of its operations."""
+def whole(phases: int = PHASES) -> tuple[dict[str, Any], Disk]:
+    """The outcome of a run that nothing happens to, and its disk, with the numbers of operations and of bytes."""
     with tempfile.TemporaryDirectory() as folder, faulty(Path(folder)) as disk:
         work(Path(folder) / "run", phases)
-        return outcome(Path(folder) / "run"), disk.count
+        return outcome(Path(folder) / "run"), disk
 
 
-@contextmanager
+@contextlib.contextmanager
 def survived() -> Iterator[None]:
     try:
         yield
@@ -107,7 +114,7 @@ def survived() -> Iterator[None]:
 
 def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHASES) -> None:
     """A run with a fault at one operation, gone on with, where one more may come, until it is done: it has the bits of one without."""
-    expected = whole(phases)[0]
+    whole(phases)  # which learns, too, the first time
     folder, Counts.learnt = root / f"{at}-{again}", 0
     with survived(), faulty(root, at, fault) as disk:
         work(folder / "run", phases)
@@ -117,27 +124,59 @@ def strike(root: Path, fault: Fault, at: int, again: int = 0, phases: int = PHAS
             work(folder / "run", phases)
     with faulty(root):  # where nothing goes wrong
         work(folder / "run", phases)
-    assert outcome(folder / "run") == expected, (at, again)
-    assert Counts.learnt <= phases * EPOCHS + 1 + (again > 0), (at, again)  # at most one epoch was learnt again, for each fault
-    assert not list(folder.rglob("*.tmp")), (at, again)
+    check(folder, phases, 1 + (again > 0))
+
+
+def check(folder: Path, phases: int, faults: int) -> None:
+    """A run that was gone on with after so many faults has the bits of one without. It lost an epoch of learning for each, at most."""
+    assert outcome(folder / "run") == whole(phases)[0], folder
+    assert Counts.learnt <= phases * EPOCHS + faults, folder
+    assert not list(folder.rglob("*.tmp")), folder
     shutil.rmtree(folder)
+
+
+def fill(root: Path, room: int, phases: int = PHASES) -> None:
+    """A run by the command line that finds room for so many bytes: one line, and the same bits once there is more."""
+    whole(phases)
+    folder, Counts.learnt = root / f"{room}", 0
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(sys, "argv", ["harmonium", "run", "phases", "--seed", "1", "--threads", "1", "--phases", str(phases)])
+        sys.argv += ["--out", str(folder / "run")]
+        with faulty(root, room=room) as disk, pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert disk.struck, room
+        said = re.escape(f"harmonium: {folder / 'run'}") + r"\S*: No space left on device \([\d,]+ bytes are free\)"
+        assert re.fullmatch(said, str(ended.value.code)), ended.value.code  # a text: it is printed, and the exit code is 1
+        cli.main()
+    check(folder, phases, 1)
+
+
+def rooms(phases: int = PHASES) -> range:
+    """Every KiB of what a run writes."""
+    return range(0, whole(phases)[1].written, KIB)
 
 
 @pytest.mark.parametrize("fault", ["fail", "short", "kill", "lost"])
 def test_a_fault_at_every_operation(fault: Fault, tmp_path: Path) -> None:
-    operations = whole()[1]
+    operations = whole()[1].count
     assert operations > 75  # times four kinds of faults: at least 300
     for at in range(1, operations + 1):
         strike(tmp_path, fault, at)
 
 
 def test_a_disk_that_stays_full(tmp_path: Path) -> None:
-    for at in range(1, whole()[1] + 1, 7):
+    for at in range(1, whole()[1].count + 1, 7):
         strike(tmp_path, "full", at)
 
 
+def test_a_disk_with_room_for_so_many_kib(tmp_path: Path) -> None:
+    assert len(rooms()) > 30
+    for room in rooms()[::5]:
+        fill(tmp_path, room)
+
+
 def test_faults_that_come_twice(tmp_path: Path) -> None:
-    chance, operations = random.Random(0), whole()[1]
+    chance, operations = random.Random(0), whole()[1].count
     for fault in ("fail", "short", "kill", "lost"):
         for _ in range(3):
             strike(tmp_path, fault, chance.randint(1, operations), chance.randint(1, operations // 2))

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from harmonium import files
+from harmonium.files import sweep, write_atomically
 from harmonium.runs import Options, Run
 from harmonium.runs.folder import CHECKPOINTS
 from tests.forked import CONTEXT
@@ -41,6 +44,26 @@ def test_another_process_waits_its_turn_and_a_dead_one_holds_nobody_up(tmp_path:
     run = begun(folder)
     assert len(run.sessions) == 2
     assert not list(folder.rglob("*.tmp"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+def test_what_another_process_is_writing_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report needs no lock: a run that begins while one is written clears away what the dead left, and not that."""
+    (tmp_path / "run").mkdir()
+    real, left = os.replace, tmp_path / "run" / ".report.html.00.tmp"
+
+    def begin_first(source: Path, target: Path) -> None:
+        sweep(tmp_path / "run")
+        real(source, target)
+
+    left.write_text("<p>half a rep")
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", begin_first)
+        write_atomically(tmp_path / "run" / "report.html", b"<p>all of it</p>")
+    assert (tmp_path / "run" / "report.html").read_text() == "<p>all of it</p>"
+    assert left.exists()
+    sweep(tmp_path / "run")
+    assert not left.exists()
 
 
 def test_released_and_begun_again_in_one_process(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many inputs were tried, and a line for each kind of failure."""
+    """How many inputs were tried, or how much of another test was done, and a line for each kind of failure."""
 
-    inputs: int
+    count: int
     failures: list[str]
 
 
@@ -27,7 +27,7 @@ def guarded(inputs: int, seed: int, parsers: Sequence[str] = (), *, seconds: flo
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, "-m", "tests.soak.campaign", name, "--inputs", str(inputs), "--seed", str(seed)]
         command += ["--parsers", *parsers] if parsers else []
-        environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
+        environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")}
         try:
             process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds)
             said, ended = process.stdout.splitlines(), f"exit code {process.returncode}: {process.stderr[-400:]}"

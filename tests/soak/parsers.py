@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import gzip
 import io
@@ -83,8 +84,13 @@ def _images(*kinds: str) -> Callable[[Path], list[bytes]]:
 
 
 def _sounds(folder: Path) -> list[bytes]:
-    spheres = [test_speech_sounds.sphere(test_speech_sounds.TONE, order) for order in ("01", "10")]
-    return [content for content, _ in test_speech_sounds.FORMS.values()] + spheres
+    import soundfile  # here, as polars below: of an extra
+
+    others = [test_speech_sounds.sphere(test_speech_sounds.TONE, order) for order in ("01", "10")]
+    for form in (("FLAC", "PCM_16"), ("OGG", "OPUS"), ("OGG", "VORBIS")):
+        soundfile.write(folder / "sound", np.sin(np.arange(400) / 5), 16000, form[1], format=form[0])
+        others.append((folder / "sound").read_bytes())
+    return [content for content, _ in test_speech_sounds.FORMS.values()] + others
 
 
 def _models(folder: Path) -> list[bytes]:
@@ -210,6 +216,24 @@ def _count(path: Path) -> object:
     return documents.load(whole)
 
 
+def _frames(folder: Path) -> list[bytes]:
+    """Tables of several kinds of columns, packed in several ways."""
+    import polars
+
+    people = {
+        "height": [1.7, None, 1.5, 1.6],
+        "eyes": ["blue", "brown", None, "blue"],
+        "children": [0, 2, 1, 3],
+        "born": [datetime.date(2000, 1, day) for day in (1, 2, 4, 8)],
+        "glasses": [True, False, True, None],
+    }
+    made = []
+    for packed in ("uncompressed", "snappy", "gzip", "zstd", "lz4", "brotli"):
+        polars.DataFrame(people).write_parquet(folder / packed, compression=packed)
+        made.append((folder / packed).read_bytes())
+    return made
+
+
 def _texts(*texts: str) -> Callable[[Path], list[bytes]]:
     return lambda folder: [text.encode() for text in texts]
 
@@ -250,6 +274,7 @@ PARSERS = {
     "counts": Parser(2, "a.npz", _counts, _count),
     "midi": Parser(5, "a.mid", _notes, midi.read),
     "sheet": Parser(7, "a.csv", _texts(*SHEETS), lambda path: hm.data.from_frame(read_data(path))),
+    "parquet": Parser(3, "a.parquet", _frames, lambda path: hm.data.from_frame(read_data(path))),
     "array": Parser(4, "a.npy", _arrays, read_data),
     "archive": Parser(3, "a.npz", _archives, read_data),
     "matrix-market": Parser(3, "a.mtx", _texts(*MATRIX), read_data),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from harmonium.data.text_file import read_text
+
 if TYPE_CHECKING:
     from scipy import sparse
 
@@ -78,10 +80,9 @@ def _text(path: Path, words: int, stop_words: str | None) -> Documents:
     from sklearn.feature_extraction.text import CountVectorizer  # here: importing the package does not wait for scikit-learn
 
     vectorizer = CountVectorizer(token_pattern=WORD, stop_words=stop_words, max_features=words, dtype=np.int32)
+    lines = read_text(path).splitlines()
     try:
-        counts = vectorizer.fit_transform(path.read_text(encoding="utf-8-sig").splitlines())
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{path} is no text in UTF-8: {fault}") from fault
+        counts = vectorizer.fit_transform(lines)
     except ValueError as fault:
         raise ValueError(f"{path} holds no words to count: {fault}") from fault
     return Documents(_checked(path, counts, "keep more words or drop the line"), vectorizer.get_feature_names_out().tolist())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data.fetch import locate, of_user
+from harmonium.data.text_file import read_text
 
 FILES = {"pairs.txt": "ea42330c62c92989f9d7c03237ed5d591365e89b3e649747777b70e692dc1592"}
 FOLDS, OF_EACH = 10, 300  # of the same and of two people in a fold
@@ -76,10 +77,7 @@ def load(data_dir: str | Path | None = None) -> LfwPairs:
     (10, 300)
     """
     path = locate("lfw-pairs", FILES, (), data_dir)["pairs.txt"]
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{path} is no text in UTF-8: {fault}") from fault
+    lines = read_text(path).splitlines()
     heading, wanted = f"{FOLDS}\t{OF_EACH}", 1 + 2 * FOLDS * OF_EACH
     if lines[:1] != [heading] or len(lines) != wanted:
         raise ValueError(

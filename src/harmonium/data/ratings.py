@@ -15,6 +15,8 @@ import torch
 
 from harmonium.data.fetch import locate
 from harmonium.data.rating_table import Ratings, Scale
+from harmonium.data.sheets import is_number
+from harmonium.data.text_file import read_text
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -214,8 +216,10 @@ def read(path: str | os.PathLike[str], *, scale: Scale = STARS, separator: str =
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        For a file without a rating, for a line that is no rating on the scale, and for one that repeats another's user and item.
+        For a file in another encoding or without a rating, a line that is no rating on the scale, and one that repeats a user and item.
 
     Examples
     --------
@@ -226,15 +230,15 @@ def read(path: str | os.PathLike[str], *, scale: Scale = STARS, separator: str =
     >>> table.item_names, table.values
     (('tea', 'milk'), tensor([4., 5., 2.]))
     """
-    lines = Path(path).read_text(encoding=encoding).splitlines()
-    header = int(bool(lines) and not _is_number((lines[0].split(separator) + [""] * 3)[2]))
+    lines = read_text(Path(path), encoding).splitlines()
+    header = int(bool(lines) and not is_number((lines[0].split(separator) + [""] * 3)[2]))
     users: dict[str, int] = {}
     items: dict[str, int] = {}
     pairs = np.empty((max(len(lines) - header, 0), 2), np.int64)
     values = np.empty(len(pairs))
     for row, line in enumerate(lines[header:]):
         fields = line.split(separator)
-        if len(fields) < 3 or not _is_number(fields[2]):
+        if len(fields) < 3 or not is_number(fields[2]):
             raise ValueError(f"{path}, line {row + header + 1}: expected user, item and a number, found {line!r}")
         pairs[row] = users.setdefault(fields[0].strip(), len(users)), items.setdefault(fields[1].strip(), len(items))
         values[row] = float(fields[2])
@@ -254,14 +258,6 @@ def read(path: str | os.PathLike[str], *, scale: Scale = STARS, separator: str =
     return Ratings(columns[:, 0].clone(), columns[:, 1].clone(), torch.from_numpy(values).float(), tuple(users), tuple(items), scale)
 
 
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
 def _layout(name: str) -> Layout:
     if name not in LAYOUTS:
         raise ValueError(f"the sets are {', '.join(LAYOUTS)} and jester5k, found {name!r}")
@@ -278,7 +274,7 @@ def _of_layout(layout: Layout, file: str, data_dir: str | Path | None) -> Rating
 
 
 def _titles(path: Path, layout: Layout) -> dict[str, str]:
-    lines = path.read_text(encoding=layout.encoding).splitlines()
+    lines = read_text(path, layout.encoding).splitlines()
     rows = csv.reader(lines) if layout.title_separator == "," else (line.split(layout.title_separator) for line in lines)
     return {row[0]: row[1] for row in rows if len(row) > 1}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from harmonium.data.matrix_market import read_matrix
+from harmonium.data.parquet import read_parquet
 from harmonium.data.pictures import opened
 from harmonium.data.sheets import BLANK, Sheet, parse
+from harmonium.data.text_file import read_text
 
 LARGEST = 2**32  # bytes that are read into memory
 IMAGES = {".png", ".jpg", ".jpeg"}
@@ -72,12 +73,8 @@ def read(path: Path, *, key: str | None = None, missing: str | None = None) -> A
         except (EOFError, zipfile.BadZipFile, RuntimeError, zlib.error, TypeError, IndexError, OverflowError) as error:
             raise ValueError(f"{path} is no complete {suffix} file: {error}") from error
     if suffix == ".parquet":
-        return _parquet(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
-    return parse(text, str(path), BLANK if missing is None else BLANK | {missing})
+        return read_parquet(path)
+    return parse(read_text(path), str(path), BLANK if missing is None else BLANK | {missing})
 
 
 def _check_size(path: Path, size: int) -> None:
@@ -131,18 +128,6 @@ def _numbers(path: Path, array: Any) -> np.ndarray[Any, Any]:
 
 def _shown(array: Any) -> str:
     return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-
-
-def _parquet(path: Path) -> Any:
-    from_polars = find_spec("polars") is not None
-    if not from_polars and find_spec("pandas") is None:
-        raise ValueError(f"{path} is read by polars or pandas: `pip install 'harmonium[frames]'`, or write a .csv file")
-    try:
-        return import_module("polars" if from_polars else "pandas").read_parquet(path)
-    except ImportError as error:
-        raise ValueError(f"{path} cannot be read: pandas needs pyarrow for it, or install polars") from error
-    except Exception as error:  # the libraries' errors of damaged files have no class in common
-        raise ValueError(f"{path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from error
 
 
 def _images(folder: Path) -> np.ndarray[Any, Any]:

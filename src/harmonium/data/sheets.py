@@ -122,7 +122,7 @@ def parse(text: str, what: str, blank: frozenset[str] = BLANK) -> Sheet:
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num + 1} of {what} cannot be read: {error} (is a quotation mark never closed?)") from error
-    if rows and not all(_is_number(cell) or cell in blank for cell in rows[0]):
+    if rows and not all(is_number(cell) or cell in blank for cell in rows[0]):
         names, rows, lines = [name or f"column {place}" for place, name in enumerate(rows[0], 1)], rows[1:], lines[1:]
     else:
         names = [f"column {place}" for place in range(1, len(rows[0]) + 1)] if rows else []
@@ -146,7 +146,8 @@ def written(sheet: Sheet, separator: str = ",") -> str:
     return out.getvalue()
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is one, written as Python writes it."""
     try:
         float(cell)
     except ValueError:

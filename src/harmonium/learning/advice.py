@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 
@@ -21,6 +22,8 @@ STILL = 0.01  # standard deviation over cases of a hidden unit's mean below whic
 ALIKE = 0.99  # correlation of two hidden units over cases from which they are copies
 SEEN = 10  # cases per component from which one that is chosen for none of them is called dead
 SHARE = 0.25  # share of the hidden units from which it is said
+DOUBTLESS = 20.0  # input at which a binary unit is on in all but 2e-9 of its draws
+BEYOND = 50 * DOUBTLESS  # of half the inputs: those of the recipes' machines in smoke mode are below 13
 FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data below the last are constant
 
 
@@ -41,6 +44,28 @@ class Advice(UserWarning):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+
+
+def of_training(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> None:
+    """Warn of what is wrong with a machine that was learnt: of its weights alone, if it is they."""
+    if not of_weights(model, monitor):
+        of_hidden_units(state, model, monitor)
+        of_components(state, model, monitor)
+
+
+@torch.no_grad()
+def of_weights(model: RBM | DBM, monitor: Monitor) -> bool:
+    """Warn if most inputs of bounded hidden units are beyond what data could teach, and say whether. Such weights are finite, and noise."""
+    rows, machine = monitor.rows_for_base_rates, model.machine
+    if rows is None or machine.hidden.count == math.inf or not is_first():
+        return False
+    size = float(machine.hidden_input(rows, model.machine_given(monitor.known)).abs().median())
+    if size > BEYOND:
+        warn(
+            f"half of the hidden units' inputs from the data are above {size:.1e}, and {DOUBTLESS:g} leaves a unit no doubt: weights so "
+            "large are noise, so take a far lower learning rate, or none (fit then chooses it)"
+        )
+    return size > BEYOND
 
 
 @torch.no_grad()

@@ -220,6 +220,5 @@ def fit(
     metrics = partial(monitor.metrics, training, rule)
     train(training, batches, captured(step, capture), metrics, epochs=plan.epochs, callbacks=watchers, checkpoint=plan.path, chosen=kept)
     step.report()
-    advice.of_hidden_units(training, model, monitor)
-    advice.of_components(training, model, monitor)
+    advice.of_training(training, model, monitor)
     return training

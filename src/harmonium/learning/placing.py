@@ -13,7 +13,7 @@ from harmonium.data.batches import ArrayRows
 from harmonium.data.pinned import PinnedRows
 from harmonium.data.tables import as_tensor
 from harmonium.learning.loop.state import TrainingState
-from harmonium.processes import join_processes
+from harmonium.processes import check_threads, join_processes
 
 Device = str | torch.device
 
@@ -21,9 +21,10 @@ Device = str | torch.device
 def place(model: nn.Module, device: Device | None, state: TrainingState | None = None) -> None:
     """Move a model to a device, in place: "cpu", "cuda", "auto" (a GPU if there is one), or None to leave it.
 
-    Processes that `torchrun` started are joined then. Raises a ValueError for a device that is not there, and if a training goes on from a
-    state of another device.
+    Processes that `torchrun` started are joined then. Raises a ValueError for a device that is not there, if a training goes on from a
+    state of another device, and in a forked process whose threads would wait for ever.
     """
+    check_threads()
     if device is not None:
         model.to(checked(device, model, state))
     join_processes(next(model.parameters()).device)

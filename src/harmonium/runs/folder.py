@@ -145,7 +145,11 @@ class Run:
         now = {"commit": commit(), "command": command(), "machine": machine(self.settings.get("device", "cpu"))}
         self.sessions.append({**now, "unlike_defaults": unlike_defaults(kind, self.settings)})
         configuration = {"recipe": self.recipe, "settings": self.settings, "version": harmonium.__version__}
-        self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
+        try:
+            self.write(CONFIGURATION, {**configuration, "sessions": self.sessions})
+        except OSError:
+            self.release()
+            raise
 
     def clear(self) -> None:
         """Deletes what a run writes, and nothing else."""

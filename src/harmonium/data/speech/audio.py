@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.data.speech.ogg import PAGE, is_complete
+
 SPHERE = b"NIST_1A"
 
 
@@ -108,6 +110,8 @@ def _other(path: Path, first: bytes) -> tuple[NDArray[Any], int]:
         import soundfile
     except (ImportError, OSError) as fault:
         raise ModuleNotFoundError(f"{path} is no WAV file, and other formats need soundfile: pip install 'harmonium[speech]'") from fault
+    if first.startswith(PAGE) and not is_complete(path.read_bytes()):
+        raise ValueError(f"{path} is cut off or damaged: expected Ogg pages up to the one that is flagged as the last")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except Exception as fault:  # of a subclass of RuntimeError, and others for some broken headers

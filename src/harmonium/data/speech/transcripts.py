@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from harmonium.data.text_file import read_text
+
 
 class Line(NamedTuple):
     """What stands in a list about one id: its fields, and where, "file, line n"."""
@@ -16,12 +18,7 @@ class Line(NamedTuple):
 
 def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """(where, text) of each line that is not blank. Raises ValueError for a file that is no text, FileNotFoundError for none."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{path} is no text in UTF-8: {fault}") from fault
+    lines = read_text(path).splitlines()
     yield from ((f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
 
 

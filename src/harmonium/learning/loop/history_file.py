@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,11 +20,16 @@ def packed(history: Rows) -> tuple[dict[str, Tensor], Any]:
     A checkpoint is written anew each epoch, and as JSON every row would repeat its names. Rows in which a callback wrote something other
     than a float are left as they are, and become JSON.
     """
-    if not all(type(value) is float for row in history for value in row.values()):
+    if not set(map(type, _figures(history))) <= {float}:
         return {}, history
-    kinds = {names: number for number, names in enumerate(dict.fromkeys(map(tuple, history)))}
-    figures = torch.tensor([value for row in history for value in row.values()], dtype=torch.float64)
-    return {VALUES: figures, KINDS: torch.tensor([kinds[tuple(row)] for row in history], dtype=torch.int32)}, [list(each) for each in kinds]
+    names = list(map(tuple, history))
+    numbers = {each: number for number, each in enumerate(dict.fromkeys(names))}
+    figures, kinds = np.fromiter(_figures(history), np.float64), np.fromiter(map(numbers.__getitem__, names), np.int32)
+    return {VALUES: torch.from_numpy(figures), KINDS: torch.from_numpy(kinds)}, [list(each) for each in numbers]
+
+
+def _figures(history: Rows) -> Iterator[float]:
+    return chain.from_iterable(map(dict.values, history))
 
 
 def unpacked(tensors: Mapping[str, Tensor], header: Any) -> Rows:
