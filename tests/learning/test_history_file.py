@@ -10,7 +10,7 @@ import torch
 import harmonium as hm
 from harmonium.files import read_tensors, write_tensors
 from harmonium.learning import TrainingState
-from harmonium.learning.loop.history_file import packed, unpacked
+from harmonium.learning.loop.history_file import KINDS, VALUES, packed, room, unpacked
 
 ROWS = [
     {"epoch": 1.0, "error": 0.1, "seconds": 1e-320},
@@ -35,14 +35,29 @@ def test_nan_is_kept() -> None:
     assert math.isnan(row["ratio"])
 
 
+def test_histories_have_few_sizes() -> None:
+    """The writer keeps memory for each size, and a long training writes thousands of histories."""
+    sizes = [room(count) for count in range(100_000)]
+    assert all(count <= size <= max(count + 7, 1.125 * count) for count, size in enumerate(sizes))
+    assert len(set(sizes)) < 125
+    tensors, _ = packed([{"epoch": 1.0, "error": 0.5}] * 1000)
+    assert [len(tensors[VALUES]), len(tensors[KINDS])] == [2048, 1024]
+
+
+def test_a_history_without_room_is_read() -> None:
+    tensors, header = packed(ROWS)
+    earlier = {VALUES: tensors[VALUES][:10], KINDS: tensors[KINDS][: len(ROWS)]}
+    assert unpacked(earlier, header) == unpacked(tensors, header) == ROWS
+
+
 def test_a_row_takes_eight_bytes_for_each_figure(tmp_path: Path) -> None:
     row = {"reconstruction_error": 1 / 3, "pseudo_likelihood": -2 / 3}
     sizes = []
-    for count in (1000, 2000):
+    for count in (1024, 2048):  # sizes that leave no room
         tensors, header = packed([row] * count)
         write_tensors(tmp_path / "history", tensors, {"history": header})
         sizes.append((tmp_path / "history").stat().st_size)
-    assert sizes[1] - sizes[0] == pytest.approx(1000 * (2 * 8 + 4), abs=32)  # a length in the header may have a digit more
+    assert sizes[1] - sizes[0] == pytest.approx(1024 * (2 * 8 + 4), abs=32)  # a length in the header may have a digit more
 
 
 @pytest.mark.parametrize("header", [None, {}, [], [["epoch"]], [["epoch", "error", "more"]]])
