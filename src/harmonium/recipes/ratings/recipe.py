@@ -134,11 +134,12 @@ class RatingsRecipe(Recipe):
         for place, compared in enumerate(plan.compared):
             table = plan.table(compared.name)
             rows[compared.name] = [
-                judge(run, compared, table, split, derive(self.seed, place), choosing=self.choosing) for split in range(plan.splits)
+                judge(run, compared, table, split, derive(self.seed, place), choosing=self.choosing, device=self.device)
+                for split in range(plan.splits)
             ]
             figures += metrics(compared, rows[compared.name], UNITS[compared.name], "validation" if self.choosing else "")
         if not self.choosing:
-            figures += judge_visits(run, plan.of_site(), plan.visits, derive(self.seed, 9))
+            figures += judge_visits(run, plan.of_site(), plan.visits, derive(self.seed, 9), self.device)
         results = self.results(run, self.setting, figures, rows=rows)
         self.report(run)
         return results
