@@ -232,7 +232,7 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
     results = json.loads(path.read_text())["metrics"]
     assert all(math.isfinite(each["value"]) for each in results.values())
     assert {f"mse_{name}step_{k}" for name in ("", "ar_") for k in range(1, 6)} <= set(results)
-    assert sum(results[f"percent_of_frames_of_component_{k}"]["value"] for k in range(1, 5)) == pytest.approx(100, abs=1e-3)
+    assert sum(results[f"component_{k}_percent_of_frames"]["value"] for k in range(1, 5)) == pytest.approx(100, abs=1e-3)
     assert results["mse_missing_leg_linear"]["value"] < 0.05  # a leg swings as the other one does
     assert (tmp_path / "run" / "report.html").stat().st_size > 20_000
     path.unlink()

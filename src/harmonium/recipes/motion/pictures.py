@@ -121,11 +121,12 @@ def divided(pieces: Sequence[Tensor]) -> Figure:
     components, gap = pieces[0].shape[1], 4
     height = 0.5 + 0.28 * components
     figure, head = page(WIDTH, height, None)
-    axes: Any = figure.add_axes((0.09, 0.42 / (height + head), 0.9, (height - 0.5) / (height + head)))
+    axes: Any = figure.add_axes((0.13, 0.42 / (height + head), 0.86, (height - 0.5) / (height + head)))
     rows = np.concatenate([np.pad(piece.numpy(), ((0, gap), (0, 0)), constant_values=np.nan) for piece in pieces])[:-gap]
     extent = (0, len(rows) / 30, components + 0.5, 0.5)
     axes.imshow(rows.T, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=extent)
-    axes.set_yticks(range(1, components + 1), [f"component {number}" for number in range(1, components + 1)])
+    shares = torch.cat(list(pieces)).mean(0).tolist()
+    axes.set_yticks(range(1, components + 1), [f"component {number}: {share:.0%}" for number, share in enumerate(shares, 1)])
     axes.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("seconds; white gaps between pieces", fontsize=SMALL, color=MUTED)

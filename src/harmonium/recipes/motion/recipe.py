@@ -218,7 +218,7 @@ class Motion(Recipe):
         pieces = {str(place): features(mixed, piece)[..., 0].contiguous() for place, piece in enumerate(walks.test)}
         write_tensors(run.checkpoint("divided up"), pieces, {})
         shares = torch.cat(list(pieces.values())).mean(0)
-        return [(f"percent_of_frames_of_component_{k}", 100 * share, "%") for k, share in enumerate(shares.tolist(), 1)]
+        return [(f"component_{k}_percent_of_frames", 100 * share, "%") for k, share in enumerate(shares.tolist(), 1)]
 
     def report(self, run: Run) -> None:
         """Draws the report of a finished run. ValueError where it has not finished."""

@@ -33,6 +33,8 @@ class Learning:
     """Of Adam; it falls to zero in each of the two parts."""
     shrinkage: float = 1.0
     """Precision of a normal prior of each item's own weights around zero, once an item."""
+    rated_shrinkage: float = 1.0
+    """The same of an item's weights D, by which hidden units see that it is rated."""
     bias_shrinkage: float = 1.0
     """The same of an item's biases around where they begin."""
     prior: float = 5.0
@@ -108,7 +110,7 @@ def learn(
                 machine.bias, part.item, item_counts, how.bias_shrinkage, began
             )
             if machine.rated is not None:
-                cost = cost + shrunk(machine.rated, part.known_item, known_counts, how.shrinkage)
+                cost = cost + shrunk(machine.rated, part.known_item, known_counts, how.rated_shrinkage)
             torch.autograd.backward((found + cost) / len(part.item))
             for optimizer in optimizers:
                 optimizer.step()
