@@ -227,14 +227,13 @@ def test_the_gradient_of_a_mixture_given_a_context_is_that_of_its_free_energy():
 
 
 def test_a_mixture_given_a_context_learns_who_accounts_for_what(tmp_path):
-    """Two dynamics, v as its context or as the opposite: two components come to account for one each."""
+    """Two kinds of rows, and a context that says which: a component comes to account for each, and the context alone tells it."""
     draw = np.random.default_rng(0)
-    before = torch.tensor(draw.random((400, 6)) < 0.5).float()
-    kind = torch.tensor(draw.random(400) < 0.5)
-    rows = torch.where(kind[:, None], before, 1 - before)
-    mixture = hm.MixtureOfRBMs(6, 12, 2, coupling=hm.Conditional(hm.Dense(6, (2, 13), seed=1), 6), seed=1)
-    given = hm.Given(context=before)
-    hm.fit(mixture, rows, given=given, epochs=150, batch_size=50, optimizer=lambda groups: torch.optim.Adam(groups, 0.01), progress=False)
+    kind = torch.tensor(draw.random(300) < 0.5)
+    rows = (torch.tensor(draw.random((300, 6))) < torch.where(kind[:, None], 0.8, 0.2)).float()
+    mixture = hm.MixtureOfRBMs(6, 3, 2, coupling=hm.Conditional(hm.Dense(6, (2, 4), seed=1), 1), seed=1)
+    given = hm.Given(context=kind[:, None].float())
+    hm.fit(mixture, rows, given=given, epochs=40, batch_size=50, optimizer=lambda groups: torch.optim.Adam(groups, 0.02), progress=False)
     agree = (mixture.cluster(rows, given) == kind.long()).double().mean().item()
     assert max(agree, 1 - agree) > 0.9
     hm.save(mixture, tmp_path / "mixture")

@@ -18,6 +18,7 @@ from harmonium.recipes.motion.linear_prediction import autoregression, filled_in
 from harmonium.recipes.motion.made_up_walk import made_up
 from harmonium.recipes.motion.pictures import LEG, SIDE, drawn
 from harmonium.recipes.motion.recipe import Motion
+from harmonium.recipes.motion.settling import settle
 from harmonium.recipes.motion.walks import Walks, divided, windows
 from harmonium.runs.folder import Run
 
@@ -169,6 +170,31 @@ def test_a_machine_of_a_wave_predicts_it(tmp_path: Path) -> None:
     assert errors(continued([rbm], past, 1), future, piece).by_step[0].item() < 0.02
 
 
+def test_settled_biases_are_those_of_ridge_around_the_learnt_ones() -> None:
+    """Without weights to hidden units: |frames - c A - b|² / n + p |A - learnt|² is least, where its gradient is zero."""
+    piece, how, penalty = noise(80, 3).cumsum(0), Learning(hidden=4), 0.3
+    rbm = first_layer(3, how, 2, seed=0)
+    rbm.coupling.coupling.weight.data.zero_()
+    learnt = rbm.coupling.dynamic["visible"].detach().clone().numpy()
+    settle(rbm, [piece], penalty, 2)
+    rows = piece.numpy().astype(float)
+    context, frames = np.concatenate([rows[:-2], rows[1:-1]], axis=1), rows[2:]
+    found = rbm.coupling.dynamic["visible"].detach().numpy()
+    left = frames - context @ found - rbm.visible.bias.detach().numpy()
+    np.testing.assert_allclose(left.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(context.T @ left / len(left), penalty * (found - learnt), atol=1e-4)
+
+
+def test_a_settled_machine_errs_less_on_what_it_learnt(tmp_path: Path) -> None:
+    wave = torch.stack([torch.sin(0.3 * torch.arange(200.0)), torch.cos(0.3 * torch.arange(200.0))], dim=1)
+    rbm, how = first_layer(2, Learning(hidden=6), 2, seed=0), Learning(hidden=6, visits=3, copies=1)
+    learn(Run.begin("motion", Motion(out=tmp_path / "run")), "wave", rbm, [wave], how, seed=0)
+    past, future, piece = windows([wave], 2, 1)
+    before = errors(continued([rbm], past, 1, sweeps=2), future, piece).by_step[0].item()
+    settle(rbm, [wave], 0.01, 2)
+    assert errors(continued([rbm], past, 1, sweeps=2), future, piece).by_step[0].item() < 0.3 * before
+
+
 def test_pieces_are_standardised_by_what_is_learnt_from(walks: Walks) -> None:
     capture = made_up()
     frames = np.concatenate([each.numpy()[start : start + 300] for each in capture.sequences for start in (0, 500)])
@@ -245,5 +271,5 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
 def test_options_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="61 frames"):
         Motion(frames=20)
-    with pytest.raises(ValueError, match="0 for no mixture, found -1"):
-        Motion(components=-1)
+    with pytest.raises(ValueError, match="at least one past frame, step, sweep"):
+        Motion(sweeps=0)

@@ -193,6 +193,13 @@ def continued(
     return torch.stack(made, dim=1)
 
 
+def mean_field(rbm: RBM, v: Tensor, given: Given, sweeps: int) -> Tensor:
+    """The visible means after so many sweeps of the mean field from v: (cases, numbers)."""
+    for _ in range(sweeps):
+        v = rbm.visible_mean(rbm.hidden_mean(v, given), given)
+    return v
+
+
 def _last(rbm: RBM, window: Tensor) -> Tensor:
     return window[:, window.shape[1] - frames_of_context(rbm) :].flatten(1)
 

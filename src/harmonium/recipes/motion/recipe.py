@@ -26,6 +26,7 @@ from harmonium.recipes.motion.judged_motion import Errors, errors, limits, metri
 from harmonium.recipes.motion.linear_prediction import Autoregression, autoregression, filled_in
 from harmonium.recipes.motion.made_up_walk import made_up
 from harmonium.recipes.motion.pictures import LEG, sections
+from harmonium.recipes.motion.settling import settle
 from harmonium.recipes.motion.walks import Walks, divided, windows
 from harmonium.runs.contract import Metric, Recipe
 from harmonium.runs.folder import Run
@@ -61,6 +62,10 @@ class Motion(Recipe):
     """Of each of its components."""
     steps: int = 30
     """Predicted, at 30 a second."""
+    sweeps: int = 2
+    """Of the mean field in prediction; it starts at the frame before, and more of them drift to what the machine would go on with."""
+    settling: float = 3.0
+    """Penalty on the change of the visible dynamic biases in the last step of learning (see `settle`)."""
     samples: int = 10
     """Continuations averaged, where that predicts better than the mean field does."""
     walks: int = 20
@@ -76,10 +81,8 @@ class Motion(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.past, self.past_above, self.steps, self.samples, self.walks) < 1 or self.frames < 61:
-            raise ValueError(f"expected at least one past frame, step, sample and walk, and 61 frames of a walk, found {self}")
-        if self.components < 0:
-            raise ValueError(f"expected a number of components, or 0 for no mixture, found {self.components}")
+        if min(self.past, self.past_above, self.steps, self.sweeps, self.samples, self.walks) < 1 or self.frames < 61:
+            raise ValueError(f"expected at least one past frame, step, sweep, sample and walk, and 61 frames of a walk, found {self}")
 
     @property
     def setting(self) -> str:
@@ -112,10 +115,12 @@ class Motion(Recipe):
         learn(run, PHASES[0], first, pieces, self.first, derive(self.seed, 2))
         second = second_layer(first, self.second, self.past_above, derive(self.seed, 1))
         learn(run, PHASES[1], second, [features(first, piece) for piece in pieces], self.second, derive(self.seed, 3))
+        settle(first, pieces, self.settling, self.sweeps)  # after the second layer, to which these biases are nothing
         found: Machines = {"": [first], "two_layers_": [first, second]}
         if self.components:
             mixed = mixture(numbers, self.mixture, self.components, self.past, derive(self.seed, 6))
             learn(run, PHASES[2], mixed, pieces, self.mixture, derive(self.seed, 7))
+            settle(mixed, pieces, self.settling, self.sweeps)
             found["mixture_"] = [mixed]
         return found
 
@@ -147,7 +152,10 @@ class Motion(Recipe):
             models: dict[str, Continue] = {}
             chosen: list[Metric] = [("ar_past", float(linear.past), "frames")]
             for name, machine in machines.items():
-                ways = {"mean_field": mean_field(machine), "mean_of_samples": mean_of_samples(machine, plan.samples, derive(self.seed, 4))}
+                ways = {
+                    "mean_field": by_means(machine, plan.sweeps),
+                    "mean_of_samples": by_draws(machine, plan.samples, derive(self.seed, 4)),
+                }
                 held = {way: error(ways[way]) for way in ways}
                 models[name] = ways[min(held, key=held.__getitem__)]
                 chosen += [(f"validation_mse_{name}{way}", value, "variances") for way, value in held.items()]
@@ -238,12 +246,12 @@ class Motion(Recipe):
         )
 
 
-def mean_field(machine: Sequence[RBM]) -> Continue:
+def by_means(machine: Sequence[RBM], sweeps: int) -> Continue:
     """Prediction by means alone."""
-    return lambda past, frames: continued(machine, past, frames)
+    return lambda past, frames: continued(machine, past, frames, sweeps=sweeps)
 
 
-def mean_of_samples(machine: Sequence[RBM], samples: int, seed: int) -> Continue:
+def by_draws(machine: Sequence[RBM], samples: int, seed: int) -> Continue:
     """Prediction by the mean of several drawn continuations."""
 
     def predict(past: Tensor, frames: int) -> Tensor:
