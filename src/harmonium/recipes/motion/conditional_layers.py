@@ -39,8 +39,8 @@ class Learning:
     """The rate of the visible units' dynamic biases, as a share of the others'. From a slow start the hidden units explain more."""
     noise: float = 0.4
     """Standard deviation of the noise that is added to the past."""
-    copies: int = 3
-    """Of each frame, with the same past and other noise."""
+    copies: int = 15
+    """Of each frame, with the same past and other noise. They share the visits: few copies are learnt by heart."""
     weight_cost: float = 5e-4
     batch_size: int = 100
 

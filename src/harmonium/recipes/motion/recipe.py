@@ -55,7 +55,7 @@ class Motion(Recipe):
     past_above: int = 3
     """And the second one."""
     first: Learning = Learning()
-    second: Learning = Learning(learning_rate=0.02, noise=0.2, visits=180)
+    second: Learning = Learning(learning_rate=0.02, noise=0.2, visits=180, copies=3)
     components: int = 4
     """Of a mixture of machines that is learnt as well; 0 for none."""
     mixture: Learning = Learning(hidden=50)
@@ -92,7 +92,7 @@ class Motion(Recipe):
     def plan(self) -> Motion:
         """What the options come to."""
         if self.smoke:
-            short = dataclasses.replace(self.first, hidden=8, visits=3)
+            short = dataclasses.replace(self.first, hidden=8, visits=3, copies=1)
             return dataclasses.replace(self, first=short, second=short, mixture=short, past=3, steps=5, samples=2, walks=2, frames=61)
         if self.quick:
             some = {name: getattr(self, name) for name in ("first", "second", "mixture")}
