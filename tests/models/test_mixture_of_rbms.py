@@ -168,6 +168,78 @@ def test_sampling_has_the_distribution_of_the_table():
     assert (np.abs(seen - expected) < 4 * np.sqrt(expected * (1 - expected) / count)).all()
 
 
+def of_frames(seed=4):
+    """A mixture given a context of two numbers, and what each context makes of it, by loops: a mixture without one, with other biases."""
+    coupling = hm.Conditional(hm.Dense(V, (K, 1 + H)), 2)
+    mixture = hm.MixtureOfRBMs(V, H, K, coupling=coupling).double()
+    draw = np.random.default_rng(seed)
+    for parameter in mixture.parameters():
+        parameter.data = torch.tensor(draw.normal(size=parameter.shape) * 0.8)
+
+    def under(context):
+        plain = made()
+        plain.coupling.weight.data = coupling.coupling.weight.data.clone()
+        to_visible, to_hidden = (coupling.dynamic[side].detach().numpy() for side in ("visible", "hidden"))
+        for i in range(V):
+            shift = sum(context[t] * to_visible[t, i] for t in range(2))
+            plain.visible.bias.data[i] = mixture.visible.bias.data[i] + shift
+        for k, j in itertools.product(range(K), range(1 + H)):
+            shift = sum(context[t] * to_hidden[t, k * (1 + H) + j] for t in range(2))
+            plain.hidden.bias.data[k, j] = mixture.hidden.bias.data[k, j] + shift
+        return table(plain)
+
+    return mixture, under
+
+
+def test_a_context_moves_biases_and_the_choice_among_components():
+    mixture, under = of_frames()
+    v, found = torch.tensor(EVERY), []
+    for context in ((0.0, 0.0), (1.3, -0.7), (-0.4, 2.0)):
+        pairs, terms = under(context)
+        shares = of_each(pairs, terms)
+        one = hm.Given(context=torch.tensor(context, dtype=torch.float64))
+        every = hm.Given(context=one.context.expand(len(v), 2))
+        close(mixture.free_energy(v, every), -np.log(terms.sum(1)), 1e-10)
+        close(mixture.component_free_energies(v, every), -np.log(shares), 1e-10)
+        close(mixture.responsibilities(v, given=every), shares / shares.sum(1, keepdims=True), 1e-10)
+        assert mixture.cluster(v, every).tolist() == shares.argmax(1).tolist()
+        assert hm.likelihood.exact_log_z(mixture, given=one) == pytest.approx(np.log(terms.sum()), abs=1e-10)
+        down = terms / terms.sum(0)  # p(v | z, h)
+        for number, (z, h) in enumerate(pairs):
+            state = torch.zeros(K, 1 + H, dtype=torch.float64)
+            state[z] = torch.tensor([1.0, *h])
+            close(mixture.visible_mean(state, one), down[:, number] @ EVERY, 1e-10)
+        found.append(shares.sum(0) / shares.sum())
+    assert np.abs(found[0] - found[1]).max() > 0.1
+    with pytest.raises(TypeError, match="only where the coupling is dense, found Conditional"):
+        _ = mixture.components
+
+
+def test_the_gradient_of_a_mixture_given_a_context_is_that_of_its_free_energy():
+    mixture, _ = of_frames()
+    v, contexts = torch.tensor(EVERY[[1, 6, 12]]), torch.tensor([[0.5, -1.0], [2.0, 0.3], [-0.2, 0.9]], dtype=torch.float64)
+    given = hm.Given(context=contexts)
+    mixture.free_energy(v, given).sum().backward()
+    expected = [parameter.grad.clone() for parameter in mixture.parameters()]
+    mixture.accumulate_gradient(mixture.infer(v, given), fresh=True, given=given)
+    for parameter, other in zip(mixture.parameters(), expected, strict=True):
+        close(parameter.grad, other, 1e-10)
+
+
+def test_a_mixture_given_a_context_learns_who_accounts_for_what(tmp_path):
+    """Two kinds of rows, and a context that says which: a component comes to account for each, and the context alone tells it."""
+    draw = np.random.default_rng(0)
+    kind = torch.tensor(draw.random(300) < 0.5)
+    rows = (torch.tensor(draw.random((300, 6))) < torch.where(kind[:, None], 0.8, 0.2)).float()
+    mixture = hm.MixtureOfRBMs(6, 3, 2, coupling=hm.Conditional(hm.Dense(6, (2, 4), seed=1), 1), seed=1)
+    given = hm.Given(context=kind[:, None].float())
+    hm.fit(mixture, rows, given=given, epochs=40, batch_size=50, optimizer=lambda groups: torch.optim.Adam(groups, 0.02), progress=False)
+    agree = (mixture.cluster(rows, given) == kind.long()).double().mean().item()
+    assert max(agree, 1 - agree) > 0.9
+    hm.save(mixture, tmp_path / "mixture")
+    assert torch.equal(hm.load(tmp_path / "mixture").free_energy(rows, given), mixture.free_energy(rows, given))
+
+
 def of_one():
     """An RBM, and the mixture of it alone."""
     rbm = hm.RBM(6, hm.Bernoulli(4), hm.Dense(6, 4, scale=0.5, seed=1)).double()

@@ -12,12 +12,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import expit
 
 from harmonium import cli
-from harmonium.recipes.motion.conditional_layers import Learning, continued, features, first_layer, learn, second_layer
+from harmonium.recipes.motion.conditional_layers import Learning, continued, features, first_layer, learn, mixture, second_layer
 from harmonium.recipes.motion.judged_motion import errors, limits, metrics, nearest_neighbour, percent_in_range, seconds_of
 from harmonium.recipes.motion.linear_prediction import autoregression, filled_in
 from harmonium.recipes.motion.made_up_walk import made_up
 from harmonium.recipes.motion.pictures import LEG, SIDE, drawn
 from harmonium.recipes.motion.recipe import Motion
+from harmonium.recipes.motion.settling import settle
 from harmonium.recipes.motion.walks import Walks, divided, windows
 from harmonium.runs.folder import Run
 
@@ -107,6 +108,46 @@ def test_machines_go_on_as_an_explicit_loop_does() -> None:
             frames.append(v)
 
 
+def test_a_mixture_goes_on_as_an_explicit_loop_does() -> None:
+    """Every frame from each component's share and hidden means, by the energies of the paper with one autoregressive matrix."""
+    how, parts = Learning(hidden=3), 2
+    mixed = mixture(3, how, parts, 2, seed=0)
+    for place, parameter in enumerate(mixed.parameters()):
+        parameter.data = 0.4 * noise(*parameter.shape, seed=place)
+    p = {name: each.detach().numpy() for name, each in mixed.named_parameters()}
+    weight = p["coupling.coupling.weight"].reshape(3, parts, 4)
+    past = noise(1, 4, 3, seed=9)
+    frames = list(past[0].numpy())
+    for found in continued([mixed], past, 3, sweeps=2)[0].numpy():
+        context, v = np.concatenate(frames[-2:]), frames[-1]
+        bias = (context @ p["coupling.dynamic.hidden"]).reshape(parts, 4) + p["hidden.bias"]
+        for _ in range(2):
+            height, means = [], []
+            for k in range(parts):
+                input = bias[k] + v @ weight[:, k]
+                height.append(input[0] + np.log1p(np.exp(input[1:])).sum())
+                means.append(expit(input[1:]))
+            shares = np.exp(height) / np.exp(height).sum()
+            v = context @ p["coupling.dynamic.visible"] + p["visible.bias"]
+            v = v + sum(shares[k] * (weight[:, k, 0] + weight[:, k, 1:] @ means[k]) for k in range(parts))
+        np.testing.assert_allclose(found, v, rtol=1e-4, atol=1e-5)
+        frames.append(v)
+    np.testing.assert_allclose(features(mixed, past)[0, :, :, 0].sum(1), 1, rtol=1e-6)  # the components' shares
+
+
+def test_a_drawn_mixture_has_one_component_a_frame() -> None:
+    """Two components that say opposite frames: a mean lies between, and a draw is one of them."""
+    mixed = mixture(1, Learning(hidden=1), 2, 1, seed=0)
+    for parameter in mixed.parameters():
+        parameter.data.zero_()
+    mixed.coupling.coupling.weight.data.view(1, 2, 2)[0, :, 0] = torch.tensor([5.0, -5.0])
+    past = torch.zeros(200, 1, 1)
+    drawn = continued([mixed], past, 1, sweeps=1, generator=torch.Generator().manual_seed(0))
+    assert set(drawn.flatten().tolist()) == {5.0, -5.0}
+    assert abs((drawn > 0).float().mean().item() - 0.5) < 4 * math.sqrt(0.25 / 200)
+    assert continued([mixed], past, 1, sweeps=1).abs().max().item() < 1e-6
+
+
 def test_what_is_known_stays_and_draws_come_from_the_generator() -> None:
     first = first_layer(3, Learning(hidden=4), 2, seed=0)
     past, shown, missing = noise(2, 4, 3), noise(2, 5, 3, seed=1), torch.tensor([False, True, False])
@@ -127,6 +168,31 @@ def test_a_machine_of_a_wave_predicts_it(tmp_path: Path) -> None:
     learn(run, "wave", rbm, [wave], Learning(hidden=10, visits=60, copies=2, noise=0.1, learning_rate=0.01, autoregressive=1.0), seed=0)
     past, future, piece = windows([wave], 2, 1)
     assert errors(continued([rbm], past, 1), future, piece).by_step[0].item() < 0.02
+
+
+def test_settled_biases_are_those_of_ridge_around_the_learnt_ones() -> None:
+    """Without weights to hidden units: |frames - c A - b|² / n + p |A - learnt|² is least, where its gradient is zero."""
+    piece, how, penalty = noise(80, 3).cumsum(0), Learning(hidden=4), 0.3
+    rbm = first_layer(3, how, 2, seed=0)
+    rbm.coupling.coupling.weight.data.zero_()
+    learnt = rbm.coupling.dynamic["visible"].detach().clone().numpy()
+    settle(rbm, [piece], penalty, 2)
+    rows = piece.numpy().astype(float)
+    context, frames = np.concatenate([rows[:-2], rows[1:-1]], axis=1), rows[2:]
+    found = rbm.coupling.dynamic["visible"].detach().numpy()
+    left = frames - context @ found - rbm.visible.bias.detach().numpy()
+    np.testing.assert_allclose(left.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(context.T @ left / len(left), penalty * (found - learnt), atol=1e-4)
+
+
+def test_a_settled_machine_errs_less_on_what_it_learnt(tmp_path: Path) -> None:
+    wave = torch.stack([torch.sin(0.3 * torch.arange(200.0)), torch.cos(0.3 * torch.arange(200.0))], dim=1)
+    rbm, how = first_layer(2, Learning(hidden=6), 2, seed=0), Learning(hidden=6, visits=3, copies=1)
+    learn(Run.begin("motion", Motion(out=tmp_path / "run")), "wave", rbm, [wave], how, seed=0)
+    past, future, piece = windows([wave], 2, 1)
+    before = errors(continued([rbm], past, 1, sweeps=2), future, piece).by_step[0].item()
+    settle(rbm, [wave], 0.01, 2)
+    assert errors(continued([rbm], past, 1, sweeps=2), future, piece).by_step[0].item() < 0.3 * before
 
 
 def test_pieces_are_standardised_by_what_is_learnt_from(walks: Walks) -> None:
@@ -192,6 +258,7 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
     results = json.loads(path.read_text())["metrics"]
     assert all(math.isfinite(each["value"]) for each in results.values())
     assert {f"mse_{name}step_{k}" for name in ("", "ar_") for k in range(1, 6)} <= set(results)
+    assert sum(results[f"component_{k}_percent_of_frames"]["value"] for k in range(1, 5)) == pytest.approx(100, abs=1e-3)
     assert results["mse_missing_leg_linear"]["value"] < 0.05  # a leg swings as the other one does
     assert (tmp_path / "run" / "report.html").stat().st_size > 20_000
     path.unlink()
@@ -205,3 +272,5 @@ def test_a_smoke_run_goes_through_every_step_and_goes_on_where_it_stopped(tmp_pa
 def test_options_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="61 frames"):
         Motion(frames=20)
+    with pytest.raises(ValueError, match="at least one past frame, step, sweep"):
+        Motion(sweeps=0)

@@ -232,6 +232,29 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert not torch.equal(one.mean, third.mean)
 
 
+def test_a_precision_reaches_the_products_and_nothing_else() -> None:
+    """Factors of 8 binary digits: other bits, predictions that differ by less than such a factor's last digit, parameters in float32."""
+    learnt, judged = generated(60, 40, 1200, seed=0).split(1)
+    how = Machine(hidden=4, degree=2, rank=2, learning=Learning(contrastive=0, predictive=2, batch=16))
+    full, short = (
+        learn_and_predict(how, learnt, judged, 1, lambda *figures: None, precision=precision) for precision in ("float32", "bfloat16")
+    )
+    assert not torch.equal(full[1].mean, short[1].mean)
+    torch.testing.assert_close(full[1].mean, short[1].mean, atol=0.05, rtol=0)
+    assert {each.dtype for each in short[0].parameters()} == {torch.float32}
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch sees")
+def test_a_gpu_learns_the_same() -> None:
+    """Prediction draws the order of cases alone: batches of all cases leave nothing to draw."""
+    learnt, judged = generated(60, 40, 1200, seed=0).split(1)
+    how = Machine(hidden=4, learning=Learning(contrastive=0, predictive=3, batch=60))
+    here, there = (learn_and_predict(how, learnt, judged, 1, lambda *figures: None, device=device) for device in ("cpu", "cuda"))
+    assert next(there[0].parameters()).is_cuda
+    torch.testing.assert_close(here[1].mean, there[1].mean, atol=1e-3, rtol=0)
+
+
 def test_baselines_are_those_of_plain_loops() -> None:
     learnt, judged = generated(30, 20, 300, seed=0).split(1)
     how = Factorisation(user_ridge=2.0, item_ridge=3.0, rank=3, ridge=1.5, sweeps=60)

@@ -163,7 +163,7 @@ def test_a_machine_beats_one_distribution_of_words(tmp_path: Path) -> None:
     found = hm.likelihood.evaluate(rbm, torch.from_numpy(corpus.test.toarray()).float())  # exact: 2^8 hidden states
     words = lengths_of(corpus.test)
     assert found.verdict == "exact"
-    assert Machine(200, steps=2).rule() == hm.ContrastiveDivergence(2)
+    assert Machine(200, steps=(2, 5)).rules() == [hm.ContrastiveDivergence(2), hm.ContrastiveDivergence(5)]
     assert found.perplexity < 0.75 * math.exp(-(unigram_log_p(corpus.train, corpus.test).sum() / words.sum()))
 
 

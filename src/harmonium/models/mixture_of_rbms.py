@@ -8,7 +8,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from harmonium.couplings import Dense
+from harmonium.couplings import Coupling, Dense
 from harmonium.models.rbm import RBM
 from harmonium.models.takes import data_layer, takes
 from harmonium.units import NOTHING, Bernoulli, Given, OneOf, Unit
@@ -37,14 +37,17 @@ class MixtureOfRBMs(RBM):
     balance : float, default 1.0
         How fast `hm.fit` moves each a_k towards equal shares of the data: by `balance` · (1/K - mean responsibility) nats per update. At 0
         contrastive divergence alone decides, and components die: `hm.fit` says so.
+    coupling : Coupling, optional
+        Between the visible statistic and (components, 1 + hidden), `Dense` by default. With `Conditional` a context, such as past frames,
+        moves each component's hidden biases and the choice among the components, and the visible biases of all of them alike.
     seed : int, default 0
-        The seed of the weights. Components differ by them alone at the start.
+        The seed of the default coupling's weights. Components differ by them alone at the start.
 
     Raises
     ------
     ValueError
-        For fewer than one component, for a temperature below 1 or a negative balance, and for hidden units that are unbounded or have no
-        bias.
+        For fewer than one component, for a temperature below 1 or a negative balance, for hidden units that are unbounded or have no
+        bias, and for a coupling that does not fit the layers.
 
     Notes
     -----
@@ -72,7 +75,6 @@ class MixtureOfRBMs(RBM):
     """
 
     hidden: OneOf
-    coupling: Dense
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class MixtureOfRBMs(RBM):
         *,
         temperature: float | None = None,
         balance: float = 1.0,
+        coupling: Coupling | None = None,
         seed: int = 0,
     ) -> None:
         if temperature is not None and not 1 <= temperature < float("inf"):
@@ -93,14 +96,15 @@ class MixtureOfRBMs(RBM):
             raise TypeError(
                 f"the hidden layer of a component is units, such as hm.Bernoulli(50), or a number of binary ones, found {hidden!r}"
             )
-        super().__init__(visible, OneOf(layer, components), seed=seed)
+        super().__init__(visible, OneOf(layer, components), coupling, seed=seed)
         self.temperature, self.balance = temperature, float(balance)
 
     @takes(v=data_layer)
     def component_free_energies(self, v: Tensor, given: Given = NOTHING) -> Tensor:
         """F_k(v) = -log Σ_h exp(-E(v, h, z_k = 1)) of each component: (*leading, K), nats."""
         s_v = self.visible.statistic(v, given)
-        return self.visible.energy(v, given)[..., None] - self.hidden.of_each(self.coupling.to_hidden(s_v, given))
+        alone = self.visible.energy(v, given) - self.coupling.visible_alone(s_v, given)
+        return alone[..., None] - self.hidden.of_each(self.coupling.to_hidden(s_v, given))
 
     @takes(v=data_layer)
     @torch.no_grad()
@@ -166,11 +170,13 @@ class MixtureOfRBMs(RBM):
     def components(self) -> list[RBM]:
         """The components as ordinary machines, copies with the same distributions.
 
-        Raises a TypeError for visible units that have no bias each, such as those of documents.
+        Raises a TypeError for visible units that have no bias each, such as those of documents, and for couplings other than dense ones.
         """
         return [self._component(k) for k in range(self.hidden.choices)]
 
     def _component(self, k: int) -> RBM:
+        if not isinstance(self.coupling, Dense):
+            raise TypeError(f"a component is an RBM by itself only where the coupling is dense, found {type(self.coupling).__name__}")
         visible = copy.deepcopy(self.visible)
         weight = self.coupling.weight.reshape(-1, *self.hidden.shape)[:, k]
         for start, stop, leaf in leaves(visible):
@@ -205,4 +211,5 @@ class MixtureOfRBMs(RBM):
             "components": hidden.choices,
             "temperature": self.temperature,
             "balance": self.balance,
+            "coupling": self.coupling,
         }

@@ -92,7 +92,8 @@ def members_drawn(tiles: Tensor, digits: list[str]) -> Figure:
 
 def features_drawn(mixture: MixtureOfRBMs, order: list[int], digits: list[str]) -> Figure:
     """The features of each component that have the largest weights, each over its largest."""
-    weight = mixture.coupling.weight.detach().reshape(784, mixture.hidden.choices, -1)[:, order, 1:].permute(1, 2, 0)  # without b_k
+    whole = mixture.coupling.get_parameter("weight").detach()
+    weight = whole.reshape(784, mixture.hidden.choices, -1)[:, order, 1:].permute(1, 2, 0)  # without b_k
     largest = weight.norm(dim=2).argsort(1, descending=True)[:, :FEATURES]
     shown = weight.gather(1, largest[..., None].expand(-1, -1, weight.shape[2]))
     scaled = shown / shown.abs().amax(2, keepdim=True).clamp_min(1e-12)

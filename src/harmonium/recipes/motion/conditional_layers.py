@@ -1,4 +1,4 @@
-"""One or two conditional RBMs of motion: how they learn, and how they go on with a sequence."""
+"""Conditional RBMs of motion, in one or two layers or as a mixture: how they learn, and how they go on with a sequence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,13 +16,15 @@ from harmonium.couplings import Conditional, Dense
 from harmonium.data import past_frames
 from harmonium.learning import ContrastiveDivergence, MomentumSGD, Schedule, fit
 from harmonium.learning.advice import Advice
-from harmonium.models import RBM
+from harmonium.models import RBM, MixtureOfRBMs
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive, fresh_generator
-from harmonium.units import Bernoulli, Gaussian, Given, Unit
+from harmonium.units import Bernoulli, Gaussian, Given
 
 START = 0.01  # standard deviation of dynamic biases; visible units' that are zero, hm.fit would begin at linear prediction
 SELDOM = -1.0  # hidden biases at first
+
+Machine = TypeVar("Machine", bound=RBM)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,32 +39,45 @@ class Learning:
     """The rate of the visible units' dynamic biases, as a share of the others'. From a slow start the hidden units explain more."""
     noise: float = 0.4
     """Standard deviation of the noise that is added to the past."""
-    copies: int = 3
-    """Of each frame, with the same past and other noise."""
+    copies: int = 15
+    """Of each frame, with the same past and other noise. They share the visits: few copies are learnt by heart."""
     weight_cost: float = 5e-4
     batch_size: int = 100
 
 
-def conditional(visible: Unit, hidden: int, past: int, seed: int) -> RBM:
-    """A machine of a frame given `past` frames, before learning."""
-    size = math.prod(visible.shape)
-    rbm = RBM(visible, Bernoulli(hidden), Conditional(Dense(size, hidden, seed=seed), past * size))
-    generator = torch.Generator().manual_seed(derive(seed, 0))
-    with torch.no_grad():
-        for side in ("visible", "hidden"):
-            rbm.coupling.get_parameter(f"dynamic.{side}").normal_(0, START, generator=generator)
-        rbm.hidden.get_parameter("bias").fill_(SELDOM)
-    return rbm
-
-
 def first_layer(numbers: int, how: Learning, past: int, seed: int) -> RBM:
-    """Of standardised frames, with variances of 1 as in the paper."""
-    return conditional(Gaussian(numbers, variance=1.0), how.hidden, past, seed)
+    """Of standardised frames given `past` frames, with variances of 1 as in the paper."""
+    return begun(RBM(Gaussian(numbers, variance=1.0), how.hidden, conditional(numbers, (how.hidden,), past, seed)), seed)
 
 
 def second_layer(below: RBM, how: Learning, past: int, seed: int) -> RBM:
     """Of the hidden probabilities of the layer below."""
-    return conditional(Bernoulli(below.hidden.shape, values="probabilities"), how.hidden, past, seed)
+    size = math.prod(below.hidden.shape)
+    return begun(RBM(Bernoulli(size, values="probabilities"), how.hidden, conditional(size, (how.hidden,), past, seed)), seed)
+
+
+def mixture(numbers: int, how: Learning, components: int, past: int, seed: int) -> MixtureOfRBMs:
+    """Several machines of frames, of which one accounts for each (Taylor, Sigal, Fleet & Hinton 2010); the past also says which.
+
+    Each has weights, biases and hidden dynamic biases of its own. The visible dynamic biases are common to all.
+    """
+    coupling = conditional(numbers, (components, 1 + how.hidden), past, seed)
+    return begun(MixtureOfRBMs(Gaussian(numbers, variance=1.0), how.hidden, components, coupling=coupling), seed)
+
+
+def conditional(numbers: int, hidden: tuple[int, ...], past: int, seed: int) -> Conditional:
+    """Between so many numbers of a frame, the past frames, and hidden units."""
+    return Conditional(Dense(numbers, hidden, seed=seed), past * numbers)
+
+
+def begun(rbm: Machine, seed: int) -> Machine:
+    """A machine before learning."""
+    generator = torch.Generator().manual_seed(derive(seed, 0))
+    with torch.no_grad():
+        for side in ("visible", "hidden"):
+            rbm.coupling.get_parameter(f"dynamic.{side}").normal_(0, START, generator=generator)
+        rbm.hidden.get_parameter("bias").fill_(SELDOM)  # of all components of a mixture alike, which does not change the choice
+    return rbm
 
 
 def learn(run: Run, phase: str, rbm: RBM, pieces: Sequence[Tensor], how: Learning, seed: int) -> None:
@@ -118,7 +133,7 @@ def frames_of_context(rbm: RBM) -> int:
 
 
 def features(rbm: RBM, frames: Tensor) -> Tensor:
-    """The hidden probabilities of each frame that has enough frames before it: (..., time - n, hidden) of (..., time, numbers)."""
+    """The hidden means of each frame that has enough frames before it: (..., time - n, *hidden) of (..., time, numbers)."""
     count = frames_of_context(rbm)
     past = torch.stack([frames[..., start : frames.shape[-2] - count + start, :] for start in range(count)], dim=-2)
     with torch.no_grad():
@@ -141,7 +156,7 @@ def continued(
     Parameters
     ----------
     layers
-        The first machine, or both.
+        The first machine, or both, or a mixture.
     past
         (sequences, time, numbers).
     frames
@@ -166,11 +181,11 @@ def continued(
         given = Given(context=_last(first, window))
         v = _clamped(window[:, -1], shown, missing, time)
         for _ in range(sweeps):
-            v = _clamped(first.visible_mean(_states(first.hidden_mean(v, given), generator), given), shown, missing, time)
+            v = _clamped(first.visible_mean(_hidden(first, v, given, generator), given), shown, missing, time)
         for second in above:
             x, before = first.hidden_mean(v, given), Given(context=_last(second, hidden))
             for _ in range(sweeps):
-                x = second.visible_mean(_states(second.hidden_mean(x, before), generator), before)
+                x = second.visible_mean(_hidden(second, x, before, generator), before)
             v = _clamped(first.visible_mean(x, given), shown, missing, time)
             hidden = torch.cat([hidden[:, 1:], first.hidden_mean(v, given)[:, None]], dim=1)
         window = torch.cat([window[:, 1:], v[:, None]], dim=1)
@@ -178,12 +193,19 @@ def continued(
     return torch.stack(made, dim=1)
 
 
+def mean_field(rbm: RBM, v: Tensor, given: Given, sweeps: int) -> Tensor:
+    """The visible means after so many sweeps of the mean field from v: (cases, numbers)."""
+    for _ in range(sweeps):
+        v = rbm.visible_mean(rbm.hidden_mean(v, given), given)
+    return v
+
+
 def _last(rbm: RBM, window: Tensor) -> Tensor:
     return window[:, window.shape[1] - frames_of_context(rbm) :].flatten(1)
 
 
-def _states(means: Tensor, generator: torch.Generator | None) -> Tensor:
-    return means if generator is None else torch.bernoulli(means, generator=generator)
+def _hidden(rbm: RBM, v: Tensor, given: Given, generator: torch.Generator | None) -> Tensor:
+    return rbm.hidden_mean(v, given) if generator is None else rbm.sample_hidden(v, generator=generator, given=given)
 
 
 def _clamped(v: Tensor, shown: Tensor | None, missing: Tensor | None, time: int) -> Tensor:

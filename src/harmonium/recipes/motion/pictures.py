@@ -15,11 +15,12 @@ from harmonium.recipes.motion.judged_motion import TOLD, Errors
 from harmonium.recipes.motion.walks import Walks
 from harmonium.report import Film, Section, fantasies, film
 from harmonium.report.names import name_ends
-from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, page, quiet
+from harmonium.report.style import INK, LABEL, LINES, MUTED, SMALL, WIDTH, page, quiet
 
 NAMES = {
     "": "conditional RBM",
     "two_layers_": "two layers",
+    "mixture_": "mixture of machines",
     "ar_": "AR(n)",
     "repeat_": "last frame again",
 }
@@ -115,6 +116,23 @@ def strip(walks: Walks, sequences: Mapping[str, Tensor], missing: Sequence[int] 
     return fantasies(tiles, limits=(0.0, 1.0), row="", rows=list(sequences))
 
 
+def divided(pieces: Sequence[Tensor]) -> Figure:
+    """The probability that each component accounts for a frame, of pieces (time, components) beside each other."""
+    components, gap = pieces[0].shape[1], 4
+    height = 0.5 + 0.28 * components
+    figure, head = page(WIDTH, height, None)
+    axes: Any = figure.add_axes((0.13, 0.42 / (height + head), 0.86, (height - 0.5) / (height + head)))
+    rows = np.concatenate([np.pad(piece.numpy(), ((0, gap), (0, 0)), constant_values=np.nan) for piece in pieces])[:-gap]
+    extent = (0, len(rows) / 30, components + 0.5, 0.5)
+    axes.imshow(rows.T, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=extent)
+    shares = torch.cat(list(pieces)).mean(0).tolist()
+    axes.set_yticks(range(1, components + 1), [f"component {number}: {share:.0%}" for number, share in enumerate(shares, 1)])
+    axes.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("seconds; white gaps between pieces", fontsize=SMALL, color=MUTED)
+    return figure
+
+
 def sections(
     walks: Walks,
     found: Mapping[str, Errors],
@@ -122,9 +140,12 @@ def sections(
     in_range: Sequence[Mapping[str, object]],
     completed: Mapping[str, Tensor],
     of_missing: Sequence[Mapping[str, object]],
+    accounting: Sequence[Tensor],
 ) -> list[Section]:
-    """The report's parts."""
+    """The report's parts. `accounting`: of the mixture, as for `divided`; nothing where there is none."""
     names = ", ".join(generated)
+    text = "Which component accounts for each frame of the sequences that were not learnt from."
+    mixed = [Section("The mixture", text, [(divided(accounting), "probability of each component")])] if accounting else []
     return [
         Section(
             "Prediction",
@@ -146,4 +167,5 @@ def sections(
             [(walking(walks, completed, LEG), "filled in"), (strip(walks, completed, LEG, every=6), "every sixth frame")],
             of_missing,
         ),
+        *mixed,
     ]

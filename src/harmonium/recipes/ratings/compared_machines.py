@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.couplings.products import Precision
 from harmonium.data.rating_table import Ratings
 from harmonium.recipes.ratings.learning import Learning, contrastive, learn, predictive, start
 from harmonium.recipes.ratings.rated_cases import Measure, by_bins, by_levels, rated, standardised
@@ -76,7 +77,16 @@ def made(how: Machine, measure: Measure, items: int, seed: int) -> RatingMachine
     return RatingMachine(visible, hidden, items, basis, rank=how.rank, conditional=how.conditional, seed=seed)
 
 
-def learn_and_predict(how: Machine, learnt: Ratings, judged: Ratings, seed: int, watch: Watch) -> tuple[RatingMachine, Predicted]:
+def learn_and_predict(
+    how: Machine,
+    learnt: Ratings,
+    judged: Ratings,
+    seed: int,
+    watch: Watch,
+    *,
+    device: str = "cpu",
+    precision: Precision = "float32",
+) -> tuple[RatingMachine, Predicted]:
     """A machine that has learnt, and what it predicts of the judged ratings.
 
     Parameters
@@ -89,12 +99,14 @@ def learn_and_predict(how: Machine, learnt: Ratings, judged: Ratings, seed: int,
         Of weights, order and draws.
     watch
         Is told of each epoch.
+    device, precision
+        Where it learns, and the precision of the products in an update.
     """
     if how.by_items:
         learnt, judged = learnt.transposed(), judged.transposed()
     measure = measure_of(how, learnt)
-    seen = rated(learnt, judged, measure)
-    machine = made(how, measure, len(learnt.item_names), derive(seed, 0))
+    seen = rated(learnt, judged, measure).to(device)
+    machine = made(how, measure, len(learnt.item_names), derive(seed, 0)).to(device)
     start(machine, seen, how.learning.prior)
     kinds = (
         ("contrastive divergence", contrastive(machine, how.learning.steps), how.learning.contrastive),
@@ -103,7 +115,7 @@ def learn_and_predict(how: Machine, learnt: Ratings, judged: Ratings, seed: int,
     began, after = time.monotonic(), predictions(machine, measure, seen, judged)[0]
     first = after
     for place, (part, loss, epochs) in enumerate(kinds):
-        for epoch, found in enumerate(learn(machine, seen, how.learning, loss, epochs, derive(seed, 1, place)), 1):
+        for epoch, found in enumerate(learn(machine, seen, how.learning, loss, epochs, derive(seed, 1, place), precision), 1):
             after = predictions(machine, measure, seen, judged)[0]
             watch(part, epoch, time.monotonic() - began, found, rmse(after, judged.values))
         first = after if place == 0 else first
@@ -113,10 +125,11 @@ def learn_and_predict(how: Machine, learnt: Ratings, judged: Ratings, seed: int,
 
 @torch.no_grad()
 def predictions(machine: RatingMachine, measure: Measure, seen: Rated, judged: Ratings) -> tuple[Tensor, Tensor]:
-    """The means and the modes of ratings that are not seen, on the scale."""
-    input = machine.prediction_input(seen, judged.users, judged.items)
+    """The means and the modes of ratings that are not seen, on the scale; they are on the CPU."""
+    device = seen.states.device
+    input = machine.prediction_input(seen, judged.users.to(device), judged.items.to(device))
     low, high = judged.scale.low, judged.scale.high
-    mean, mode = (measure.ratings(each(input)).clamp(low, high) for each in (machine.visible.mean, machine.visible.mode))
+    mean, mode = (measure.ratings(each(input).cpu()).clamp(low, high) for each in (machine.visible.mean, machine.visible.mode))
     return mean, mode
 
 

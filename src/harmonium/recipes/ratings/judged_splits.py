@@ -36,7 +36,7 @@ class Compared:
         return self.name.replace("-", "_")
 
 
-def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *, choosing: bool) -> dict[str, float]:
+def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *, choosing: bool, device: str) -> dict[str, float]:
     """RMSE and MAE of everything that is compared, on a tenth of the ratings; what the run has of it is not done again.
 
     Parameters
@@ -49,6 +49,8 @@ def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *
         The number of the split, and the seed of splits and machines.
     choosing
         Whether to judge on a tenth of the ratings that are learnt from otherwise, for choosing settings.
+    device
+        Where machines learn. The baselines are solved on the CPU.
     """
     learnt, judged = parts(table, split, seed, choosing=choosing)
     found: dict[str, float] = {}
@@ -61,9 +63,9 @@ def judge(run: Run, compared: Compared, table: Ratings, split: int, seed: int, *
         path = machine_path(run, compared, split, name)
         if not path.exists():
             watch = logged(run, f"{compared.name} split {split} {name}")
-            machine, each = learn_and_predict(how, learnt, judged, derive(seed, 3, split), watch)
+            machine, each = learn_and_predict(how, learnt, judged, derive(seed, 3, split), watch, device=device, precision=run.precision)
             row = errors({name: each.mean, f"{name}_mode": each.mode, f"{name}_contrastive": each.contrastive}, judged)
-            write_tensors(path, {key: value.detach() for key, value in machine.state_dict().items()}, {"row": row})
+            write_tensors(path, {key: value.detach().cpu() for key, value in machine.state_dict().items()}, {"row": row})
         found |= read_tensors(path)[1]["row"]
     return found
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer, SparseAdam
 
+from harmonium.couplings.products import Precision, reduced_type
 from harmonium.recipes.ratings.rating_machine import Rated, RatingMachine, rows_at
-from harmonium.seeds import derive
+from harmonium.seeds import derive, fresh_generator
 
 Loss = Callable[[Rated, torch.Generator], Tensor]
 
@@ -31,6 +33,8 @@ class Learning:
     """Of Adam; it falls to zero in each of the two parts."""
     shrinkage: float = 1.0
     """Precision of a normal prior of each item's own weights around zero, once an item."""
+    rated_shrinkage: float = 1.0
+    """The same of an item's weights D, by which hidden units see that it is rated."""
     bias_shrinkage: float = 1.0
     """The same of an item's biases around where they begin."""
     prior: float = 5.0
@@ -66,7 +70,9 @@ def start(machine: RatingMachine, seen: Rated, prior: float) -> None:
     machine.bias.copy_(machine.visible.base_input((totals + prior * mean) / (counts + prior)))
 
 
-def learn(machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs: int, seed: int) -> Iterator[float]:
+def learn(
+    machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs: int, seed: int, precision: Precision = "float32"
+) -> Iterator[float]:
     """Trains in place, epoch by epoch, and gives the mean loss of a rating after each.
 
     Parameters
@@ -81,26 +87,30 @@ def learn(machine: RatingMachine, seen: Rated, how: Learning, loss: Loss, epochs
         Their number.
     seed
         Of the order and of all draws.
+    precision
+        Of the products, as for `hm.fine_tune`.
     """
+    dtype = reduced_type(precision, seen.states)
     rows, item_counts = machine.rows, torch.bincount(seen.item, minlength=len(machine.bias)).clamp_min(1)
     known_counts = torch.bincount(seen.known_item, minlength=len(machine.bias)).clamp_min(1)
     shared = [each for name, each in machine.named_parameters() if name not in rows]
     optimizers: list[Optimizer] = [Adam(shared, how.rate, (0.9, 0.99)), SparseAdam(list(rows.values()), how.rate, (0.9, 0.99))]
     began = machine.bias.detach().clone()
     for epoch in range(epochs):
-        generator, total = torch.Generator().manual_seed(derive(seed, epoch)), 0.0
+        generator, total = fresh_generator(seen.states, derive(seed, epoch)), 0.0
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = how.rate * (1 - epoch / epochs)
-        for chosen in torch.split(torch.randperm(seen.cases, generator=generator), how.batch):
+        for chosen in torch.split(torch.randperm(seen.cases, generator=generator, device=generator.device), how.batch):
             part = seen.of(chosen)
             if not len(part.item):
                 continue
-            found = loss(part, generator)
+            with nullcontext() if dtype is None else torch.autocast(generator.device.type, dtype):
+                found = loss(part, generator)
             cost = shrunk(machine.own, part.item, item_counts, how.shrinkage) + shrunk(
                 machine.bias, part.item, item_counts, how.bias_shrinkage, began
             )
             if machine.rated is not None:
-                cost = cost + shrunk(machine.rated, part.known_item, known_counts, how.shrinkage)
+                cost = cost + shrunk(machine.rated, part.known_item, known_counts, how.rated_shrinkage)
             torch.autograd.backward((found + cost) / len(part.item))
             for optimizer in optimizers:
                 optimizer.step()

@@ -40,13 +40,17 @@ class Rated(NamedTuple):
         known_case, known = rows_of(self.known_case, chosen)
         return Rated(len(chosen), case, self.item[rows], self.states[rows], known_case, self.known_item[known])
 
+    def to(self, device: str) -> Rated:
+        """The same on a device."""
+        return Rated(self.cases, *(each.to(device) for each in self[1:]))
+
 
 def rows_of(sorted_cases: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """The places of chosen cases in a sorted list of cases: each place's number among those chosen, and the places."""
     first = torch.searchsorted(sorted_cases, chosen)
     counts = torch.searchsorted(sorted_cases, chosen, right=True) - first
-    case = torch.repeat_interleave(torch.arange(len(chosen)), counts)
-    within = torch.arange(len(case)) - (counts.cumsum(0) - counts)[case]
+    case = torch.repeat_interleave(counts)
+    within = torch.arange(len(case), device=case.device) - (counts.cumsum(0) - counts)[case]
     return case, first[case] + within
 
 
@@ -116,7 +120,8 @@ class RatingMachine(nn.Module):
     def contributions(self, item: Tensor, states: Tensor) -> Tensor:
         """What each rating adds to the hidden units' input: (ratings, hidden)."""
         s = self.visible.statistic(states)
-        return torch.einsum("nc,ncj->nj", s @ self.basis.T, self.weights(item)) + s @ self.common
+        found = torch.einsum("nc,ncj->nj", s @ self.basis.T, self.weights(item)) + s @ self.common
+        return found.to(s)  # in autocast too, so that sums of many of them are taken in full precision
 
     def hidden_input(self, seen: Rated, contributions: Tensor) -> Tensor:
         """Of each case: (cases, hidden), without the hidden units' own biases."""
@@ -156,7 +161,7 @@ class RatingMachine(nn.Module):
     @torch.no_grad()
     def hidden_means(self, seen: Rated) -> Tensor:
         """E[h | ratings] of each case: (cases, hidden)."""
-        parts = [seen.of(chosen) for chosen in torch.split(torch.arange(seen.cases), CASES)]
+        parts = [seen.of(chosen) for chosen in torch.split(torch.arange(seen.cases, device=seen.case.device), CASES)]
         return torch.cat([self.hidden.mean(self.hidden_input(part, self.contributions(part.item, part.states))) for part in parts])
 
     @torch.no_grad()

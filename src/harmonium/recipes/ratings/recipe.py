@@ -51,10 +51,14 @@ class RatingsRecipe(Recipe):
     """Random tenths of the ratings that are held out, one after another."""
     films: Machine = Machine(learning=Learning(batch=128))
     """A case is a film."""
-    film_users: Machine = Machine(by_items=False, learning=Learning(predictive=8, batch=16, rate=0.01, shrinkage=20.0, prior=20.0))
+    film_users: Machine = Machine(
+        by_items=False, learning=Learning(predictive=8, batch=16, rate=0.01, shrinkage=20.0, rated_shrinkage=20.0, prior=20.0)
+    )
     """The same with a case for each user."""
     film_factors: Factorisation = Factorisation(rank=10, ridge=15.0)
-    jokes: Machine = Machine(by_items=False, variance=0.7, hidden=100, learning=Learning(rate=0.01, shrinkage=50.0, predictive=8))
+    jokes: Machine = Machine(
+        by_items=False, variance=0.7, hidden=100, learning=Learning(rate=0.01, shrinkage=50.0, rated_shrinkage=50.0, predictive=8)
+    )
     """Gaussian visible units; a case is a user."""
     bins: int = 10
     """Of the softmax units that they are compared with."""
@@ -134,11 +138,12 @@ class RatingsRecipe(Recipe):
         for place, compared in enumerate(plan.compared):
             table = plan.table(compared.name)
             rows[compared.name] = [
-                judge(run, compared, table, split, derive(self.seed, place), choosing=self.choosing) for split in range(plan.splits)
+                judge(run, compared, table, split, derive(self.seed, place), choosing=self.choosing, device=self.device)
+                for split in range(plan.splits)
             ]
             figures += metrics(compared, rows[compared.name], UNITS[compared.name], "validation" if self.choosing else "")
         if not self.choosing:
-            figures += judge_visits(run, plan.of_site(), plan.visits, derive(self.seed, 9))
+            figures += judge_visits(run, plan.of_site(), plan.visits, derive(self.seed, 9), self.device)
         results = self.results(run, self.setting, figures, rows=rows)
         self.report(run)
         return results

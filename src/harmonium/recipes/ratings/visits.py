@@ -31,7 +31,7 @@ class OfVisits:
     """Areas that are named; it is a hit if the one left out is among them."""
 
 
-def judge_visits(run: Run, visits: Visits, how: OfVisits, seed: int) -> list[Metric]:
+def judge_visits(run: Run, visits: Visits, how: OfVisits, seed: int, device: str) -> list[Metric]:
     """Learns the training users' visits, and names areas to test users of whom a visit is left out. What the run has is not done again."""
     path = run.checkpoint("msweb judged")
     if not path.exists():
@@ -41,12 +41,14 @@ def judge_visits(run: Run, visits: Visits, how: OfVisits, seed: int) -> list[Met
             rbm,
             visits.train,
             updates=how.updates,
+            device=device,
             precision=run.precision,
             seed=derive(seed, 1),
             callbacks=callbacks,
             checkpoint=run.checkpoint("msweb"),
             progress=False,
         )
+        rbm.to("cpu")
         seen, left_out = without_one(visits, derive(seed, 2))
         with torch.no_grad():
             scores = rbm.visible_input(rbm.hidden_mean(seen)) + rbm.visible.get_parameter("bias")

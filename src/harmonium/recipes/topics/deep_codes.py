@@ -34,7 +34,7 @@ class DeepCodes:
 
     def first(self) -> Machine:
         """The lowest layer."""
-        return Machine(self.updates, self.units[0], steps=1)
+        return Machine(self.updates, self.units[0], steps=(1,))
 
     def layers(self, code: int) -> CodedLayers:
         """All layers."""

@@ -26,12 +26,15 @@ class Machine:
     hidden: int = 50
     learning_rate: float = 0.003
     batch_size: int = 100
-    steps: int = 0
-    """Of contrastive divergence; none for persistent chains, as many as a batch has documents."""
+    steps: tuple[int, ...] = ()
+    """Of contrastive divergence, one number after the other for equal shares of the updates; none for persistent chains, as many as a
+    batch has documents."""
+    weight_cost: float = 0.0
+    """Share of each weight that is taken away, beside the gradient."""
 
-    def rule(self) -> Rule:
-        """Where the model's documents come from."""
-        return ContrastiveDivergence(self.steps) if self.steps else PersistentDocuments(self.batch_size)
+    def rules(self) -> list[Rule]:
+        """Where the model's documents come from, in turn."""
+        return [ContrastiveDivergence(steps) for steps in self.steps] or [PersistentDocuments(self.batch_size)]
 
     def __post_init__(self) -> None:
         if min(self.updates, self.hidden, self.batch_size) < 1:
@@ -73,22 +76,32 @@ def learn(run: Run, phase: str, counts: sparse.csr_array, how: Machine, seed: in
         Of the weights, of the order of the documents, and of the draws.
     """
     rbm = RBM(ReplicatedSoftmax(counts.shape[1]), Bernoulli(how.hidden), seed=derive(seed, 0))
-    epochs = max(round(how.updates * how.batch_size / counts.shape[0]), 1)
-    fit(
-        rbm,
-        counts,
-        negative=how.rule(),
-        epochs=epochs,
-        batch_size=how.batch_size,
-        optimizer=partial(torch.optim.Adam, lr=how.learning_rate),
-        schedule=partial(Schedule, lr=lambda epoch: 1 - epoch / epochs),
-        precision=run.precision,
-        seed=derive(seed, 1),
-        callbacks=run.callbacks(phase),
-        checkpoint=run.checkpoint(phase),
-        progress=False,
-    )
+    rules = how.rules()
+    epochs = max(round(how.updates * how.batch_size / counts.shape[0] / len(rules)), 1)
+    for part, rule in enumerate(rules):
+        name = f"{phase} {part + 1}" if len(rules) > 1 else phase
+        falling = partial(share_left, part * epochs, len(rules) * epochs)
+        fit(
+            rbm,
+            counts,
+            negative=rule,
+            epochs=epochs,
+            batch_size=how.batch_size,
+            optimizer=partial(torch.optim.Adam, lr=how.learning_rate),
+            schedule=partial(Schedule, lr=falling),
+            weight_cost=how.weight_cost,
+            precision=run.precision,
+            seed=derive(seed, 1 + part),
+            callbacks=run.callbacks(name),
+            checkpoint=run.checkpoint(name),
+            progress=False,
+        )
     return rbm
+
+
+def share_left(before: int, total: int, epoch: int) -> float:
+    """Of the learning rate after so many epochs, which falls to zero over several rules in turn."""
+    return 1 - (before + epoch) / total
 
 
 def log_p(rbm: RBM, counts: sparse.csr_array, how: Annealing, seed: int) -> tuple[Tensor, dict[int, Estimate]]:

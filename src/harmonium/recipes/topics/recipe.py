@@ -54,7 +54,7 @@ class Topics(Recipe):
     bits: int = 0
     """Also learn codes of this many bits, as in semantic hashing."""
     machine: Machine = Machine(updates=6000)
-    of_papers: Machine = Machine(updates=2250, steps=2)
+    of_papers: Machine = Machine(updates=2250, steps=(2,))
     """Of documents of more than 500 words on average, whose persistent chains would hardly move."""
     annealing: Annealing = Annealing()
     sandwich: Sandwich = Sandwich()
