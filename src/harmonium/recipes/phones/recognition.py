@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -103,6 +104,12 @@ def drawn(part: Part) -> int:
 def judged_path(run: Run, name: str) -> Path:
     """Where it is kept what a model recognised."""
     return run.checkpoint(f"{name} judged")
+
+
+def merged(found: Sequence[Judged]) -> Judged:
+    """What a model recognised, learnt several times without other speakers: the speakers of all, and the means of what was chosen."""
+    chosen = {name: fmean(each.chosen[name] for each in found) for name in found[0].chosen}
+    return Judged(torch.cat([each.counts for each in found]), chosen, found[0].shown)
 
 
 def read(run: Run, name: str) -> Judged:
