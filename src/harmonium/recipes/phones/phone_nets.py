@@ -50,13 +50,13 @@ class Descent:
 
     epochs: int = 40
     """At most."""
-    rate: float = 0.1
+    rate: float = 0.5
     enough: float = 0.5
     """The rate is halved after each epoch from the first one on that lowers the error on validation by less, in percentage points."""
     least: float = 0.1
     """Learning ends after an epoch of halved rate that lowers it by less."""
     momentum: float = 0.5
-    dropout: float = 0.0
+    dropout: float = 0.2
     """The share of hidden units that are left out."""
     batch_size: int = 128
 

@@ -48,7 +48,7 @@ class Phones(Recipe):
     data_dir: Path | None = None
     """Where the recordings are, if not in $HARMONIUM_DATA."""
     quick: bool = False
-    """A quarter of the recordings to learn from, half of validation, a third of the judged ones; 4 Gaussians; two layers of 500 units."""
+    """Half of the recordings to learn from and of validation, a third of the judged ones; 8 Gaussians; two layers of 500 units."""
     realign: bool = False
     """Align anew by the deepest pre-trained net, and learn another from the same stack on these states."""
     mixtures: Mixtures = Mixtures()
@@ -80,12 +80,12 @@ class Phones(Recipe):
             layers = dataclasses.replace(
                 self.layers, units=12, depths=(1, 2), frames=3, first_epochs=2, epochs=2, first_rate=0.01, rate=0.05
             )
-            descent = dataclasses.replace(self.descent, epochs=6, momentum=0.9)
+            descent = dataclasses.replace(self.descent, epochs=6, rate=0.1, momentum=0.9, dropout=0.0)
             return dataclasses.replace(self, mixtures=Mixtures(components=2, iterations=2), layers=layers, descent=descent)
         if self.quick:
-            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=6, epochs=3)
-            descent = dataclasses.replace(self.descent, epochs=6)
-            mixtures = dataclasses.replace(self.mixtures, components=4, iterations=3, first_iterations=6)
+            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=3, epochs=2)
+            descent = dataclasses.replace(self.descent, epochs=7, enough=1.0)
+            mixtures = dataclasses.replace(self.mixtures, components=8, iterations=2, first_iterations=6)
             return dataclasses.replace(self, mixtures=mixtures, layers=layers, descent=descent)
         return self
 
@@ -98,7 +98,7 @@ class Phones(Recipe):
     def some(self, found: Speech) -> Speech:
         """Those of the recordings that the options ask for."""
         if self.quick:
-            found = found._replace(train=found.train[::4], validation=found.validation[::2], test=found.test[::3])
+            found = found._replace(train=found.train[::2], validation=found.validation[::2], test=found.test[::3])
         return found._replace(test=found.validation) if self.tuning else found
 
     def run(self, run: Run) -> dict[str, Any]:
