@@ -18,7 +18,7 @@ from harmonium.recipes.phones.heard_speech import between_words, load, stand_in
 from harmonium.recipes.phones.mixture_phones import parts_of
 from harmonium.recipes.phones.phone_nets import Newbob
 from harmonium.recipes.phones.recipe import KINDS, REALIGNED, Phones, judged_so_far
-from harmonium.recipes.phones.recognition import GMM, PENALTIES, WEIGHTS, Task, choose, ratio, read
+from harmonium.recipes.phones.recognition import GMM, PRIORS, WEIGHTS, Task, choose, ratio, read
 from harmonium.runs.folder import Run
 from harmonium.sequence import PhoneHMM, bigram, decode, phone_errors
 
@@ -105,26 +105,26 @@ def test_rates_are_halved_after_small_gains_from_the_best_weights() -> None:
     assert epoch(56.75) == (56.75, 0.05, True)
 
 
-def test_weight_and_penalty_err_least_in_their_rows_on_validation() -> None:
+def test_weight_penalty_and_priors_err_least_in_their_rows_on_validation() -> None:
     train, validation, _ = parts_of(stand_in(0), 1, "cepstra")
     hmm = PhoneHMM.alike(("sil", *heard_speech.MADE_UP), states=1, silence="sil")
     language = bigram([heard_speech.spoken(each) for each in train.transcripts], hmm.phones)
-    generator = torch.Generator().manual_seed(0)
+    log_priors, generator = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1]).log(), torch.Generator().manual_seed(0)
     scores = [torch.randn(len(each), 5, generator=generator) for each in validation.features]
-    task = Task(hmm, heard_speech.spoken, language, torch.zeros(5), validation, validation, [])
+    task = Task(hmm, heard_speech.spoken, language, log_priors, validation, validation, [])
     found = choose(task, scores)
 
-    def error(weight: float, penalty: float) -> float:
-        paths = decode(hmm, scores, language, weight=weight, penalty=penalty)
+    def error(weight: float, penalty: float, prior: float) -> float:
+        paths = decode(hmm, [each + prior * log_priors for each in scores], language, weight=weight, penalty=penalty)
         counts = phone_errors(
             *([heard_speech.spoken(each) for each in part] for part in (validation.transcripts, [each.phones for each in paths]))
         )
         return 100 * sum(each.errors for each in counts) / sum(each.phones for each in counts)
 
     least = found["validation_phone_error_percent"]
-    assert least == error(found["weight"], found["penalty"])
-    assert least == min(error(found["weight"], penalty) for penalty in PENALTIES)
-    assert least <= min(error(weight, 0.0) for weight in WEIGHTS)
+    assert least == error(found["weight"], found["penalty"], found["prior"])
+    assert least == min(error(found["weight"], found["penalty"], prior) for prior in PRIORS)
+    assert least <= min(error(weight, 0.0, 0.0) for weight in WEIGHTS)
 
 
 def said(name: str, speaker: str, phones: str, **more: object) -> Utterance:
