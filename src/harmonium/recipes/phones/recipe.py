@@ -42,8 +42,8 @@ class Phones(Recipe):
     """Phones recognised by Gaussian mixtures, by deep nets, and by deep nets that were pre-trained layer by layer."""
 
     corpus: Name = "speechocean762"
-    """Recordings: speechocean762; your TIMIT; a folder of your own with a file `text` (an id and its phones in a line); or librispeech-demo,
-    three readers, each left out once, with the CMU dictionary in a file `cmudict.dict`."""
+    """Recordings: speechocean762; your TIMIT; a folder of your own with a file `text` (an id and its phones in a line); or
+    librispeech-demo, three readers, each left out once, with the CMU dictionary in a file `cmudict.dict`."""
     tuning: bool = False
     """Judge on the validation speakers, for choosing settings."""
     data_dir: Path | None = None
