@@ -197,6 +197,7 @@ def test_librispeech_by_words_and_by_a_dictionary(tmp_path):
         librispeech.load(tmp_path, lexicon=lexicon)
     kept = librispeech.load(tmp_path, lexicon=lexicon, unknown="leave out")
     assert [each.phones for each in kept] == [["AH", "HH", "AW", "S"], ["HH", "AW", "S", "AH"]]
+    assert [each.of_words for each in kept] == [[1, 3], [3, 1]]
     with pytest.raises(ValueError, match="found 'ignore'"):
         librispeech.load(tmp_path, unknown="ignore")
     (tmp_path / "26" / "26-495-0000.flac").unlink()

@@ -73,7 +73,8 @@ def load(
         phones, unheard = ([], []) if pronouncing is None else pronounced(words, pronouncing)
         lacking.update(unheard)
         if not unheard:
-            found.append(Utterance(path.stem, path.parent.name, sound, RATE, phones, words))
+            of_words = [] if pronouncing is None else [len(pronouncing[word.upper()][0]) for word in words]
+            found.append(Utterance(path.stem, path.parent.name, sound, RATE, phones, words, of_words=of_words))
     if lacking and unknown == "refuse":
         first = ", ".join(word for word, _ in lacking.most_common(10))
         raise ValueError(

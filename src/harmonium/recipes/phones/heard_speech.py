@@ -10,17 +10,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data import speech, speechocean, timit
+from harmonium.data import librispeech, speech, speechocean, timit
+from harmonium.data.fetch import locate
 from harmonium.data.speech import ARPABET, Utterance
 from harmonium.seeds import derive
 from harmonium.sequence import PAUSE
 
-Name = Literal["speechocean762", "timit", "folder"]
+Name = Literal["speechocean762", "timit", "folder", "librispeech-demo"]
 SILENCE = "sil"
 RATE = 16000
 MADE_UP = ("aa", "iy", "uw", "s")
 SPECTRA = ((700, 1200), (300, 2400), (350, 800), (4500, 6000))  # Hz, of the two tones of each
 STAND_IN = 6  # speakers of each part
+DICTIONARY = {"cmudict.dict": "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"}
+EVERY = 8  # of a reader's sentences is one of validation, where there are too few readers for one of their own
 
 
 class Heard(NamedTuple):
@@ -46,7 +49,7 @@ class Heard(NamedTuple):
 
 
 class Speech(NamedTuple):
-    """The recordings of three parts, nobody heard in two of them, and how their phones are taken.
+    """The recordings of three parts, none of the test's speakers heard in the others, and how their phones are taken.
 
     Attributes
     ----------
@@ -68,9 +71,30 @@ class Speech(NamedTuple):
     counted: Callable[[Sequence[str]], list[str]]
 
 
-def load(corpus: Name, data_dir: Path | None) -> Speech:
-    """The recordings of a corpus, of which nothing is read yet. FileNotFoundError where it is not on this machine."""
-    return {"speechocean762": of_speechocean, "timit": of_timit, "folder": of_folder}[corpus](data_dir)
+def load(corpus: Name, data_dir: Path | None) -> dict[str, Speech]:
+    """The recordings of a corpus, of which nothing is read yet; of a few readers once for each of them who is left out, by name.
+
+    FileNotFoundError where they are not on this machine.
+    """
+    if corpus == "librispeech-demo":
+        return of_librispeech(data_dir)
+    return {"": {"speechocean762": of_speechocean, "timit": of_timit, "folder": of_folder}[corpus](data_dir)}
+
+
+def of_librispeech(data_dir: Path | None) -> dict[str, Speech]:
+    """Three readers, each left out once: the sentences of the others are learnt from, but for one of eight, which are those of validation.
+
+    Words become phones by the CMU dictionary, the file `cmudict.dict`. Sentences with words that it lacks are left out.
+    """
+    lexicon = locate("cmudict", DICTIONARY, (), data_dir)["cmudict.dict"]
+    sentences = [heard(each, between_words(each)) for each in librispeech.load(data_dir, lexicon=lexicon, unknown="leave out")]
+    found = {}
+    for reader in sorted({each.speaker for each in sentences}):
+        known = [each for each in sentences if each.speaker != reader]
+        test, held = [each for each in sentences if each.speaker == reader], known[EVERY - 1 :: EVERY]
+        del known[EVERY - 1 :: EVERY]
+        found[f"without {reader}"] = Speech(known, held, test, (SILENCE, *ARPABET), SILENCE, spoken)
+    return found
 
 
 def of_speechocean(data_dir: Path | None) -> Speech:

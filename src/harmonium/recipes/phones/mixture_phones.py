@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.data import speech, standardise
+from harmonium.data.speech.utterances import Features
 from harmonium.files import read_tensors, write_tensors
 from harmonium.recipes.phones.heard_speech import Heard, Speech
 from harmonium.recipes.shared.kept_figure import timed
 from harmonium.runs.folder import Run
 from harmonium.sequence import GMMHMM, PAUSE, GaussianMixtures, PhoneHMM, StatePath, align, train_phones
 
-PHASE = "mixtures"
+Inputs = Literal["cepstra", "filter bank"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Part(NamedTuple):
     Attributes
     ----------
     features : list of Tensor
-        (frames, features) float32 of each.
+        (frames, features) float32 of each, for mixtures.
+    inputs : list of Tensor
+        (frames, inputs) float32 of each, for nets.
     transcripts : list of list of str
         With "|" where a silence may be.
     speakers, ids : list of str
@@ -48,23 +51,45 @@ class Part(NamedTuple):
     """
 
     features: list[Tensor]
+    inputs: list[Tensor]
     transcripts: list[list[str]]
     speakers: list[str]
     ids: list[str]
 
 
-def parts_of(spoken: Speech, states: int) -> tuple[Part, Part, Part]:
-    """Cepstra and the energy with their deltas, 39 numbers a frame; of each speaker, less the mean and over the deviation of all frames.
+def parts_of(spoken: Speech, states: int, inputs: Inputs) -> tuple[Part, Part, Part]:
+    """Cepstra and the energy with their deltas, 39 numbers a frame, and what nets see.
 
     Recordings with fewer frames than their phones have states are left out.
     """
-    train, validation, test = (part_of(part, by_speaker(part), states) for part in spoken[:3])
+    train, validation, test = (part_of(part, states, inputs) for part in spoken[:3])
     return train, validation, test
 
 
-def by_speaker(part: Sequence[Heard]) -> list[Tensor]:
-    """The features of each recording. What is of a voice and its microphone has a smaller part in them."""
-    raw = [speech.mfcc(each.samples(), each.rate) for each in part]
+def part_of(part: Sequence[Heard], states: int, inputs: Inputs) -> Part:
+    """A part, of recordings."""
+    features = by_speaker(part, speech.mfcc)
+    seen = features if inputs == "cepstra" else by_speaker(part, speech.filter_bank)
+    kept = [
+        place
+        for place, (each, found) in enumerate(zip(part, features, strict=True))
+        if len(found) >= states * sum(phone != PAUSE for phone in each.transcript)
+    ]
+    return Part(
+        [features[place] for place in kept],
+        [seen[place] for place in kept],
+        [part[place].transcript for place in kept],
+        [part[place].speaker for place in kept],
+        [part[place].id for place in kept],
+    )
+
+
+def by_speaker(part: Sequence[Heard], of: Features) -> list[Tensor]:
+    """The features of each recording: of each speaker, less the mean and over the deviation of all frames.
+
+    What is of a voice and its microphone has a smaller part in them.
+    """
+    raw = [of(each.samples(), each.rate) for each in part]
     standard = {
         speaker: standardise(
             np.concatenate([found for each, found in zip(part, raw, strict=True) if each.speaker == speaker]), deviation="each"
@@ -74,27 +99,12 @@ def by_speaker(part: Sequence[Heard]) -> list[Tensor]:
     return [standard[each.speaker](found) for each, found in zip(part, raw, strict=True)]
 
 
-def part_of(part: Sequence[Heard], features: Sequence[Tensor], states: int) -> Part:
-    """A part, of recordings and their features."""
-    long_enough = [
-        (each, found)
-        for each, found in zip(part, features, strict=True)
-        if len(found) >= states * sum(phone != PAUSE for phone in each.transcript)
-    ]
-    return Part(
-        [found for _, found in long_enough],
-        [each.transcript for each, _ in long_enough],
-        [each.speaker for each, _ in long_enough],
-        [each.id for each, _ in long_enough],
-    )
-
-
-def learn_mixtures(run: Run, spoken: Speech, train: Part, how: Mixtures) -> GMMHMM:
+def learn_mixtures(run: Run, phase: str, spoken: Speech, train: Part, how: Mixtures) -> GMMHMM:
     """The phones, from a flat start. Read from the run where they are learnt."""
-    path = run.checkpoint(PHASE)
+    path = run.checkpoint(phase)
     if not path.exists():
         hmm = PhoneHMM.alike(spoken.phones, states=how.states, silence=spoken.silence)
-        with timed(run, PHASE):
+        with timed(run, phase):
             model = train_phones(
                 hmm,
                 train.features,
@@ -114,9 +124,9 @@ def learn_mixtures(run: Run, spoken: Speech, train: Part, how: Mixtures) -> GMMH
     return GMMHMM(hmm, GaussianMixtures(found["weights"], found["means"], found["variances"]))
 
 
-def aligned(run: Run, model: GMMHMM, part: Part, name: str) -> list[StatePath]:
+def aligned(run: Run, phase: str, model: GMMHMM, part: Part) -> list[StatePath]:
     """Where the phones of a part are, by the mixtures."""
-    with timed(run, f"alignment of {name}"):
+    with timed(run, phase):
         return align(model.hmm, [model.mixtures(each) for each in part.features], part.transcripts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from torch import Tensor, nn
 
@@ -12,6 +12,7 @@ from harmonium.couplings import Dense
 from harmonium.data import StackedFrames
 from harmonium.learning import Callback, ContrastiveDivergence, MomentumSGD, TrainingState, features, fine_tune, fit
 from harmonium.models import DBN, RBM
+from harmonium.recipes.phones.mixture_phones import Inputs
 from harmonium.recipes.shared.random_weights import spread
 from harmonium.runs.folder import Run
 from harmonium.seeds import derive
@@ -28,6 +29,8 @@ class Layers:
     """Of each layer."""
     depths: tuple[int, ...] = (1, 2, 3, 4)
     """Hidden layers of the nets that are compared."""
+    inputs: Inputs = "cepstra"
+    """What the nets see of a frame: the mixtures' 39 numbers, or 40 log filters and the energy with their deltas, 123."""
     frames: int = 11
     """Of a window."""
     first_epochs: int = 60
@@ -47,42 +50,69 @@ class Descent:
 
     epochs: int = 40
     """At most."""
-    rate: float = 0.1
-    least_rate: float = 0.001
-    """The rate is halved after an epoch that errs more on the validation speakers. Below this, learning ends."""
+    rate: float = 0.5
+    enough: float = 0.5
+    """The rate is halved after each epoch from the first one on that lowers the error on validation by less, in percentage points."""
+    least: float = 0.1
+    """Learning ends after an epoch of halved rate that lowers it by less."""
     momentum: float = 0.5
+    dropout: float = 0.2
+    """The share of hidden units that are left out."""
     batch_size: int = 128
 
 
-class HalveWhenWorse(Callback):
-    """After an epoch without a lower error on the validation cases: back to the best weights, and on with half the rate.
+class Newbob(Callback):
+    """The rate stays as it is while epochs gain on the validation cases, then is halved after each one, until these gain nothing more.
+
+    After an epoch that errs more, learning goes on from the best weights.
 
     Parameters
     ----------
+    enough
+        Halving begins after the first epoch by which the least error so far falls by less, in percentage points.
     least
-        Learning ends when the rate falls below.
+        Learning ends after an epoch of halved rate by which it falls by less.
     metric
         Of the rows of the history.
+
+    Notes
+    -----
+    The schedule of ICSI's QuickNet for nets of phones, there with 0.5 points to begin halving and to end.
     """
 
-    def __init__(self, least: float, metric: str = "validation_error_percent") -> None:
-        self.least, self.metric = least, metric
+    def __init__(self, enough: float, least: float, metric: str = "validation_error_percent") -> None:
+        self.enough, self.least, self.metric = enough, least, metric
 
     def on_epoch(self, state: TrainingState) -> None:
-        value, *earlier = (row[self.metric] for row in reversed(state.history))
-        if earlier and value >= min(earlier):
+        errors = [row[self.metric] for row in state.history]
+        gains = [before - after for before, after in pairwise(accumulate(errors, min))]
+        if not gains:
+            return
+        if gains[-1] == 0:
             state.model.load_state_dict(state.best)
+        halved = any(gain < self.enough for gain in gains[:-1])
+        if halved or gains[-1] < self.enough:
             for group in state.optimizer.param_groups:
                 group["lr"] /= 2
-            state.stopped = all(group["lr"] < self.least for group in state.optimizer.param_groups)
+        state.stopped = halved and gains[-1] < self.least
 
 
-def pretrain(run: Run, windows: StackedFrames, how: Layers, seed: int) -> DBN:
-    """The deepest stack: Gaussian visible units of variance 1, and binary hidden ones. Shallower nets are its lower part."""
+def pretrain(run: Run, phase: str, windows: StackedFrames, how: Layers, device: str, seed: int) -> DBN:
+    """The deepest stack: Gaussian visible units of variance 1, and binary hidden ones. Shallower nets are its lower part.
+
+    Parameters
+    ----------
+    run, phase
+        The folder of the run, and what the phases' names begin with.
+    windows, how
+        What is learnt from, and how.
+    device, seed
+        Where, and the seed of weights and draws.
+    """
     rbms: list[RBM] = []
     for place, (below, above) in enumerate(pairwise([windows.shape[1], *[how.units] * max(how.depths)])):
         visible = Bernoulli(below, values="probabilities") if place else Gaussian(below, variance=1.0)
-        rbm, name = RBM(visible, Bernoulli(above), seed=derive(seed, place)), f"layer {place + 1}"
+        rbm, name = RBM(visible, Bernoulli(above), seed=derive(seed, place)).to(device), f"{phase} {place + 1}"
         fit(
             rbm,
             features(windows, *rbms),
@@ -133,7 +163,7 @@ def learn_states(run: Run, phase: str, net: nn.Module, train: Examples, validati
         optimizer=partial(MomentumSGD, lr=how.rate, momentum=how.momentum),
         precision=run.precision,
         seed=seed,
-        callbacks=[HalveWhenWorse(how.least_rate), *run.callbacks(phase)],
+        callbacks=[Newbob(how.enough, how.least), *run.callbacks(phase)],
         checkpoint=run.checkpoint(phase),
         progress=False,
     )

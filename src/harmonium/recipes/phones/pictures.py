@@ -33,7 +33,7 @@ def sections(found: Mapping[str, Judged], histories: Mapping[str, Sequence[Mappi
     if recording is not None:
         text = (
             "Errors are substitutions, deletions and insertions over the phones said. Standard errors are over speakers. The weight of the "
-            "language and the penalty of a phone were chosen on the validation speakers."
+            "language, the penalty of a phone and the part of the priors were chosen on the validation speakers."
         )
         made.append(
             Section("Phone errors", text, [(by_model(found), "phone error by model, with a standard error to each side")], table(found))
@@ -63,7 +63,7 @@ def table(found: Mapping[str, Judged]) -> list[dict[str, object]]:
             row["less than the GMM-HMM"] = spread(*ratio(found[GMM].errors - each.errors, said))
         row["right frames %"] = spread(*ratio(each.counts[:, 4], each.counts[:, 5]))
         row |= {kind: f"{ratio(each.counts[:, place], said)[0]:.1f} %" for place, kind in enumerate(("substituted", "deleted", "inserted"))}
-        row |= {"weight": each.chosen["weight"], "penalty": each.chosen["penalty"]}
+        row |= {name: each.chosen[name] for name in ("weight", "penalty", "prior")}
         rows.append(row)
     return rows
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -18,8 +19,9 @@ from harmonium.runs.contract import Metric
 from harmonium.runs.folder import Run
 from harmonium.sequence import Bigram, PhoneErrors, PhoneHMM, StatePath, decode, phone_errors
 
-WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0)
-PENALTIES = (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0)
+WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0)
+PENALTIES = (-8.0, -4.0, 0.0, 4.0, 8.0)
+PRIORS = (0.0, 0.3, 0.6, 1.0, 2.0)
 GMM = "gmm"
 Scores = Callable[[Part], list[Tensor]]
 Segments = list[tuple[str, int, int]]  # phone, first frame, end
@@ -44,6 +46,11 @@ class Task(NamedTuple):
     judged: Part
     aligned: list[StatePath]
 
+    def decoded(self, scores: Sequence[Tensor], weight: float, penalty: float, prior: float) -> list[StatePath]:
+        """What is recognised from log-likelihoods of states, to which their log priors are added `prior` times."""
+        with_priors = [each + prior * self.log_priors for each in scores]
+        return decode(self.hmm, with_priors, self.language, weight=weight, penalty=penalty)
+
     def errors(self, part: Part, paths: Sequence[StatePath]) -> list[PhoneErrors]:
         """Of what was recognised in a part."""
         return phone_errors([self.counted(each) for each in part.transcripts], [self.counted(each.phones) for each in paths])
@@ -57,7 +64,7 @@ class Judged(NamedTuple):
     counts : Tensor
         (speakers, 6) int64: substitutions, deletions, insertions, phones said, frames whose likeliest state is the aligned one, frames.
     chosen : dict
-        The language's weight, the penalty, and the phone error on the validation speakers, in percent.
+        The language's weight, the penalty, how many times log priors are added, and the phone error on the validation speakers, in percent.
     shown : Shown
         Of the recording that is drawn.
     """
@@ -80,7 +87,7 @@ def judge(run: Run, name: str, task: Task, scores: Scores) -> None:
     with timed(run, f"{name} judged"):
         chosen = choose(task, scores(task.validation))
         found = scores(task.judged)
-        paths = decode(task.hmm, found, task.language, weight=chosen["weight"], penalty=chosen["penalty"])
+        paths = task.decoded(found, chosen["weight"], chosen["penalty"], chosen["prior"])
         right = [int(((each + task.log_priors).argmax(1) == ref.states).sum()) for each, ref in zip(found, task.aligned, strict=True)]
     rows = [
         [each.substitutions, each.deletions, each.insertions, each.phones, good, len(ref.states)]
@@ -105,6 +112,12 @@ def judged_path(run: Run, name: str) -> Path:
     return run.checkpoint(f"{name} judged")
 
 
+def merged(found: Sequence[Judged]) -> Judged:
+    """What a model recognised, learnt several times without other speakers: the speakers of all, and the means of what was chosen."""
+    chosen = {name: fmean(each.chosen[name] for each in found) for name in found[0].chosen}
+    return Judged(torch.cat([each.counts for each in found]), chosen, found[0].shown)
+
+
 def read(run: Run, name: str) -> Judged:
     """What a model recognised."""
     tensors, header = read_tensors(judged_path(run, name))
@@ -113,22 +126,26 @@ def read(run: Run, name: str) -> Judged:
 
 
 def choose(task: Task, scores: Sequence[Tensor]) -> dict[str, float]:
-    """The weight of the language and the penalty of a phone that err least on the validation speakers, one after the other, twice."""
-    tried: dict[tuple[float, float], float] = {}
+    """What errs least on the validation speakers, one after another, twice: the language's weight, the penalty of a phone, the priors.
 
-    def error(weight: float, penalty: float) -> float:
-        if (weight, penalty) not in tried:
-            found = task.errors(task.validation, decode(task.hmm, scores, task.language, weight=weight, penalty=penalty))
-            tried[weight, penalty] = 100 * sum(each.errors for each in found) / sum(each.phones for each in found)
-        return tried[weight, penalty]
+    A net's likelihoods are its posteriors over the states' priors, which are poor estimates where states are seldom seen: to divide by all
+    of them costs phones. With the log priors added once these are the posteriors again, and between lies what is best.
+    """
+    tried: dict[tuple[float, float, float], float] = {}
 
-    weight, penalty = WEIGHTS[0], 0.0
+    def error(weight: float, penalty: float, prior: float) -> float:
+        asked = weight, penalty, prior
+        if asked not in tried:
+            found = task.errors(task.validation, task.decoded(scores, *asked))
+            tried[asked] = 100 * sum(each.errors for each in found) / sum(each.phones for each in found)
+        return tried[asked]
+
+    weight, penalty, prior = WEIGHTS[0], 0.0, 0.0
     for _ in range(2):
-        errors = [error(each, penalty) for each in WEIGHTS]
-        weight = WEIGHTS[errors.index(min(errors))]
-        errors = [error(weight, each) for each in PENALTIES]
-        penalty = PENALTIES[errors.index(min(errors))]
-    return {"weight": weight, "penalty": penalty, "validation_phone_error_percent": error(weight, penalty)}
+        weight = min(WEIGHTS, key=lambda each: error(each, penalty, prior))
+        penalty = min(PENALTIES, key=lambda each: error(weight, each, prior))
+        prior = min(PRIORS, key=lambda each: error(weight, penalty, each))
+    return {"weight": weight, "penalty": penalty, "prior": prior, "validation_phone_error_percent": error(weight, penalty, prior)}
 
 
 def ratio(above: Tensor, below: Tensor) -> tuple[float, float]:
