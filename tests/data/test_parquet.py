@@ -82,7 +82,7 @@ def test_a_larger_file_may_take_more(tmp_path, monkeypatch):
         (lambda content: content[:-8] + (1 << 31).to_bytes(4, "little") + b"PAR1", "does not begin and end with PAR1"),
         (lambda content: content[:4] + content[-200:], "is no complete Parquet file"),
         (lambda content: b"PAR1" + bytes(50) + (50).to_bytes(4, "little") + b"PAR1", "is no complete Parquet file"),
-        (lambda content: b"PAR1" + b"\x1c" * 500 + (500).to_bytes(4, "little") + b"PAR1", "structures more than 16 deep"),
+        (lambda content: b"PAR1" + b"\x1c" * 500 + (500).to_bytes(4, "little") + b"PAR1", "structures and lists more than 16 deep"),
     ],
 )
 def test_what_is_no_parquet_file_is_refused_in_a_sentence(tmp_path, change, message):
@@ -107,3 +107,9 @@ def test_a_panic_of_the_library_is_a_sentence(tmp_path, monkeypatch, capfd):
     with pytest.raises(ValueError, match=r"a\.parquet is no Parquet file that can be read: unwrap on an Err$"):
         read_parquet(path)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("head", [0x19, 0x1C], ids=["lists", "structures"])
+def test_a_description_that_is_deep_is_refused(head):
+    with pytest.raises(ValueError, match="16 deep"):
+        Thrift(bytes([head]) * 5000).structure()

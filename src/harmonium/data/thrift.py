@@ -8,7 +8,7 @@ from __future__ import annotations
 from mmap import mmap
 from typing import Any
 
-DEEPEST = 16  # structures within structures
+DEEPEST = 16  # structures and lists within one another
 YES, NO, BYTE, SHORT, INT, LONG, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 
 
@@ -34,8 +34,6 @@ class Thrift:
 
     def structure(self, depth: int = 0) -> dict[int, Any]:
         """A structure's values by the numbers of its fields. ValueError for bytes that are none, or that end within it."""
-        if depth > DEEPEST:
-            raise ValueError(f"structures more than {DEEPEST} deep")
         found: dict[int, Any] = {}
         number = 0
         while head := self._byte():
@@ -45,6 +43,8 @@ class Thrift:
         return found
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise ValueError(f"structures and lists more than {DEEPEST} deep")
         if kind in (YES, NO, BYTE):  # in a list, a truth value has a byte of its own
             return self._byte()
         if kind in (SHORT, INT, LONG):
