@@ -6,4 +6,4 @@ A test process has one server of them, which takes the list that was set last: h
 import multiprocessing
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "harmonium.recipes.digits.recipe"])
+CONTEXT.set_forkserver_preload(["pytest", "harmonium.recipes.digits.recipe", "torch._dynamo"])  # optimisers of torch's import the last

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MOST_BYTES, MOST_SECONDS = 1_250_000, 0.3  # 1 MB before speech, motion, music, texts and ratings
+MOST_BYTES, MOST_SECONDS = 1_300_000, 0.3  # 1 MB before speech, motion, music, texts and ratings; text alone, of 590 modules
 LEARN = """
 import sys, warnings
 sys.path.insert(0, {folder!r})

@@ -63,7 +63,7 @@ BOUNDED = {
 def test_weights_that_no_data_could_teach_are_named_and_nothing_else_is(make: Any, settings: dict[str, Any]) -> None:
     model = make()
     data = 2 * BITS - 1 if isinstance(model, hm.RBM) and isinstance(model.visible, hm.Spin) else BITS
-    expected = r"inputs from the data are above \d\.\de\+0[4-9], and 20 leaves a unit no doubt: .* a far lower learning rate"
+    expected = r"inputs are \d\.\de\+0[4-9] or more from their means, and 20 leaves a unit no doubt: .* a far lower learning rate"
     with pytest.warns(hm.Advice, match=expected) as said:
         hm.fit(model, data, optimizer=partial(torch.optim.SGD, lr=1e6), progress=False, **settings)
     assert len(said) == 1

@@ -23,7 +23,7 @@ ALIKE = 0.99  # correlation of two hidden units over cases from which they are c
 SEEN = 10  # cases per component from which one that is chosen for none of them is called dead
 SHARE = 0.25  # share of the hidden units from which it is said
 DOUBTLESS = 20.0  # input at which a binary unit is on in all but 2e-9 of its draws
-BEYOND = 50 * DOUBTLESS  # of half the inputs: those of the recipes' machines in smoke mode are below 13
+BEYOND = 50 * DOUBTLESS  # of half the inputs; the recipes' machines in smoke mode have 13 at most, means included
 FAR, NONE = 10.0, 1e-6  # ratios of the data's variance and a fixed one; data below the last are constant
 
 
@@ -55,15 +55,19 @@ def of_training(state: TrainingState, model: RBM | DBM, monitor: Monitor) -> Non
 
 @torch.no_grad()
 def of_weights(model: RBM | DBM, monitor: Monitor) -> bool:
-    """Warn if most inputs of bounded hidden units are beyond what data could teach, and say whether. Such weights are finite, and noise."""
+    """Warn if bounded hidden units' inputs differ between cases by more than data could teach, and say whether.
+
+    Such weights are finite, and noise.
+    """
     rows, machine = monitor.rows_for_base_rates, model.machine
     if rows is None or machine.hidden.count == math.inf or not is_first():
         return False
-    size = float(machine.hidden_input(rows, model.machine_given(monitor.known)).abs().median())
+    inputs = machine.hidden_input(rows, model.machine_given(monitor.known))
+    size = float((inputs - inputs.mean(0)).abs().median())
     if size > BEYOND:
         warn(
-            f"half of the hidden units' inputs from the data are above {size:.1e}, and {DOUBTLESS:g} leaves a unit no doubt: weights so "
-            "large are noise, so take a far lower learning rate, or none (fit then chooses it)"
+            f"half of the hidden units' inputs are {size:.1e} or more from their means, and {DOUBTLESS:g} leaves a unit no doubt: weights "
+            "so large are noise, so take a far lower learning rate, or none (fit then chooses it)"
         )
     return size > BEYOND
 
