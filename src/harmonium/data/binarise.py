@@ -58,9 +58,10 @@ class Resampled:
         torch.Tensor
             (rows, pixels) float32, each 0 or 1.
         """
-        images = self._images[indices.to(self._images.device)].to(generator.device)
-        probabilities = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        return (uniform(tuple(probabilities.shape), probabilities, generator) < probabilities).float()
+        images = self._images.index_select(0, indices.to(self._images.device)).to(generator.device)
+        probabilities = images.float().div_(255) if images.dtype == torch.uint8 else images.float()
+        drawn = uniform(tuple(probabilities.shape), probabilities, generator)
+        return torch.lt(drawn, probabilities, out=drawn)
 
 
 @overload
