@@ -93,8 +93,9 @@ class PublicNames(SphinxDirective):
 
 
 def _skip(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
-    """The fields of a named tuple are told by its docstring; what Python says of each is that it has a number."""
-    return True if (getattr(value, "__doc__", None) or "").startswith("Alias for field number") else None
+    """The fields of a named tuple are told by its docstring; Python only says that each has a number. PyTorch documents its own."""
+    numbered = (getattr(value, "__doc__", None) or "").startswith("Alias for field number")
+    return True if numbered or (getattr(value, "__module__", None) or "").startswith("torch.") else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
