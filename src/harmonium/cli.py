@@ -200,7 +200,7 @@ def main() -> None:
 
 
 def sentence(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
-    """A warning on the command line: what it says, without the place in the code."""
+    """A warning on the command line: what it says, without the place in the code. The parameters are those of `warnings.formatwarning`."""
     return f"harmonium: {message}\n"
 
 

@@ -113,3 +113,13 @@ def test_a_panic_of_the_library_is_a_sentence(tmp_path, monkeypatch, capfd):
 def test_a_description_that_is_deep_is_refused(head):
     with pytest.raises(ValueError, match="16 deep"):
         Thrift(bytes([head]) * 5000).structure()
+
+
+def test_a_path_may_be_a_text_and_may_lead_nowhere(tmp_path):
+    polars.DataFrame(PEOPLE).write_parquet(tmp_path / "a.parquet")
+    assert len(read_parquet(str(tmp_path / "a.parquet"))) == ROWS
+    (tmp_path / "empty.parquet").touch()
+    with pytest.raises(ValueError, match=r"empty\.parquet"):
+        read_parquet(str(tmp_path / "empty.parquet"))
+    with pytest.raises(FileNotFoundError, match=r"none\.parquet"):
+        read_parquet(str(tmp_path / "none.parquet"))

@@ -210,3 +210,15 @@ def test_gradients_that_are_handed_over_change_no_bit(make, monkeypatch: pytest.
     assert all(torch.equal(value, tuned[1][name]) for name, value in tuned[0].items())
     if make is Beside:
         assert tuned[0]["unused"].max() < 1  # weight decay alone moves it
+
+
+def test_truth_values_are_labels_of_two_classes():
+    truth = LABELS == 1
+    tuned = [copies_of_tuned(labels) for labels in (truth, truth.long(), truth.numpy())]
+    assert all(torch.equal(value, other[name]) for other in tuned[1:] for name, value in tuned[0].items())
+
+
+def copies_of_tuned(labels):
+    classifier = net()
+    tune(classifier, labels=labels, validation=(INPUTS, labels), epochs=2)
+    return copies(classifier)

@@ -83,3 +83,8 @@ def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     assert [row | seconds for row in found.history] == [row | seconds for row in expected.history]
     assert len(found.history) == 3
     assert torch.equal(found.model.coupling.weight, expected.model.coupling.weight)
+
+
+def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
+        learn(tmp_path, epochs=1)

@@ -25,27 +25,29 @@ VALUES, PACKED, FIRST_DATA, FIRST_LABELS = 5, 7, 9, 11  # of a column's chunk
 UNPACKED_PAGE, PACKED_PAGE, PAGES_OF_VALUES = 2, 3, (5, 7, 8)  # of a page
 
 
-def read_parquet(path: Path) -> Any:
+def read_parquet(path: str | os.PathLike[str]) -> Any:
     """The frame in a file: of polars, or of pandas where there is no polars.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : str or path
         The file.
 
     Raises
     ------
+    FileNotFoundError
+        If there is none.
     ValueError
         For a damaged file, one that would take far more memory than it has bytes, and without a library that reads it.
 
     Examples
     --------
     >>> import polars
-    >>> from pathlib import Path
     >>> polars.DataFrame({"height": [1.7, 1.5]}).write_parquet("people.parquet")
-    >>> read_parquet(Path("people.parquet"))["height"].to_list()
+    >>> read_parquet("people.parquet")["height"].to_list()
     [1.7, 1.5]
     """
+    path = Path(path)
     from_polars = find_spec("polars") is not None
     if not from_polars and find_spec("pandas") is None:
         raise ValueError(f"{path} is read by polars or pandas: `pip install 'harmonium[frames]'`, or write a .csv file")

@@ -71,7 +71,7 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
         For what the net, the loss or the weights cannot take.
     """
     like = next(net.parameters()).detach()
-    inputs, targets = as_inputs(inputs), as_tensor(targets)
+    inputs, targets = as_inputs(inputs), as_targets(targets, loss)
     weights = case_weights(sample_weight, 0 if isinstance(inputs, Tensor) and not inputs.dim() else len(inputs), like)
     each = None if weights is None else weights.each
     if weights is not None and weights.kept is not None and targets.shape[:1] == (len(inputs),):
@@ -84,6 +84,12 @@ def tuned_batches(net: nn.Module, inputs: Any, targets: Any, sample_weight: Any,
         shares = ArrayRows(each)
     sources: list[Numbered | None] = [rows, ArrayRows(targets, lambda chosen: chosen.to(like.device)), shares]
     return Batches(sources, batch_size=batch_size, seed=seed, weights=shares, mean_weight=1.0 if weights is None else weights.mean)
+
+
+def as_targets(targets: Any, loss: Loss) -> Tensor:
+    """Targets as a tensor. Truth values, one a case, are labels of two classes for cross-entropy."""
+    found = as_tensor(targets)
+    return found.long() if loss is F.cross_entropy and found.dim() == 1 and found.dtype == torch.bool else found
 
 
 def of_cases(part: Any, kept: Tensor) -> Any:

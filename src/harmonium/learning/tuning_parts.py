@@ -7,14 +7,13 @@ from contextlib import nullcontext
 
 from torch import Tensor, nn
 
-from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Loss, is_classification
 from harmonium.learning.loop.averaged_weights import Averaged, averaged_weights
 from harmonium.learning.loop.state import TrainingState
 from harmonium.learning.loop.trainer import Choice, Chooses
 from harmonium.learning.transforms import Averaging, Transform
 from harmonium.learning.transforms.max_norm import MaxNorm, into_hidden_units
-from harmonium.learning.tuned_cases import Inputs, as_inputs, check_cases, input_rows
+from harmonium.learning.tuned_cases import Inputs, as_inputs, as_targets, check_cases, input_rows
 
 Cases = tuple[Inputs, Tensor]
 
@@ -56,7 +55,7 @@ def checked_validation(net: nn.Module, validation: Cases | None, loss: Loss) -> 
     """Validation cases as inputs and targets. Raises ValueError for what the net cannot take, now and not only after an epoch."""
     if validation is None:
         return None
-    inputs, targets = as_inputs(validation[0]), as_tensor(validation[1])
+    inputs, targets = as_inputs(validation[0]), as_targets(validation[1], loss)
     check_cases(net, inputs, targets, loss)
     input_rows(net, inputs, next(net.parameters()).detach())
     return inputs, targets

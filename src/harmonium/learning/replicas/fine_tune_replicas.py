@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import ArrayRows
-from harmonium.data.tables import as_tensor
 from harmonium.learning.backpropagation import Backpropagation, Loss, described_loss, each_loss, is_classification
 from harmonium.learning.defaults import MOMENTUM, TUNING_RATE
 from harmonium.learning.loop.averaged_weights import take_average
@@ -30,7 +29,7 @@ from harmonium.learning.replicas.replica_sgd import Each, ReplicaSGD
 from harmonium.learning.replicas.replica_state import EachChoice, begin, together
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.learning.start import make_transforms_slots
-from harmonium.learning.tuned_cases import Inputs, as_inputs, check_cases, input_rows
+from harmonium.learning.tuned_cases import Inputs, as_inputs, as_targets, check_cases, input_rows
 from harmonium.learning.tuning_parts import checked_validation, chosen_by, measured, tuning_transforms
 from harmonium.models import RBM
 from harmonium.nets.dropout import draw_from
@@ -81,7 +80,7 @@ def fine_tune_replicas(
         raise TypeError("hm.fine_tune trains nets, found replicas of RBMs: hm.fit trains these")
     pattern, seeds, like = net.pattern, seeds_of(seed, len(net)), next(net.parameters()).detach()
     dtype = reduced_type(precision, like)
-    inputs, targets = as_inputs(inputs), as_tensor(targets)
+    inputs, targets = as_inputs(inputs), as_targets(targets, loss)
     check_cases(pattern, inputs, targets, loss)
     rows = input_rows(pattern, inputs, like)
     held = checked_validation(pattern, validation, loss)

@@ -147,14 +147,36 @@ def judge_net(options: MnistJoint, run: Run, data: Dataset, cases: Split) -> nn.
 
 
 def judge(options: MnistJoint, run: Run, dbn: DBN, data: Dataset, cases: Split) -> Judgement:
-    """What the judge says of the fantasies, and how far they are from each other and from data."""
+    """What the judge says of the fantasies, and how far they are from each other and from data.
+
+    Parameters
+    ----------
+    options, run
+        The recipe's options, and the run, whose folder keeps the judge.
+    dbn
+        The net that dreams.
+    data, cases
+        The digits, and the part of them that is learnt from and judged on.
+    """
     net = judge_net(options, run, data, cases)
     pictures, labels = generate(options, dbn, data.classes)
     return judge_fantasies(net, pictures, labels, training=cases.images, test=cases.test_images, test_labels=cases.test_labels)
 
 
 def draw(options: MnistJoint, run: Run, dbn: DBN, data: Dataset, cases: Split, judgement: Judgement | None) -> None:
-    """The report, finished or not."""
+    """The report, finished or not.
+
+    Parameters
+    ----------
+    options, run
+        The recipe's options, and the run whose report it is.
+    dbn
+        The net, as far as it is learnt.
+    data, cases
+        The digits, and the part of them that is learnt from and judged on.
+    judgement
+        What the judge says; None before the end.
+    """
     write_run_report(
         run,
         summary="A deep belief net of digits and their labels, learnt one layer at a time and then by contrastive wake-sleep",

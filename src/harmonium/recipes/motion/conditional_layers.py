@@ -60,6 +60,17 @@ def mixture(numbers: int, how: Learning, components: int, past: int, seed: int) 
     """Several machines of frames, of which one accounts for each (Taylor, Sigal, Fleet & Hinton 2010); the past also says which.
 
     Each has weights, biases and hidden dynamic biases of its own. The visible dynamic biases are common to all.
+
+    Parameters
+    ----------
+    numbers, past
+        The numbers of a frame, and how many frames are the past.
+    how
+        The hidden units of each machine, and how they learn.
+    components
+        How many machines.
+    seed
+        Of the initial weights.
     """
     coupling = conditional(numbers, (components, 1 + how.hidden), past, seed)
     return begun(MixtureOfRBMs(Gaussian(numbers, variance=1.0), how.hidden, components, coupling=coupling), seed)

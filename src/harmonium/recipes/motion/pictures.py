@@ -142,7 +142,21 @@ def sections(
     of_missing: Sequence[Mapping[str, object]],
     accounting: Sequence[Tensor],
 ) -> list[Section]:
-    """The report's parts. `accounting`: of the mixture, as for `divided`; nothing where there is none."""
+    """The report's parts.
+
+    Parameters
+    ----------
+    walks
+        The sequences.
+    found
+        Errors of prediction, by model.
+    generated, completed
+        Sequences that models made, and ones whose leg they filled in, by model; each (sequences, frames, numbers).
+    in_range, of_missing
+        Rows of the two tables.
+    accounting
+        Of the mixture, as for `divided`; nothing where there is none.
+    """
     names = ", ".join(generated)
     text = "Which component accounts for each frame of the sequences that were not learnt from."
     mixed = [Section("The mixture", text, [(divided(accounting), "probability of each component")])] if accounting else []

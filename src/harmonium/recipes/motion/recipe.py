@@ -136,7 +136,17 @@ class Motion(Recipe):
         return results
 
     def predicted(self, run: Run, plan: Motion, walks: Walks, machines: Machines) -> list[Metric]:
-        """Errors of prediction. What is chosen, is chosen on the validation sequences."""
+        """Errors of prediction. What is chosen, is chosen on the validation sequences.
+
+        Parameters
+        ----------
+        run, plan
+            The run, whose folder keeps what was done, and what the options come to.
+        walks
+            The sequences.
+        machines
+            The learnt layers, by name.
+        """
         path = run.checkpoint("predicted")
         if not path.exists():
             before, after, _ = windows(walks.validation, self.longest(plan), plan.steps)
@@ -170,7 +180,7 @@ class Motion(Recipe):
         return [*metrics(found, "", "ar_"), *((name, value, unit) for name, value, unit in read_tensors(path)[1]["chosen"])]
 
     def generated(self, run: Run, plan: Motion, walks: Walks, machines: Machines) -> list[Metric]:
-        """Walks that go on from test sequences, and how many of them stay in range."""
+        """Walks that go on from test sequences, and how many of them stay in range. The parameters are those of `predicted`."""
         path = run.checkpoint("generated")
         if not path.exists():
             before, _, _ = windows(walks.test, self.longest(plan), 1)
@@ -188,7 +198,7 @@ class Motion(Recipe):
         return [*rows, ("percent_seconds_in_range_captured", sum(held) / len(held), "%")]
 
     def completed(self, run: Run, plan: Motion, walks: Walks, machines: Machines) -> list[Metric]:
-        """A leg filled in, in all frames of the test sequences but the first."""
+        """A leg filled in, in all frames of the test sequences but the first. The parameters are those of `predicted`."""
         path = run.checkpoint("completed")
         if not path.exists():
             longest = self.longest(plan)

@@ -131,7 +131,17 @@ def judge_mixtures(run: Run, white: White, sizes: Mixtures, where: str, seed: in
 
 
 def keep(run: Run, name: str, where: str, log_p: Tensor, filters: Tensor) -> None:
-    """Write what a mixture gives the judged patches, (cases,), and its filters, (pixels, factors), where `read` finds them."""
+    """Write what a mixture gives the judged patches where `read` finds it.
+
+    Parameters
+    ----------
+    run, name, where
+        The folder of the run, which mixture, and which patches.
+    log_p
+        The log-likelihood of each patch in nats, (cases,).
+    filters
+        What is drawn of the mixture, (pixels, factors).
+    """
     tensors = {"log_p": log_p.detach(), "filters": filters.contiguous()}
     write_tensors(judged_path(run, name, where), tensors, {"figures": [], "verdict": None})
 

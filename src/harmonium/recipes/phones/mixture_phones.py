@@ -100,7 +100,17 @@ def by_speaker(part: Sequence[Heard], of: Features) -> list[Tensor]:
 
 
 def learn_mixtures(run: Run, phase: str, spoken: Speech, train: Part, how: Mixtures) -> GMMHMM:
-    """The phones, from a flat start. Read from the run where they are learnt."""
+    """The phones, from a flat start. Read from the run where they are learnt.
+
+    Parameters
+    ----------
+    run, phase
+        The run, whose folder keeps them, and under which name.
+    spoken, train
+        The corpus, and the part of it that is learnt from.
+    how
+        The numbers of states, Gaussians and iterations.
+    """
     path = run.checkpoint(phase)
     if not path.exists():
         hmm = PhoneHMM.alike(spoken.phones, states=how.states, silence=spoken.silence)

@@ -47,7 +47,17 @@ class Task(NamedTuple):
     aligned: list[StatePath]
 
     def decoded(self, scores: Sequence[Tensor], weight: float, penalty: float, prior: float) -> list[StatePath]:
-        """What is recognised from log-likelihoods of states, to which their log priors are added `prior` times."""
+        """What is recognised.
+
+        Parameters
+        ----------
+        scores
+            Log-likelihoods of the states in each recording, (frames, states).
+        weight, penalty
+            Of the language, and of each phone.
+        prior
+            How many times the states' log priors are added to the scores.
+        """
         with_priors = [each + prior * self.log_priors for each in scores]
         return decode(self.hmm, with_priors, self.language, weight=weight, penalty=penalty)
 

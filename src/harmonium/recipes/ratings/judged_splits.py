@@ -88,7 +88,7 @@ def errors(predicted: Mapping[str, Tensor], judged: Ratings) -> dict[str, float]
 
 
 def logged(run: Run, phase: str) -> Watch:
-    """Appends a row of each epoch to the run's metrics; those of a learning that was interrupted are dropped."""
+    """A `Watch` that appends a row of each epoch to the metrics; rows of a learning that was interrupted are dropped."""
     path = run.folder / METRICS
     rewrite_rows(path, [row for row in read_rows(path) if row["phase"] != phase])
     epochs = 0
