@@ -59,7 +59,10 @@ class PretrainingDepth(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nets < 2 or not self.depths or min(self.depths) < 1 or self.units < 1:
-            raise ValueError(f"at least two nets of each depth, and layers of at least one unit, found {self}")
+            raise ValueError(
+                "at least two nets of each depth, depths of at least one layer, and layers of at least one unit, found "
+                f"--nets {self.nets}, --depths {self.depths}, --units {self.units}"
+            )
 
     def plan(self) -> Plan:
         """What the options come to."""

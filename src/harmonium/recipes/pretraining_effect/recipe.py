@@ -56,7 +56,10 @@ class PretrainingEffect(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nets < 2 or self.depth < 1 or self.units < 1:
-            raise ValueError(f"at least two nets of each kind, of at least one layer of at least one unit, found {self}")
+            raise ValueError(
+                "at least two nets of each kind, of at least one layer of at least one unit, found "
+                f"--nets {self.nets}, --depth {self.depth}, --units {self.units}"
+            )
 
     def plan(self) -> Plan:
         """What the options come to."""
