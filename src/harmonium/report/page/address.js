@@ -4,6 +4,7 @@ const FRAMES = 30; // a second: where there are more steps than that, a frame ha
 const NOISES = ["none", "strokes", "block", "border"];
 const ERASED = ["lower half", "upper half", "left half", "right half", "middle", "by hand"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
+const watching = header.version !== undefined; // a run that learns on this machine, and is to have its processor
 
 const labelCount = header.classes.length;
 const view = {
@@ -11,7 +12,7 @@ const view = {
   picture: 0, // an image of the page, or "drawn"
   held: null,
   seed: 1,
-  speed: still.matches ? 1 : 3,
+  speed: still.matches ? 1 : watching ? 2 : 3,
   temperature: 1,
   shown: "means",
   noise: "border",

@@ -1,11 +1,13 @@
 // A run that is learning: its server is asked for news, and for the newest net when there is one.
 const EVERY = 3000; // milliseconds
+const REST = 20; // times as long as it took to take in a net and to survey it: the run has the processor to itself
 const SHOWN = { fields: 40, fantasies: 10, sweeps: 20 };
 const POINTS = 200; // dots of a curve's canvas for its height
 const activity = []; // grids of the layers 1, 2, ...
 let version = header.version;
 let latest = null;
 let renewing = false;
+let rested = 0; // when the next net may be taken in, unless it is asked for
 
 async function heard(name, options = {}) {
   const answer = await fetch(name, { cache: "no-store", ...options });
@@ -15,17 +17,17 @@ async function heard(name, options = {}) {
 
 async function follow() {
   try {
-    if (!document.hidden && byId("follow").checked) await listenToRun();
+    if (!document.hidden && byId("follow").checked) await listenToRun(performance.now() >= rested);
   } catch (error) {
     byId("news").textContent = `The page goes on with the last net: ${error instanceof TypeError ? "its server does not answer." : error.message}`;
   }
   setTimeout(follow, EVERY);
 }
 
-async function listenToRun() {
+async function listenToRun(taking = true) {
   latest = await heard("news");
   showNews();
-  if (latest.version !== version) await renew();
+  if (taking && latest.version !== version) await renew();
 }
 
 function showNews() {
@@ -45,6 +47,7 @@ const parts = ({ kind, directed, sizes, shape, classes }) => JSON.stringify([kin
 async function renew() {
   if (renewing) return;
   renewing = true;
+  const began = performance.now();
   try {
     const found = await heard("net", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ have: version }) });
     if (!found.header) return;
@@ -57,6 +60,7 @@ async function renew() {
     await survey();
   } finally {
     renewing = false;
+    rested = performance.now() + REST * (performance.now() - began);
   }
 }
 

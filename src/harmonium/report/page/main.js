@@ -93,7 +93,7 @@ function tick(now) {
     due = Math.max(now - 50, due) + (1000 * timesAFrame()) / stepsASecond();
     step();
   }
-  paintStage(still.matches ? 1 : 0.35);
+  paintStage(still.matches || watching ? 1 : 0.35); // smooth movement is most of a page's work
 }
 
 function play(on) {
