@@ -145,3 +145,14 @@ def test_log_z_of_two_real_layers_under_a_context(hidden):
 def test_every_kind_that_has_a_shape_is_convolved():
     flat = {"softmax", "words"}  # and groups, which have no axes to move a kernel along
     assert {kind_of(made(kind)) for kind in LAYERS if len(names(kind)) == 1} - flat == {kind_of(make((1, 2))) for make in SHAPED.values()}
+
+
+@pytest.mark.parametrize("model", [lambda: hm.RBM(3, 2, "dense"), lambda: hm.MixtureOfRBMs(3, 2, coupling="dense")])
+def test_what_is_no_coupling_is_refused(model):
+    with pytest.raises(TypeError, match=r"a coupling is an object such as hm.Dense\(784, 500\), found 'dense'"):
+        model()
+
+
+def test_a_coupling_has_the_shapes_of_its_layers():
+    with pytest.raises(ValueError, match=r"expects statistics of shapes \(4,\) and \(2,\), and the layers' are \(3,\) and \(2,\)"):
+        hm.RBM(3, 2, hm.Dense(4, 2))

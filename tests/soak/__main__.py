@@ -2,7 +2,8 @@
 
 Each has its share of the time: runs on a disk with room for every KiB of what they write, faults of the disk (more phases than in `make
 test`, a disk that stays full, faults that come while a run recovers from the first), a long training, and mutated files for all parsers.
-The same command goes on where it was stopped; another seed has other files and other moments.
+The same command goes on where it was stopped; another seed has other files and other moments. On a machine of several cores `--only inputs`
+and `--only rooms faults steps` can run side by side.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.soak.parsers import PARSERS, shares
 from tests.soak.progress import Campaign, Progress, carry_out
 from tests.soak.test_growth import check
 
+CAMPAIGNS = ("rooms", "faults", "steps", "inputs")
 INPUTS, STEPS, PHASES, TWICE = 1_000_000, 1_000_000, 5, 2000
 AT_ONCE = 5_000  # inputs of one process: what a death loses
 STRETCH = 10_000  # steps between two looks at the time
@@ -97,16 +99,23 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--inputs", type=int, default=INPUTS)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--only", nargs="+", choices=CAMPAIGNS, default=CAMPAIGNS)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    folder = ROOT / "build" / "soak" / str(options.seed)
+    folder = ROOT / "build" / "soak" / "-".join([str(options.seed), *(name for name in CAMPAIGNS if name in options.only)])
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress.of(folder / "progress.json", {"seed": options.seed, "inputs": options.inputs, "steps": options.steps})
     if not progress.done:
         clear(folder)
     with pytest.MonkeyPatch.context() as patch:
         test_faults.quick_sessions(patch)
-        campaigns = [rooms(), faults(options.seed), steps(options.steps, folder), inputs(options.inputs, options.seed)]
+        made = {
+            "rooms": rooms,
+            "faults": partial(faults, options.seed),
+            "steps": partial(steps, options.steps, folder),
+            "inputs": partial(inputs, options.inputs, options.seed),
+        }
+        campaigns = [made[name]() for name in CAMPAIGNS if name in options.only]
         if progress.done:
             print(f"Going on: {progress.told(campaigns)}", flush=True)
         carry_out(campaigns, progress, 3600 * options.hours, partial(print, flush=True))

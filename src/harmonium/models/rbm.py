@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.couplings import Coupling, Dense
+from harmonium.couplings import Coupling
+from harmonium.couplings.between import between
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layer, takes
@@ -60,6 +61,8 @@ class RBM(Shown):
 
     Raises
     ------
+    TypeError
+        For layers that are no units, and for a coupling that is none.
     ValueError
         For a coupling that does not fit the layers, a `ReplicatedSoftmax` hidden layer, and one object as two layers.
 
@@ -88,12 +91,7 @@ class RBM(Shown):
         visible, hidden = _layer(visible), _layer(hidden)
         check_distinct(visible, hidden)
         self.visible, self.hidden = visible, hidden
-        if coupling is None:  # with the layers' dtype and device
-            coupling = Dense(visible.statistic_shape, hidden.statistic_shape, seed=seed).to(visible.zero_input())
-        self.coupling = coupling
-        for unit, side, shape in ((visible, "visible", self.coupling.visible), (hidden, "hidden", self.coupling.hidden)):
-            if unit.statistic_shape != shape:
-                raise ValueError(f"the coupling expects a {side} statistic of shape {shape}, and the layer's is {unit.statistic_shape}")
+        (self.coupling,) = between((visible, hidden), [coupling], seed)
         if hidden.scales_hidden_bias:
             raise ValueError("a replicated softmax is a layer of data, because each case has its own length: it cannot be the hidden layer")
         if visible.scales_hidden_bias:
