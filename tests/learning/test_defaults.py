@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LONG, NOISIEST, REAL, defaults_of, rule_of
+from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LASTING, LONG, NOISIEST, REAL, defaults_of, rule_of
 from harmonium.learning.loop.settings import described
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -101,6 +101,22 @@ def test_a_weight_counts_as_repeated_rows_and_chains_take_a_quarter() -> None:
     assert defaults_of(rbm, (counts, weights.float()), 300, True, hm.PersistentCD(10)).rate == pytest.approx(weighted / 4)
 
 
+def test_the_rate_of_binary_machines_with_persistent_chains_falls_late_where_the_data_vary_much() -> None:
+    rbm, rule, counted = hm.RBM(24, 8), hm.PersistentCD(10), hm.RBM(hm.Binomial(24, copies=1), hm.Bernoulli(8))
+    rows = BITS[:, :1].expand(-1, 24)  # all units on or off together: λ is 24 p (1 - p)
+    shared = float(BITS[:, 0].mean())
+    quarter = COUNTED / 4 / (24 * shared * (1 - shared))
+    assert quarter < LASTING
+    for updates in (300, 1000, 30_000):
+        falling = (300 / updates) ** 0.5
+        found = defaults_of(rbm, (rows, None), updates, True, rule).rate
+        assert found == pytest.approx(min(quarter, LASTING * falling), rel=0.02)
+        assert defaults_of(counted, (rows, None), updates, True, rule).rate == pytest.approx(quarter * falling, rel=0.02)
+    even = COUNTED / 4 / np.linalg.eigvalsh(np.cov(BITS[:, :2].T.numpy().astype(float), bias=True))[-1]
+    assert even > LASTING
+    assert defaults_of(hm.RBM(2, 8), (BITS[:, :2], None), 30_000, True, rule).rate == pytest.approx(min(even, HIGHEST) / 10, rel=0.02)
+
+
 def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_learns_what_one_learns() -> None:
     rule, deep, rbm = hm.PersistentCD(10), hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)]), hm.RBM(12, 6)
     found, known = (defaults_of(model, (BITS, None), 300, True, rule) for model in (deep, rbm))
@@ -138,16 +154,15 @@ def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:of . hidden units")
-def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not() -> None:
     """Two blocs of cases, far apart, four to one. No step of CD-1 crosses between them, and it ends below independent columns."""
     draws = torch.Generator().manual_seed(0)
-    bloc = (torch.rand(1000, 1, generator=draws) < 0.8).float()
-    rows = (bloc + (torch.rand(1000, 30, generator=draws) < 0.05)) % 2
+    bloc = (torch.rand(10_000, 1, generator=draws) < 0.8).float()
+    rows = (bloc + (torch.rand(10_000, 30, generator=draws) < 0.05)) % 2
     learnt = []
-    for long in (600, 601):
-        monkeypatch.setattr("harmonium.learning.defaults.LONG", long)
+    for updates in (LONG, LONG - 100):  # whole epochs of a hundred
         rbm = hm.RBM(30, 4)
-        hm.fit(rbm, rows, updates=600, progress=False)
+        hm.fit(rbm, rows, updates=updates, progress=False)
         learnt.append(nats(rbm, rows))
     mean = rows.double().mean(0)
     independent = float((torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean)).sum())

@@ -32,6 +32,7 @@ COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.05
 HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
+LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length from here, unless it is lower anyway
 DEEP = 0.5  # factor for deep Boltzmann machines
 BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
@@ -69,8 +70,7 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
     if before is not None:
         return lasting if before == described(lasting) else brief
     machine = model.machine
-    binary = all(isinstance(leaf, Bernoulli) for unit in (machine.visible, machine.hidden) for _, _, leaf in leaves(unit))
-    plain = binary and type(model) is RBM and type(model.coupling) is Dense and not known
+    plain = all_binary(machine) and type(model) is RBM and type(model.coupling) is Dense and not known
     return lasting if plain and not chosen and updates >= LONG else brief
 
 
@@ -113,7 +113,8 @@ def defaults_of(
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
     times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
-    what their layers do to one another adds to the curvature.
+    what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c; with them an RBM of
+    binary units has 0.1 √(300 / updates) where that is more, up to c / (4 λ).
 
     Parameters
     ----------
@@ -156,9 +157,18 @@ def defaults_of(
     constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED) * (DEEP if deep else 1.0)
     largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
     steepest = constant * (PERSISTENT if rule.divided else 1.0) / largest
-    rate = min(steepest, NOISIEST / largest**0.5 * share) if real else min(steepest, HIGHEST) * share**0.5
+    if real:
+        rate = min(steepest, NOISIEST / largest**0.5 * share)
+    else:
+        highest, lasting = min(steepest, HIGHEST), LASTING if rule.divided and not deep and all_binary(machine) else 0.0
+        rate = min(highest, max(highest, lasting) * share**0.5)
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
+
+
+def all_binary(machine: RBM) -> bool:
+    """Whether all units of both layers are binary."""
+    return all(isinstance(leaf, Bernoulli) for unit in (machine.visible, machine.hidden) for _, _, leaf in leaves(unit))
 
 
 def mean_of(values: Tensor, weights: Tensor | None) -> float:
