@@ -156,3 +156,7 @@ def test_what_is_no_coupling_is_refused(model):
 def test_a_coupling_has_the_shapes_of_its_layers():
     with pytest.raises(ValueError, match=r"expects statistics of shapes \(4,\) and \(2,\), and the layers' are \(3,\) and \(2,\)"):
         hm.RBM(3, 2, hm.Dense(4, 2))
+
+
+def test_dense_couplings_have_the_type_of_the_layers_that_they_join():
+    assert {parameter.dtype for parameter in hm.DBM([hm.Bernoulli(units).double() for units in (3, 2, 2)]).parameters()} == {torch.float64}
