@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from harmonium.data.sparse import check_indices
 from harmonium.data.text_file import read_text
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def _matrix(path: Path) -> Documents:
 
     try:
         counts = sparse.load_npz(path)
-        if hasattr(counts, "check_format"):  # SciPy would use indices outside of the matrix, and write outside of its memory
-            counts.check_format(full_check=True)
+        if hasattr(counts, "indptr"):
+            check_indices(counts)
     except Exception as fault:  # SciPy and NumPy may raise any exception, depending on the bytes
         raise ValueError(f"{path} is no sparse matrix, as scipy.sparse.save_npz writes it") from fault
     if counts.ndim != 2 or counts.dtype.kind not in "biuf" or counts.shape[0] > MOST_DOCUMENTS or counts.shape[1] > MOST_WORDS:

@@ -16,6 +16,7 @@ import torch
 from harmonium.data.fetch import locate
 from harmonium.data.rating_table import Ratings, Scale
 from harmonium.data.sheets import is_number
+from harmonium.data.sparse import check_indices
 from harmonium.data.text_file import read_text
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def load_visits(data_dir: str | Path | None = None) -> Visits:
                 for part in ("train", "test")
             ]
         for part in parts:
-            part.check_format(full_check=True)  # SciPy would use indices outside of the matrix
+            check_indices(part)
     except (OSError, KeyError, ValueError) as fault:
         raise ValueError(f"{path} is damaged or another file: expected rows of visits and the areas' names ({fault})") from None
     return Visits(parts[0], parts[1], areas)

@@ -15,6 +15,13 @@ def is_sparse(data: Any) -> bool:
     return data.layout != torch.strided if isinstance(data, Tensor) else hasattr(data, "tocsr") and hasattr(data, "nnz")
 
 
+def check_indices(matrix: Any) -> None:
+    """Raises a ValueError where the indices of a compressed matrix leave it: SciPy would use them, and write outside of its memory."""
+    matrix.check_format(full_check=True)
+    if (matrix.indptr[1:] < matrix.indptr[:-1]).any():  # SciPy (1.17) does not look where the last is 0
+        raise ValueError("its rows do not follow each other")
+
+
 class SparseRows:
     """Rows of a sparse matrix, (cases, units), made dense one batch at a time.
 
