@@ -88,7 +88,8 @@ const stepsASecond = () => (sweeping() ? SPEEDS[view.speed] : Math.min(FRAMES, S
 const timesAFrame = () => Math.max(1, Math.round(stepsASecond() / FRAMES));
 
 function tick(now) {
-  requestAnimationFrame(tick);
+  if (watching) setTimeout(() => requestAnimationFrame(tick), 1000 / FRAMES);
+  else requestAnimationFrame(tick);
   if (playing && !busy && now >= due) {
     due = Math.max(now - 50, due) + (1000 * timesAFrame()) / stepsASecond();
     step();
