@@ -94,7 +94,7 @@ function tick(now) {
     due = Math.max(now - 50, due) + (1000 * timesAFrame()) / stepsASecond();
     step();
   }
-  paintStage(still.matches || watching ? 1 : 0.35); // smooth movement is most of a page's work
+  paintStage(still.matches || watching ? 1 : 0.35); // smooth movement would paint every frame
 }
 
 function play(on) {
