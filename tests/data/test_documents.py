@@ -72,6 +72,14 @@ def test_matrices_that_are_no_documents(tmp_path: Path, fault: str) -> None:
     assert str(caught.value).startswith(str(path))
 
 
+def test_rows_that_run_backwards_are_refused_before_they_are_sorted(tmp_path: Path) -> None:
+    path, columns = tmp_path / "counts.npz", np.zeros(3, np.int64)
+    members = {"format": np.array(b"csr"), "shape": np.array([2, 2]), "data": np.ones(3), "indices": columns}
+    np.savez(path, **members, indptr=np.array([0, 2**62, 0]))
+    with pytest.raises(ValueError, match="is no sparse matrix"):
+        documents.load(path)
+
+
 def test_files_that_are_neither(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no file"):
         documents.load(tmp_path / "none.txt")
