@@ -4,8 +4,11 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -23,10 +26,19 @@ def data() -> torch.Tensor:
     return (torch.rand(200, 12, generator=torch.Generator().manual_seed(1)) < 0.3).float()
 
 
+@contextmanager
+def often() -> Iterator[None]:
+    """Checkpoints at nearly every step, in one thread; as before afterwards, for this may be the process of other tests too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with mock.patch.object(trainer, "CHECKPOINT_SECONDS", 0.002):
+        yield
+    torch.set_num_threads(threads)
+
+
+@often()
 def learn(checkpoint: str | None, kill: str | None = None, at: int = 0, gradient: str = "plain") -> torch.nn.Module:
     """Persistent chains, momentum, a schedule, a sparsity target and the parameters' mean: all that a state must carry."""
-    torch.set_num_threads(1)
-    trainer.CHECKPOINT_SECONDS = 0.002
     if kill is not None:
         real, calls = getattr(os, kill), 0
 
@@ -60,10 +72,9 @@ def learn(checkpoint: str | None, kill: str | None = None, at: int = 0, gradient
 centred, enhanced = partial(learn, gradient="centred"), partial(learn, gradient="enhanced")
 
 
+@often()
 def tune(checkpoint: str | None) -> torch.nn.Module:
     """Dropout, a validation set and the best weights so far."""
-    torch.set_num_threads(1)
-    trainer.CHECKPOINT_SECONDS = 0.002
     x, y = data(), (data()[:, 0] + 2 * data()[:, 1]).long()
     net = hm.nets.classifier(hm.DBN([hm.RBM(hm.Bernoulli(12), hm.Bernoulli(9), seed=3)]), 4, dropout=0.3, input_dropout=0.1)
     state = hm.fine_tune(
