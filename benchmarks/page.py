@@ -11,7 +11,8 @@ Leave the machine alone meanwhile: what else it does is measured too.
   dreams with a label held, ten sweeps a second, and the frames that the browser asks for are counted, and the sweeps that it shows.
 - watch: a recipe learns on one thread, alone and watched, in an order that turns from round to round. A watched run has its server, which
   looks as soon as there is a net, and a page that is open and dreams. The time is that of learning, as the run's own rows have it. The
-  ratio is taken inside a round.
+  ratio is taken inside a round. On Linux also the seconds in which the run could have gone on and had no core, and those on a core, as the
+  kernel counts them: they say how much of a difference is the page's, where the machine's own ups and downs are larger.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -133,34 +134,52 @@ def watched(folder: Path) -> Iterator[str]:
         server.kill()
 
 
-def seconds_of_learning(words: list[str], browser: Any | None) -> float:
-    """Of a whole run, which a page in this browser watches."""
+def ended(process: subprocess.Popen[bytes]) -> dict[str, float]:
+    """Waits for a run. The seconds of its threads on a core and waiting for one, as last seen, where the system counts them."""
+    found: dict[str, float] = {}
+    while True:
+        try:
+            process.communicate(timeout=0.2)
+            return found
+        except subprocess.TimeoutExpired:
+            accounts = []
+            for path in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+                with suppress(OSError):  # a thread that has just ended
+                    accounts.append([int(word) / 1e9 for word in path.read_text().split()[:2]])
+            if accounts:
+                found = dict(zip(("on_a_core", "waiting"), np.sum(accounts, axis=0).tolist(), strict=True))
+
+
+def seconds_of_learning(words: list[str], browser: Any | None) -> dict[str, float]:
+    """Of a whole run, which a page in this browser watches; and what `ended` found."""
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room) / "run"
         with learning(words, folder) as process:
             if browser is None:
-                process.communicate()
+                account = ended(process)
             else:
                 with watched(folder) as address:
                     context = browser.new_context(viewport={"width": 1280, "height": 800})
                     context.new_page().goto(f"{address}#mode=dream&held=3")
-                    process.communicate()
+                    account = ended(process)
                     context.close()
         if process.returncode:
             raise RuntimeError(f"`harmonium run {shlex.join(words)}` failed")
-        return Run.open(folder).training_seconds
+        return {"learning": Run.open(folder).training_seconds, **account}
 
 
 def of_watching(words: list[str], rounds: int, console: Console) -> dict[str, Any]:
     """Seconds of learning alone and watched, and their ratio in each round."""
-    values: dict[str, list[float]] = {"alone": [], "watched": []}
+    found: dict[str, list[dict[str, float]]] = {"alone": [], "watched": []}
     with chromium() as browser:
         for turn in range(rounds):
-            for name in list(values)[:: -1 if turn % 2 else 1]:
+            for name in list(found)[:: -1 if turn % 2 else 1]:
                 with console.status(f"Learning, round {turn + 1} of {rounds}: {name}"):
-                    values[name].append(seconds_of_learning(words, browser if name == "watched" else None))
-    slowdown = 100 * (np.array(values["watched"]) / values["alone"] - 1)
-    medians = {f"{name}_seconds": float(np.median(each)) for name, each in values.items()}
+                    found[name].append(seconds_of_learning(words, browser if name == "watched" else None))
+    keys = set.intersection(*(set(each) for runs in found.values() for each in runs))
+    values = {name: {key: [each[key] for each in runs] for key in sorted(keys)} for name, runs in found.items()}
+    slowdown = 100 * (np.array(values["watched"]["learning"]) / values["alone"]["learning"] - 1)
+    medians = {f"{name}_{key}": float(np.median(each)) for name, kinds in values.items() for key, each in kinds.items()}
     return {"values": values, **medians, "slowdown_percent": float(np.median(slowdown)), "slowdowns_percent": slowdown.tolist()}
 
 
@@ -181,9 +200,14 @@ def shown(record: dict[str, Any]) -> str:
     if watch := record.get("watch"):
         each = ", ".join(f"{percent:+.1f}" for percent in watch["slowdowns_percent"])
         said.append(
-            f"Learning `{record['settings']['learn']}`: {watch['alone_seconds']:.1f} s alone, {watch['watched_seconds']:.1f} s watched; "
+            f"Learning `{record['settings']['learn']}`: {watch['alone_learning']:.1f} s alone, {watch['watched_learning']:.1f} s watched; "
             f"slower by {watch['slowdown_percent']:.1f} % (rounds {each}). Bar: less than {BARS['slowdown_percent']:g} %."
         )
+        if "watched_waiting" in watch:
+            said.append(
+                f"By the kernel's account, {watch['alone_on_a_core']:.1f} s on a core alone, {watch['watched_on_a_core']:.1f} s watched; "
+                f"waiting for one, {watch['alone_waiting']:.2f} s and {watch['watched_waiting']:.2f} s."
+            )
     return "\n".join(said)
 
 
