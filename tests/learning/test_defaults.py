@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LASTING, LONG, NOISIEST, REAL, defaults_of, rule_of
+from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LASTING, LONG, NOISIEST, REAL, RENEWAL, SEEING, defaults_of, rule_of
 from harmonium.learning.loop.settings import described
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -118,11 +118,14 @@ def test_the_rate_of_binary_machines_with_persistent_chains_falls_late_where_the
 
 
 def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_learns_what_one_learns() -> None:
-    rule, deep, rbm = hm.PersistentCD(10), hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)]), hm.RBM(12, 6)
-    found, known = (defaults_of(model, (BITS, None), 300, True, rule) for model in (deep, rbm))
-    assert (found.rate, found.gradient, found.falls) == (pytest.approx(known.rate / 2), "centred", True)
-    alike = defaults_of(hm.DBM([hm.Bernoulli(12), hm.Bernoulli(6)]), (BITS, None), 300, True, rule)  # with one coupling it is an RBM
-    assert alike.rate == pytest.approx(known.rate)
+    """Half with contrastive divergence; as much with chains that have to follow the machine."""
+    deep, rbm = hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)]), hm.RBM(12, 6)
+    rows = BITS[:, :1].expand(-1, 12)  # of a large variance, so that the rate is below the highest
+    for rule, share in ((hm.ContrastiveDivergence(), 0.5), (hm.PersistentCD(10), 1.0)):
+        found, known = (defaults_of(model, (rows, None), 300, True, rule) for model in (deep, rbm))
+        assert (found.rate, found.gradient, found.falls) == (pytest.approx(known.rate * share), "centred", True)
+        alike = defaults_of(hm.DBM([hm.Bernoulli(12), hm.Bernoulli(6)]), (rows, None), 300, True, rule)  # with one coupling it is an RBM
+        assert alike.rate == pytest.approx(known.rate)
     hm.fit(rbm, BITS[:1000], updates=300, progress=False)
     hm.fit(deep, BITS[:1000], updates=300, progress=False)
     held = BITS[1000:]
@@ -139,18 +142,24 @@ def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.U
     assert (found.rate <= 1e-3, found.gradient, found.falls) == (True, "plain", False)
 
 
-def test_long_trainings_of_binary_layers_have_persistent_chains() -> None:
-    """Not those of other layers, of deep machines, with gaps, or of whoever chooses an optimiser."""
-    brief, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(), hm.RBM(12, 4)
-    assert rule_of(rbm, hm.Given(), LONG, False, None) == lasting
-    assert rule_of(rbm, hm.Given(), LONG, False, described(brief)) == brief
-    assert rule_of(rbm, hm.Given(), 1, True, described(lasting)) == lasting
-    mixture, deep = hm.MixtureOfRBMs(12, 4, components=2), hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)])
-    others = [hm.RBM(hm.Bernoulli(12), hidden) for hidden in (hm.Gaussian(4), hm.Softmax(1, categories=4))]
-    for model in (mixture, deep, *others, hm.RBM(hm.ReplicatedSoftmax(12), hm.Bernoulli(4)), hm.RBM(real(), 4)):
-        assert rule_of(model, hm.Given(), LONG, False, None) == brief
-    assert rule_of(rbm, hm.Given(), LONG - 1, False, None) == rule_of(rbm, hm.Given(), LONG, True, None) == brief
-    assert rule_of(rbm, hm.Given(missing=torch.zeros(1, 12)), LONG, False, None) == brief
+def test_long_trainings_of_binary_hidden_units_have_chains_that_see_more() -> None:
+    """Not those of other layers or couplings, with gaps, of streams, or of whoever chooses an optimiser."""
+    brief, seeing, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(renewal=RENEWAL), hm.PersistentCD(), hm.RBM(12, 4)
+    deep = hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)])
+    for model in (rbm, deep):
+        found = [rule_of(model, hm.Given(), updates, False, None) for updates in (0, SEEING - 1, SEEING, LONG - 1, LONG)]
+        assert found == [brief, brief, seeing, seeing, lasting]
+        assert (
+            rule_of(model, hm.Given(), LONG, True, None) == rule_of(model, hm.Given(missing=torch.zeros(1, 12)), LONG, False, None) == brief
+        )
+    for rule in (brief, seeing, lasting):
+        assert rule_of(rbm, hm.Given(), LONG, False, described(rule)) == rule_of(rbm, hm.Given(), 1, True, described(rule)) == rule
+    categories = hm.RBM(hm.Softmax(4, categories=3), 4)
+    assert rule_of(categories, hm.Given(), SEEING, False, None) == rule_of(categories, hm.Given(), LONG, False, None) == seeing
+    others = [hm.RBM(hm.Bernoulli(12), hidden) for hidden in (hm.Gaussian(4), hm.Softmax(1, categories=4), hm.Poisson(4))]
+    others += [hm.RBM(hm.Spin(12), 4), hm.RBM(hm.Binomial(12, copies=3), 4), hm.RBM(hm.ReplicatedSoftmax(12), 4), hm.RBM(real(), 4)]
+    for model in (hm.MixtureOfRBMs(12, 4, components=2), hm.RBM(12, 4, hm.LowRank(12, 4, rank=2)), *others):
+        assert rule_of(model, hm.Given(), SEEING, False, None) == rule_of(model, hm.Given(), LONG, False, None) == brief
 
 
 @pytest.mark.filterwarnings("ignore:of . hidden units")
@@ -160,9 +169,9 @@ def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not()
     bloc = (torch.rand(10_000, 1, generator=draws) < 0.8).float()
     rows = (bloc + (torch.rand(10_000, 30, generator=draws) < 0.05)) % 2
     learnt = []
-    for updates in (LONG, LONG - 100):  # whole epochs of a hundred
+    for rule in (None, hm.ContrastiveDivergence()):
         rbm = hm.RBM(30, 4)
-        hm.fit(rbm, rows, updates=updates, progress=False)
+        hm.fit(rbm, rows, updates=LONG, negative=rule, progress=False)
         learnt.append(nats(rbm, rows))
     mean = rows.double().mean(0)
     independent = float((torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean)).sum())
@@ -170,15 +179,19 @@ def test_persistent_chains_weigh_clusters_that_contrastive_divergence_does_not()
 
 
 def test_a_longer_training_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harmonium.learning.defaults.SEEING", 15)
     monkeypatch.setattr("harmonium.learning.defaults.LONG", 20)
-    rows, quiet = BITS[:100], {"progress": False}
-    state = hm.fit(hm.RBM(12, 4), rows, updates=20, checkpoint=tmp_path / "long", **quiet)
-    assert state.chains is not None
-    assert hm.fit(hm.RBM(12, 4), rows, updates=10, checkpoint=tmp_path / "short", **quiet).chains is None
-    for path, kept in (("long", True), ("short", False)):
-        again = hm.fit(hm.RBM(12, 4), rows, updates=30, checkpoint=tmp_path / path, **quiet)
-        assert (again.step, again.chains is not None) == (30, kept)
-    assert hm.fit(state.model, rows, updates=25, state=state, **quiet).chains is state.chains
+    rows, quiet, rules = (
+        BITS[:100],
+        {"progress": False},
+        {10: hm.ContrastiveDivergence(), 15: hm.PersistentCD(renewal=0.1), 20: hm.PersistentCD()},
+    )
+    for updates, rule in rules.items():
+        path = tmp_path / str(updates)
+        for length in (updates, 30):
+            state = hm.fit(hm.RBM(12, 4), rows, updates=length, checkpoint=path, **quiet)
+            assert (state.step, state.settings["negative"]) == (length, described(rule))
+        assert hm.fit(state.model, rows, updates=35, state=state, **quiet).chains is state.chains
     named = hm.fit(hm.RBM(12, 4), rows, updates=20, negative=hm.ContrastiveDivergence(), **quiet)
     assert named.chains is None
 

@@ -21,7 +21,7 @@ from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Bernoulli, Exponential, Given, Unit
+from harmonium.units import Bernoulli, Exponential, Given, Softmax, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -38,15 +38,18 @@ BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
 PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
-LONG = 10_000  # updates from which chains are persistent
+SEEING, LONG = 1_000, 10_000  # updates from which chains see more than the cases' neighbours, and from which they persist
+RENEWAL = 0.1  # probability that a chain begins anew at a case, between the two
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
 def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
-    """The rule of a training that names none: persistent chains in long trainings of binary layers, else contrastive divergence.
+    """The rule of a training that names none: contrastive divergence; in longer trainings of binary units, chains that see more.
 
-    Contrastive divergence learns faster at first. Its chains stay near the data, so it never sees what probability the machine gives to
-    other states, and the likelihood ends lower or falls again. Persistent chains see it, if they have the updates to get there.
+    Contrastive divergence learns faster at first. Its chains stay near the data. So it never sees what probability the machine gives to
+    other states: the likelihood ends lower or falls again, and clusters get wrong weights. Persistent chains see it, if they have the
+    updates to get there and the machine does not change too fast for them. Chains that begin anew at a case now and then, after ten steps
+    on the average, are in between. They are for binary hidden units and for visible ones that are binary or categories.
 
     Parameters
     ----------
@@ -66,12 +69,14 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
     Rule
         The rule.
     """
-    brief, lasting = ContrastiveDivergence(), PersistentCD()
+    brief, seeing, lasting = ContrastiveDivergence(), PersistentCD(renewal=RENEWAL), PersistentCD()
     if before is not None:
-        return lasting if before == described(lasting) else brief
-    machine = model.machine
-    plain = all_binary(machine) and type(model) is RBM and type(model.coupling) is Dense and not known
-    return lasting if plain and not chosen and updates >= LONG else brief
+        return next((rule for rule in (seeing, lasting) if before == described(rule)), brief)
+    machine, couplings = model.machine, model.couplings if isinstance(model, DBM) else [model.coupling]
+    plain = type(model) in (RBM, DBM) and all(type(each) is Dense for each in couplings) and not known
+    if chosen or updates < SEEING or not plain or not all_of(machine.visible, Bernoulli, Softmax) or not all_of(machine.hidden, Bernoulli):
+        return brief
+    return lasting if updates >= LONG and all_binary(machine) else seeing
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,8 @@ def defaults_of(
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
     times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
-    what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c; with them an RBM of
-    binary units has 0.1 √(300 / updates) where that is more, up to c / (4 λ).
+    what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too; with
+    them an RBM of binary units has 0.1 √(300 / updates) where that is more, up to c / (4 λ).
 
     Parameters
     ----------
@@ -154,9 +159,9 @@ def defaults_of(
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
-    constant = (BOTH if endless else REAL) if real else (ENDLESS if endless else COUNTED) * (DEEP if deep else 1.0)
+    constant = (BOTH if endless else REAL) if real else ENDLESS if endless else COUNTED
     largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
-    steepest = constant * (PERSISTENT if rule.divided else 1.0) / largest
+    steepest = constant * (PERSISTENT if rule.divided else DEEP if deep else 1.0) / largest
     if real:
         rate = min(steepest, NOISIEST / largest**0.5 * share)
     else:
@@ -168,7 +173,12 @@ def defaults_of(
 
 def all_binary(machine: RBM) -> bool:
     """Whether all units of both layers are binary."""
-    return all(isinstance(leaf, Bernoulli) for unit in (machine.visible, machine.hidden) for _, _, leaf in leaves(unit))
+    return all_of(machine.visible, Bernoulli) and all_of(machine.hidden, Bernoulli)
+
+
+def all_of(layer: Unit, *kinds: type[Unit]) -> bool:
+    """Whether all units of a layer are of these kinds."""
+    return all(isinstance(leaf, kinds) for _, _, leaf in leaves(layer))
 
 
 def mean_of(values: Tensor, weights: Tensor | None) -> float:

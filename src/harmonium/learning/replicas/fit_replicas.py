@@ -145,7 +145,7 @@ def slots_of(rule: Rule, model: Replicas[RBM], generator: torch.Generator) -> di
         return {}
     visible: Any = model.stacked.get_submodule("visible")
     zero = visible.zero_input(rule.chains)
-    return {"chains": visible.sample(zero.expand(len(model), *zero.shape).contiguous(), generator=generator)}
+    return rule.beginning({"chains": visible.sample(zero.expand(len(model), *zero.shape).contiguous(), generator=generator)})
 
 
 class ReplicaContrast:

@@ -112,12 +112,17 @@ class PersistentCD(Rule):
         Sweeps per update, at least one.
     sampler : Sampler, default Gibbs()
         `Gibbs()`, of which a few chains may begin anew, or `Tempering(...)`, whose chains cross between modes through higher temperatures.
+    renewal : float, default 0
+        The probability that a chain begins anew at an update, at a case of the batch. All begin there at the first update if it is above 0.
+        At 1 this is contrastive divergence from cases drawn at random. Between the two a chain makes 1 / renewal steps on the average: it
+        sees more of the machine than contrastive divergence does, and is not left behind by a machine that changes fast. It takes `Gibbs`.
 
     Raises
     ------
     ValueError
-        For fewer than one chain or step. When learning starts: if the partition function depends on the case (absent units, the length of a
-        document, a context), because the chains are of one machine. Missing values are accepted.
+        For fewer than one chain or step, for a probability outside 0 to 1, and for one above 0 with another sampler. When learning starts:
+        if the partition function depends on the case (absent units, the length of a document, a context), because the chains are of one
+        machine. Missing values are accepted.
 
     Notes
     -----
@@ -135,21 +140,33 @@ class PersistentCD(Rule):
     chains: int = 100
     steps: int = 1
     sampler: Sampler = Gibbs()
+    renewal: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.chains < 1 or self.steps < 1:
             raise ValueError(f"persistent CD takes at least one chain and one step, found {self.chains} and {self.steps}")
+        if not 0 <= as_number(self.renewal) <= 1:
+            raise ValueError(f"renewal is the probability that a chain begins anew at a case, from 0 to 1, found {self.renewal!r}")
+        if self.renewal and not isinstance(self.sampler, Gibbs):
+            raise ValueError(f"chains that begin anew at cases are chains of Gibbs(), found renewal={self.renewal} and {self.sampler!r}")
 
     @property
     def divided(self) -> Mapping[str, int]:
         return self.sampler.divided
 
     def init(self, model: RBM, generator: torch.Generator) -> Slots:
-        return self.sampler.init(model, own_share(self.chains), generator)
+        return self.beginning(self.sampler.init(model, own_share(self.chains), generator))
+
+    def beginning(self, slots: Slots) -> Slots:
+        """The slots before the first update, with these chains."""
+        return slots | {"unbegun": torch.ones((), device=slots["chains"].device)} if self.renewal else slots
 
     @torch.no_grad()
     def particles(self, model: RBM, positive: Positive, slots: Slots, *, generator: torch.Generator) -> Tensor:
         check_unpaired(positive.given)
+        if self.renewal:
+            renew(slots["chains"], positive, slots["unbegun"].clamp_min(self.renewal), len(model.visible.shape), generator)
+            slots["unbegun"].zero_()
         return self.sampler.move(model, slots, self.steps, generator)
 
     def between(self, model: RBM, slots: Slots, step: int) -> None:
@@ -157,3 +174,30 @@ class PersistentCD(Rule):
 
     def metrics(self, slots: Slots) -> dict[str, float]:
         return self.sampler.metrics(slots)
+
+
+def renew(chains: Tensor, positive: Positive, probability: Tensor, axes: int, generator: torch.Generator) -> None:
+    """Put each chain, with this probability, at a case of the batch, drawn by its weight.
+
+    Parameters
+    ----------
+    chains : Tensor
+        (*leading, chains, *shape), changed in place.
+    positive : Positive
+        The batch, (*leading, cases, *shape).
+    probability : Tensor
+        One number.
+    axes : int
+        Number of axes of a case.
+    generator : torch.Generator
+        For all draws.
+    """
+    v, shares, leading = positive.phase.v, positive.shares, chains.shape[: chains.dim() - axes]
+    cases, count = v.dim() - axes - 1, leading[-1]
+    if isinstance(shares, Tensor):
+        likely = shares.clamp_min(torch.finfo(shares.dtype).tiny)  # a batch without any weight is still one of cases
+        at = torch.multinomial(likely, count, replacement=True, generator=generator)
+    else:
+        at = torch.randint(v.shape[cases], (count,), generator=generator, device=chains.device)
+    anew = torch.rand(leading, generator=generator, device=chains.device) < probability
+    chains.copy_(torch.where(anew.reshape(*leading, *[1] * axes), v.index_select(cases, at).to(chains.dtype), chains))
