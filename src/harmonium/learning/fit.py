@@ -81,8 +81,8 @@ def fit(
         sparse matrices and sources when they are visited. Visible biases that still have their initial values, all zero, start at
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
     negative : Rule, optional
-        The learning rule, which makes the model's part of the gradient. The default is `ContrastiveDivergence()`, and `PersistentCD()` for
-        long trainings of binary layers with nothing else named. See the notes.
+        The learning rule, which makes the model's part of the gradient. The default is `ContrastiveDivergence()`, and in
+        longer trainings of binary units `PersistentCD`. See the notes.
     epochs : int, optional
         Number of epochs in all, those of a `state` or checkpoint included.
     updates : int, optional
@@ -165,15 +165,16 @@ def fit(
 
     Notes
     -----
-    *The default rule* is CD-1. Trainings of at least 10,000 updates have persistent chains, `PersistentCD()`, if all layers are binary, the
-    coupling is dense, and neither an optimiser nor a schedule is named, nothing is given of the cases, and they are no stream. A training
-    that goes on keeps its rule. Figures are in the guide's page on the defaults.
+    *The default rule* is CD-1. Trainings of at least 1,000 updates have chains that begin anew now and then,
+    `PersistentCD(renewal=0.1)`, if hidden units are binary and visible ones binary or categories, couplings are dense, neither an optimiser
+    nor a schedule is named, nothing is given of the cases, and they are no stream; those of at least 10,000 have `PersistentCD()` if all
+    layers are binary. A training that goes on keeps its rule. Figures are in the guide's page on the defaults.
 
     *The default rate*, for an RBM with a dense coupling, is the lower of c / λ and 0.5, times √(300 / updates) over more than 300
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
     standardised data and c of 0.3, or 0.05 with unbounded hidden units. Rules with persistent chains, which have to follow, have a quarter
-    of c, and deep Boltzmann machines half of it. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam instead, with
+    of c, and deep Boltzmann machines half of it by CD. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam, with
     the rate 0.02 times the same root; for documents of more than 200 words on average it is 4 / words in place of 0.02. The rate is fixed
     for other couplings, deep Boltzmann machines with a real-valued or unbounded layer, streams, rectified or exponential visible units, and
     real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an
