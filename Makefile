@@ -1,12 +1,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak test-page lint docs bench clean
+.PHONY: demo test pytest soak test-page lint docs bench clean
 
 demo: .venv/installed
 	$(BIN)/harmonium run digits --fresh
 
-test: lint
+# Side by side: lint takes one processor, and the tests' slowest files do not always fill two.
+test: .venv/installed
+	$(MAKE) --jobs=2 --keep-going lint pytest
+
+pytest: .venv/installed
 	$(BIN)/pytest -n 2
 
 # For maintainers, for hours: the campaigns of `make test` at full size. `make soak SEED=1 HOURS=8` has other files and an end.

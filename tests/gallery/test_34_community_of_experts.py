@@ -11,7 +11,7 @@ from tests.gallery.scripts import run
 
 
 def test_community_of_experts() -> None:
-    found = run("plot_34_community_of_experts", **{"SIDE, SEEDS, EPOCHS, LONG": "6, 2, 100, 200"})
+    found = run("plot_34_community_of_experts", **{"SIDE, SEEDS, EPOCHS, LONG": "6, 1, 100, 150"})
     assert found["figures"] == ["community_of_experts"]
     net, test = found["net"], found["test"].double().numpy()
     weight = net.experts[0].coupling.weight.detach().double().numpy()
