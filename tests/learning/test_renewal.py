@@ -69,6 +69,14 @@ def test_a_case_of_no_weight_starts_no_chain_and_a_batch_of_none_harms_none() ->
         assert set(found.flatten().tolist()) == values
 
 
+def test_a_process_without_a_case_leaves_its_chains() -> None:
+    rbm, rule = machine(), hm.PersistentCD(50, renewal=1.0)
+    slots = rule.init(rbm, torch.Generator().manual_seed(0))
+    for shares in (0.1, torch.ones(0, dtype=torch.float64)):
+        positive = Positive(rbm.infer(torch.empty(0, 3, dtype=torch.float64)), shares, 1.0, hm.Given())
+        assert rule.particles(rbm, positive, slots, generator=torch.Generator().manual_seed(0)).shape == (50, 3)
+
+
 def test_replicas_deep_machines_gaps_and_shapes_of_any_kind() -> None:
     rule = hm.PersistentCD(7, renewal=0.5)
     many = hm.Replicas([hm.RBM(hm.Bernoulli(6), hm.Bernoulli(4), seed=seed) for seed in range(3)])

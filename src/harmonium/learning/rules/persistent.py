@@ -177,7 +177,7 @@ class PersistentCD(Rule):
 
 
 def renew(chains: Tensor, positive: Positive, probability: Tensor, axes: int, generator: torch.Generator) -> None:
-    """Put each chain, with this probability, at a case of the batch, drawn by its weight.
+    """Put each chain, with this probability, at a case of the batch, drawn by its weight. A process without a case puts none.
 
     Parameters
     ----------
@@ -194,6 +194,8 @@ def renew(chains: Tensor, positive: Positive, probability: Tensor, axes: int, ge
     """
     v, shares, leading = positive.phase.v, positive.shares, chains.shape[: chains.dim() - axes]
     cases, count = v.dim() - axes - 1, leading[-1]
+    if not v.shape[cases]:
+        return
     if isinstance(shares, Tensor):
         likely = shares.clamp_min(torch.finfo(shares.dtype).tiny)  # a batch without any weight is still one of cases
         at = torch.multinomial(likely, count, replacement=True, generator=generator)
