@@ -138,3 +138,11 @@ def test_chains_of_several_temperatures_are_refused() -> None:
 def test_checkpoints_from_before_match() -> None:
     assert described(hm.PersistentCD(5)) == "PersistentCD(chains=5, steps=1, sampler=Gibbs())"
     assert described(hm.PersistentCD(5, renewal=0.1)) == "PersistentCD(chains=5, steps=1, sampler=Gibbs(), renewal=0.1)"
+
+
+def test_numbers_of_any_kind_are_told_apart() -> None:
+    """By what a checkpoint knows of the rule."""
+    one, other = (hm.PersistentCD(5, renewal=np.float32(number)) for number in (0.25, 0.5))
+    assert described(one) == described(hm.PersistentCD(5, renewal=torch.tensor(0.25))) == described(hm.PersistentCD(5, renewal=0.25))
+    assert described(one) != described(other)
+    assert described(hm.PersistentCD(5, renewal=1)) == described(hm.PersistentCD(5, renewal=1.0))

@@ -81,8 +81,8 @@ def fit(
         sparse matrices and sources when they are visited. Visible biases that still have their initial values, all zero, start at
         the data's base rates (not for iterables). The data of a deep Boltzmann machine are complete cases of its lowest layer.
     negative : Rule, optional
-        The learning rule, which makes the model's part of the gradient. The default is `ContrastiveDivergence()`, and in
-        longer trainings of binary units `PersistentCD`. See the notes.
+        The learning rule, which makes the model's part of the gradient. The default is `ContrastiveDivergence()`, and
+        `PersistentCD` in longer trainings of binary units. See the notes.
     epochs : int, optional
         Number of epochs in all, those of a `state` or checkpoint included.
     updates : int, optional

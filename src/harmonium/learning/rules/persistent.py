@@ -84,10 +84,10 @@ class Gibbs:
     def move(self, model: RBM, slots: Slots, steps: int, generator: torch.Generator) -> Tensor:
         chains = slots["chains"]
         if self.restarts:
-            leading = chains.shape[: chains.dim() - len(model.visible.shape)]
-            anew = torch.rand(leading, generator=generator, device=chains.device) < self.restarts
-            begun = random_states(model.visible, *leading, generator=generator)
-            chains.copy_(torch.where(anew.reshape(*leading, *[1] * len(model.visible.shape)), begun, chains))
+            axes = len(model.visible.shape)
+            anew = drawn_chains(chains, self.restarts, axes, generator)
+            begun = random_states(model.visible, *chains.shape[: chains.dim() - axes], generator=generator)
+            chains.copy_(torch.where(anew, begun, chains))
         return chains.copy_(model.gibbs(chains, steps=steps, generator=generator))
 
     def between(self, slots: Slots, step: int) -> None:
@@ -147,6 +147,7 @@ class PersistentCD(Rule):
             raise ValueError(f"persistent CD takes at least one chain and one step, found {self.chains} and {self.steps}")
         if not 0 <= as_number(self.renewal) <= 1:
             raise ValueError(f"renewal is the probability that a chain begins anew at a case, from 0 to 1, found {self.renewal!r}")
+        object.__setattr__(self, "renewal", float(self.renewal))  # a number of NumPy is described by its type alone
         if self.renewal and not isinstance(self.sampler, Gibbs):
             raise ValueError(f"chains that begin anew at cases are chains of Gibbs(), found renewal={self.renewal} and {self.sampler!r}")
 
@@ -192,8 +193,8 @@ def renew(chains: Tensor, positive: Positive, probability: Tensor, axes: int, ge
     generator : torch.Generator
         For all draws.
     """
-    v, shares, leading = positive.phase.v, positive.shares, chains.shape[: chains.dim() - axes]
-    cases, count = v.dim() - axes - 1, leading[-1]
+    v, shares = positive.phase.v, positive.shares
+    cases, count = v.dim() - axes - 1, chains.shape[-axes - 1]
     if not v.shape[cases]:
         return
     if isinstance(shares, Tensor):
@@ -201,5 +202,12 @@ def renew(chains: Tensor, positive: Positive, probability: Tensor, axes: int, ge
         at = torch.multinomial(likely, count, replacement=True, generator=generator)
     else:
         at = torch.randint(v.shape[cases], (count,), generator=generator, device=chains.device)
-    anew = torch.rand(leading, generator=generator, device=chains.device) < probability
-    chains.copy_(torch.where(anew.reshape(*leading, *[1] * axes), v.index_select(cases, at).to(chains.dtype), chains))
+    anew = drawn_chains(chains, probability, axes, generator)
+    chains.copy_(torch.where(anew, v.index_select(cases, at).to(chains.dtype), chains))
+
+
+def drawn_chains(chains: Tensor, probability: Tensor | float, axes: int, generator: torch.Generator) -> Tensor:
+    """Whether each chain is one of some that are drawn with this probability: (*leading, chains, *1s), as many 1s as a state has axes."""
+    leading = chains.shape[: chains.dim() - axes]
+    drawn = torch.rand(leading, generator=generator, device=chains.device) < probability
+    return drawn.reshape(*leading, *[1] * axes)
