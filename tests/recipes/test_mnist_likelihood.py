@@ -130,6 +130,14 @@ def test_mnist_dbm_learns_its_layers_one_at_a_time_then_together(
         MnistDbm(restarts=2)
 
 
+def test_mnist_dbm_can_be_judged_by_its_bound_alone(tmp_path: Path, grey_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = smoke(monkeypatch, "mnist-dbm", grey_mnist, tmp_path / "run", "--units", "12", "20", "--bound-alone")
+    assert {"test_bound_nats", "ablation_nats"} < metrics.keys()
+    assert not any(name.endswith("error_percent") for name in metrics)
+    assert set(Run.open(tmp_path / "run").histories()) == {"first layer", "second layer", "all layers"}
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["setting"] == "smoke, the bound alone"
+
+
 def test_a_run_is_not_quick_and_long_at_once() -> None:
     with pytest.raises(ValueError, match="not both"):
         MnistRbm(quick=True, long=True)
