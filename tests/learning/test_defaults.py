@@ -11,7 +11,20 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.learning.defaults import COUNTED, ENDLESS, HIGHEST, LASTING, LONG, NOISIEST, REAL, RENEWAL, SEEING, defaults_of, rule_of
+from harmonium.learning.defaults import (
+    COUNTED,
+    EARLY,
+    ENDLESS,
+    HIGHEST,
+    LASTING,
+    LONG,
+    NOISIEST,
+    REAL,
+    RENEWAL,
+    SEEING,
+    defaults_of,
+    rule_of,
+)
 from harmonium.learning.loop.settings import described
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -142,24 +155,47 @@ def test_a_deep_machine_with_an_endless_layer_keeps_a_low_rate(layers: list[hm.U
     assert (found.rate <= 1e-3, found.gradient, found.falls) == (True, "plain", False)
 
 
-def test_long_trainings_of_binary_hidden_units_have_chains_that_see_more() -> None:
-    """Not those of other layers or couplings, with gaps, of streams, or of whoever chooses an optimiser."""
-    brief, seeing, lasting, rbm = hm.ContrastiveDivergence(), hm.PersistentCD(renewal=RENEWAL), hm.PersistentCD(), hm.RBM(12, 4)
-    deep = hm.DBM([hm.Bernoulli(units) for units in (12, 6, 4)])
+def test_chains_see_more_the_longer_the_training_is() -> None:
+    """Not those of endless hidden units, of other couplings, with gaps, of streams, or of whoever chooses an optimiser."""
+    nearby, early, seeing, lasting = hm.ContrastiveDivergence(), *(hm.PersistentCD(renewal=share) for share in (EARLY, RENEWAL, 0.0))
+
+    def found(model: hm.RBM | hm.DBM) -> list[hm.Rule]:
+        return [rule_of(model, hm.Given(), updates, True, False, None) for updates in (0, SEEING - 1, SEEING, LONG - 1, LONG)]
+
+    def bits(units: int) -> hm.Bernoulli:
+        return hm.Bernoulli(units)
+
+    rbm, deep = hm.RBM(12, 4), hm.DBM([bits(12), bits(6), bits(4)])
+    assert found(rbm) == [nearby, nearby, seeing, seeing, lasting]
+    assert found(deep) == [nearby, early, seeing, seeing, lasting]
     for model in (rbm, deep):
-        found = [rule_of(model, hm.Given(), updates, False, None) for updates in (0, SEEING - 1, SEEING, LONG - 1, LONG)]
-        assert found == [brief, brief, seeing, seeing, lasting]
-        assert (
-            rule_of(model, hm.Given(), LONG, True, None) == rule_of(model, hm.Given(missing=torch.zeros(1, 12)), LONG, False, None) == brief
-        )
-    for rule in (brief, seeing, lasting):
-        assert rule_of(rbm, hm.Given(), LONG, False, described(rule)) == rule_of(rbm, hm.Given(), 1, True, described(rule)) == rule
-    categories = hm.RBM(hm.Softmax(4, categories=3), 4)
-    assert rule_of(categories, hm.Given(), SEEING, False, None) == rule_of(categories, hm.Given(), LONG, False, None) == seeing
-    others = [hm.RBM(hm.Bernoulli(12), hidden) for hidden in (hm.Gaussian(4), hm.Softmax(1, categories=4), hm.Poisson(4))]
-    others += [hm.RBM(hm.Spin(12), 4), hm.RBM(hm.Binomial(12, copies=3), 4), hm.RBM(hm.ReplicatedSoftmax(12), 4), hm.RBM(real(), 4)]
+        gaps = hm.Given(missing=torch.zeros(1, 12))
+        assert rule_of(model, hm.Given(), LONG, True, True, None) == rule_of(model, gaps, LONG, True, False, None) == nearby
+    for rule in (nearby, early, seeing, lasting):
+        gone_on = (rule_of(rbm, hm.Given(), updates, True, chosen, described(rule)) for updates, chosen in ((LONG, False), (1, True)))
+        assert list(gone_on) == [rule, rule]
+    for visible in (hm.Softmax(4, categories=3), hm.Binomial(12, copies=3), hm.Poisson(12), real()):
+        assert found(hm.RBM(visible, 4)) == [nearby, early, seeing, seeing, seeing]
+    assert found(hm.RBM(hm.Spin(12), 4)) == [nearby, nearby, seeing, seeing, seeing]
+    for bounded in (hm.Softmax(1, categories=4), hm.Spin(4), hm.Binomial(4, copies=2)):
+        for model in (hm.RBM(bits(12), bounded), hm.RBM(real(), bounded), hm.DBM([bits(12), bits(6), bounded])):
+            assert found(model) == [nearby, nearby, seeing, seeing, seeing]
+    others = [hm.RBM(visible, 4) for visible in (hm.ReplicatedSoftmax(12), hm.Exponential(12), hm.NoisyReLU(12))]
+    others += [hm.RBM(bits(12), hidden) for hidden in (hm.Gaussian(4), hm.Poisson(4), hm.NoisyReLU(4), hm.SteppedSigmoid(4))]
     for model in (hm.MixtureOfRBMs(12, 4, components=2), hm.RBM(12, 4, hm.LowRank(12, 4, rank=2)), *others):
-        assert rule_of(model, hm.Given(), SEEING, False, None) == rule_of(model, hm.Given(), LONG, False, None) == brief
+        assert set(found(model)) == {nearby}
+    assert rule_of(hm.RBM(real(), 4), hm.Given(), SEEING, False, False, None) == nearby  # data that are not in standard form
+
+
+def test_real_valued_data_have_the_same_rate_with_chains_that_begin_anew() -> None:
+    rows = REALS[:, :1] + 0.1 * REALS.repeat(1, 3)  # of so large a variance in one direction that it bounds the rate
+    for rbm, data, shares in (
+        (hm.RBM(hm.Gaussian(24, learn_variance=True), 4), rows, (1.0, 1.0, 0.25)),
+        (hm.RBM(hm.Binomial(8, copies=12), 4), COUNTS, (0.5, 0.25, 0.25)),
+    ):
+        plain = defaults_of(rbm, (data, None), 300, True, hm.ContrastiveDivergence()).rate
+        rates = [defaults_of(rbm, (data, None), 300, True, hm.PersistentCD(renewal=share)).rate for share in (EARLY, RENEWAL, 0.0)]
+        assert rates == pytest.approx([plain * share for share in shares])
 
 
 @pytest.mark.filterwarnings("ignore:of . hidden units")

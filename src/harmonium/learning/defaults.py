@@ -21,7 +21,7 @@ from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Bernoulli, Exponential, Given, Softmax, Unit
+from harmonium.units import Bernoulli, Exponential, Given, Poisson, Spin, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -31,7 +31,7 @@ COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.05
 """Rate times the data's largest variance: of bounded layers and counts, unbounded hidden units, real-valued data, and both."""
 HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
-PERSISTENT = 0.25  # factor for rules with chains that have to follow the machine
+PERSISTENT, YOUNG = 0.25, 0.5  # factors for rules with chains that have to follow the machine, for long or for a few updates
 LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length from here, unless it is lower anyway
 DEEP = 0.5  # factor for deep Boltzmann machines
 BRITTLE = 0.02  # the rate of Adam
@@ -39,17 +39,18 @@ TUNING_RATE = 0.05  # of backpropagation
 PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
 SEEING, LONG = 1_000, 10_000  # updates from which chains see more than the cases' neighbours, and from which they persist
-RENEWAL = 0.1  # probability that a chain begins anew at a case, between the two
+RENEWAL, EARLY = 0.1, 0.3  # probabilities that a chain begins anew at a case: between the two, and before
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
-def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
-    """The rule of a training that names none: contrastive divergence; in longer trainings of binary units, chains that see more.
+def rule_of(model: RBM | DBM, known: Given, updates: int, standardise: bool, chosen: bool, before: str | None) -> Rule:
+    """The rule of a training that names none: chains that begin anew at a case now and then, longer ones in longer trainings.
 
-    Contrastive divergence learns faster at first. Its chains stay near the data. So it never sees what probability the machine gives to
+    Contrastive divergence learns fast at first. Its chains stay near the data. So it never sees what probability the machine gives to
     other states: the likelihood ends lower or falls again, and clusters get wrong weights. Persistent chains see it, if they have the
-    updates to get there and the machine does not change too fast for them. Chains that begin anew at a case now and then, after ten steps
-    on the average, are in between. They are for binary hidden units and for visible ones that are binary or categories.
+    updates to get there and the machine does not change too fast for them. Chains that begin anew at a case after some steps are in
+    between. They are for bounded hidden units and visible ones that are bounded, Poisson or real-valued, where the rate follows the law of
+    `defaults_of`. Short trainings have them with binary hidden units alone, and RBMs of binary units on both sides do as well without.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
         What is given of the cases. Chains that persist belong to none.
     updates : int
         Updates of the training; 0 for a stream, whose length is not known.
+    standardise : bool
+        Whether real-valued units learn in standard form.
     chosen : bool
         Whether the user has chosen how to learn, which leaves contrastive divergence.
     before : str, optional
@@ -69,14 +72,18 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
     Rule
         The rule.
     """
-    brief, seeing, lasting = ContrastiveDivergence(), PersistentCD(renewal=RENEWAL), PersistentCD()
+    nearby, early, seeing, lasting = ContrastiveDivergence(), *(PersistentCD(renewal=share) for share in (EARLY, RENEWAL, 0.0))
     if before is not None:
-        return next((rule for rule in (seeing, lasting) if before == described(rule)), brief)
-    machine, couplings = model.machine, model.couplings if isinstance(model, DBM) else [model.coupling]
-    plain = type(model) in (RBM, DBM) and all(type(each) is Dense for each in couplings) and not known
-    if chosen or updates < SEEING or not plain or not all_of(machine.visible, Bernoulli, Softmax) or not all_of(machine.hidden, Bernoulli):
-        return brief
-    return lasting if updates >= LONG and all_binary(machine) else seeing
+        return next((rule for rule in (early, seeing, lasting) if before == described(rule)), nearby)
+    machine, plain = model.machine, type(model) in (RBM, DBM) and not known and not model.visible.scales_hidden_bias
+    steady = all(leaf.count < math.inf or isinstance(leaf, (Poisson, Scaled)) for _, _, leaf in leaves(machine.visible))
+    if chosen or not updates or not plain or not steady or not is_lawful(model, standardise) or is_endless(machine.hidden):
+        return nearby
+    if updates >= SEEING:
+        return lasting if updates >= LONG and all_binary(machine) else seeing
+    above = list(model.layers)[1:] if isinstance(model, DBM) else [machine.hidden]
+    alike = len(above) == 1 and all_of(machine.visible, Bernoulli, Spin)
+    return early if all(all_of(layer, Bernoulli) for layer in above) and not alike else nearby
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,9 @@ def defaults_of(
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
     times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
-    what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too; with
-    them an RBM of binary units has 0.1 √(300 / updates) where that is more, up to c / (4 λ).
+    what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too, or
+    half of it if a chain begins anew with a probability of 0.3 or more; real-valued data have all of it if chains begin anew at all. With
+    such rules an RBM of binary units has 0.1 √(300 / updates) where that is more, up to that bound.
 
     Parameters
     ----------
@@ -144,24 +152,19 @@ def defaults_of(
         The optimiser, its rate, the gradient, and whether the rate falls.
     """
     machine = model.machine
-    visible, hidden = ([leaf for _, _, leaf in leaves(unit)] for unit in (machine.visible, machine.hidden))
-    standard = standardise and StandardForm.changes(machine)
-    unfit = any(isinstance(leaf, Exponential) or (isinstance(leaf, Scaled) and (leaf.one_sided or not standard)) for leaf in visible)
-    couplings = model.couplings if isinstance(model, DBM) else [model.coupling]
-    deep = len(couplings) > 1
-    unfit = unfit or (deep and any(isinstance(leaf, Scaled) or leaf.count == math.inf for leaf in [*visible, *hidden]))
-    if cases is None or any(type(each) is not Dense for each in couplings) or unfit:
+    if cases is None or not is_lawful(model, standardise):
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     share = SHORT / max(updates, SHORT)
     words = model.visible.given_by(cases[0]).length
-    if words is not None or any(isinstance(leaf, Exponential) for leaf in hidden):
+    if words is not None or has(machine.hidden, Exponential):
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
-    real, endless = any(isinstance(leaf, Scaled) for leaf in visible), any(leaf.count == math.inf for leaf in hidden)
+    deep, real, endless = is_deep(model), has(machine.visible, Scaled), is_endless(machine.hidden)
+    standard = standardise and StandardForm.changes(machine)
     constant = (BOTH if endless else REAL) if real else ENDLESS if endless else COUNTED
     largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
-    steepest = constant * (PERSISTENT if rule.divided else DEEP if deep else 1.0) / largest
+    steepest = constant * caution(rule, deep, real) / largest
     if real:
         rate = min(steepest, NOISIEST / largest**0.5 * share)
     else:
@@ -169,6 +172,43 @@ def defaults_of(
         rate = min(highest, max(highest, lasting) * share**0.5)
     plain = chosen or standard or model.visible.scales_hidden_bias
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
+
+
+def is_lawful(model: RBM | DBM, standardise: bool) -> bool:
+    """Whether the rate follows from the data's variance: see `defaults_of`."""
+    machine, couplings = model.machine, model.couplings if isinstance(model, DBM) else [model.coupling]
+    standard = standardise and StandardForm.changes(machine)
+    if any(type(each) is not Dense for each in couplings) or has(machine.visible, Exponential):
+        return False
+    if any(isinstance(leaf, Scaled) and (leaf.one_sided or not standard) for _, _, leaf in leaves(machine.visible)):
+        return False
+    return not is_deep(model) or not any(has(layer, Scaled) or is_endless(layer) for layer in (machine.visible, machine.hidden))
+
+
+def caution(rule: Rule, deep: bool, real: bool) -> float:
+    """The share of the highest rate that a rule takes: less with chains that follow the machine.
+
+    The noise of real-valued data, which bounds their rate as well, leaves it slow enough for chains that begin anew.
+    """
+    renewal = rule.renewal if isinstance(rule, PersistentCD) else 0.0
+    if not rule.divided:
+        return DEEP if deep else 1.0
+    return 1.0 if real and renewal else YOUNG if renewal >= EARLY else PERSISTENT
+
+
+def is_deep(model: RBM | DBM) -> bool:
+    """Whether it has more than two layers."""
+    return isinstance(model, DBM) and len(model.couplings) > 1
+
+
+def is_endless(layer: Unit) -> bool:
+    """Whether a layer has units without a highest value."""
+    return any(leaf.count == math.inf for _, _, leaf in leaves(layer))
+
+
+def has(layer: Unit, kind: type) -> bool:
+    """Whether a layer has units of this kind."""
+    return any(isinstance(leaf, kind) for _, _, leaf in leaves(layer))
 
 
 def all_binary(machine: RBM) -> bool:
