@@ -115,7 +115,21 @@ def test_the_figure_to_quote_is_the_lowest():
     assert (few.verdict, few.raised) == ("doubtful", None)
 
 
+def test_more_temperatures_make_its_bias_smaller_and_leave_the_others_alone():
+    """The bias is about 0.2 nats by 6 temperatures of this machine; the other estimates keep their draws."""
+    rbm = machine("bernoulli", "bernoulli", seed=2, size=3.0)
+    v, log_z = torch.tensor(samples(rbm.visible, 3000, 1)), hm.likelihood.exact_log_z(rbm)
+    few, many = (evaluate(rbm, v, exact=False, betas=100, sweeps=60, raise_cases=3000, raise_betas=betas) for betas in (6, 600))
+    assert (few.raised.betas, many.raised.betas) == (6, 600)
+    assert (few.short.log_z, few.long.log_z, few.reverse.log_z) == (many.short.log_z, many.long.log_z, many.reverse.log_z)
+    assert few.raised.log_z > log_z + 5 * few.raised.standard_error
+    assert abs(many.raised.log_z - log_z) < 4 * many.raised.standard_error
+    assert estimated(rbm, v).raised.betas == 400
+
+
 def test_what_it_cannot_take_is_refused():
     rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
+    with pytest.raises(ValueError, match=r"at least two betas, found raise_betas=1"):
+        evaluate(rbm, torch.ones(5, 4), exact=False, raise_cases=5, raise_betas=1)
     with pytest.raises(ValueError, match=r"given=\.\.\. and raise_cases"):
         evaluate(rbm, torch.ones(5, 4), given=hm.Given(present=torch.tensor([True, True, True, False])), exact=False, raise_cases=5)

@@ -42,6 +42,7 @@ def evaluate(
     sweeps: int = 500,
     samples: int = 100,
     raise_cases: int = 0,
+    raise_betas: int | None = None,
     seed: int = 0,
     given: Given = NOTHING,
     progress: bool = False,
@@ -73,9 +74,11 @@ def evaluate(
         For a deep belief net the number of up-passes per case; for a deep Boltzmann machine the number of draws per case of its tightened
         bound.
     raise_cases : int, default 0
-        Also estimate log Z by RAISE, with one chain back from each of this many cases, over as many betas as the longer run. For a deep
-        model it is log Z of the same machine, from draws of the layers that go with the cases. The bound holds for the net that has the
-        annealing model on top.
+        Also estimate log Z by RAISE, with one chain back from each of this many cases. For a deep model it is log Z of the same machine,
+        from draws of the layers that go with the cases. The bound holds for the net that has the annealing model on top.
+    raise_betas : int, optional
+        Number of inverse temperatures of RAISE, at least two, by default as many as the longer run of AIS. RAISE has a bias, which falls as
+        they grow.
     seed : int, default 0
         Seed of all draws.
     given : Given, optional
@@ -125,6 +128,9 @@ def evaluate(
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
     if chains < 2 or betas < 2:
         raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
+    raise_betas = LONGER * betas if raise_betas is None else raise_betas
+    if raise_betas < 2:
+        raise ValueError(f"RAISE takes at least two betas, found raise_betas={raise_betas}")
     if raise_cases and given:
         raise ValueError("RAISE takes complete cases without conditions, found given=... and raise_cases above 0")
     top, visible, bound = model.machine, model.visible, model.bound_over
@@ -150,7 +156,7 @@ def evaluate(
     if raise_cases and len(each) == 1 and not each[0].exact:
         generator = torch.Generator(cases.v.device).manual_seed(of_draws)
         x = states_of(model, some_of(cases.v, raise_cases, of_draws), generator)
-        raised = log_z_by_raise(top, x, betas=LONGER * betas, base_rates=base_rates, seed=of_draws, progress=progress)
+        raised = log_z_by_raise(top, x, betas=raise_betas, base_rates=base_rates, seed=of_draws, progress=progress)
         each = [replace(each[0], raised=raised)]
     total = pooled(each)
     log_z = torch.tensor([one.log_z for one in each], dtype=torch.float64, device=cases.v.device)[known.place.to(cases.v.device)]

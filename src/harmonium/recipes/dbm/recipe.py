@@ -108,8 +108,8 @@ class MnistDbm(Recipe):
 
     @property
     def betas(self) -> int:
-        """Of annealed importance sampling; a second run takes four times as many."""
-        return 60 if self.smoke else 30_000
+        """Of annealed importance sampling; a second run takes four times as many, and RAISE eighteen times."""
+        return 60 if self.smoke else 20_000
 
     @property
     def annealing_sweeps(self) -> int:
