@@ -100,9 +100,21 @@ def test_rates_are_halved_after_small_gains_from_the_best_weights() -> None:
     assert epoch(60.0) == (60.0, 0.8, False)
     assert epoch(59.0) == (59.0, 0.8, False)  # a point better
     assert epoch(61.0) == (59.0, 0.4, False)  # worse: back, and halved from here on
-    assert epoch(57.0) == (57.0, 0.2, False)  # two points better, and halved all the same
-    assert epoch(56.8) == (56.8, 0.1, False)
-    assert epoch(56.75) == (56.75, 0.05, True)
+    assert epoch(60.0) == (59.0, 0.2, False)  # worse again: no reason to end, as half of the rate may do
+    assert epoch(57.0) == (57.0, 0.1, False)  # two points better, and halved all the same
+    assert epoch(56.8) == (56.8, 0.05, False)
+    assert epoch(56.75) == (56.75, 0.025, True)
+
+
+def test_five_epochs_in_a_row_that_err_more_end_learning() -> None:
+    model, optimizer = torch.nn.Linear(1, 1), SimpleNamespace(param_groups=[{"lr": 0.8}])
+    state = SimpleNamespace(model=model, best=model.state_dict(), optimizer=optimizer, history=[], stopped=False)
+    ended = []
+    for error in (60.0, 61.0, 60.5, 59.0, 61.0, 60.0, 59.5, 59.0, 59.1):
+        state.history.append({"validation_error_percent": error})
+        Newbob(0.5, 0.1).on_epoch(state)
+        ended.append(state.stopped)
+    assert ended == [False] * 8 + [True]
 
 
 def test_weight_penalty_and_priors_err_least_in_their_rows_on_validation() -> None:

@@ -18,6 +18,7 @@ from harmonium.runs.folder import Run
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Gaussian
 
+TRIES = 5  # epochs in a row that may err more than the best one, each at half of the rate before
 Examples = tuple[StackedFrames, Tensor]  # windows, and the state of each one's middle frame
 
 
@@ -54,7 +55,7 @@ class Descent:
     enough: float = 0.5
     """The rate is halved after each epoch from the first one on that lowers the error on validation by less, in percentage points."""
     least: float = 0.1
-    """Learning ends after an epoch of halved rate that lowers it by less."""
+    """Learning ends after an epoch of halved rate that lowers it by less, if it lowers it at all."""
     momentum: float = 0.5
     dropout: float = 0.2
     """The share of hidden units that are left out."""
@@ -64,20 +65,21 @@ class Descent:
 class Newbob(Callback):
     """The rate stays as it is while epochs gain on the validation cases, then is halved after each one, until these gain nothing more.
 
-    After an epoch that errs more, learning goes on from the best weights.
+    After an epoch that errs more, learning goes on from the best weights at half of the rate. Five such epochs in a row end it.
 
     Parameters
     ----------
     enough
         Halving begins after the first epoch by which the least error so far falls by less, in percentage points.
     least
-        Learning ends after an epoch of halved rate by which it falls by less.
+        Learning ends after an epoch of halved rate by which it falls by less, if it falls.
     metric
         Of the rows of the history.
 
     Notes
     -----
-    The schedule of ICSI's QuickNet for nets of phones, there with 0.5 points to begin halving and to end.
+    The schedule of ICSI's QuickNet for nets of phones, which has 0.5 points to begin halving and to end, and ends after an epoch that errs
+    more: momentum and a high rate make such epochs early on.
     """
 
     def __init__(self, enough: float, least: float, metric: str = "validation_error_percent") -> None:
@@ -94,7 +96,8 @@ class Newbob(Callback):
         if halved or gains[-1] < self.enough:
             for group in state.optimizer.param_groups:
                 group["lr"] /= 2
-        state.stopped = halved and gains[-1] < self.least
+        in_vain = len(gains) >= TRIES and not any(gains[-TRIES:])
+        state.stopped = in_vain or (halved and 0 < gains[-1] < self.least)
 
 
 def pretrain(run: Run, phase: str, windows: StackedFrames, how: Layers, device: str, seed: int) -> DBN:

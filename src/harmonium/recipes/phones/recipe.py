@@ -85,7 +85,7 @@ class Phones(Recipe):
             return dataclasses.replace(self, mixtures=Mixtures(components=2, iterations=2), layers=layers, descent=descent)
         if self.quick:
             layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=3, epochs=2)
-            descent = dataclasses.replace(self.descent, epochs=7, enough=1.0)
+            descent = dataclasses.replace(self.descent, epochs=12, enough=1.0)
             mixtures = dataclasses.replace(self.mixtures, components=8, iterations=2, first_iterations=6)
             return dataclasses.replace(self, mixtures=mixtures, layers=layers, descent=descent)
         return self
