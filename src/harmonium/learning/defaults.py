@@ -21,7 +21,7 @@ from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Bernoulli, Exponential, Given, Poisson, Spin, Unit
+from harmonium.units import Bernoulli, Exponential, Given, Spin, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -38,19 +38,19 @@ BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
 PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
-SEEING, LONG = 1_000, 10_000  # updates from which chains see more than the cases' neighbours, and from which they persist
+SEEING, LONG = 1_000, 10_000  # updates from which chains are seldom begun anew, and from which never
 RENEWAL, EARLY = 0.1, 0.3  # probabilities that a chain begins anew at a case: between the two, and before
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
-def rule_of(model: RBM | DBM, known: Given, updates: int, standardise: bool, chosen: bool, before: str | None) -> Rule:
+def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
     """The rule of a training that names none: chains that begin anew at a case now and then, longer ones in longer trainings.
 
     Contrastive divergence learns fast at first. Its chains stay near the data. So it never sees what probability the machine gives to
     other states: the likelihood ends lower or falls again, and clusters get wrong weights. Persistent chains see it, if they have the
     updates to get there and the machine does not change too fast for them. Chains that begin anew at a case after some steps are in
-    between. They are for bounded hidden units and visible ones that are bounded, Poisson or real-valued, where the rate follows the law of
-    `defaults_of`. Short trainings have them with binary hidden units alone, and RBMs of binary units on both sides do as well without.
+    between. They are for bounded units in all layers: where values have no bound, two hundred hidden units carry such chains away. Short
+    trainings have them with binary hidden units alone, and RBMs of binary units on both sides do as well without.
 
     Parameters
     ----------
@@ -60,8 +60,6 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, standardise: bool, cho
         What is given of the cases. Chains that persist belong to none.
     updates : int
         Updates of the training; 0 for a stream, whose length is not known.
-    standardise : bool
-        Whether real-valued units learn in standard form.
     chosen : bool
         Whether the user has chosen how to learn, which leaves contrastive divergence.
     before : str, optional
@@ -75,9 +73,8 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, standardise: bool, cho
     nearby, early, seeing, lasting = ContrastiveDivergence(), *(PersistentCD(renewal=share) for share in (EARLY, RENEWAL, 0.0))
     if before is not None:
         return next((rule for rule in (early, seeing, lasting) if before == described(rule)), nearby)
-    machine, plain = model.machine, type(model) in (RBM, DBM) and not known and not model.visible.scales_hidden_bias
-    steady = all(leaf.count < math.inf or isinstance(leaf, (Poisson, Scaled)) for _, _, leaf in leaves(machine.visible))
-    if chosen or not updates or not plain or not steady or not is_lawful(model, standardise) or is_endless(machine.hidden):
+    machine, plain = model.machine, type(model) in (RBM, DBM) and is_dense(model) and not known
+    if chosen or not updates or not plain or is_endless(machine.visible) or is_endless(machine.hidden):
         return nearby
     if updates >= SEEING:
         return lasting if updates >= LONG and all_binary(machine) else seeing
@@ -126,8 +123,8 @@ def defaults_of(
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
     times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
     what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too, or
-    half of it if a chain begins anew with a probability of 0.3 or more; real-valued data have all of it if chains begin anew at all. With
-    such rules an RBM of binary units has 0.1 √(300 / updates) where that is more, up to that bound.
+    half of it if a chain begins anew with a probability of 0.3 or more. With such rules an RBM of binary units has 0.1 √(300 / updates)
+    where that is more, up to that bound.
 
     Parameters
     ----------
@@ -152,7 +149,8 @@ def defaults_of(
         The optimiser, its rate, the gradient, and whether the rate falls.
     """
     machine = model.machine
-    if cases is None or not is_lawful(model, standardise):
+    standard = standardise and StandardForm.changes(machine)
+    if cases is None or not is_lawful(model, standard):
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
     share = SHORT / max(updates, SHORT)
@@ -161,10 +159,9 @@ def defaults_of(
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5
         return Defaults(partial(torch.optim.Adam, lr=rate), rate, "plain", not chosen)
     deep, real, endless = is_deep(model), has(machine.visible, Scaled), is_endless(machine.hidden)
-    standard = standardise and StandardForm.changes(machine)
     constant = (BOTH if endless else REAL) if real else ENDLESS if endless else COUNTED
     largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
-    steepest = constant * caution(rule, deep, real) / largest
+    steepest = constant * caution(rule, deep) / largest
     if real:
         rate = min(steepest, NOISIEST / largest**0.5 * share)
     else:
@@ -174,26 +171,26 @@ def defaults_of(
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
 
 
-def is_lawful(model: RBM | DBM, standardise: bool) -> bool:
-    """Whether the rate follows from the data's variance: see `defaults_of`."""
-    machine, couplings = model.machine, model.couplings if isinstance(model, DBM) else [model.coupling]
-    standard = standardise and StandardForm.changes(machine)
-    if any(type(each) is not Dense for each in couplings) or has(machine.visible, Exponential):
+def is_lawful(model: RBM | DBM, standard: bool) -> bool:
+    """Whether the rate follows from the data's variance: see `defaults_of`. `standard`: real-valued units learn in standard form."""
+    machine = model.machine
+    if not is_dense(model) or has(machine.visible, Exponential):
         return False
     if any(isinstance(leaf, Scaled) and (leaf.one_sided or not standard) for _, _, leaf in leaves(machine.visible)):
         return False
     return not is_deep(model) or not any(has(layer, Scaled) or is_endless(layer) for layer in (machine.visible, machine.hidden))
 
 
-def caution(rule: Rule, deep: bool, real: bool) -> float:
-    """The share of the highest rate that a rule takes: less with chains that follow the machine.
-
-    The noise of real-valued data, which bounds their rate as well, leaves it slow enough for chains that begin anew.
-    """
-    renewal = rule.renewal if isinstance(rule, PersistentCD) else 0.0
+def caution(rule: Rule, deep: bool) -> float:
+    """The share of the highest rate that a rule takes: less with chains that follow the machine."""
     if not rule.divided:
         return DEEP if deep else 1.0
-    return 1.0 if real and renewal else YOUNG if renewal >= EARLY else PERSISTENT
+    return YOUNG if isinstance(rule, PersistentCD) and rule.renewal >= EARLY else PERSISTENT
+
+
+def is_dense(model: RBM | DBM) -> bool:
+    """Whether each weight joins one unit to one other."""
+    return all(type(each) is Dense for each in (model.couplings if isinstance(model, DBM) else [model.coupling]))
 
 
 def is_deep(model: RBM | DBM) -> bool:

@@ -206,7 +206,7 @@ def fit(
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
     length = plan.epochs * len(batches)
-    rule = rule_of(model, monitor.known, length, standardise, plan.chosen, plan.before.get("negative")) if negative is None else negative
+    rule = rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative")) if negative is None else negative
     usual = defaults_of(model, monitor.some, length, standardise, rule, plan.chosen)
     changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}
