@@ -84,7 +84,7 @@ class Phones(Recipe):
             descent = dataclasses.replace(self.descent, epochs=6, rate=0.1, momentum=0.9, dropout=0.0)
             return dataclasses.replace(self, mixtures=Mixtures(components=2, iterations=2), layers=layers, descent=descent)
         if self.quick:
-            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=3, epochs=2)
+            layers = dataclasses.replace(self.layers, units=500, depths=(2,), first_epochs=12, epochs=8)
             descent = dataclasses.replace(self.descent, epochs=12, enough=1.0)
             mixtures = dataclasses.replace(self.mixtures, components=8, iterations=2, first_iterations=6)
             return dataclasses.replace(self, mixtures=mixtures, layers=layers, descent=descent)
