@@ -129,7 +129,7 @@ def test_more_temperatures_make_its_bias_smaller_and_leave_the_others_alone():
 
 def test_what_it_cannot_take_is_refused():
     rbm = hm.RBM(hm.Bernoulli(4), hm.Bernoulli(3))
-    with pytest.raises(ValueError, match=r"at least two betas, found raise_betas=1"):
+    with pytest.raises(ValueError, match=r"two chains and two betas, found .* and raise_betas=1"):
         evaluate(rbm, torch.ones(5, 4), exact=False, raise_cases=5, raise_betas=1)
     with pytest.raises(ValueError, match=r"given=\.\.\. and raise_cases"):
         evaluate(rbm, torch.ones(5, 4), given=hm.Given(present=torch.tensor([True, True, True, False])), exact=False, raise_cases=5)

@@ -9,6 +9,7 @@ import harmonium as hm
 from harmonium.recipes import MnistDbm
 from harmonium.recipes.dbm import ablation
 from harmonium.recipes.dbm.ablation import refitted, without_upper
+from harmonium.recipes.shared.variational_bound import bound
 from harmonium.runs import Run
 from tests import deep, oracle
 from tests.models.machines import plain
@@ -63,3 +64,10 @@ def test_the_biases_alone_are_refitted_to_where_the_likelihood_is_highest(tmp_pa
     assert max(biases) < 0.02
     assert after > before + 0.1
     assert run.checkpoint(ablation.PHASE).exists()
+
+
+def test_bounds_are_judged_with_more_temperatures_of_raise() -> None:
+    rbm = hm.RBM(784, 40)
+    found = bound(rbm, torch.randint(256, (5, 784), dtype=torch.uint8), samples=2, betas=4, sweeps=2, seed=0)
+    assert found.raised is not None
+    assert (found.betas, found.raised.betas) == (4, 72)

@@ -78,7 +78,7 @@ def evaluate(
         from draws of the layers that go with the cases. The bound holds for the net that has the annealing model on top.
     raise_betas : int, optional
         Number of inverse temperatures of RAISE, at least two, by default as many as the longer run of AIS. RAISE has a bias, which falls as
-        they grow.
+        they grow. It says nothing without `raise_cases`.
     seed : int, default 0
         Seed of all draws.
     given : Given, optional
@@ -126,11 +126,9 @@ def evaluate(
     """
     if not isinstance(model, Generative):
         raise TypeError(f"evaluate takes an RBM, a deep belief net or a deep Boltzmann machine, found {type(model).__name__}")
-    if chains < 2 or betas < 2:
-        raise ValueError(f"evaluate takes at least two chains and two betas, found chains={chains} and betas={betas}")
     raise_betas = LONGER * betas if raise_betas is None else raise_betas
-    if raise_betas < 2:
-        raise ValueError(f"RAISE takes at least two betas, found raise_betas={raise_betas}")
+    if min(chains, betas, raise_betas) < 2:
+        raise ValueError(f"evaluate takes at least two chains and two betas, found {chains=}, {betas=} and {raise_betas=}")
     if raise_cases and given:
         raise ValueError("RAISE takes complete cases without conditions, found given=... and raise_cases above 0")
     top, visible, bound = model.machine, model.visible, model.bound_over
