@@ -21,7 +21,7 @@ from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
-from harmonium.units import Bernoulli, Exponential, Given, Spin, Unit
+from harmonium.units import Bernoulli, Exponential, Gaussian, Given, Poisson, Spin, Unit
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -32,6 +32,8 @@ COUNTED, ENDLESS, REAL, BOTH = 0.8, 0.1, 0.3, 0.05
 HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT, YOUNG = 0.25, 0.5  # factors for rules with chains that have to follow the machine, for long or for a few updates
+FOLLOWED = 10.0  # most hidden units that chains of data without a bound can follow, times the share of the highest rate
+VISITS = 10  # of each case of real-valued data by bounded units, before which the rate does not fall with the length
 LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length from here, unless it is lower anyway
 DEEP = 0.5  # factor for deep Boltzmann machines
 BRITTLE = 0.02  # the rate of Adam
@@ -43,14 +45,15 @@ RENEWAL, EARLY = 0.1, 0.3  # probabilities that a chain begins anew at a case: b
 SWEEPS, MOST = 30, 2**24  # of the power method; numbers that it looks at
 
 
-def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: str | None) -> Rule:
+def rule_of(model: RBM | DBM, known: Given, length: Length, chosen: bool, before: str | None, standardise: bool = True) -> Rule:
     """The rule of a training that names none: chains that begin anew at a case now and then, longer ones in longer trainings.
 
     Contrastive divergence learns fast at first. Its chains stay near the data. So it never sees what probability the machine gives to
     other states: the likelihood ends lower or falls again, and clusters get wrong weights. Persistent chains see it, if they have the
     updates to get there and the machine does not change too fast for them. Chains that begin anew at a case after some steps are in
-    between. They are for bounded units in all layers: where values have no bound, two hundred hidden units carry such chains away. Short
-    trainings have them with binary hidden units alone, and RBMs of binary units on both sides do as well without.
+    between. They are for bounded units in all layers, and for few bounded hidden units of real-valued data and counts: where values have
+    no bound, an update moves a machine the further the more hidden units it has, and two hundred carry such chains away unless the rate is
+    low. Short trainings have them with binary hidden units alone, and RBMs of binary units on both sides do as well without.
 
     Parameters
     ----------
@@ -58,12 +61,14 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
         The model.
     known : Given
         What is given of the cases. Chains that persist belong to none.
-    updates : int
-        Updates of the training; 0 for a stream, whose length is not known.
+    length : Length
+        Of the training.
     chosen : bool
         Whether the user has chosen how to learn, which leaves contrastive divergence.
     before : str, optional
         The rule, `described`, of the training that this one goes on from, which keeps it.
+    standardise : bool, default True
+        Whether real-valued units learn in standard form.
 
     Returns
     -------
@@ -74,13 +79,45 @@ def rule_of(model: RBM | DBM, known: Given, updates: int, chosen: bool, before: 
     if before is not None:
         return next((rule for rule in (early, seeing, lasting) if before == described(rule)), nearby)
     machine, plain = model.machine, type(model) in (RBM, DBM) and is_dense(model) and not known
-    if chosen or not updates or not plain or is_endless(machine.visible) or is_endless(machine.hidden):
+    if chosen or not length.updates or not plain or is_endless(machine.hidden) or not is_followed(model, length, standardise):
         return nearby
-    if updates >= SEEING:
-        return lasting if updates >= LONG and all_binary(machine) else seeing
+    if length.updates >= SEEING:
+        return lasting if length.updates >= LONG and all_binary(machine) else seeing
     above = list(model.layers)[1:] if isinstance(model, DBM) else [machine.hidden]
     alike = len(above) == 1 and all_of(machine.visible, Bernoulli, Spin)
     return early if all(all_of(layer, Bernoulli) for layer in above) and not alike else nearby
+
+
+def is_followed(model: RBM | DBM, length: Length, standardise: bool) -> bool:
+    """Whether chains that do not begin anew at each update keep up with a machine of bounded hidden units."""
+    machine = model.machine
+    if not is_endless(machine.visible):
+        return True
+    known = all(leaf.count < math.inf or isinstance(leaf, Gaussian | Poisson) for _, _, leaf in leaves(machine.visible))
+    if not known or is_deep(model) or not is_lawful(model, standardise and StandardForm.changes(machine)):
+        return False
+    return math.prod(machine.hidden.shape) * length.share(machine) <= FOLLOWED
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a training lasts.
+
+    Parameters
+    ----------
+    updates : int
+        In all; 0 for a stream, whose length is not known.
+    epoch : int, default 1
+        Those of an epoch.
+    """
+
+    updates: int
+    epoch: int = 1
+
+    def share(self, machine: RBM) -> float:
+        """What the length leaves of a machine's highest rate: all of it up to 300 updates, of real-valued data up to ten epochs, too."""
+        visits = VISITS if has(machine.visible, Scaled) and not is_endless(machine.hidden) else 0
+        return min(1.0, max(SHORT, visits * self.epoch) / max(self.updates, 1))
 
 
 @dataclass(frozen=True)
@@ -111,7 +148,7 @@ class Defaults:
 
 
 def defaults_of(
-    model: RBM | DBM, cases: tuple[Tensor, Tensor | None] | None, updates: int, standardise: bool, rule: Rule, chosen: bool = False
+    model: RBM | DBM, cases: tuple[Tensor, Tensor | None] | None, length: Length, standardise: bool, rule: Rule, chosen: bool = False
 ) -> Defaults:
     """How a model learns by default, by SGD with momentum or, with exponential hidden units and for documents, by Adam.
 
@@ -121,7 +158,8 @@ def defaults_of(
 
     The rate has two bounds. A constant over the largest eigenvalue λ of the data's covariance bounds the curvature that a weight meets; a
     larger rate diverges. A rate that falls with the length of the training bounds its noise. Counted units take the lower of c / λ and 0.5,
-    times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. Deep machines have half of c:
+    times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. With bounded hidden units ten
+    epochs take the place of 300 updates if they have more: many cases are not learnt by heart. Deep machines have half of c:
     what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too, or
     half of it if a chain begins anew with a probability of 0.3 or more. With such rules an RBM of binary units has 0.1 √(300 / updates)
     where that is more, up to that bound.
@@ -134,8 +172,8 @@ def defaults_of(
         Some training cases, (cases, *visible.shape), with filled gaps, and their weights; None for a stream. Without them, for deep
         machines with a real-valued or unbounded layer, for couplings in which a weight serves many places, and for positive data of
         rectified or exponential units, the rate is low, the same throughout, and the gradient plain.
-    updates : int
-        Updates of the training.
+    length : Length
+        Of the training.
     standardise : bool
         Whether real-valued units learn in standard form.
     rule : Rule
@@ -153,7 +191,7 @@ def defaults_of(
     if cases is None or not is_lawful(model, standard):
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
-    share = SHORT / max(updates, SHORT)
+    share = length.share(machine)
     words = model.visible.given_by(cases[0]).length
     if words is not None or has(machine.hidden, Exponential):
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5

@@ -15,7 +15,7 @@ from harmonium.learning import advice
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.cooling import cooling
-from harmonium.learning.defaults import defaults_of, groups_of, rule_of
+from harmonium.learning.defaults import Length, defaults_of, groups_of, rule_of
 from harmonium.learning.held_out import early_stopping
 from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
@@ -166,15 +166,18 @@ def fit(
     Notes
     -----
     *The default rule* is CD-1. Trainings of at least 1,000 updates have chains that begin anew now and then,
-    `PersistentCD(renewal=0.1)`, if hidden units are binary and visible ones binary or categories, couplings are dense, neither an optimiser
-    nor a schedule is named, nothing is given of the cases, and they are no stream; those of at least 10,000 have `PersistentCD()` if all
-    layers are binary. A training that goes on keeps its rule. Figures are in the guide's page on the defaults.
+    `PersistentCD(renewal=0.1)`, if units are bounded (binary, spins, categories, binomial), couplings are dense, neither an optimiser nor a
+    schedule is named, nothing is given of the cases, and they are no stream; those of at least 10,000 have `PersistentCD()` if all layers
+    are binary. Shorter ones have `PersistentCD(renewal=0.3)` with binary hidden units, but for RBMs of binary units on both sides.
+    Real-valued data and counts without a bound have the same if hidden units are few: 10 for 300 updates, 100 for 3,000. A training that
+    goes on keeps its rule. Figures are in the guide's page on the defaults.
 
     *The default rate*, for an RBM with a dense coupling, is the lower of c / λ and 0.5, times √(300 / updates) over more than 300
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
-    standardised data and c of 0.3, or 0.05 with unbounded hidden units. Rules with persistent chains, which have to follow, have a quarter
-    of c, and deep Boltzmann machines half of it by CD. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam, with
+    standardised data and c of 0.3, or 0.05 with unbounded hidden units; if ten epochs have more than 300 updates, they take their place for
+    bounded hidden units. Rules with persistent chains, which have to follow, have a quarter of c, and deep Boltzmann machines half of it by
+    CD. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam, with
     the rate 0.02 times the same root; for documents of more than 200 words on average it is 4 / words in place of 0.02. The rate is fixed
     for other couplings, deep Boltzmann machines with a real-valued or unbounded layer, streams, rectified or exponential visible units, and
     real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an
@@ -205,8 +208,8 @@ def fit(
     plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    length = plan.epochs * len(batches)
-    rule = rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative")) if negative is None else negative
+    length = Length(plan.epochs * len(batches), len(batches))
+    rule = negative or rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative"), standardise)
     usual = defaults_of(model, monitor.some, length, standardise, rule, plan.chosen)
     changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}

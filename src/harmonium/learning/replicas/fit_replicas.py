@@ -15,7 +15,7 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
-from harmonium.learning.defaults import MOMENTUM, defaults_of
+from harmonium.learning.defaults import MOMENTUM, Length, defaults_of
 from harmonium.learning.length import epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.metrics import rbm_metrics
@@ -86,7 +86,7 @@ def fit_replicas(
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
     settings |= {"precision": described_type(precision, like)}
     (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
-    usual = defaults_of(first, (some, None), epochs * len(batches), standardise, negative, plan.chosen)
+    usual = defaults_of(first, (some, None), Length(epochs * len(batches), len(batches)), standardise, negative, plan.chosen)
     settings["falls"] = usual.falls
     training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
