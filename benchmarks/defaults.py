@@ -1,6 +1,7 @@
 """What `hm.fit` learns with nothing named, beside the best of a small search over learning rates, for many data sets and pairs of units.
 
     python benchmarks/defaults.py --updates 300 --json defaults-300.json
+    python benchmarks/defaults.py --updates 30000 --rates 0.0001 0.001 0.01 0.1  # fewer rates for long trainings
     python benchmarks/defaults.py --smoke                      # a quick look
 
 Each line is one data set and one pair of units, with exact log-likelihoods of held-out cases. The search is over SGD with momentum 0.9, the
@@ -47,6 +48,8 @@ class Arguments:
     """Of the default."""
     search_seeds: int = 1
     """Of each rate of the search; 0 for the defaults alone."""
+    rates: tuple[float, ...] = RATES
+    """Of the search."""
     chains: int | None = None
     """The defaults learn by persistent chains, so many; 0 for CD-1; by default by the rule that `fit` chooses."""
     greedy: bool = False
@@ -182,7 +185,7 @@ def base_rates(line: str) -> float:
 
 
 def main(args: Arguments) -> None:
-    updates, seeds, rates = (20, 1, RATES[4:5]) if args.smoke else (args.updates, args.seeds, RATES)
+    updates, seeds, rates = (20, 1, RATES[4:5]) if args.smoke else (args.updates, args.seeds, args.rates)
     torch.set_num_threads(args.threads)
     console = Console(width=None if sys.stdout.isatty() else 120)
     names = args.only or (("digits, binary", "wine, Gaussian-binary") if args.smoke else (*LINES, *DEEP))

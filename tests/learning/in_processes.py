@@ -74,6 +74,7 @@ DETERMINISTIC = {
 SAMPLED = {
     "cd": partial(learn, negative=hm.ContrastiveDivergence(), epochs=20),
     "pcd": partial(learn, negative=hm.PersistentCD(chains=CHAINS)),
+    "renewed": partial(learn, negative=hm.PersistentCD(chains=CHAINS, renewal=0.3), epochs=20),
     "tempered": partial(learn, negative=hm.PersistentCD(chains=CHAINS, sampler=hm.Tempering(3, adapt=2)), gradient="enhanced"),
     "fast": partial(learn, negative=hm.FastPCD(chains=CHAINS), gradient="centred"),
 }

@@ -79,7 +79,7 @@ def test_the_visible_means_of_a_sampled_rule_are_the_data_s(each: list[Found], a
 
 def test_chains_are_divided_and_each_process_has_its_own(each: list[Found]) -> None:
     share = -(-CHAINS // PROCESSES)
-    for name, shape in (("pcd", (share, 12)), ("fast", (share, 12)), ("tempered", (3, share, 12))):
+    for name, shape in (("pcd", (share, 12)), ("renewed", (share, 12)), ("fast", (share, 12)), ("tempered", (3, share, 12))):
         first, second = (found[f"{name}.chains"] for found in each)
         assert first.shape == second.shape == shape
         assert not torch.equal(first, second)

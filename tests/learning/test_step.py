@@ -122,6 +122,7 @@ TRAININGS: dict[str, Callable[[], None]] = {
     "cd of means": lambda: fitted(negative=hm.ContrastiveDivergence(2, reconstruction="mean")),
     "pcd, centred": lambda: fitted(negative=hm.PersistentCD(chains=7), gradient="centred"),
     "pcd with restarts": lambda: fitted(negative=hm.PersistentCD(chains=7, sampler=hm.Gibbs(restarts=0.3))),
+    "pcd with renewal": lambda: fitted(negative=hm.PersistentCD(chains=7, renewal=0.3)),
     "tempering, enhanced": lambda: fitted(negative=hm.PersistentCD(chains=7, sampler=hm.Tempering(3)), gradient="enhanced"),
     "fast weights, centred": lambda: fitted(negative=hm.FastPCD(chains=7), gradient="centred"),
     "ratio matching": lambda: fitted(negative=hm.RatioMatching()),
