@@ -46,10 +46,10 @@ class RatingsRecipe(Recipe):
     data_dir: Path | None = None
     """Where the folders movielens-latest-small, jester5k and msweb are, if not in $HARMONIUM_DATA or the cache."""
     quick: bool = False
-    """One split in place of three."""
-    splits: int = 3
+    """One split in place of ten."""
+    splits: int = 10
     """Random tenths of the ratings that are held out, one after another."""
-    films: Machine = Machine(learning=Learning(batch=128))
+    films: Machine = Machine(learning=Learning(batch=128, rated_shrinkage=10.0))
     """A case is a film."""
     film_users: Machine = Machine(
         by_items=False, learning=Learning(predictive=8, batch=16, rate=0.01, shrinkage=20.0, rated_shrinkage=20.0, prior=20.0)
