@@ -221,6 +221,7 @@ def test_many_real_valued_cases_keep_the_rate_high() -> None:
 
     short, *longer = rates(hm.RBM(real(), 8), REALS)
     assert longer == pytest.approx([short / 10, short / 10, short, short])
+    assert [Length.of(3, 500, size) for size in (10, 100, 1000)] == [Length(1500, 50), Length(1500, 500), Length(1500, 500)]
     short, *longer = rates(hm.RBM(real(), hm.Gaussian(4)), REALS)
     assert max(longer) == min(longer) < short
     short, *longer = rates(hm.RBM(12, 8), BITS)

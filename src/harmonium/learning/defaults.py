@@ -33,6 +33,7 @@ HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT, YOUNG = 0.25, 0.5  # factors for rules with chains that have to follow the machine, for long or for a few updates
 FOLLOWED = 10.0  # most hidden units that chains of data without a bound can follow, times the share of the highest rate
+USUAL = 100  # cases of a batch
 VISITS = 10  # of each case of real-valued data by bounded units, before which the rate does not fall with the length
 LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length from here, unless it is lower anyway
 DEEP = 0.5  # factor for deep Boltzmann machines
@@ -108,11 +109,16 @@ class Length:
     updates : int
         In all; 0 for a stream, whose length is not known.
     epoch : int, default 1
-        Those of an epoch.
+        Those of an epoch by batches of 100 cases, if batches are smaller: the noise of an update grows as batches shrink.
     """
 
     updates: int
     epoch: int = 1
+
+    @classmethod
+    def of(cls, epochs: int, batches: int, batch_size: int) -> Length:
+        """That of so many epochs, each of so many batches."""
+        return cls(epochs * batches, -(-batches * min(batch_size, USUAL) // USUAL))
 
     def share(self, machine: RBM) -> float:
         """What the length leaves of a machine's highest rate: all of it up to 300 updates, of real-valued data up to ten epochs, too."""

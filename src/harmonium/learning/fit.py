@@ -208,8 +208,9 @@ def fit(
     plan = Plan(epochs_of(epochs, updates, batches), optimizer, schedule, seed, callbacks, state, checkpoint, progress)
     held = None if validation is None else as_batches(visible, validation, None, validation_given, batch_size=batch_size, seed=0, like=like)
     monitor = Monitor(visible, infer, plan, batches, held)
-    length = Length(plan.epochs * len(batches), len(batches))
-    rule = negative or rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative"), standardise)
+    rule, length = negative, Length.of(plan.epochs, len(batches), batch_size)
+    if rule is None:
+        rule = rule_of(model, monitor.known, length, plan.chosen, plan.before.get("negative"), standardise)
     usual = defaults_of(model, monitor.some, length, standardise, rule, plan.chosen)
     changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}

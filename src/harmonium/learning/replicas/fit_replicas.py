@@ -86,7 +86,8 @@ def fit_replicas(
     settings = {"batch_size": batch_size, "negative": described(negative), "standardise": standardise}
     settings |= {"precision": described_type(precision, like)}
     (some,) = batches.some_of(0, STARTING, fresh_generator(like, 0))
-    usual = defaults_of(first, (some, None), Length(epochs * len(batches), len(batches)), standardise, negative, plan.chosen)
+    length = Length.of(epochs, len(batches), batch_size)
+    usual = defaults_of(first, (some, None), length, standardise, negative, plan.chosen)
     settings["falls"] = usual.falls
     training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
