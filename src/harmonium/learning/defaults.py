@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from harmonium.couplings import Dense
 from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.trainer import Callback
+from harmonium.learning.made_of import all_binary, all_of, has, is_deep, is_dense, is_endless
 from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
@@ -230,36 +230,6 @@ def caution(rule: Rule, deep: bool) -> float:
     if not rule.divided:
         return DEEP if deep else 1.0
     return YOUNG if isinstance(rule, PersistentCD) and rule.renewal >= EARLY else PERSISTENT
-
-
-def is_dense(model: RBM | DBM) -> bool:
-    """Whether each weight joins one unit to one other."""
-    return all(type(each) is Dense for each in (model.couplings if isinstance(model, DBM) else [model.coupling]))
-
-
-def is_deep(model: RBM | DBM) -> bool:
-    """Whether it has more than two layers."""
-    return isinstance(model, DBM) and len(model.couplings) > 1
-
-
-def is_endless(layer: Unit) -> bool:
-    """Whether a layer has units without a highest value."""
-    return any(leaf.count == math.inf for _, _, leaf in leaves(layer))
-
-
-def has(layer: Unit, kind: type) -> bool:
-    """Whether a layer has units of this kind."""
-    return any(isinstance(leaf, kind) for _, _, leaf in leaves(layer))
-
-
-def all_binary(machine: RBM) -> bool:
-    """Whether all units of both layers are binary."""
-    return all_of(machine.visible, Bernoulli) and all_of(machine.hidden, Bernoulli)
-
-
-def all_of(layer: Unit, *kinds: type[Unit]) -> bool:
-    """Whether all units of a layer are of these kinds."""
-    return all(isinstance(leaf, kinds) for _, _, leaf in leaves(layer))
 
 
 def mean_of(values: Tensor, weights: Tensor | None) -> float:
