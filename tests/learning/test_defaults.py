@@ -36,6 +36,7 @@ PATTERNS = (torch.rand(6, 12, generator=GENERATOR) < 0.5).float()
 NOISE = torch.rand(1500, 12, generator=GENERATOR) < 0.08
 BITS = (PATTERNS[torch.randint(6, (1500,), generator=GENERATOR)] + NOISE) % 2
 REALS = 40 + 7 * (BITS[:, :8] + 0.3 * torch.randn(1500, 8, generator=GENERATOR))
+STEEP = REALS[:, :1] + 0.1 * REALS.repeat(1, 3)  # whose largest variance bounds the rate
 COUNTS = torch.poisson(1 + 4 * BITS[:, :8], generator=GENERATOR)
 real = partial(hm.Gaussian, 8, learn_variance=True)
 PAIRS: dict[str, tuple[torch.Tensor, Callable[[], hm.RBM]]] = {
@@ -131,9 +132,8 @@ def test_the_rate_of_binary_machines_with_persistent_chains_falls_late_where_the
         assert defaults_of(counted, (rows, None), Length(updates), True, rule).rate == pytest.approx(quarter * falling, rel=0.02)
     even = COUNTED / 4 / np.linalg.eigvalsh(np.cov(BITS[:, :2].T.numpy().astype(float), bias=True))[-1]
     assert even > LASTING
-    assert defaults_of(hm.RBM(2, 8), (BITS[:, :2], None), Length(30_000), True, rule).rate == pytest.approx(
-        min(even, HIGHEST) / 10, rel=0.02
-    )
+    found = defaults_of(hm.RBM(2, 8), (BITS[:, :2], None), Length(30_000), True, rule).rate
+    assert found == pytest.approx(min(even, HIGHEST) / 10, rel=0.02)
 
 
 def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_learns_what_one_learns() -> None:
@@ -143,9 +143,8 @@ def test_a_deep_machine_of_binary_units_takes_half_of_the_rate_of_an_rbm_and_lea
     for rule, share in ((hm.ContrastiveDivergence(), 0.5), (hm.PersistentCD(10), 1.0)):
         found, known = (defaults_of(model, (rows, None), Length(300), True, rule) for model in (deep, rbm))
         assert (found.rate, found.gradient, found.falls) == (pytest.approx(known.rate * share), "centred", True)
-        alike = defaults_of(
-            hm.DBM([hm.Bernoulli(12), hm.Bernoulli(6)]), (rows, None), Length(300), True, rule
-        )  # with one coupling it is an RBM
+        shallow = hm.DBM([hm.Bernoulli(12), hm.Bernoulli(6)])  # with one coupling it is an RBM
+        alike = defaults_of(shallow, (rows, None), Length(300), True, rule)
         assert alike.rate == pytest.approx(known.rate)
     hm.fit(rbm, BITS[:1000], updates=300, progress=False)
     hm.fit(deep, BITS[:1000], updates=300, progress=False)
@@ -231,7 +230,7 @@ def test_many_real_valued_cases_keep_the_rate_high() -> None:
 @pytest.mark.parametrize(
     ("rbm", "rows"),
     [
-        (hm.RBM(hm.Gaussian(24, learn_variance=True), 4), REALS[:, :1] + 0.1 * REALS.repeat(1, 3)),  # whose variance bounds the rate
+        (hm.RBM(hm.Gaussian(24, learn_variance=True), 11), STEEP),  # too many hidden units
         (hm.RBM(hm.Binomial(8, copies=12), 4), COUNTS),
     ],
 )
@@ -239,6 +238,14 @@ def test_the_rate_is_lower_the_longer_chains_are(rbm: hm.RBM, rows: torch.Tensor
     plain = defaults_of(rbm, (rows, None), Length(300), True, hm.ContrastiveDivergence()).rate
     rates = [defaults_of(rbm, (rows, None), Length(300), True, hm.PersistentCD(renewal=share)).rate for share in (EARLY, RENEWAL, 0.0)]
     assert rates == pytest.approx([plain / 2, plain / 4, plain / 4])
+
+
+def test_chains_that_keep_up_cost_real_valued_data_no_rate() -> None:
+    """At a quarter of it most of 16 hidden units of raw faces end as copies."""
+    rbm = hm.RBM(hm.Gaussian(24, learn_variance=True), 10)
+    rules = [hm.ContrastiveDivergence(), *(hm.PersistentCD(renewal=share) for share in (EARLY, RENEWAL, 0.0))]
+    rates = [defaults_of(rbm, (STEEP, None), Length(SHORT), True, rule).rate for rule in rules]
+    assert rates == pytest.approx(rates[:1] * 4)
 
 
 @pytest.mark.parametrize("units", [33, 200])  # with chains that begin anew at times, and without

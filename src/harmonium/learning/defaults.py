@@ -167,8 +167,8 @@ def defaults_of(
     times √(300 / updates); real-valued data the lower of c / λ and 0.08 / √λ, the latter times 300 / updates. With bounded hidden units ten
     epochs take the place of 300 updates if they have more: many cases are not learnt by heart. Deep machines have half of c:
     what their layers do to one another adds to the curvature. Rules with persistent chains have a quarter of c, in deep machines too, or
-    half of it if a chain begins anew with a probability of 0.3 or more. With such rules an RBM of binary units has 0.1 √(300 / updates)
-    where that is more, up to that bound.
+    half of it if a chain begins anew with a probability of 0.3 or more, or all of it for real-valued data and few bounded hidden units,
+    whose chains keep up. With such rules an RBM of binary units has 0.1 √(300 / updates) where that is more, up to that bound.
 
     Parameters
     ----------
@@ -205,7 +205,8 @@ def defaults_of(
     deep, real, endless = is_deep(model), has(machine.visible, Scaled), is_endless(machine.hidden)
     constant = (BOTH if endless else REAL) if real else ENDLESS if endless else COUNTED
     largest = max(largest_variance(model.visible, *cases, standard), 1.0 if real else 1e-12)  # less in standard form is of constant data
-    steepest = constant * caution(rule, deep) / largest
+    eager = real and not endless and is_followed(model, length, standardise)
+    steepest = constant * (1.0 if eager else caution(rule, deep)) / largest
     if real:
         rate = min(steepest, NOISIEST / largest**0.5 * share)
     else:
