@@ -25,10 +25,10 @@ from harmonium.learning.defaults import (
     SEEING,
     SHORT,
     VISITS,
-    Length,
     defaults_of,
     rule_of,
 )
+from harmonium.learning.length import Length
 from harmonium.learning.loop.settings import described
 
 GENERATOR = torch.Generator().manual_seed(0)

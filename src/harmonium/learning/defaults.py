@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from harmonium.learning.length import Length
 from harmonium.learning.loop.falling import LinearFall
 from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
@@ -33,7 +34,6 @@ HIGHEST = 0.5
 NOISIEST = 0.08  # rate times the root of the largest variance, of real-valued data
 PERSISTENT, YOUNG = 0.25, 0.5  # factors for rules with chains that have to follow the machine, for long or for a few updates
 FOLLOWED = 10.0  # most hidden units that chains of data without a bound can follow, times the share of the highest rate
-USUAL = 100  # cases of a batch
 VISITS = 10  # of each case of real-valued data by bounded units, before which the rate does not fall with the length
 LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length from here, unless it is lower anyway
 DEEP = 0.5  # factor for deep Boltzmann machines
@@ -97,33 +97,13 @@ def is_followed(model: RBM | DBM, length: Length, standardise: bool) -> bool:
     known = all(leaf.count < math.inf or isinstance(leaf, Gaussian | Poisson) for _, _, leaf in leaves(machine.visible))
     if not known or is_deep(model) or not is_lawful(model, standardise and StandardForm.changes(machine)):
         return False
-    return math.prod(machine.hidden.shape) * length.share(machine) <= FOLLOWED
+    return math.prod(machine.hidden.shape) * share_left(machine, length) <= FOLLOWED
 
 
-@dataclass(frozen=True)
-class Length:
-    """How long a training lasts.
-
-    Parameters
-    ----------
-    updates : int
-        In all; 0 for a stream, whose length is not known.
-    epoch : int, default 1
-        Those of an epoch by batches of 100 cases, if batches are smaller: the noise of an update grows as batches shrink.
-    """
-
-    updates: int
-    epoch: int = 1
-
-    @classmethod
-    def of(cls, epochs: int, batches: int, batch_size: int) -> Length:
-        """That of so many epochs, each of so many batches."""
-        return cls(epochs * batches, -(-batches * min(batch_size, USUAL) // USUAL))
-
-    def share(self, machine: RBM) -> float:
-        """What the length leaves of a machine's highest rate: all of it up to 300 updates, of real-valued data up to ten epochs, too."""
-        visits = VISITS if has(machine.visible, Scaled) and not is_endless(machine.hidden) else 0
-        return min(1.0, max(SHORT, visits * self.epoch) / max(self.updates, 1))
+def share_left(machine: RBM, length: Length) -> float:
+    """What the length leaves of a machine's highest rate: all of it up to 300 updates, of real-valued data up to ten epochs, too."""
+    visits = VISITS if has(machine.visible, Scaled) and not is_endless(machine.hidden) else 0
+    return min(1.0, max(SHORT, visits * length.epoch) / max(length.updates, 1))
 
 
 @dataclass(frozen=True)
@@ -197,7 +177,7 @@ def defaults_of(
     if cases is None or not is_lawful(model, standard):
         rate = cautious_rate(machine, standardise)
         return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain", False)
-    share = length.share(machine)
+    share = share_left(machine, length)
     words = model.visible.given_by(cases[0]).length
     if words is not None or has(machine.hidden, Exponential):
         rate = min(BRITTLE, PER_WORD / mean_of(words, cases[1]) if words is not None else math.inf) * share**0.5

@@ -15,9 +15,9 @@ from harmonium.learning import advice
 from harmonium.learning.cases import Data, Rows, as_batches
 from harmonium.learning.contrast import Contrast, phase_of
 from harmonium.learning.cooling import cooling
-from harmonium.learning.defaults import Length, defaults_of, groups_of, rule_of
+from harmonium.learning.defaults import defaults_of, groups_of, rule_of
 from harmonium.learning.held_out import early_stopping
-from harmonium.learning.length import epochs_of
+from harmonium.learning.length import Length, epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.plan import ORDER, MakeOptimizer, MakeSchedule, Plan
 from harmonium.learning.loop.settings import described, of_transforms
@@ -176,8 +176,8 @@ def fit(
     updates. λ is the largest eigenvalue of the covariance of the visible units' statistics; c is 0.8, and 0.1 with unbounded hidden units.
     With real-valued visible units it is the lower of c / λ and 0.08 / √λ, the latter times 300 / updates over more than 300, with λ of the
     standardised data and c of 0.3, or 0.05 with unbounded hidden units; if ten epochs have more than 300 updates, they take their place for
-    bounded hidden units. Rules with persistent chains, which have to follow, have a quarter of c, and deep Boltzmann machines half of it by
-    CD. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam, with
+    bounded hidden units. Rules with persistent chains, which have to follow, have a quarter of c, but with few hidden units of real-valued
+    data, and deep Boltzmann machines half of it by CD. Exponential hidden units, and documents (`ReplicatedSoftmax`), learn by Adam, with
     the rate 0.02 times the same root; for documents of more than 200 words on average it is 4 / words in place of 0.02. The rate is fixed
     for other couplings, deep Boltzmann machines with a real-valued or unbounded layer, streams, rectified or exponential visible units, and
     real-valued data with `standardise=False`: 0.01; 0.001 if a layer is real-valued or unbounded; 0.0001 if a Gaussian layer faces an

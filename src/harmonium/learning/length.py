@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harmonium.data.batches import Batches, Stream
 
 UPDATES = 3_000
 """Updates of a training that is given no length."""
 PASSES = 10
 """Epochs of one whose data are a stream, whose length is not known."""
+USUAL = 100
+"""Cases of a batch."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """The length of a training.
+
+    Parameters
+    ----------
+    updates : int
+        In all; 0 for a stream, whose length is not known.
+    epoch : int, default 1
+        Those of an epoch by batches of 100 cases, if batches are smaller: the noise of an update grows as batches shrink.
+    """
+
+    updates: int
+    epoch: int = 1
+
+    @classmethod
+    def of(cls, epochs: int, batches: int, batch_size: int) -> Length:
+        """That of so many epochs, each of so many batches."""
+        return cls(epochs * batches, -(-batches * min(batch_size, USUAL) // USUAL))
 
 
 def epochs_of(epochs: int | None, updates: int | None, batches: Batches | Stream) -> int:

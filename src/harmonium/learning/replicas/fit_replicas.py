@@ -15,8 +15,8 @@ from harmonium.couplings.products import Precision, described_type, reduced_type
 from harmonium.data.batches import Source
 from harmonium.data.tables import as_data
 from harmonium.learning.cases import Rows, as_rows
-from harmonium.learning.defaults import MOMENTUM, Length, defaults_of
-from harmonium.learning.length import epochs_of
+from harmonium.learning.defaults import MOMENTUM, defaults_of
+from harmonium.learning.length import Length, epochs_of
 from harmonium.learning.loop.graph import captured
 from harmonium.learning.loop.metrics import rbm_metrics
 from harmonium.learning.loop.plan import MakeOptimizer, MakeSchedule, Plan

@@ -121,7 +121,15 @@ class MnistDbnBound(Recipe):
         return DBN([rbm, learnt(run, TOP, self.second(rbm))] if run.checkpoint(TOP).exists() else [rbm])
 
     def likelihood(self, run: Run, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-        """How probable the net makes the judged images, drawn into evaluation.png."""
+        """How probable the net makes the judged images, drawn into evaluation.png.
+
+        Parameters
+        ----------
+        run
+            The run whose layers are judged.
+        betas, chains, sweeps
+            As for `bound_of`.
+        """
         return judge(self, run, self.learnt(run).to(self.device), betas=betas, chains=chains, sweeps=sweeps)
 
     def sample(self, run: Run, *, steps: int, seed: int) -> Path:
@@ -145,13 +153,33 @@ class MnistDbnBound(Recipe):
 
 
 def bound_of(options: MnistDbnBound, model: Generative, *, betas: int, sweeps: int, chains: int = 100) -> Evaluation:
-    """The bound on the judged images; of a model of one layer its own likelihood."""
+    """The bound on the judged images; of a model of one layer its own likelihood.
+
+    Parameters
+    ----------
+    options
+        The run's: which images, and how many samples of the hidden units.
+    model
+        The net, or its first machine alone.
+    betas, chains
+        Temperatures and chains of annealed importance sampling.
+    sweeps
+        Of the tempered chains, from which reverse annealing starts.
+    """
     samples = 5 if options.smoke else options.samples
     return bound(model, options.cases()[1], samples=samples, betas=betas, sweeps=sweeps, chains=chains, seed=options.seed)
 
 
 def judge(options: MnistDbnBound, run: Run, model: DBN, *, betas: int, chains: int, sweeps: int) -> Evaluation:
-    """The bound, drawn into evaluation.png."""
+    """The bound, drawn into evaluation.png.
+
+    Parameters
+    ----------
+    options, model, betas, chains, sweeps
+        As for `bound_of`.
+    run
+        The run, in whose folder the picture is drawn.
+    """
     found = bound_of(options, model, betas=betas, chains=chains, sweeps=sweeps)
     title = f"{options.name}, on {judged_on(options.held_out)} images binarised once"
     evaluation(found, title=title).savefig(run.folder / EVALUATION, dpi=110)
