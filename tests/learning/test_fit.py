@@ -234,6 +234,10 @@ def test_a_plain_function_is_a_callback():
         (lambda: hm.RBM("6", 4), "number of binary ones, found '6'"),
         (lambda: hm.RBM(6, True), "found True"),
         (lambda: hm.RBM(6.0, 4), r"found 6\.0"),
+        (lambda: hm.greedy(torch.eye(6), [6, 4, "3"]), "number of binary ones, found '3'"),
+        (lambda: hm.greedy(torch.eye(6), [6, 4, 3.0], replicas=2), r"found 3\.0"),
+        (lambda: hm.greedy_dbm(torch.eye(6), [6, None, 3]), "found None"),
+        (lambda: hm.DBM([6, [4], 3]), r"found \[4\]"),
     ],
 )
 def test_what_is_no_layer_rule_or_callback_is_named(call, message):
@@ -243,3 +247,8 @@ def test_what_is_no_layer_rule_or_callback_is_named(call, message):
 
 def test_any_integer_is_a_number_of_units():
     assert hm.RBM(np.int64(6), np.int32(4)).coupling.weight.shape == (6, 4)
+    sizes, quick = [np.int64(6), 4, 3], {"epochs": 1, "progress": False}
+    assert [len(unit.bias) for unit in hm.DBM(sizes).layers] == sizes
+    assert [len(unit.bias) for unit in hm.greedy_dbm(torch.eye(6), sizes, **quick).layers] == sizes
+    for stack in (hm.greedy(torch.eye(6), sizes, **quick), *hm.greedy(torch.eye(6), sizes, replicas=2, **quick)):
+        assert [(len(rbm.visible.bias), len(rbm.hidden.bias)) for rbm in stack.rbms] == [(6, 4), (4, 3)]

@@ -27,7 +27,7 @@ from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.seeds import derive, fresh_generator
-from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
+from harmonium.units import NOTHING, Given, Groups, Softmax, Unit, as_layer
 from harmonium.units.groups import check_distinct
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
@@ -38,7 +38,7 @@ Train = Callable[[RBM, Any, int], TrainingState]
 @or_many(greedy_replicas)
 def greedy(
     data: Data,
-    layers: Sequence[Unit],
+    layers: Sequence[Unit | int],
     *,
     couplings: Sequence[Coupling | None] | None = None,
     labels: Tensor | np.ndarray[Any, Any] | Sequence[int] | None = None,
@@ -55,8 +55,8 @@ def greedy(
     ----------
     data : Tensor, array, Source or iterable
         Cases, (cases, *shape), as for `fit`.
-    layers : sequence of Unit
-        The units from the data upwards, at least two layers. `layers[0]` are the visible ones.
+    layers : sequence of Unit or int
+        The units from the data upwards, at least two layers; a number is a layer of as many binary units. `layers[0]` are the visible ones.
     couplings : sequence of Coupling or None, optional
         One between each pair of neighbouring layers, None for a dense one. By default all are dense.
     labels : sequence of int, optional
@@ -89,6 +89,8 @@ def greedy(
         For labels that do not fit, for labels with an iterable of batches (its cases have no numbers), for an iterator that can be used
         only once, for fewer than two layers, for one object as two layers, for another number of couplings or of values of a `PerLayer`,
         for both `train` and `settings`, and for an `HeldOut` among the callbacks of several layers.
+    TypeError
+        If a layer is neither units nor a number.
 
     Notes
     -----
@@ -102,36 +104,35 @@ def greedy(
     >>> len(dbn.rbms)
     2
     """
-    if len(layers) < 2:
-        raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
+    units = [as_layer(layer) for layer in layers]
+    if len(units) < 2:
+        raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(units)} layers")
     if train is not None and settings:
         raise ValueError(f"train= sets the training of each layer, and cannot be combined with other settings, found {', '.join(settings)}")
-    check_distinct(*layers)
-    check_layers(settings, len(layers) - 1)
+    check_distinct(*units)
+    check_layers(settings, len(units) - 1)
     if "callbacks" in settings and not isinstance(settings["callbacks"], PerLayer):
         settings["callbacks"] = as_callbacks(settings["callbacks"])
-        if len(layers) > 2 and any(isinstance(each, HeldOut) for each in settings["callbacks"]):
+        if len(units) > 2 and any(isinstance(each, HeldOut) for each in settings["callbacks"]):
             raise ValueError(
-                f"an hm.HeldOut has cases of one layer, and a stack has {len(layers) - 1} with features of their own: give validation= and "
+                f"an hm.HeldOut has cases of one layer, and a stack has {len(units) - 1} with features of their own: give validation= and "
                 "patience=, or train= with an hm.HeldOut for each layer"
             )
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source) and iter(data) is data:
         raise ValueError("a stack reads its data once per layer, and an iterator can be read only once: give an iterable that restarts")
-    if couplings is not None and len(couplings) != len(layers) - 1:
-        raise ValueError(f"{len(layers)} layers have {len(layers) - 1} couplings between them, found {len(couplings)}")
-    known = None if labels is None else _labels(data, labels, classes)
-    if labels is None and classes is not None:
-        raise ValueError(f"classes={classes} takes labels=, found none")
+    if couplings is not None and len(couplings) != len(units) - 1:
+        raise ValueError(f"{len(units)} layers have {len(units) - 1} couplings between them, found {len(couplings)}")
+    known = _labels(data, labels, classes)
     validation, validation_given = settings.pop("validation", None), settings.pop("validation_given", NOTHING)
     held_labels = None
     if known is not None and isinstance(validation, tuple):
         validation, held_labels = validation
         held_labels = _labels(validation, held_labels, classes)
     rbms: list[RBM] = []
-    for index, hidden in enumerate(layers[1:]):
-        visible = layers[0] if index == 0 else layers[index].as_visible_layer().to(layers[index].zero_input())
-        joint = known if index == len(layers) - 2 else None
+    for index, hidden in enumerate(units[1:]):
+        visible = units[0] if index == 0 else units[index].as_visible_layer().to(units[index].zero_input())
+        joint = known if index == len(units) - 2 else None
         if joint is not None:
             visible = Groups(visible, Softmax(1, categories=joint[1]).to(visible.zero_input()))
         coupling = None if couplings is None else couplings[index]
@@ -151,8 +152,12 @@ def greedy(
     return DBN(rbms, labels=known is not None)
 
 
-def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int]:
-    """Labels checked against the data, and the number of classes."""
+def _labels(data: Any, labels: Any, classes: int | None) -> tuple[Tensor, int] | None:
+    """Labels checked against the data, and the number of classes; None for no labels."""
+    if labels is None:
+        if classes is not None:
+            raise ValueError(f"classes={classes} takes labels=, found none")
+        return None
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("labels take data that can be indexed by case number: a tensor, array or Source")
     if classes is None or classes < 2:

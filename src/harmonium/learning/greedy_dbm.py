@@ -22,12 +22,12 @@ from harmonium.learning.greedy import Train
 from harmonium.learning.per_layer import check_layers, of_layer
 from harmonium.models import DBM, RBM, composed, doubled
 from harmonium.seeds import derive
-from harmonium.units import Bernoulli, Binomial, Unit
+from harmonium.units import Bernoulli, Binomial, Unit, as_layer
 
 
 def greedy_dbm(
     data: Rows,
-    layers: Sequence[Unit],
+    layers: Sequence[Unit | int],
     *,
     couplings: Sequence[Coupling | None] | None = None,
     sampled: bool = True,
@@ -44,9 +44,9 @@ def greedy_dbm(
     ----------
     data : Tensor, array or Source
         Cases, (cases, units).
-    layers : sequence of Unit
-        The units from the data upwards, at least three layers. The hidden ones are Bernoulli, over Bernoulli or Binomial visible ones.
-        Copies of them make up the machine.
+    layers : sequence of Unit or int
+        The units from the data upwards, at least three layers; a number is a layer of as many binary units. The hidden ones are Bernoulli,
+        over Bernoulli or Binomial visible ones. Copies of them make up the machine.
     couplings : sequence of Coupling or None, optional
         As for `DBM`.
     sampled : bool, default True
@@ -69,6 +69,8 @@ def greedy_dbm(
     ------
     ValueError
         For other units, for fewer than three layers, for data that cannot be indexed by case number, and for both `train` and `settings`.
+    TypeError
+        If a layer is neither units nor a number.
 
     Notes
     -----
@@ -83,29 +85,30 @@ def greedy_dbm(
     >>> [len(unit.bias) for unit in dbm.layers]
     [6, 5, 4]
     """
-    if len(layers) < 3:
+    units = [as_layer(layer) for layer in layers]
+    if len(units) < 3:
         raise ValueError(
-            f"a deep Boltzmann machine has at least three layers, found {len(layers)}; two layers are an RBM, trained by hm.fit"
+            f"a deep Boltzmann machine has at least three layers, found {len(units)}; two layers are an RBM, trained by hm.fit"
         )
-    others = sorted({type(unit).__name__ for unit in layers[1:] if not isinstance(unit, Bernoulli)})
+    others = sorted({type(unit).__name__ for unit in units[1:] if not isinstance(unit, Bernoulli)})
     if others:
         raise ValueError(f"greedy_dbm takes hidden layers of Bernoulli units, found {', '.join(others)}")
     if train is not None and settings:
         raise ValueError(
             f"train= sets the training of each machine, and cannot be combined with other settings, found {', '.join(settings)}"
         )
-    check_layers(settings, len(layers) - 1)
+    check_layers(settings, len(units) - 1)
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("a deep Boltzmann machine takes data that can be indexed by case number: a tensor, array or Source")
-    links = DBM(layers, couplings, seed=seed).couplings  # also raises an error for layers that make no machine
+    links = DBM(units, couplings, seed=seed).couplings  # also raises an error for layers that make no machine
     like = next(links[0].parameters()).detach()
     validation = settings.pop("validation", None)
-    rows = as_rows(layers[0], data, like)
-    held = None if validation is None else as_rows(layers[0], validation, like)
+    rows = as_rows(units[0], data, like)
+    held = None if validation is None else as_rows(units[0], validation, like)
     rbms: list[RBM] = []
-    for index, (below, above) in enumerate(pairwise(layers)):
-        first, last = index == 0, index == len(layers) - 2
+    for index, (below, above) in enumerate(pairwise(units)):
+        first, last = index == 0, index == len(units) - 2
         here = copy.deepcopy(below) if first else _of_features(below, sampled).to(like)
         visible = here if last else doubled(here)
         hidden = copy.deepcopy(above) if first else doubled(above)
@@ -118,7 +121,7 @@ def greedy_dbm(
             held_seen = None if held is None else _sent(held, rbms, last, sampled)
             fit(rbm, seen, seed=derive(seed, index), validation=held_seen, checkpoint=path, **of_layer(settings, index))
         rbms.append(rbm)
-    return composed(rbms, layers)
+    return composed(rbms, units)
 
 
 def _of_features(unit: Unit, sampled: bool) -> Unit:

@@ -14,7 +14,7 @@ from harmonium.models.dbm_mean_field import MeanField, change
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layers, takes
-from harmonium.units import NOTHING, Given, Groups, Unit
+from harmonium.units import NOTHING, Given, Groups, Unit, as_layer
 from harmonium.units.checks import no_joint
 
 SETTLED = 100  # the largest number of mean-field sweeps where it should converge
@@ -28,8 +28,8 @@ class DBM(Shown):
 
     Parameters
     ----------
-    layers : sequence of Unit
-        At least two flat layers, from the data upwards, of any kinds that have an energy.
+    layers : sequence of Unit or int
+        At least two flat layers, from the data upwards, of any kinds that have an energy; a number is a layer of as many binary units.
     couplings : sequence of Coupling or None, optional
         One between each two neighbours. None stands for a dense one. All are dense by default.
     seed : int, default 0
@@ -40,7 +40,7 @@ class DBM(Shown):
     ValueError
         For fewer than two layers, couplings that do not fit, and documents, whose length would scale the biases of all odd layers.
     TypeError
-        If a layer has no energy.
+        If a layer has no energy, or is neither units nor a number.
 
     Notes
     -----
@@ -60,17 +60,18 @@ class DBM(Shown):
     [(2, 4), (2, 3)]
     """
 
-    def __init__(self, layers: Sequence[Unit], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
+    def __init__(self, layers: Sequence[Unit | int], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
-        if len(layers) < 2:
-            raise ValueError(f"a deep Boltzmann machine has a data layer and at least one hidden layer, found {len(layers)} layers")
-        for unit in layers:
+        units = [as_layer(layer) for layer in layers]
+        if len(units) < 2:
+            raise ValueError(f"a deep Boltzmann machine has a data layer and at least one hidden layer, found {len(units)} layers")
+        for unit in units:
             if not unit.has_joint_energy:
                 raise no_joint(unit, "a deep Boltzmann machine")
             if unit.scales_hidden_bias:
                 raise ValueError("a document's length scales the biases of the layer above: it cannot be a layer of a deep machine")
-            unit.join_machine(visible=unit is layers[0])  # the joint RBM has hidden layers on its visible side too
-        self.joint = RBM(Groups(*layers[::2]), Groups(*layers[1::2]), Chain(between(layers, couplings, seed)))
+            unit.join_machine(visible=unit is units[0])  # the joint RBM has hidden layers on its visible side too
+        self.joint = RBM(Groups(*units[::2]), Groups(*units[1::2]), Chain(between(units, couplings, seed)))
 
     def __getattr__(self, name: str) -> Any:
         # A function that takes an RBM fails here. The message says what to give it.
@@ -217,10 +218,8 @@ class DBM(Shown):
 
         Parameters
         ----------
-        v, steps, generator
-            As for `RBM.gibbs`.
-        given : Given, optional
-            Must be empty: a ValueError is raised otherwise.
+        v, steps, generator, given
+            As for `RBM.gibbs`. `given` must be empty: a ValueError is raised otherwise.
         """
         rows = v.reshape(-1, v.shape[-1])
         states, _ = self.initial_states(len(rows), generator=generator, start=rows, given=given)

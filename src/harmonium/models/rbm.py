@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -13,7 +12,7 @@ from harmonium.couplings.between import between
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layer, takes
-from harmonium.units import NOTHING, Bernoulli, Given, Unit
+from harmonium.units import NOTHING, Given, Unit, as_layer
 from harmonium.units.groups import check_distinct
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"
@@ -88,7 +87,7 @@ class RBM(Shown):
 
     def __init__(self, visible: Unit | int, hidden: Unit | int, coupling: Coupling | None = None, *, seed: int = 0) -> None:
         super().__init__()
-        visible, hidden = _layer(visible), _layer(hidden)
+        visible, hidden = as_layer(visible), as_layer(hidden)
         check_distinct(visible, hidden)
         self.visible, self.hidden = visible, hidden
         (self.coupling,) = between((visible, hidden), [coupling], seed)
@@ -286,12 +285,3 @@ class RBM(Shown):
     def arguments(self) -> dict[str, object]:
         """The constructor's arguments, which make an untrained copy."""
         return {"visible": self.visible, "hidden": self.hidden, "coupling": self.coupling}
-
-
-def _layer(layer: Unit | int) -> Unit:
-    """A layer of units, or as many binary ones. Raises a TypeError for anything else."""
-    if isinstance(layer, Integral) and not isinstance(layer, bool):
-        return Bernoulli(int(layer))
-    if not isinstance(layer, Unit):
-        raise TypeError(f"a layer is units, such as hm.Bernoulli(10), or a number of binary ones, found {layer!r}")
-    return layer

@@ -21,13 +21,13 @@ from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
 from harmonium.seeds import derive
-from harmonium.units import Unit
+from harmonium.units import Unit, as_layer
 from harmonium.units.groups import check_distinct
 
 
 def greedy_replicas(
     data: Any,
-    layers: Sequence[Unit],
+    layers: Sequence[Unit | int],
     *,
     replicas: int,
     seed: int | Sequence[int] = 0,
@@ -52,10 +52,11 @@ def greedy_replicas(
     **settings
         Those of `fit`, for each layer.
     """
-    if len(layers) < 2:
-        raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(layers)} layers")
-    check_distinct(*layers)
-    check_layers(settings, len(layers) - 1)
+    units = [as_layer(layer) for layer in layers]
+    if len(units) < 2:
+        raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(units)} layers")
+    check_distinct(*units)
+    check_layers(settings, len(units) - 1)
     data = as_data(data)
     if not isinstance(data, Tensor | np.ndarray | Source):
         raise ValueError("replicas take data that can be indexed by case number: a tensor, array or Source")
@@ -64,8 +65,8 @@ def greedy_replicas(
             raise ValueError(f"hm.greedy of replicas takes no {name}=: learn such stacks one by one")
     seeds, validation = seeds_of(seed, replicas), settings.pop("validation", None)
     learned: list[Replicas[RBM]] = []
-    for index, hidden in enumerate(layers[1:]):
-        visible = layers[0] if index == 0 else layers[index].as_visible_layer().to(layers[index].zero_input())
+    for index, hidden in enumerate(units[1:]):
+        visible = units[0] if index == 0 else units[index].as_visible_layer().to(units[index].zero_input())
         many = Replicas([RBM(visible, hidden, seed=derive(own, index)) for own in seeds], rows=rows)
         path = None if checkpoints is None else Path(checkpoints) / f"layer-{index + 1}.safetensors"
         how = of_layer(settings, index)

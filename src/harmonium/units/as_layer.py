@@ -1,0 +1,17 @@
+"""Layers as people name them: units, or a number of binary ones."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.unit import Unit
+
+
+def as_layer(layer: Unit | int) -> Unit:
+    """A layer of units, or as many binary ones. Raises a TypeError for anything else."""
+    if isinstance(layer, Integral) and not isinstance(layer, bool):
+        return Bernoulli(int(layer))
+    if not isinstance(layer, Unit):
+        raise TypeError(f"a layer is units, such as hm.Bernoulli(10), or a number of binary ones, found {layer!r}")
+    return layer
