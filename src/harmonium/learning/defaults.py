@@ -95,7 +95,7 @@ def is_followed(model: RBM | DBM, length: Length, standardise: bool) -> bool:
     if not is_endless(machine.visible):
         return True
     known = all(leaf.count < math.inf or isinstance(leaf, Gaussian | Poisson) for _, _, leaf in leaves(machine.visible))
-    if not known or is_deep(model) or not is_lawful(model, standardise and StandardForm.changes(machine)):
+    if not known or not is_lawful(model, standardise and StandardForm.changes(machine)):
         return False
     return math.prod(machine.hidden.shape) * share_left(machine, length) <= FOLLOWED
 
