@@ -12,6 +12,7 @@ import torch
 
 import harmonium as hm
 from harmonium.learning.defaults import (
+    COST,
     COUNTED,
     EARLY,
     ENDLESS,
@@ -220,11 +221,38 @@ def test_many_real_valued_cases_keep_the_rate_high() -> None:
 
     short, *longer = rates(hm.RBM(real(), 8), REALS)
     assert longer == pytest.approx([short / 10, short / 10, short, short])
-    assert [Length.of(3, 500, size) for size in (10, 100, 1000)] == [Length(1500, 50), Length(1500, 500), Length(1500, 500)]
+    found = [Length.of(3, 500, size) for size in (10, 100, 1000)]
+    assert found == [Length(1500, 50, 5000), Length(1500, 500, 50_000), Length(1500, 500, 500_000)]
     short, *longer = rates(hm.RBM(real(), hm.Gaussian(4)), REALS)
     assert max(longer) == min(longer) < short
     short, *longer = rates(hm.RBM(12, 8), BITS)
     assert longer == pytest.approx([short / 10**0.5] * 4)
+
+
+def test_weights_between_bounded_units_cost_what_a_normal_prior_makes_them_cost() -> None:
+    for name, (rows, make) in PAIRS.items():
+        machine, rule = make(), hm.ContrastiveDivergence()
+        bounded = name in ("binary", "spins", "softmax", "binomial", "binomial counts")
+        for cases, expected in ((0, 0.0), (20, COST), (1000, 0.001), (50_000, 2e-5)):
+            length = Length(3000, 10, cases)
+            assert defaults_of(machine, (rows, None), length, True, rule).cost == pytest.approx(expected if bounded else 0.0)
+            assert defaults_of(machine, (rows, None), length, True, rule, chosen=True).cost == 0
+    for asked, cost in (({}, 1 / 1500), ({"weight_cost": 0.0}, 0.0), ({"schedule": partial(hm.Schedule, lr=lambda epoch: 1.0)}, 0.0)):
+        state = hm.fit(hm.RBM(12, 2), BITS, epochs=1, progress=False, **asked)
+        assert [group["weight_decay"] for group in state.optimizer.param_groups] == pytest.approx([cost, 0.0])
+
+
+def test_few_cases_leave_chains_that_move_between_them() -> None:
+    """All bars of 3 x 3 pixels: 14 images, -2.64 nats at best. Without the cost, weights grow until no chain goes from one to another."""
+    sides = np.array(list(np.ndindex(2, 2, 2)))[:, None, :].repeat(3, 1)
+    images = torch.tensor(np.unique(np.concatenate([sides, sides.swapaxes(1, 2)]).reshape(-1, 9), axis=0)).float()
+    assert len(images) == 14
+    found = []
+    for settings in ({}, {"weight_cost": 0.0}):
+        rbm = hm.RBM(9, 9, seed=0)
+        hm.fit(rbm, images, progress=False, **settings)
+        found.append(nats(rbm, images))
+    assert found[0] > -3.3 > -4.5 > found[1]
 
 
 @pytest.mark.parametrize(

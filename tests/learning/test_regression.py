@@ -56,10 +56,10 @@ def test_a_stack_learns_the_spread_with_the_mean() -> None:
     net = hm.nets.feed_forward(dbn, 2)
     adam, held = partial(torch.optim.Adam, lr=0.02), (X[300:], Y[300:])
     state = hm.fine_tune(
-        net, X[:300], Y[:300], loss=hm.nets.gaussian_loss, optimizer=adam, epochs=60, batch_size=30, validation=held, progress=False
+        net, X[:300], Y[:300], loss=hm.nets.gaussian_loss, optimizer=adam, epochs=150, batch_size=30, validation=held, progress=False
     )
     outputs = hm.predict(net, X[300:]).double().numpy()
-    assert np.sqrt(((outputs[:, 0] - MEAN[300:]) ** 2).mean()) < 0.25
+    assert np.sqrt(((outputs[:, 0] - MEAN[300:]) ** 2).mean()) < 0.2  # least squares: 0.25
     spread = np.exp(outputs[:, 1] / 2)
     noisy = SPREAD[300:] > 0.5
     assert abs(spread[noisy].mean() - 0.8) < 0.2

@@ -39,6 +39,7 @@ LASTING = 0.1  # of binary RBMs with such chains: the rate falls with the length
 DEEP = 0.5  # factor for deep Boltzmann machines
 BRITTLE = 0.02  # the rate of Adam
 TUNING_RATE = 0.05  # of backpropagation
+COST = 1e-3  # the most that weights cost
 PER_WORD = 4.0  # most that it may be times the mean length of a document
 SHORT = 300  # updates; longer trainings have lower rates
 SEEING, LONG = 1_000, 10_000  # updates from which chains are seldom begun anew, and from which never
@@ -120,12 +121,15 @@ class Defaults:
         The gradient.
     falls : bool
         Whether the rate falls linearly to zero over the training.
+    cost : float, default 0
+        The weight cost.
     """
 
     optimizer: MakeOptimizer
     rate: float
     gradient: Gradient
     falls: bool
+    cost: float = 0.0
 
     @property
     def watchers(self) -> list[Callback]:
@@ -150,6 +154,9 @@ def defaults_of(
     half of it if a chain begins anew with a probability of 0.3 or more, or all of it for real-valued data and few bounded hidden units,
     whose chains keep up. With such rules an RBM of binary units has 0.1 √(300 / updates) where that is more, up to that bound.
 
+    Weights between bounded units cost what a normal prior of variance 1 makes them cost, 1 / cases, but at most 0.001. Few cases are then
+    not learnt by heart, and chains still move between them.
+
     Parameters
     ----------
     model : RBM or DBM
@@ -170,7 +177,7 @@ def defaults_of(
     Returns
     -------
     Defaults
-        The optimiser, its rate, the gradient, and whether the rate falls.
+        The optimiser, its rate, the gradient, whether the rate falls, and the weight cost.
     """
     machine = model.machine
     standard = standardise and StandardForm.changes(machine)
@@ -193,7 +200,8 @@ def defaults_of(
         highest, lasting = min(steepest, HIGHEST), LASTING if rule.divided and not deep and all_binary(machine) else 0.0
         rate = min(highest, max(highest, lasting) * share**0.5)
     plain = chosen or standard or model.visible.scales_hidden_bias
-    return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen)
+    cost = 0.0 if chosen or real or endless or is_endless(machine.visible) or not length.cases else min(COST, 1 / length.cases)
+    return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen, cost)
 
 
 def is_lawful(model: RBM | DBM, standard: bool) -> bool:

@@ -47,7 +47,7 @@ def fit(
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
-    weight_cost: float = 0.0,
+    weight_cost: float | None = None,
     sparsity: Sparsity | None = None,
     validation: Rows | None = None,
     patience: int | None = None,
@@ -95,8 +95,9 @@ def fit(
         units and the number of updates, and falls linearly to zero. See the notes.
     schedule : callable, optional
         Optimiser -> scheduler, stepped once per epoch. With one, the default rate does not fall by itself.
-    weight_cost : float, default 0
-        Weight decay of the optimiser, on the couplings' weights only.
+    weight_cost : float, optional
+        Weight decay of the optimiser, on the couplings' weights only. The default is 1 / cases, at most 0.001, between bounded units, and 0
+        for others, or with an optimiser or a schedule of your own.
     sparsity : Sparsity, optional
         A target for the hidden units' mean activity.
     validation, validation_given : optional
@@ -215,7 +216,7 @@ def fit(
     changes = chosen_transforms(machine, rule, monitor, sparsity, gradient or usual.gradient, standardise, averaging, transforms)
     settings = {"batch_size": batch_size, "negative": described(rule), "precision": described_type(precision, like), "falls": usual.falls}
     settings |= infer.settings(given) | of_transforms(sparsity, gradient or usual.gradient, standardise, averaging, transforms)
-    training = plan.begin(model, groups_of(machine, weight_cost), batches, settings, usual.optimizer)
+    training = plan.begin(model, groups_of(machine, usual.cost if weight_cost is None else weight_cost), batches, settings, usual.optimizer)
     if state is None:
         start(training, machine, visible, batches, changes)
     make_slots(training, machine, changes, rule)

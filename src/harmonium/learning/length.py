@@ -24,15 +24,18 @@ class Length:
         In all; 0 for a stream, whose length is not known.
     epoch : int, default 1
         Those of an epoch by batches of 100 cases, if batches are smaller: the noise of an update grows as batches shrink.
+    cases : int, default 0
+        Of an epoch, up to whole batches; 0 for a stream.
     """
 
     updates: int
     epoch: int = 1
+    cases: int = 0
 
     @classmethod
     def of(cls, epochs: int, batches: int, batch_size: int) -> Length:
         """That of so many epochs, each of so many batches."""
-        return cls(epochs * batches, -(-batches * min(batch_size, USUAL) // USUAL))
+        return cls(epochs * batches, -(-batches * min(batch_size, USUAL) // USUAL), batches * batch_size)
 
 
 def epochs_of(epochs: int | None, updates: int | None, batches: Batches | Stream) -> int:

@@ -48,7 +48,7 @@ def fit_replicas(
     batch_size: int = 100,
     optimizer: MakeOptimizer | None = None,
     schedule: MakeSchedule | None = None,
-    weight_cost: Each = 0.0,
+    weight_cost: Each | None = None,
     validation: Rows | None = None,
     standardise: bool = True,
     precision: Precision = "float32",
@@ -65,8 +65,8 @@ def fit_replicas(
     ----------
     model : Replicas
         RBMs of one architecture.
-    weight_cost : float or sequence of float, default 0
-        One for all, or one per replica.
+    weight_cost : float or sequence of float, optional
+        One for all, or one per replica. The default is that of `fit`.
     seed : int or sequence of int, default 0
         The first replica's seed, or each one's.
     data, negative, epochs, updates, batch_size, optimizer, schedule, validation, standardise, precision, capture, callbacks, state,
@@ -89,7 +89,8 @@ def fit_replicas(
     length = Length.of(epochs, len(batches), batch_size)
     usual = defaults_of(first, (some, None), length, standardise, negative, plan.chosen)
     settings["falls"] = usual.falls
-    training = begin(plan, model, weight_cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
+    cost = usual.cost if weight_cost is None else weight_cost
+    training = begin(plan, model, cost, batches, settings, seeds, partial(ReplicaSGD, lr=usual.rate, momentum=MOMENTUM))
     if state is None:
         start(model, batches, training.generator)
     if RULE not in training.slots:
