@@ -38,13 +38,15 @@ def cd_bias() -> None:
 def dbn_bound() -> None:
     """The bound beside the first RBM's likelihood, by seed, and the paper's."""
     found = record("mnist-dbn-bound")
-    bound, bottom = (found["metrics"][name]["values"] for name in ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic"))
+    order = sorted(range(len(found["seeds"])), key=found["seeds"].__getitem__)
+    names = ("test_bound_nats", "bottom_rbm_test_nats_fixed_stochastic")
+    bound, bottom = ([found["metrics"][name]["values"][at] for at in order] for name in names)
     figure, axes = plt.subplots(figsize=(5.6, 2.6))
     axes.plot(range(len(bottom)), bottom, "s", color="C0", markersize=6, label="first RBM alone")
     axes.plot(range(len(bound)), bound, "o", color="C1", markersize=6, label="bound of the two-layer net")
     axes.axhline(-86.34, color="C0", linestyle=":", label="published, first RBM: -86.34")
     axes.axhline(-85.97, color="C1", linestyle=":", label="published, bound: -85.97")
-    axes.set(xticks=range(len(bound)), xticklabels=[f"seed {seed}" for seed in found["seeds"]])
+    axes.set(xticks=range(len(bound)), xticklabels=[f"seed {seed}" for seed in sorted(found["seeds"])])
     axes.set(ylabel="nats a test image", xlim=(-0.4, len(bound) - 0.6))
     axes.set_title("A second layer: does its bound exceed the first layer's likelihood?")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
