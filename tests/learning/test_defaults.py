@@ -237,6 +237,9 @@ def test_weights_between_bounded_units_cost_what_a_normal_prior_makes_them_cost(
             length = Length(3000, 10, cases)
             assert defaults_of(machine, (rows, None), length, True, rule).cost == pytest.approx(expected if bounded else 0.0)
             assert defaults_of(machine, (rows, None), length, True, rule, chosen=True).cost == 0
+    means = (hm.Bernoulli(12, values="probabilities"), hm.Spin(12, values="means"))
+    length, rule = Length(3000, 15, 1500), hm.ContrastiveDivergence()
+    assert [defaults_of(hm.RBM(visible, 8), (BITS, None), length, True, rule).cost for visible in means] == [0, 0]
     for asked, cost in (({}, 1 / 1500), ({"weight_cost": 0.0}, 0.0), ({"schedule": partial(hm.Schedule, lr=lambda epoch: 1.0)}, 0.0)):
         state = hm.fit(hm.RBM(12, 2), BITS, epochs=1, progress=False, **asked)
         assert [group["weight_decay"] for group in state.optimizer.param_groups] == pytest.approx([cost, 0.0])

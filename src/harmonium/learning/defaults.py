@@ -17,7 +17,7 @@ from harmonium.learning.loop.momentum import MomentumSGD
 from harmonium.learning.loop.plan import Groups, MakeOptimizer
 from harmonium.learning.loop.settings import described
 from harmonium.learning.loop.trainer import Callback
-from harmonium.learning.made_of import all_binary, all_of, has, is_deep, is_dense, is_endless
+from harmonium.learning.made_of import all_binary, all_of, has, is_deep, is_dense, is_endless, takes_means
 from harmonium.learning.rules import ContrastiveDivergence, PersistentCD, Rule
 from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
@@ -155,7 +155,8 @@ def defaults_of(
     whose chains keep up. With such rules an RBM of binary units has 0.1 √(300 / updates) where that is more, up to that bound.
 
     Weights between bounded units cost what a normal prior of variance 1 makes them cost, 1 / cases, but at most 0.001. Few cases are then
-    not learnt by heart, and chains still move between them.
+    not learnt by heart, and chains still move between them. Where data are means they cost nothing: means vary little, and the cost leaves
+    more hidden units that see none of it.
 
     Parameters
     ----------
@@ -200,7 +201,8 @@ def defaults_of(
         highest, lasting = min(steepest, HIGHEST), LASTING if rule.divided and not deep and all_binary(machine) else 0.0
         rate = min(highest, max(highest, lasting) * share**0.5)
     plain = chosen or standard or model.visible.scales_hidden_bias
-    cost = 0.0 if chosen or real or endless or is_endless(machine.visible) or not length.cases else min(COST, 1 / length.cases)
+    free = chosen or real or endless or is_endless(machine.visible) or takes_means(machine.visible) or not length.cases
+    cost = 0.0 if free else min(COST, 1 / length.cases)
     return Defaults(partial(MomentumSGD, lr=rate, momentum=MOMENTUM), rate, "plain" if plain else "centred", not chosen, cost)
 
 

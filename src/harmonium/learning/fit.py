@@ -96,8 +96,8 @@ def fit(
     schedule : callable, optional
         Optimiser -> scheduler, stepped once per epoch. With one, the default rate does not fall by itself.
     weight_cost : float, optional
-        Weight decay of the optimiser, on the couplings' weights only. The default is 1 / cases, at most 0.001, between bounded units, and 0
-        for others, or with an optimiser or a schedule of your own.
+        Weight decay of the optimiser, on the couplings' weights only. The default is 1 / cases, at most 0.001, between bounded units whose
+        data are states, and 0 for others, and with an optimiser or a schedule of your own.
     sparsity : Sparsity, optional
         A target for the hidden units' mean activity.
     validation, validation_given : optional

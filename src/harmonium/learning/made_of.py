@@ -30,6 +30,11 @@ def has(layer: Unit, kind: type) -> bool:
     return any(isinstance(leaf, kind) for _, _, leaf in leaves(layer))
 
 
+def takes_means(layer: Unit) -> bool:
+    """Whether the data of a layer are means of its units, such as grey levels and features, and not their states."""
+    return any(getattr(leaf, "values", "") in ("probabilities", "means") for _, _, leaf in leaves(layer))
+
+
 def all_binary(machine: RBM) -> bool:
     """Whether all units of both layers are binary."""
     return all_of(machine.visible, Bernoulli) and all_of(machine.hidden, Bernoulli)
