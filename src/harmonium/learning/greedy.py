@@ -27,7 +27,8 @@ from harmonium.models.dbn import above
 from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.seeds import derive, fresh_generator
-from harmonium.units import NOTHING, Given, Groups, Softmax, Unit, as_layer
+from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
+from harmonium.units.as_layer import as_layer
 from harmonium.units.groups import check_distinct
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values

@@ -22,7 +22,8 @@ from harmonium.learning.greedy import Train
 from harmonium.learning.per_layer import check_layers, of_layer
 from harmonium.models import DBM, RBM, composed, doubled
 from harmonium.seeds import derive
-from harmonium.units import Bernoulli, Binomial, Unit, as_layer
+from harmonium.units import Bernoulli, Binomial, Unit
+from harmonium.units.as_layer import as_layer
 
 
 def greedy_dbm(

@@ -14,7 +14,8 @@ from harmonium.models.dbm_mean_field import MeanField, change
 from harmonium.models.rbm import RBM, Phase
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layers, takes
-from harmonium.units import NOTHING, Given, Groups, Unit, as_layer
+from harmonium.units import NOTHING, Given, Groups, Unit
+from harmonium.units.as_layer import as_layer
 from harmonium.units.checks import no_joint
 
 SETTLED = 100  # the largest number of mean-field sweeps where it should converge

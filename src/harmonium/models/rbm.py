@@ -12,7 +12,8 @@ from harmonium.couplings.between import between
 from harmonium.models.normalisable import check_normalisable
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layer, takes
-from harmonium.units import NOTHING, Given, Unit, as_layer
+from harmonium.units import NOTHING, Given, Unit
+from harmonium.units.as_layer import as_layer
 from harmonium.units.groups import check_distinct
 
 LABELS = "the labels of an RBM are part of v; a deep belief net takes them separately: hm.DBN([rbm], labels=True)"

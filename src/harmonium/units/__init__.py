@@ -1,6 +1,5 @@
 """The kinds of unit of a layer."""
 
-from harmonium.units.as_layer import as_layer
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.exponential import Exponential
@@ -37,7 +36,6 @@ __all__ = [
     "SteppedSigmoid",
     "TruncatedGaussian",
     "Unit",
-    "as_layer",
     "keep_present",
     "weighted_sum",
 ]

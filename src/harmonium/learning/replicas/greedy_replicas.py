@@ -21,7 +21,8 @@ from harmonium.learning.replicas.orders import ReplicaSource, seeds_of
 from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
 from harmonium.seeds import derive
-from harmonium.units import Unit, as_layer
+from harmonium.units import Unit
+from harmonium.units.as_layer import as_layer
 from harmonium.units.groups import check_distinct
 
 
