@@ -47,7 +47,7 @@ def ais(
     given : Given, optional
         One case (no leading axes), where Z depends on it: a mask of absent units, the length of a document, or a context.
     progress : bool, default False
-        Show a progress bar with the time left, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
     divided : bool, default False
         Divide the chains among the processes that `torchrun` started. All of them must make the same call, and get the same estimate.
 

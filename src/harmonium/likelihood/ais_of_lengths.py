@@ -49,7 +49,7 @@ def ais_of_lengths(
     seed : int, default 0
         Seed of the draws.
     progress : bool, default False
-        Show a progress bar with the time left, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

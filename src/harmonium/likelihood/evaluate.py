@@ -85,7 +85,7 @@ def evaluate(
         Each field is that of one case (no leading axes), shared by all cases, or has one row per case. With rows, `training` and
         `validation` must be left out. The length of a document is read from its counts.
     progress : bool, default False
-        Show progress bars, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

@@ -64,7 +64,7 @@ def log_z_by_raise(
     seed : int, default 0
         Seed of the draws.
     progress : bool, default False
-        Show a progress bar, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def raise_bound(
     base_rates : Tensor, optional
         Visible means of the base-rate model, as for `ais`.
     progress : bool, default False
-        Show a progress bar, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

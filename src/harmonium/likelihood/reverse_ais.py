@@ -41,7 +41,7 @@ def reverse_ais(
     given : Given, optional
         One case (no leading axes), where Z depends on it.
     progress : bool, default False
-        Show a progress bar, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

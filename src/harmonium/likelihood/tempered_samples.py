@@ -54,7 +54,7 @@ def tempered_samples(
     temperature and none is dropped. A pair may reach this late, when the colder chains find a mode only after the adaptation. Then
     everything is repeated from the present states, up to three times in all, if temperatures can be added or moved.
 
-    `given`: one case, for all chains. `progress`: a bar for the sweeps at fixed temperatures, on a terminal. Raises what `tempering.init`
+    `given`: one case, for all chains. `progress`: as for `ais`, of the sweeps at fixed temperatures. Raises what `tempering.init`
     raises.
     """
     if chains < 1 or sweeps < 1:

@@ -91,7 +91,7 @@ def trajectory_ais(
     given : Given, optional
         One case (no leading axes), where Z depends on it.
     progress : bool, default False
-        Show a progress bar with the time left, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def reverse_trajectory_ais(
     given : Given, optional
         One case (no leading axes), where Z depends on it.
     progress : bool, default False
-        Show a progress bar, on a terminal.
+        Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
     Returns
     -------

@@ -153,7 +153,7 @@ class MixtureOfFactorAnalysers(Shown):
         seed : int, default 0
             Seed of the start.
         progress : bool, default False
-            Show a progress bar, on a terminal.
+            Show the time left, in a bar on a terminal and otherwise in a line a minute.
 
         Returns
         -------
