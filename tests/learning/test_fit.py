@@ -238,11 +238,18 @@ def test_a_plain_function_is_a_callback():
         (lambda: hm.greedy(torch.eye(6), [6, 4, 3.0], replicas=2), r"found 3\.0"),
         (lambda: hm.greedy_dbm(torch.eye(6), [6, None, 3]), "found None"),
         (lambda: hm.DBM([6, [4], 3]), r"found \[4\]"),
+        (lambda: hm.greedy(torch.eye(6), 6), r"such as \[784, 500, 500\], found 6"),
     ],
 )
 def test_what_is_no_layer_rule_or_callback_is_named(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("cost", [-0.1, "a", float("nan"), float("inf")])
+def test_what_is_no_weight_cost_is_refused(cost):
+    with pytest.raises(ValueError, match="weight_cost is a number, zero or more, found"):
+        hm.fit(hm.RBM(6, 4), torch.eye(6), weight_cost=cost, progress=False)
 
 
 def test_any_integer_is_a_number_of_units():

@@ -23,6 +23,7 @@ from harmonium.learning.start import as_made
 from harmonium.learning.transforms.standardising import StandardForm
 from harmonium.models import DBM, RBM
 from harmonium.units import Bernoulli, Exponential, Gaussian, Given, Poisson, Spin, Unit
+from harmonium.units.checks import as_number
 from harmonium.units.groups import leaves
 from harmonium.units.scaled import Scaled
 
@@ -262,7 +263,9 @@ def largest_variance(visible: Unit, rows: Tensor, weights: Tensor | None, standa
 
 
 def groups_of(model: RBM, weight_cost: float) -> Groups:
-    """Parameter groups of an optimiser: the coupling's parameters, with the weight cost, and the units'."""
+    """Parameter groups of an optimiser: the coupling's parameters, with the weight cost, and the units'. ValueError for no such cost."""
+    if not 0 <= as_number(weight_cost) < math.inf:
+        raise ValueError(f"weight_cost is a number, zero or more, found {weight_cost!r}")
     return [
         {"params": list(model.coupling.parameters()), "weight_decay": weight_cost},
         {"params": [*model.visible.parameters(), *model.hidden.parameters()], "weight_decay": 0.0},

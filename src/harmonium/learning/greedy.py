@@ -28,7 +28,7 @@ from harmonium.models.labels import check_labels, labelled
 from harmonium.sampling.clamped import draw_missing
 from harmonium.seeds import derive, fresh_generator
 from harmonium.units import NOTHING, Given, Groups, Softmax, Unit
-from harmonium.units.as_layer import as_layer
+from harmonium.units.as_layer import as_layers
 from harmonium.units.groups import check_distinct
 
 SWEEPS = 5  # of clamped Gibbs sampling for the features of cases with missing values
@@ -105,7 +105,7 @@ def greedy(
     >>> len(dbn.rbms)
     2
     """
-    units = [as_layer(layer) for layer in layers]
+    units = as_layers(layers)
     if len(units) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(units)} layers")
     if train is not None and settings:

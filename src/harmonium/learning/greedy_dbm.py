@@ -23,7 +23,7 @@ from harmonium.learning.per_layer import check_layers, of_layer
 from harmonium.models import DBM, RBM, composed, doubled
 from harmonium.seeds import derive
 from harmonium.units import Bernoulli, Binomial, Unit
-from harmonium.units.as_layer import as_layer
+from harmonium.units.as_layer import as_layers
 
 
 def greedy_dbm(
@@ -86,7 +86,7 @@ def greedy_dbm(
     >>> [len(unit.bias) for unit in dbm.layers]
     [6, 5, 4]
     """
-    units = [as_layer(layer) for layer in layers]
+    units = as_layers(layers)
     if len(units) < 3:
         raise ValueError(
             f"a deep Boltzmann machine has at least three layers, found {len(units)}; two layers are an RBM, trained by hm.fit"

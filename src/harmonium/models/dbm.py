@@ -15,7 +15,7 @@ from harmonium.models.rbm import RBM, Phase
 from harmonium.models.shown import Shown
 from harmonium.models.takes import data_layer, hidden_layers, takes
 from harmonium.units import NOTHING, Given, Groups, Unit
-from harmonium.units.as_layer import as_layer
+from harmonium.units.as_layer import as_layers
 from harmonium.units.checks import no_joint
 
 SETTLED = 100  # the largest number of mean-field sweeps where it should converge
@@ -63,7 +63,7 @@ class DBM(Shown):
 
     def __init__(self, layers: Sequence[Unit | int], couplings: Sequence[Coupling | None] | None = None, *, seed: int = 0) -> None:
         super().__init__()
-        units = [as_layer(layer) for layer in layers]
+        units = as_layers(layers)
         if len(units) < 2:
             raise ValueError(f"a deep Boltzmann machine has a data layer and at least one hidden layer, found {len(units)} layers")
         for unit in units:

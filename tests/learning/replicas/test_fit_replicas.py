@@ -94,6 +94,18 @@ def test_each_replica_learns_as_alone_given_the_same_draws(kind: str, rule: str,
         close(many.take(r), alone)
 
 
+def test_rates_and_weight_costs_that_nobody_names_are_those_of_a_machine_alone() -> None:
+    many = hm.Replicas([machine("binary", seed) for seed in SEEDS])
+    rule = hm.ContrastiveDivergence()
+    alone, *together = (
+        hm.fit(model, ROWS, negative=rule, epochs=2, progress=False, **named).optimizer.param_groups
+        for model, named in ((machine("binary", 0), {}), (many, {}), (many, {"weight_cost": 0.0}))
+    )
+    named = [[(group["weight_decay"], group["lr"]) for group in groups] for groups in together]
+    assert named[0] == [(group["weight_decay"], group["lr"]) for group in alone]
+    assert [groups[0][0] for groups in named] == [0.001, 0]
+
+
 @pytest.mark.parametrize("rule", ["cd of means", "pcd"])
 def test_in_bfloat16_each_replica_learns_as_alone_in_bfloat16(rule: str, same_draws: Callable[[int | None], None]) -> None:
     """Two updates, which rounding moves by far more than the tolerance."""

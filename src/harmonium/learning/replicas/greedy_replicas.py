@@ -22,7 +22,7 @@ from harmonium.learning.replicas.stacking import Replicas
 from harmonium.models import DBN, RBM
 from harmonium.seeds import derive
 from harmonium.units import Unit
-from harmonium.units.as_layer import as_layer
+from harmonium.units.as_layer import as_layers
 from harmonium.units.groups import check_distinct
 
 
@@ -53,7 +53,7 @@ def greedy_replicas(
     **settings
         Those of `fit`, for each layer.
     """
-    units = [as_layer(layer) for layer in layers]
+    units = as_layers(layers)
     if len(units) < 2:
         raise ValueError(f"a stack needs its visible units and at least one hidden layer, found {len(units)} layers")
     check_distinct(*units)
