@@ -94,8 +94,16 @@ def test_a_pooled_unit_is_on_where_any_of_its_block_is() -> None:
     x = DRAW.normal(size=(3, 2, 4, 6)) * 3
     blocks = np.exp(x).reshape(3, 2, 2, 2, 3, 2).sum((3, 5))
     close(hm.nets.BlockPooling((2, 2))(torch.tensor(x)), blocks / (1 + blocks), 1e-12)
-    huge = hm.nets.BlockPooling((2,))(torch.tensor([[1000.0, 0.0, -1000.0, -1000.0]]))
+    total = torch.tensor([[1000.0, 0.0, -1000.0, -1000.0]], requires_grad=True)
+    huge = hm.nets.BlockPooling((2,))(total)
     assert torch.equal(huge, torch.tensor([[1.0, 0.0]]))
+    huge.sum().backward()
+    assert torch.equal(total.grad, torch.zeros(1, 4))
+
+
+def test_a_rare_pooled_unit_is_as_exact_as_the_precision() -> None:
+    rare = hm.nets.BlockPooling((2, 1))(torch.full((1, 2, 3), -60.0))
+    close(rare.double(), np.full((1, 1, 3), 2 * np.exp(-60.0)), 1e-7 * np.exp(-60.0))
 
 
 def test_a_machine_alone_is_a_stack_of_one() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +20,9 @@ class BlockPooling(nn.Module):
 
     Notes
     -----
-    Σ exp(x) / (1 + Σ exp(x)) over each block, which is the logistic function of log Σ exp(x): a softmax with an off state (Lee, Grosse,
-    Ranganath & Ng 2009, doi:10.1145/1553374.1553453).
+    Σ exp(x) / (1 + Σ exp(x)) over each block, a softmax with an off state (Lee, Grosse, Ranganath & Ng 2009,
+    doi:10.1145/1553374.1553453). Inputs so large that the sum would overflow count as the largest for which it does not; the output is 1
+    there.
 
     Examples
     --------
@@ -36,11 +39,12 @@ class BlockPooling(nn.Module):
         self.pool: tuple[int, ...] = tuple(pool)
 
     def forward(self, input: Tensor) -> Tensor:
-        axes = len(self.pool)
-        kept = input.shape[: input.dim() - axes]
-        cut = [size for whole, size in zip(input.shape[len(kept) :], self.pool, strict=True) for size in (whole // size, size)]
-        inner = [len(kept) + 2 * axis + 1 for axis in range(axes)]
-        return torch.sigmoid(torch.logsumexp(input.reshape(*kept, *cut), dim=inner))
+        most = math.log(torch.finfo(input.dtype).max / math.prod(self.pool)) - 1
+        on = input.clamp_max(most).exp()
+        for axis, size in enumerate(self.pool, input.dim() - len(self.pool)):
+            split = on.reshape(*on.shape[:axis], on.shape[axis] // size, size, *on.shape[axis + 1 :])
+            on = reduce(torch.add, split.unbind(axis + 1))
+        return on / (1 + on)
 
     def extra_repr(self) -> str:
         return f"pool={self.pool}"
