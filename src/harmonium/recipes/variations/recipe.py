@@ -40,7 +40,7 @@ PUBLISHED = {  # test errors in percent, of the published images
     "convex": {"svm": 19.13, "nnet": 32.25, "dbn1": 19.92, "dbn3": 18.63},
 }
 QUICK = ("rect", "bg-rand")
-QUICK_SEARCH = Search(widths=(300,), epochs=8, trials=3, tuning_epochs=9, final_epochs=20, patience=4, costs=(5.0,))
+QUICK_SEARCH = Search(widths=(300,), epochs=40, trials=3, tuning_epochs=9, final_epochs=20, patience=4, costs=(5.0,))
 SMOKE_SEARCH = Search((20,), epochs=1, trials=2, tuning_epochs=2, final_epochs=2, few=0, costs=(5.0,), kernel_widths=(1.0,))
 
 

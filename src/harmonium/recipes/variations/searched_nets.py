@@ -14,7 +14,18 @@ from torch.nn import functional as F
 from harmonium.couplings import Dense
 from harmonium.data.mnist_variations import Cases, Variation
 from harmonium.files import read_tensors, write_tensors
-from harmonium.learning import LogUniform, MomentumSGD, features, fine_tune, fit, predict, search
+from harmonium.learning import (
+    ContrastiveDivergence,
+    LogUniform,
+    MomentumSGD,
+    Schedule,
+    Sparsity,
+    features,
+    fine_tune,
+    fit,
+    predict,
+    search,
+)
 from harmonium.models import DBN, RBM
 from harmonium.nets import classifier
 from harmonium.recipes.shared.kept_figure import timed
@@ -24,7 +35,7 @@ from harmonium.units import Bernoulli
 
 DEPTHS = {"nnet": 1, "dbn1": 1, "dbn3": 3}
 TITLES = {"nnet": "NNet", "dbn1": "DBN-1", "dbn3": "DBN-3"}
-SMALL_BATCH, BATCH, MORE = 20, 100, 4
+SMALL_BATCH, BATCH, MORE, EARLY = 20, 100, 4, 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +44,13 @@ class Search:
 
     widths: tuple[int, ...] = (500, 1000)
     """Hidden units of each layer: a stack is learnt of each width."""
-    epochs: int = 20
-    """Over the training images, for each layer of a stack, in batches of 20."""
+    epochs: int = 100
+    """Over the training images, for each layer of a stack, in batches of 100."""
+    layer_rate: float = 0.03
+    """Learning rate of a layer; its momentum is 0.5 for five epochs, then 0.9."""
+    sparsity: float = 0.05
+    """The share of the time that a hidden unit is to be on, while a layer learns."""
+    sparsity_cost: float = 0.3
     trials: int = 9
     """Learning rates, weight costs and widths that backpropagation begins with; a third of them goes on, and of these a third."""
     tuning_epochs: int = 27
@@ -69,7 +85,7 @@ def tested_path(run: Run, name: str, kind: str) -> Path:
 
 
 def stack(run: Run, name: str, data: Variation, how: Search, width: int, seed: int) -> list[RBM]:
-    """Three RBMs of one width, learnt one above the other by the library's defaults; pixels are probabilities."""
+    """Three RBMs of one width, learnt one above the other by CD-1 towards sparse hidden units; pixels are probabilities."""
     rbms: list[RBM] = []
     for layer in range(max(DEPTHS.values())):
         below = data.train.images.shape[1] if layer == 0 else width
@@ -80,8 +96,14 @@ def stack(run: Run, name: str, data: Variation, how: Search, width: int, seed: i
         fit(
             rbm,
             features(data.train.images, *rbms),
+            negative=ContrastiveDivergence(),
             epochs=how.epochs * how.times(data.train),
-            batch_size=SMALL_BATCH,
+            batch_size=BATCH,
+            optimizer=partial(MomentumSGD, lr=how.layer_rate, momentum=0.5),
+            schedule=partial(Schedule, momentum=lambda epoch: 0.5 if epoch < EARLY else 0.9),
+            weight_cost=2e-4,
+            gradient="centred",
+            sparsity=Sparsity(how.sparsity, how.sparsity_cost),
             precision=run.precision,
             seed=derive(seed, width, layer, 1),
             callbacks=run.callbacks(phase),
