@@ -143,7 +143,7 @@ def learn(run: Run, name: str, kind: str, data: Variation, how: Search, seed: in
         with timed(run, f"{name} {kind} search"):
             found = search(
                 lambda seed, width: start(kind, stacks[width], data.classes, seed),
-                {"width": how.widths, "lr": LogUniform(0.003, 0.3), "momentum": (0.9,), "weight_cost": (0.0, 1e-5, 1e-4)},
+                {"width": how.widths, "lr": LogUniform(0.01, 0.3), "momentum": (0.9,), "weight_cost": (0.0, 1e-5, 1e-4)},
                 tuple(data.train),
                 tuple(data.valid),
                 trials=how.trials,
