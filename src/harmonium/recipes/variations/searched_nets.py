@@ -35,7 +35,7 @@ from harmonium.units import Bernoulli
 
 DEPTHS = {"nnet": 1, "dbn1": 1, "dbn3": 3}
 TITLES = {"nnet": "NNet", "dbn1": "DBN-1", "dbn3": "DBN-3"}
-SMALL_BATCH, BATCH, MORE, EARLY = 20, 100, 4, 5
+SMALL_BATCH, BATCH, MORE = 20, 100, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +85,17 @@ def tested_path(run: Run, name: str, kind: str) -> Path:
 
 
 def stack(run: Run, name: str, data: Variation, how: Search, width: int, seed: int) -> list[RBM]:
-    """Three RBMs of one width, learnt one above the other by CD-1 towards sparse hidden units; pixels are probabilities."""
+    """Three RBMs of one width, learnt one above the other by CD-1 towards sparse hidden units; pixels are probabilities.
+
+    Parameters
+    ----------
+    run, name
+        The folder of the run, and the set's name in its checkpoints: a layer that is learnt is read from there.
+    data
+        The set, of which the training images are learnt.
+    how, width, seed
+        Epochs, rate and sparsity; the hidden units of each layer; the seed of weights and draws.
+    """
     rbms: list[RBM] = []
     for layer in range(max(DEPTHS.values())):
         below = data.train.images.shape[1] if layer == 0 else width
@@ -100,7 +110,7 @@ def stack(run: Run, name: str, data: Variation, how: Search, width: int, seed: i
             epochs=how.epochs * how.times(data.train),
             batch_size=BATCH,
             optimizer=partial(MomentumSGD, lr=how.layer_rate, momentum=0.5),
-            schedule=partial(Schedule, momentum=lambda epoch: 0.5 if epoch < EARLY else 0.9),
+            schedule=partial(Schedule, momentum=lambda epoch: 0.5 if epoch < 5 else 0.9),
             weight_cost=2e-4,
             gradient="centred",
             sparsity=Sparsity(how.sparsity, how.sparsity_cost),
@@ -130,6 +140,17 @@ def start(kind: str, rbms: list[RBM], classes: int, seed: int) -> nn.Sequential:
 
 def learn(run: Run, name: str, kind: str, data: Variation, how: Search, seed: int) -> dict[str, Any]:
     """Searches one kind of net on one data set, and judges the best on the test cases, once. What is done is read from the run.
+
+    Parameters
+    ----------
+    run, name
+        The folder of the run, and the set's name in its checkpoints.
+    kind
+        A name of `DEPTHS`.
+    data
+        The set: learnt from the training cases, chosen on the validation cases.
+    how, seed
+        What is tried, and the seed of all draws.
 
     Returns
     -------
