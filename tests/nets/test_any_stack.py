@@ -106,6 +106,12 @@ def test_a_rare_pooled_unit_is_as_exact_as_the_precision() -> None:
     close(rare.double(), np.full((1, 1, 3), 2 * np.exp(-60.0)), 1e-7 * np.exp(-60.0))
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 4), (4,)])
+def test_what_does_not_divide_into_blocks_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"blocks of \(2, 2\) must divide the last axes of the input, found \("):
+        hm.nets.BlockPooling((2, 2))(torch.zeros(shape))
+
+
 def test_a_machine_alone_is_a_stack_of_one() -> None:
     rbm = drawn(hm.RBM(hm.Gaussian(6), hm.Bernoulli(5)))
     x = image(rbm.visible)

@@ -18,6 +18,11 @@ class BlockPooling(nn.Module):
     pool : sequence of int
         The size of a block along each of the last axes of the input.
 
+    Raises
+    ------
+    ValueError
+        When called with an input that does not divide into such blocks.
+
     Notes
     -----
     Σ exp(x) / (1 + Σ exp(x)) over each block, a softmax with an off state (Lee, Grosse, Ranganath & Ng 2009,
@@ -39,6 +44,9 @@ class BlockPooling(nn.Module):
         self.pool: tuple[int, ...] = tuple(pool)
 
     def forward(self, input: Tensor) -> Tensor:
+        pooled = input.shape[input.dim() - len(self.pool) :]
+        if len(pooled) != len(self.pool) or any(whole % size for whole, size in zip(pooled, self.pool, strict=True)):
+            raise ValueError(f"blocks of {self.pool} must divide the last axes of the input, found {tuple(input.shape)}")
         most = math.log(torch.finfo(input.dtype).max / math.prod(self.pool)) - 1
         on = input.clamp_max(most).exp()
         for axis, size in enumerate(self.pool, input.dim() - len(self.pool)):
