@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,28 @@ def test_a_pooled_unit_is_on_where_any_of_its_block_is() -> None:
     assert torch.equal(total.grad, torch.zeros(1, 4))
 
 
+@pytest.mark.parametrize("pool", [(2, 3), (3,)])
+def test_a_pooling_has_its_gradient_and_the_gradient_of_that(pool: tuple[int, ...]) -> None:
+    """Against finite differences, for maps that lie in memory either way; and over replicas."""
+    pooling = hm.nets.BlockPooling(pool)
+    x = torch.tensor(DRAW.normal(size=(2, 3, 4, 6)))
+    for order in (torch.contiguous_format, torch.channels_last):
+        own = x.clone(memory_format=order).requires_grad_()
+        assert torch.autograd.gradcheck(pooling, own)
+        assert torch.autograd.gradgradcheck(pooling, own)
+        assert pooling(own).is_contiguous(memory_format=order)
+    (expected,) = torch.autograd.grad(pooling(own).square().sum(), own)
+    each = torch.func.vmap(torch.func.grad(lambda one: pooling(one).square().sum()))(x)
+    assert torch.equal(each, expected)
+
+
+def test_an_exported_pooled_net_gives_the_same_numbers() -> None:
+    dbn = drawn(pooled((3, 1, 1)))
+    net, x = hm.nets.classifier(dbn, 3).eval(), image(dbn.visible, 5).flatten(1)
+    graph = torch.export.export(net, (x[:2],), dynamic_shapes=({0: torch.export.Dim("cases", min=1)},)).module()
+    assert torch.equal(graph(x), net(x))
+
+
 def test_a_rare_pooled_unit_is_as_exact_as_the_precision() -> None:
     rare = hm.nets.BlockPooling((2, 1))(torch.full((1, 2, 3), -60.0))
     close(rare.double(), np.full((1, 1, 3), 2 * np.exp(-60.0)), 1e-7 * np.exp(-60.0))
@@ -129,7 +152,7 @@ def test_maps_go_from_one_convolution_to_the_next() -> None:
 
 
 @pytest.mark.parametrize("name", ["pooled, a variance for each pixel", "pooled, a bias for each channel", "low rank, real-valued"])
-def test_they_learn_and_come_back_from_their_files(name: str, tmp_path: object) -> None:
+def test_they_learn_and_come_back_from_their_files(name: str, tmp_path: Path) -> None:
     dbn = drawn(STACKS[name](), 0.3)
     before = copy.deepcopy(dbn)
     labels = torch.arange(30) % 2
@@ -139,10 +162,11 @@ def test_they_learn_and_come_back_from_their_files(name: str, tmp_path: object) 
     adam = partial(torch.optim.Adam, lr=0.03)
     state = hm.fine_tune(net, x, labels, optimizer=adam, epochs=40, head_epochs=1, batch_size=10, max_norm=4.0, progress=False)
     assert state.history[-1]["train_loss"] < 0.6 * state.history[0]["train_loss"]
-    hm.save(net, tmp_path / "net")  # type: ignore[operator]
-    again = hm.load(tmp_path / "net")  # type: ignore[operator]
+    hm.save(net, tmp_path / "net")
+    again = hm.load(tmp_path / "net")
     assert repr(again) == repr(net)
     assert torch.equal(again(x), net(x))
+    assert [each.stride() for each in again.parameters()] == [each.stride() for each in net.parameters()]
     assert all(torch.equal(one, other) for one, other in zip(dbn.parameters(), before.parameters(), strict=True))
 
 

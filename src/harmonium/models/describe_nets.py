@@ -108,7 +108,8 @@ def _describe(module: nn.Module, name: str, describe: Describe) -> dict[str, Any
     }
     if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
         arguments["bias"] = module.bias is not None
-    return {"module": title, "arguments": arguments}
+    order = {"order": "channels last"} if _channels_last(module) else {}
+    return {"module": title, "arguments": arguments} | order
 
 
 def build_net(description: Mapping[str, Any], build: Describe) -> nn.Module:
@@ -136,4 +137,13 @@ def _build(description: Mapping[str, Any], build: Describe) -> nn.Module:
         return found
     with torch.device("meta"):  # where no weight is drawn
         found = kind(**arguments)
-    return found.to_empty(device="cpu")
+    found.to_empty(device="cpu")
+    if description.get("order") == "channels last":
+        found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return found
+
+
+def _channels_last(module: nn.Module) -> bool:
+    """Whether the weights of an image's convolution lie in memory with a place's channels together: sums then round in another way."""
+    weight = module.weight if isinstance(module, nn.Conv2d) else None
+    return weight is not None and weight.stride() == torch.empty_like(weight, memory_format=torch.channels_last).stride()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import reduce
+from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,12 +49,47 @@ class BlockPooling(nn.Module):
         pooled = input.shape[input.dim() - len(self.pool) :]
         if len(pooled) != len(self.pool) or any(whole % size for whole, size in zip(pooled, self.pool, strict=True)):
             raise ValueError(f"blocks of {self.pool} must divide the last axes of the input, found {tuple(input.shape)}")
-        most = math.log(torch.finfo(input.dtype).max / math.prod(self.pool)) - 1
-        on = input.clamp_max(most).exp()
-        for axis, size in enumerate(self.pool, input.dim() - len(self.pool)):
-            split = on.reshape(*on.shape[:axis], on.shape[axis] // size, size, *on.shape[axis + 1 :])
-            on = reduce(torch.add, split.unbind(axis + 1))
-        return on / (1 + on)
+        found: Tensor = _AnyOn.apply(input, self.pool)[0]  # type: ignore[no-untyped-call]
+        return found
 
     def extra_repr(self) -> str:
         return f"pool={self.pool}"
+
+
+class _AnyOn(torch.autograd.Function):
+    """The output S / (1 + S) beside what its gradient exp(x) / (1 + S)² is made of: exp(x), and 1 / (1 + S).
+
+    They are outputs too, and not only saved, so that a gradient of the gradient goes through them.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, pool: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        most = math.log(torch.finfo(x.dtype).max / math.prod(pool)) - 1
+        on = x.clamp_max(most).exp_()
+        total = on
+        for axis, size in enumerate(pool, x.dim() - len(pool)):
+            total = reduce(torch.add, total.unflatten(axis, (-1, size)).unbind(axis + 1))  # type: ignore[no-untyped-call]
+        off = (1 + total).reciprocal_()
+        return total * off, on, off
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, tuple[int, ...]], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        ctx.pool = inputs[1]
+        ctx.save_for_backward(*output[1:])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor | None) -> tuple[Tensor | None, None]:
+        (on, off), (by_output, by_on, by_off) = ctx.saved_tensors, slopes
+        by_input = None if by_on is None else by_on * on
+        if by_off is not None:
+            by_output = -by_off if by_output is None else by_output - by_off
+        if by_output is None:
+            return by_input, None
+        by_total, found = by_output * off * off, torch.empty_like(on)
+        for offsets in product(*map(range, ctx.pool)):
+            places: Any = (..., *(slice(offset, None, size) for offset, size in zip(offsets, ctx.pool, strict=True)))
+            found[places] = on[places] * by_total
+        return found if by_input is None else found + by_input, None
