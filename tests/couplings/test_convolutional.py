@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.couplings import Reduced, convolutional
 from tests import oracle
 from tests.couplings import checks
 from tests.models.machines import close, parts
@@ -22,6 +23,8 @@ GEOMETRIES = [
     ((2, 6, 5), 2, (3, 2), 0, (2, 2)),  # remainders of one in both
     ((2, 7, 8), (2, 3), (3, 4), (1, 2), (3, 3)),
     ((1, 3, 3), 5, 2, 1, (1, 1)),  # as large as the padded image
+    ((17, 7), 3, 2, 1, (4,)),  # channels for more than one vector
+    ((16, 4, 5), (3, 2), (1, 2), (0, 1), (2, 3)),
 ]
 CHANNELS = 3
 
@@ -56,6 +59,36 @@ def test_inputs_interaction_and_gradient(geometry, leading):
     assert coupling.hidden == (CHANNELS, *geometry[4])
     checks.is_bilinear_in(coupling, matrix_of(coupling, geometry), leading)
     checks.has_the_gradient_of_its_interaction(coupling, leading)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES[5:])
+def test_products_in_bfloat16_are_those_of_the_rounded_factors(geometry):
+    """In float64: the matrix written out by loops, and the gradient of the interaction; what is left are roundings of results."""
+    exact, coupling = made(geometry), made(geometry).float()
+    s_v, s_h, _ = (each.bfloat16().double() for each in checks.statistics(coupling, (50,)))
+    exact.weight.data = exact.weight.bfloat16().double()
+    with torch.no_grad(), Reduced():
+        up, down = coupling.to_hidden(s_v.float()), coupling.to_visible(s_h.float())
+        for states, scale in ((s_h, 0.5), (s_h.roll(1, 0), -0.25)):
+            coupling.accumulate_gradient(s_v.float(), states.float(), weights=torch.full((50,), 2.0), scale=scale, fresh=scale > 0)
+    assert up.dtype == down.dtype == torch.float32
+    matrix = torch.tensor(matrix_of(exact, geometry))
+    torch.testing.assert_close(up.double().flatten(1), s_v.flatten(1) @ matrix, rtol=2**-8, atol=1e-5)
+    most = (s_h.flatten(1).abs() @ matrix.abs().T).max().item()
+    torch.testing.assert_close(down.double().flatten(1), s_h.flatten(1) @ matrix.T, rtol=2**-8, atol=2**-8 * most)  # adds rounded products
+    assert (up - coupling.to_hidden(s_v.float())).abs().max() > 1e-3  # the context does change it
+    (expected,) = torch.autograd.grad(-exact.interaction(s_v, s_h - 0.5 * s_h.roll(1, 0)).sum(), exact.weight)
+    torch.testing.assert_close(coupling.weight.grad.double(), expected, rtol=2**-8, atol=2**-7)
+
+
+def test_many_images_go_through_a_few_at_a_time(monkeypatch):
+    """In pieces the inputs of the visible layer are the same."""
+    coupling = made(GEOMETRIES[7])
+    s_h = checks.statistics(coupling, (7,))[1]
+    expected = coupling.to_visible(s_h)
+    sent = coupling.weight[0].numel() * s_h[0, 0].numel()
+    monkeypatch.setattr(convolutional, "AT_ONCE", 2 * sent)  # of seven, two at a time
+    close(coupling.to_visible(s_h), expected, 1e-12)
 
 
 def test_up_and_down_are_transposes_whatever_the_remainder():

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv1d_weight, conv2d_weight
 
-from harmonium.couplings.coupling import Coupling, as_shape
+from harmonium.couplings.coupling import Coupling, as_shape, rows
+from harmonium.couplings.products import add_product, factors
 from harmonium.units import NOTHING, Given
-from harmonium.units.sums import add_to_grad
+
+VECTOR = 16  # float32 numbers in a processor's widest register
+AT_ONCE = 2**20  # numbers that a cache holds
 
 
 class Convolutional(Coupling):
@@ -95,30 +99,54 @@ class Convolutional(Coupling):
         self.weight = nn.Parameter(weight.normal_(std=scale, generator=torch.Generator().manual_seed(seed)))
 
     def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
+        images, weight = factors(_images(s_v, self.visible), self.weight)
+        if self._few(images) and weight.dim() == 4:
+            weight = weight.contiguous(memory_format=torch.channels_last)
         convolve = F.conv1d if len(self.kernel) == 1 else F.conv2d
-        return convolve(_images(s_v, self.visible), self.weight, stride=self.stride, padding=self.padding).reshape(
-            *s_v.shape[: s_v.dim() - len(self.visible)], *self.hidden
-        )
+        found = convolve(images, weight, stride=self.stride, padding=self.padding)
+        found = found.to(self.weight.dtype, memory_format=torch.contiguous_format)
+        return found.reshape(*s_v.shape[: s_v.dim() - len(self.visible)], *self.hidden)
 
     def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
-        convolve = F.conv_transpose1d if len(self.kernel) == 1 else F.conv_transpose2d
-        return convolve(
-            _images(s_h, self.hidden), self.weight, stride=self.stride, padding=self.padding, output_padding=self.remainder
-        ).reshape(*s_h.shape[: s_h.dim() - len(self.hidden)], *self.visible)
+        maps, weight = factors(_images(s_h, self.hidden), self.weight)
+        if self._few(maps):
+            found = self._folded(maps, weight)
+        else:
+            convolve = F.conv_transpose1d if len(self.kernel) == 1 else F.conv_transpose2d
+            found = convolve(maps, weight, stride=self.stride, padding=self.padding, output_padding=self.remainder).to(self.weight.dtype)
+        return found.reshape(*s_h.shape[: s_h.dim() - len(self.hidden)], *self.visible)
+
+    def _few(self, states: Tensor) -> bool:
+        """Whether a processor's kernels for vectors of visible channels would stand idle for the most part."""
+        return self.visible[0] < VECTOR and states.device.type == "cpu"
+
+    def _folded(self, maps: Tensor, weight: Tensor) -> Tensor:
+        """The transpose as one product, of what each place sends to each pixel under its kernel, and a sum: a few images at a time."""
+        columns, places = weight.flatten(1).mT, math.prod(self.hidden[1:])
+        spread = partial(F.fold, output_size=_plane(self.visible[1:], 1), kernel_size=_plane(self.kernel, 1))
+        spread = partial(spread, stride=_plane(self.stride, 1), padding=_plane(self.padding, 0))
+        parts = torch.split(maps.flatten(2), max(1, AT_ONCE // (len(columns) * places)))
+        return torch.cat([spread((columns @ part).to(self.weight.dtype)) for part in parts])
 
     @torch.no_grad()
     def accumulate_gradient(
         self, s_v: Tensor, s_h: Tensor, *, weights: Tensor | None, scale: float, fresh: bool, given: Given = NOTHING
     ) -> None:
-        weight = self.weight
-        if not weight.requires_grad:
-            return
-        images, maps = _images(s_v, self.visible), _images(s_h, self.hidden)
-        if weights is not None:
-            maps = maps * weights.reshape(-1, *[1] * len(self.hidden))
+        add_product(
+            self.weight,
+            rows(s_v, self.visible),
+            rows(s_h, self.hidden),
+            weights=weights,
+            scale=scale,
+            fresh=fresh,
+            multiply=self._correlate,
+        )
+
+    def _correlate(self, images: Tensor, maps: Tensor, out: Tensor) -> None:
+        """Into `out`: the sum over cases and positions of what each weight joins."""
         correlate = conv1d_weight if len(self.kernel) == 1 else conv2d_weight
-        found: Tensor = correlate(images, weight.shape, maps, self.stride, self.padding)  # type: ignore[no-untyped-call]
-        add_to_grad(weight, found, scale=-scale, fresh=fresh)
+        images, maps = images.reshape(-1, *self.visible), maps.reshape(-1, *self.hidden)
+        out.copy_(correlate(images, out.shape, maps, self.stride, self.padding))  # type: ignore[no-untyped-call]
 
     def scales(self, visible: Tensor | float, hidden: Tensor | float) -> dict[str, Tensor | float]:
         """Uses the root mean square over the positions of each channel, because they share the weights."""
@@ -146,6 +174,11 @@ def _each_axis(name: str, value: int | Sequence[int], axes: int, *, least: int) 
     if len(found) != axes or min(found) < least:
         raise ValueError(f"the {name} of a convolution is a number of at least {least}, or {axes} of them, found {value}")
     return found
+
+
+def _plane(sizes: tuple[int, ...], missing: int) -> tuple[int, ...]:
+    """Those of the two axes of an image: a signal is one of a single row."""
+    return (missing,) * (2 - len(sizes)) + sizes
 
 
 def _images(statistic: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Literal, Self
@@ -9,7 +10,10 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
+from harmonium.units.sums import add_to_grad
+
 Precision = Literal["float32", "bfloat16", "auto"]
+Multiply = Callable[[Tensor, Tensor, Tensor], None]
 
 
 class Reduced:
@@ -74,10 +78,10 @@ class Reduced:
             self._buffers[key] = torch.empty(values.shape, dtype=self.dtype, device=values.device)
         return self._buffers[key].copy_(values)
 
-    def sum_of(self, parameter: nn.Parameter) -> SumOfProducts:
+    def sum_of(self, parameter: nn.Parameter, multiply: Multiply) -> SumOfProducts:
         """The terms of the parameter's gradient that this context has gathered."""
         if parameter not in self._sums:
-            self._sums[parameter] = SumOfProducts(parameter, self.dtype)
+            self._sums[parameter] = SumOfProducts(parameter, self.dtype, multiply)
         return self._sums[parameter]
 
 
@@ -87,14 +91,17 @@ class SumOfProducts:
     Parameters
     ----------
     parameter : torch.nn.Parameter
-        (*leading, rows, columns). Its `.grad` receives the sum.
+        Its `.grad` receives the sum.
     dtype : torch.dtype
         The shorter type.
+    multiply : callable
+        Writes the product of (*leading, cases, rows) and (*leading, cases, columns) into a tensor like the parameter.
     """
 
-    def __init__(self, parameter: nn.Parameter, dtype: torch.dtype) -> None:
+    def __init__(self, parameter: nn.Parameter, dtype: torch.dtype, multiply: Multiply) -> None:
         self.parameter, self.product = parameter, torch.empty_like(parameter, dtype=dtype, requires_grad=False)
-        self.left, self.right = (self.product.new_empty(*parameter.shape[:-2], 0, size) for size in parameter.shape[-2:])
+        self.multiply = multiply
+        self.left = self.right = self.product.new_empty(0)
         self.clear()
 
     def clear(self) -> None:
@@ -106,6 +113,8 @@ class SumOfProducts:
         if fresh:
             self.clear()
             self.fresh = True
+        if self.left.dim() < left.dim():  # the first rows
+            self.left, self.right = (self.product.new_empty(*rows.shape[:-2], 0, rows.shape[-1]) for rows in (left, right))
         first, last = self.cases, self.cases + left.shape[-2]
         if last > self.left.shape[-2]:
             more = zip((self.left, self.right), (left, right), strict=True)
@@ -118,12 +127,19 @@ class SumOfProducts:
         """Add the sum to the gradient, or overwrite it."""
         grad = self.parameter.grad
         assert grad is not None
-        if self.cases or self.fresh:
-            torch.matmul(self.left[..., : self.cases, :].mT, self.right[..., : self.cases, :], out=self.product)
+        if self.cases:
+            self.multiply(self.left[..., : self.cases, :], self.right[..., : self.cases, :], self.product)
+        elif self.fresh:
+            self.product.zero_()
         if self.fresh:
             grad.copy_(self.product)
         elif self.cases:
             grad.add_(self.product)
+
+
+def matrix_product(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """left' right."""
+    torch.matmul(left.mT, right, out=out)
 
 
 _in_effect: ContextVar[Reduced | None] = ContextVar("reduced", default=None)
@@ -142,18 +158,33 @@ def times(rows: Tensor, weight: nn.Parameter, *, transposed: bool = False) -> Te
     return (reduced.factor(rows) @ (copy.mT if transposed else copy)).float()
 
 
+def factors(values: Tensor, weight: nn.Parameter) -> tuple[Tensor, Tensor]:
+    """What a product other than `times` multiplies: both as they are, or in the shorter type that is in effect, for use at once."""
+    reduced = _reduced(weight)
+    return (values, weight) if reduced is None else (reduced.factor(values), reduced.rounded(weight))
+
+
 def weighted(rows: Tensor, weights: Tensor | None) -> Tensor:
     """Rows times their weights, one per row in any shape."""
     return rows if weights is None else rows * weights.reshape(*rows.shape[:-1], 1)
 
 
-def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: float, fresh: bool, weights: Tensor | None = None) -> None:
+def add_product(
+    parameter: nn.Parameter,
+    left: Tensor,
+    right: Tensor,
+    *,
+    scale: float,
+    fresh: bool,
+    weights: Tensor | None = None,
+    multiply: Multiply | None = None,
+) -> None:
     """Adds -scale · left' diag(weights) right to the parameter's `.grad`; overwrites it if `fresh`. In `Reduced`, it does so at the end.
 
     Parameters
     ----------
     parameter : torch.nn.Parameter
-        (rows, columns), or (replicas, rows, columns). A frozen one (`requires_grad` false) is skipped.
+        (rows, columns), or (replicas, rows, columns); of any shape with `multiply`. A frozen one (`requires_grad` false) is skipped.
     left, right : torch.Tensor
         (cases, rows) and (cases, columns), of replicas with an axis of them first.
     scale : float
@@ -162,17 +193,22 @@ def add_product(parameter: nn.Parameter, left: Tensor, right: Tensor, *, scale: 
         Whether to replace the gradient.
     weights : torch.Tensor, optional
         One per case, in any shape; ones by default.
+    multiply : callable, optional
+        Another product of (cases, rows) and (cases, columns), linear in both: writes it into its third argument.
     """
     if not parameter.requires_grad:
         return
     if parameter.grad is None:
         parameter.grad, fresh = torch.empty_like(parameter), True
     reduced = _reduced(parameter)
-    if reduced is None:
+    if reduced is not None:
+        reduced.sum_of(parameter, multiply or matrix_product).add(left, right, weights, scale=-scale, fresh=fresh)
+    elif multiply is not None:
+        multiply(left, weighted(right, weights), total := torch.empty_like(parameter))
+        add_to_grad(parameter, total, scale=-scale, fresh=fresh)
+    else:
         add = parameter.grad.addmm_ if parameter.dim() == 2 else parameter.grad.baddbmm_
         add(left.mT, weighted(right, weights), beta=0.0 if fresh else 1.0, alpha=-scale)
-        return
-    reduced.sum_of(parameter).add(left, right, weights, scale=-scale, fresh=fresh)
 
 
 def reduced_type(precision: Precision, like: Tensor) -> torch.dtype | None:
