@@ -25,13 +25,15 @@ def test_a_smoke_run_goes_through_every_step(grey_mnist: Path, tmp_path: Path, m
     assert results["setting"] == "smoke"
     # One label, one image. 1.25 is the generative model of images and labels, which is mnist-joint's.
     assert results["metrics"]["test_error_percent"] == {"published": "1.2 (paper), 1.15 (slide)", "value": 0.0, "unit": "%"}
+    assert results["metrics"]["test_conjugate_gradients_error_percent"] == {"published": "1.2", "value": 0.0, "unit": "%"}
     assert results["metrics"]["test_dropout_error_percent"]["published"] == "0.92"
     assert results["metrics"]["test_no_pretraining_error_percent"]["published"] == "1.6 (one or two hidden layers)"
     assert results["metrics"]["test_svm_error_percent"]["value"] == 0
     tests = {name: metric["value"] for name, metric in results["metrics"].items() if name.startswith("mcnemar_p_")}
     assert tests == {
         "mcnemar_p_no_pretraining_against_svm": 1,
-        "mcnemar_p_svm_against_pretraining": 1,
+        "mcnemar_p_svm_against_conjugate_gradients": 1,
+        "mcnemar_p_conjugate_gradients_against_pretraining": 1,
         "mcnemar_p_pretraining_against_dropout": 1,
     }
     assert (tmp_path / "run" / "report.html").stat().st_size > 100_000

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from harmonium.data import Dataset, mnist
 from harmonium.likelihood import Evaluation
-from harmonium.recipes.dbn.rows import DROPOUT, PLAIN, RANDOM, SupportVectors, rows
+from harmonium.recipes.dbn.rows import CONJUGATE, DROPOUT, PLAIN, RANDOM, SupportVectors, rows
 from harmonium.recipes.shared.fine_tuned_stack import (
     Plan,
     bottom_likelihood,
@@ -47,6 +47,8 @@ class MnistDbn(Recipe):
     """A few minutes: 8 epochs a layer, no dropout, no other rows."""
     layers: Layers = Layers(units=(500, 500, 2000), epochs=30)
     tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
+    conjugate: Tuning = Tuning(epochs=25, head_epochs=5, batch_size=1000, searches=3)
+    """The protocol of 2006: three line searches on each batch of 1,000, the softmax layer alone in the first five epochs."""
     dropout: Tuning = Tuning(epochs=300, learning_rate=0.3, momentum=0.9, decay=0.988, dropout=0.5, input_dropout=0.2)
     random: Tuning = Tuning(epochs=40, head_epochs=0, learning_rate=0.1, momentum=0.9, decay=0.93, pretrained=False)
     svm: SupportVectors = SupportVectors()
@@ -56,6 +58,7 @@ class MnistDbn(Recipe):
     paper: ClassVar[str] = "Hinton & Salakhutdinov 2006; with dropout Hinton et al. 2012"
     published: ClassVar[dict[str, str]] = {
         "test_error_percent": "1.2 (paper), 1.15 (slide)",
+        "test_conjugate_gradients_error_percent": "1.2",
         "test_dropout_error_percent": "0.92",
         "test_no_pretraining_error_percent": "1.6 (one or two hidden layers)",
         "test_svm_error_percent": "1.4 (another kernel)",
@@ -65,7 +68,7 @@ class MnistDbn(Recipe):
     def plan(self) -> Plan:
         """What the options come to."""
         setting, layers, generation = "full", self.layers, self.generation
-        tunings = {PLAIN: self.tuning, DROPOUT: self.dropout, RANDOM: self.random}
+        tunings = {PLAIN: self.tuning, CONJUGATE: self.conjugate, DROPOUT: self.dropout, RANDOM: self.random}
         if self.quick:
             setting, tunings = "quick", {PLAIN: self.tuning}
             layers, generation = dataclasses.replace(layers, epochs=8), dataclasses.replace(generation, epochs=2)

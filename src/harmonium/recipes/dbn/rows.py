@@ -16,8 +16,9 @@ from harmonium.recipes.shared.mcnemar import mcnemar
 from harmonium.runs.contract import Metric
 
 PLAIN, DROPOUT, RANDOM = "backpropagation", "backpropagation with dropout", "backpropagation from random weights"
+CONJUGATE = "backpropagation by conjugate gradients"
 SVM = "support vectors"
-SHORT = {RANDOM: "no_pretraining", SVM: "svm", PLAIN: "pretraining", DROPOUT: "dropout"}  # the order of the table
+SHORT = {RANDOM: "no_pretraining", SVM: "svm", CONJUGATE: "conjugate_gradients", PLAIN: "pretraining", DROPOUT: "dropout"}  # the order of the table
 
 
 @dataclasses.dataclass(frozen=True)

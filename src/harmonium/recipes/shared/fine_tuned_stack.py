@@ -37,6 +37,7 @@ from harmonium.seeds import derive
 
 ERROR_METRICS = {
     "backpropagation": "error_percent",
+    "backpropagation by conjugate gradients": "conjugate_gradients_error_percent",
     "backpropagation with dropout": "dropout_error_percent",
     "backpropagation from random weights": "no_pretraining_error_percent",
 }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from harmonium.couplings import Dense
 from harmonium.files import read_tensors
 from harmonium.learning import (
+    ConjugateGradients,
     ContrastiveDivergence,
     MomentumSGD,
     PersistentCD,
@@ -91,6 +92,8 @@ class Tuning:
     """Share of pixels dropped."""
     pretrained: bool = True
     """Whether it begins at the learnt stack, and not at random weights."""
+    searches: int = 0
+    """Line searches of conjugate gradients on each batch, in place of SGD: the learning rate, momentum and decay do not count then."""
 
 
 def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
@@ -185,11 +188,13 @@ def tune(run: Run, phase: str, model: DBN | DBM, cases: Split, classes: int, tun
         epochs=tuning.epochs,
         head_epochs=tuning.head_epochs,
         batch_size=tuning.batch_size,
-        optimizer=partial(MomentumSGD, lr=tuning.learning_rate, momentum=tuning.momentum),
-        schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch),
+        optimizer=partial(MomentumSGD, lr=tuning.learning_rate, momentum=tuning.momentum)
+        if tuning.searches == 0
+        else partial(ConjugateGradients, searches=tuning.searches),
+        schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch) if tuning.searches == 0 else None,
         weight_cost=tuning.weight_cost,
         precision=run.precision,
-        capture=cases.images.is_cuda,
+        capture=cases.images.is_cuda and tuning.searches == 0,
         seed=derive(seed, 11),
         callbacks=run.callbacks(phase),
         checkpoint=run.checkpoint(phase),
