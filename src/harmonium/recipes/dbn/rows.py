@@ -18,7 +18,13 @@ from harmonium.runs.contract import Metric
 PLAIN, DROPOUT, RANDOM = "backpropagation", "backpropagation with dropout", "backpropagation from random weights"
 CONJUGATE = "backpropagation by conjugate gradients"
 SVM = "support vectors"
-SHORT = {RANDOM: "no_pretraining", SVM: "svm", CONJUGATE: "conjugate_gradients", PLAIN: "pretraining", DROPOUT: "dropout"}  # the order of the table
+SHORT = {  # in the order of the table
+    RANDOM: "no_pretraining",
+    SVM: "svm",
+    CONJUGATE: "conjugate_gradients",
+    PLAIN: "pretraining",
+    DROPOUT: "dropout",
+}
 
 
 @dataclasses.dataclass(frozen=True)
