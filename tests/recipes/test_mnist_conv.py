@@ -79,7 +79,7 @@ def test_each_start_has_its_own_tuning(grey_mnist: Path, tmp_path: Path, monkeyp
         "backpropagation, distorted pretrained": 0.2,
         "backpropagation, distorted random": 0.08,
     }
-    assert used["backpropagation, distorted random"][1].decay == 0.7
+    assert used["backpropagation, distorted random"][1].decay == 0.8
     learnt = recipe.learnt(run, options.plan().maps, 0)
     for phase, (stack, _) in used.items():
         kernels = [each.rbms[0].coupling.get_parameter("weight") for each in (stack, learnt)]

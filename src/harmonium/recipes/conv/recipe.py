@@ -52,8 +52,8 @@ class MnistConv(Recipe):
     """Of learnt layers, for all images; with distortions for `distorted_epochs`."""
     random: Tuning = Tuning(epochs=30, head_epochs=0, learning_rate=0.08, momentum=0.9, decay=0.9)
     """Of random ones."""
-    distorted_epochs: int = 8
-    distorted_decay: float = 0.7
+    distorted_epochs: int = 15
+    distorted_decay: float = 0.8
 
     name: ClassVar[str] = "mnist-conv"
     choices: ClassVar[tuple[str, ...]] = ("quick",)
