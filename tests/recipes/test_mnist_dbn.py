@@ -2,15 +2,17 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+import harmonium as hm
 from harmonium import cli
 from harmonium.models import DBN
 from harmonium.recipes import MnistDbn
-from harmonium.recipes.dbn.rows import PLAIN, RANDOM
+from harmonium.recipes.dbn.rows import CONJUGATE, PLAIN, RANDOM
 from harmonium.recipes.shared.fine_tuned_stack import Plan, tune_all
 from harmonium.recipes.shared.labelled_split import Split
 from harmonium.recipes.shared.stack import Generation, Layers, Tuning, rbms
@@ -56,3 +58,18 @@ def test_each_net_begins_where_it_is_planned(tmp_path: Path) -> None:
         # The standard error of a standard deviation of n normal numbers is σ / √2n.
         spread = (32 / sum(weight.shape)) ** 0.5
         assert abs(found.std().item() - spread) < 5 * spread / (2 * weight.numel()) ** 0.5
+
+
+def test_the_protocol_of_2006_searches_along_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[str, object] = {}
+    monkeypatch.setattr("harmonium.recipes.shared.stack.fine_tune", lambda net, images, labels, **settings: used.update(settings))
+    images, labels = torch.zeros(20, 64, dtype=torch.uint8), torch.arange(20) % 10
+    recipe = MnistDbn(out=tmp_path / "run")
+    layers = Layers(units=(4, 3), epochs=1)
+    plan = Plan("full", layers, Generation(), {CONJUGATE: recipe.plan().tunings[CONJUGATE]}, 3)
+    tune_all(Run.begin("mnist-dbn", recipe), plan, Split(images, labels, images, labels, "test"), DBN(rbms(64, layers, 5)), 10)
+    optimizer = used["optimizer"]
+    assert isinstance(optimizer, partial)
+    assert optimizer.func is hm.ConjugateGradients
+    assert optimizer.keywords == {"searches": 3}
+    assert (used["batch_size"], used["head_epochs"], used["schedule"]) == (1000, 5, None)
