@@ -582,9 +582,10 @@ def test_densities(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "BLAS: openblas 1." in page
 
 
-def test_fine_tuning_step(tmp_path: Path, here: Callable[..., str]) -> None:
+@pytest.mark.parametrize("net", ["dense", "convolutional"])
+def test_fine_tuning_step(net: str, tmp_path: Path, here: Callable[..., str]) -> None:
     path = tmp_path / "fine_tuning.json"
-    here("fine_tuning_step", batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
+    here("fine_tuning_step", net=net, batch=4, rounds=2, rows=12, repeats=2, threads=1, json=path)
     rows = json.loads(path.read_text())["lines"]
     lines = ["matrix products", "harmonium: an update", "harmonium: a step of hm.fine_tune"]
     assert [row["contender"] for row in rows] == [f"{line}, {precision}" for precision in ("float32", "bfloat16") for line in lines]
