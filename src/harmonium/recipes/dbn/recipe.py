@@ -28,7 +28,7 @@ from harmonium.recipes.shared.fine_tuned_stack import (
     learn_all,
 )
 from harmonium.recipes.shared.labelled_split import Split, split
-from harmonium.recipes.shared.stack import Generation, Layers, Tuning
+from harmonium.recipes.shared.stack import Generation, Layers, LineSearches, Tuning
 from harmonium.runs.contract import Recipe
 from harmonium.runs.folder import Run
 from harmonium.runs.likelihood_metrics import log_z_metrics, verdict
@@ -47,7 +47,7 @@ class MnistDbn(Recipe):
     """A few minutes: 8 epochs a layer, no dropout, no other rows."""
     layers: Layers = Layers(units=(500, 500, 2000), epochs=30)
     tuning: Tuning = Tuning(epochs=20, learning_rate=0.1, momentum=0.9, decay=0.93)
-    conjugate: Tuning = Tuning(epochs=20, head_epochs=5, batch_size=1000, searches=3)
+    conjugate: LineSearches = LineSearches(epochs=20, head_epochs=5, batch_size=1000)
     """The protocol of 2006: three line searches on each batch of 1,000, the softmax layer alone in the first five epochs."""
     dropout: Tuning = Tuning(epochs=300, learning_rate=0.3, momentum=0.9, decay=0.988, dropout=0.5, input_dropout=0.2)
     random: Tuning = Tuning(epochs=40, head_epochs=0, learning_rate=0.1, momentum=0.9, decay=0.93, pretrained=False)

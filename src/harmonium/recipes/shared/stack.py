@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from harmonium.couplings import Dense
@@ -92,8 +94,31 @@ class Tuning:
     """Share of pixels dropped."""
     pretrained: bool = True
     """Whether it begins at the learnt stack, and not at random weights."""
-    searches: int = 0
-    """Line searches of conjugate gradients on each batch, in place of SGD: the learning rate, momentum and decay do not count then."""
+
+    replayed: ClassVar[bool] = True
+    """Whether a GPU may replay its updates."""
+
+    def optimizer(self) -> Callable[..., torch.optim.Optimizer]:
+        return partial(MomentumSGD, lr=self.learning_rate, momentum=self.momentum)
+
+    def schedule(self) -> Callable[..., Schedule] | None:
+        return partial(Schedule, lr=lambda epoch: self.decay**epoch)
+
+
+@dataclasses.dataclass(frozen=True)
+class LineSearches(Tuning):
+    """By conjugate gradients, as in 2006: the learning rate, momentum and decay do not count."""
+
+    searches: int = 3
+    """On each batch, which conjugate gradients begin anew."""
+
+    replayed: ClassVar[bool] = False
+
+    def optimizer(self) -> Callable[..., torch.optim.Optimizer]:
+        return partial(ConjugateGradients, searches=self.searches)
+
+    def schedule(self) -> None:
+        return None
 
 
 def rbms(pixels: int, layers: Layers, seed: int) -> list[RBM]:
@@ -188,13 +213,11 @@ def tune(run: Run, phase: str, model: DBN | DBM, cases: Split, classes: int, tun
         epochs=tuning.epochs,
         head_epochs=tuning.head_epochs,
         batch_size=tuning.batch_size,
-        optimizer=partial(MomentumSGD, lr=tuning.learning_rate, momentum=tuning.momentum)
-        if tuning.searches == 0
-        else partial(ConjugateGradients, searches=tuning.searches),
-        schedule=partial(Schedule, lr=lambda epoch: tuning.decay**epoch) if tuning.searches == 0 else None,
+        optimizer=tuning.optimizer(),
+        schedule=tuning.schedule(),
         weight_cost=tuning.weight_cost,
         precision=run.precision,
-        capture=cases.images.is_cuda and tuning.searches == 0,
+        capture=cases.images.is_cuda and tuning.replayed,
         seed=derive(seed, 11),
         callbacks=run.callbacks(phase),
         checkpoint=run.checkpoint(phase),
