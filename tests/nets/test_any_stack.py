@@ -3,6 +3,7 @@
 import copy
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,6 +169,21 @@ def test_they_learn_and_come_back_from_their_files(name: str, tmp_path: Path) ->
     assert torch.equal(again(x), net(x))
     assert [each.stride() for each in again.parameters()] == [each.stride() for each in net.parameters()]
     assert all(torch.equal(one, other) for one, other in zip(dbn.parameters(), before.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "fused", [partial(hm.MomentumSGD, lr=0.05, momentum=0.9), partial(torch.optim.Adam, lr=0.05, fused=True)], ids=["momentum", "Adam"]
+)
+def test_convolutions_go_on_from_a_checkpoint_to_the_same_bits(fused: Any, precision: Any, tmp_path: Path) -> None:
+    """Fused kernels read a state in the order in which it lies in memory, and a file has but one."""
+    x, labels = image(pooled().visible, 40).flatten(1).float(), torch.arange(40) % 3
+    settings = {"optimizer": fused, "batch_size": 10, "head_epochs": 1, "precision": precision, "progress": False}
+    nets = [hm.nets.classifier(pooled((1,)), 3) for _ in range(3)]
+    hm.fine_tune(nets[0], x, labels, epochs=4, **settings)
+    for net, epochs in zip(nets[1:], (2, 4), strict=True):
+        hm.fine_tune(net, x, labels, epochs=epochs, checkpoint=tmp_path / "c", **settings)
+    assert all(torch.equal(one, other) for one, other in zip(nets[0].parameters(), nets[2].parameters(), strict=True))
 
 
 def test_what_has_no_net_is_refused_by_a_sentence() -> None:

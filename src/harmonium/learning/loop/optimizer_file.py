@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -36,9 +36,11 @@ def packed(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[st
 def unpack(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Load what `packed` gave. `tensors` may hold others.
 
-    Each is copied to memory of its own: sums over tensors that begin at other addresses, as in a file, differ in the last bits.
+    Each is copied to memory of its own: sums over tensors that begin at other addresses, as in a file, differ in the last bits. There it
+    lies in its parameter's order, which fused kernels take for granted.
     """
-    tensors = {name: tensor.clone() for name, tensor in tensors.items() if name.startswith(PREFIX)}
+    learnt = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    tensors = {name: _own_copy(name, tensor, learnt) for name, tensor in tensors.items() if name.startswith(PREFIX)}
     state: dict[int, dict[str, Any]] = {}
     for index, entries in header["values"].items():
         own = state.setdefault(int(index), {})
@@ -53,3 +55,11 @@ def unpack(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], head
         if "." not in entry:
             state.setdefault(int(index), {})[entry] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
+
+
+def _own_copy(name: str, tensor: Tensor, learnt: Sequence[Tensor]) -> Tensor:
+    """A copy of a tensor of the state, laid out as the parameter that it belongs to if it has its shape."""
+    index = int(name.removeprefix(PREFIX).partition(".")[0])
+    if index < len(learnt) and tensor.shape == learnt[index].shape:
+        return torch.empty_like(learnt[index], dtype=tensor.dtype, device=tensor.device, requires_grad=False).copy_(tensor)
+    return tensor.clone()
