@@ -16,7 +16,7 @@ from harmonium.couplings.products import add_product, factors
 from harmonium.units import NOTHING, Given
 
 VECTOR = 16  # float32 numbers in a processor's widest register
-AT_ONCE = 2**20  # numbers that a cache holds
+AT_ONCE = 2**19  # numbers that a cache holds
 
 
 class Convolutional(Coupling):
@@ -100,25 +100,18 @@ class Convolutional(Coupling):
 
     def to_hidden(self, s_v: Tensor, given: Given = NOTHING) -> Tensor:
         images, weight = factors(_images(s_v, self.visible), self.weight)
-        if self._few(images) and weight.dim() == 4:
-            weight = weight.contiguous(memory_format=torch.channels_last)
         convolve = F.conv1d if len(self.kernel) == 1 else F.conv2d
-        found = convolve(images, weight, stride=self.stride, padding=self.padding)
-        found = found.to(self.weight.dtype, memory_format=torch.contiguous_format)
+        found = convolve(images, weight, stride=self.stride, padding=self.padding).to(self.weight.dtype)
         return found.reshape(*s_v.shape[: s_v.dim() - len(self.visible)], *self.hidden)
 
     def to_visible(self, s_h: Tensor, given: Given = NOTHING) -> Tensor:
         maps, weight = factors(_images(s_h, self.hidden), self.weight)
-        if self._few(maps):
+        if self.visible[0] < VECTOR and maps.device.type == "cpu":  # whose kernels for vectors of channels would stand idle
             found = self._folded(maps, weight)
         else:
             convolve = F.conv_transpose1d if len(self.kernel) == 1 else F.conv_transpose2d
             found = convolve(maps, weight, stride=self.stride, padding=self.padding, output_padding=self.remainder).to(self.weight.dtype)
         return found.reshape(*s_h.shape[: s_h.dim() - len(self.hidden)], *self.visible)
-
-    def _few(self, states: Tensor) -> bool:
-        """Whether a processor's kernels for vectors of visible channels would stand idle for the most part."""
-        return self.visible[0] < VECTOR and states.device.type == "cpu"
 
     def _folded(self, maps: Tensor, weight: Tensor) -> Tensor:
         """The transpose as one product, of what each place sends to each pixel under its kernel, and a sum: a few images at a time."""
